@@ -1,0 +1,80 @@
+# `make` alone lists the targets. Settings, each as NAME=value on the command line:
+#   PYTHON    the interpreter to use        PYTHONS, PYTESTS  those of test-all
+#   VENV      where to install              ARGS              passed on to pytest or to the script
+
+# A candidate must run and be able to make an environment: a version manager's shim exists for every
+# version, and fails for those that are not active; some systems ship Python without venv.
+PYTHON ?= $(shell for python in python3.12 python3.13 python3.11 python3.10 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+# Of each version the first that runs and is what its name says, from the search path or from pyenv.
+PYTHONS ?= $(shell for version in 3.10 3.11 3.12 3.13; do \
+	for python in python$$version "$$(pyenv root 2>/dev/null)"/versions/$$version.*/bin/python; do \
+	test "$$($$python -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = $$version \
+	&& echo $$python && break; done; done)
+PYTESTS ?= 8 9
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST ?= pytest
+EXTRA ?= dev
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo daemon test check test-all differential bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
+		do printf '  %-14s%s\n' "$$target" "$$text"; done
+
+demo: $(VENV)/.installed-demo ## see it: cold and warm runs of tests that import pandas and friends
+	$(BIN)/python -m scripts.demo $(ARGS)
+
+daemon: $(VENV)/.installed-$(EXTRA) ## run this project's daemon in the foreground
+	$(BIN)/python -m pytest -p pytest_zygote --daemon $(ARGS)
+
+test: $(VENV)/.installed-$(EXTRA) ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-all: ## run the tests on every Python 3.10 to 3.13 found, with pytest 8 and 9
+	@test -n "$(strip $(PYTHONS))" || { echo 'No Python 3.10 to 3.13 found; name them: PYTHONS="..."' >&2; exit 1; }
+	@trap 'exit 130' INT; failed=; \
+	for python in $(PYTHONS); do for pytest in $(PYTESTS); do \
+		name=$$($$python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')-pytest$$pytest; \
+		echo "== $$name"; \
+		$(MAKE) --no-print-directory test \
+			PYTHON="$$python" PYTEST="pytest==$$pytest.*" EXTRA=test VENV=".venvs/$$name" \
+			|| failed="$$failed $$name"; \
+	done; done; \
+	test -z "$$failed" || { echo "Failed:$$failed" >&2; exit 1; }
+
+differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
+	$(BIN)/python -m scripts.differential $(ARGS)
+
+bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
+	$(BIN)/python -m scripts.benchmark $(ARGS)
+
+clean: ## remove environments, caches and reports
+	rm -rf .venv .venvs .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'No Python 3.10 or newer found; name one: PYTHON=...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp for each extra; the names of the extras stand in pyproject.toml.
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]' '$(PYTEST)'
+	@touch $@

@@ -1,0 +1,80 @@
+"""Identities of files: what a layer remembers of a file, and what the barrier compares."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import stat
+import sys
+import zlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def identity(path: str) -> tuple[int, ...]:
+    """Return (mtime in ns, size, inode) of a file or folder, following links; () if it is not there.
+
+    The inode tells a file that was replaced by one with the same time stamp (``cp -p``, ``git stash``).
+    A folder has a checksum of its entries in addition: its mtime changes with every cache that is
+    written to it.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ()
+    basic = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return (*basic, _entries_checksum(path)) if stat.S_ISDIR(status.st_mode) else basic
+
+
+def _entries_checksum(folder: str) -> int:
+    try:
+        entries = sorted(entry for entry in os.listdir(folder) if entry[0] != "." and entry != "__pycache__")
+    except OSError:
+        return 0
+    return zlib.crc32("\0".join(entries).encode("utf-8", "surrogatepass"))
+
+
+def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
+    """Return the paths whose identity is no longer the recorded one."""
+    look = os.stat
+    suspects = []
+    for path, known in recorded.items():
+        try:
+            status = look(path)
+        except (OSError, ValueError):
+            if known:
+                suspects.append(path)
+        else:
+            if known[:3] != (status.st_mtime_ns, status.st_size, status.st_ino):
+                suspects.append(path)
+    return [path for path in suspects if not recorded[path][3:] or identity(path)[3:] != recorded[path][3:]]
+
+
+def importable_names(folder: str) -> frozenset[str]:
+    """Return the names that an import could find in a folder: modules, extensions, folders."""
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        return frozenset()
+    return frozenset(entry.partition(".")[0] for entry in entries if _may_import(entry)) - {"", "__pycache__"}
+
+
+def _may_import(entry: str) -> bool:
+    return "." not in entry or entry.endswith((".py", ".so", ".pyc"))
+
+
+def drop_bytecode(sources: Iterable[str]) -> None:
+    """Remove the compiled files of sources that changed.
+
+    A ``.pyc`` is found fresh by the source's size and its mtime in *seconds*: an edit in the
+    second of the last import that keeps the size would run the old code.
+    """
+    for source in sources:
+        folder, name = os.path.split(source)
+        stem = os.path.join(folder, "__pycache__", glob.escape(name.removesuffix(".py")))
+        for compiled in glob.glob(f"{stem}.{sys.implementation.cache_tag}*.pyc"):
+            with contextlib.suppress(OSError):
+                os.unlink(compiled)

@@ -1,0 +1,82 @@
+"""Forking, waiting and killing: the only place that does it.
+
+Theory. A run is a child of a zygote, in the zygote's session but in a process group of its
+own. That makes three things work at once, and nothing else that was tried does:
+
+* The session has no controlling terminal, so the run may read and set the client's terminal
+  freely: job control does not apply to a terminal that is not one's own.
+* The group is not orphaned (its parent is in the same session, in another group), so SIGTSTP
+  has its normal effect, the zygote sees the stop, and the client can stop itself: Ctrl-Z.
+* Signals from the client reach all of the run and nothing but the run.
+
+A child with a session of its own ignores SIGTSTP (orphaned group); a child in the zygote's
+group takes the zygote with it at Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+def fork(child: Callable[[], int]) -> int:
+    """Fork; the child calls `child` and exits with its result at once, the parent gets the pid.
+
+    Raises:
+        OSError: the limit of processes or memory is reached.
+        RuntimeError: this process has a second thread, whose locks the child would inherit
+            locked and without an owner.
+    """
+    if threading.active_count() != 1:
+        names = ", ".join(thread.name for thread in threading.enumerate())
+        message = f"a process with threads must not fork: {names}"
+        raise RuntimeError(message)
+    with warnings.catch_warnings():
+        # Native threads (OpenBLAS) stop themselves around a fork, yet 3.12 counts them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid:
+        return pid
+    code = 70  # EX_SOFTWARE: `child` did not return
+    try:
+        code = child()
+    except BaseException:  # noqa: BLE001 - nothing may unwind into the parent's stack
+        sys.excepthook(*sys.exc_info())
+    os._exit(code)
+
+
+def signal_group(pgid: int, number: int) -> None:
+    """Send a signal to a process group; nothing happens if it is gone."""
+    try:
+        os.killpg(pgid, number)
+    except (ProcessLookupError, PermissionError):  # PermissionError: only zombies are left (macOS)
+        return
+
+
+def signal_process(pid: int, number: int) -> None:
+    """Send a signal to a process; nothing happens if it is gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def decode_wait(status: int) -> int:
+    """Return the exit code of a wait status, or the negative number of the signal."""
+    return os.waitstatus_to_exitcode(status)
+
+
+def become_subreaper() -> None:
+    """Make orphaned grandchildren our children (Linux), so that their exit codes reach us."""
+    import ctypes
+
+    pr_set_child_subreaper = 36  # linux/prctl.h
+    try:
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+    except (AttributeError, OSError):  # pragma: no cover - not Linux
+        return

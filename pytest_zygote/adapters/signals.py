@@ -1,0 +1,124 @@
+"""Signals of this process: caught as bytes, relayed, reset, died of.
+
+``_signal`` is used instead of ``signal``: the latter builds enums at import (4 ms), which a
+warm client would pay at each run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import NoReturn
+else:
+    import _signal as signal
+
+FORWARDED = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGCONT")
+)
+"""What a client passes on to its run."""
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once, without the parent's exit handlers, which are not ours.
+
+    An interpreter shut-down takes 140 to 380 ms with a large heap, only to free what the
+    kernel frees anyway.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            code = code or 120  # what the interpreter itself exits with when a flush fails
+    os._exit(code)
+
+
+def leave_like(status: int) -> NoReturn:
+    """End this process as a run ended: with its code, or by the same signal."""
+    if status >= 0:
+        leave(status)
+    _disable_core_dump()
+    signal.signal(-status, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [-status])
+    os.kill(os.getpid(), -status)
+    leave(128 - status)  # the signal does not end a process (SIGCHLD …), or SIGSTOP and we are back
+
+
+def _disable_core_dump() -> None:
+    # The run has dumped its core, if any; a second one of the client would hide it.
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def reset_signals(ignored: tuple[int, ...]) -> None:
+    """Give all signals the disposition that a fresh process of this client would have.
+
+    A daemon started by nohup, by make or in the background of a script inherits ignored
+    signals, and passes them on to whatever it forks.
+    """
+    for number in signal.valid_signals():
+        if number in (signal.SIGKILL, signal.SIGSTOP):
+            continue
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if signal.SIGINT not in ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # what Python itself ignores at start-up
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.set_wakeup_fd(-1)
+
+
+class SignalPipe:
+    """Signals as bytes on a descriptor, so that a loop waits at one place only."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        """Catch these signals from now on."""
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)  # noqa: FBT003 - the standard library's signature
+        os.set_blocking(self._write, False)  # noqa: FBT003 - the standard library's signature
+        self._previous = {number: signal.signal(number, _nothing) for number in numbers}
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for selectors."""
+        return self._read
+
+    def read(self) -> bytes:
+        """Return the numbers of the signals that came."""
+        try:
+            return os.read(self._read, 512)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        """Restore the handlers."""
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        os.close(self._read)
+        os.close(self._write)
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """Do nothing: the number is in the pipe already."""
+
+
+def ignored_signals() -> tuple[int, ...]:
+    """Return the signals that this process was started with as ignored, but for Python's own."""
+    own = {getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)}
+    return tuple(
+        int(number)
+        for number in sorted(signal.valid_signals() - own - {signal.SIGKILL, signal.SIGSTOP})
+        if signal.getsignal(number) == signal.SIG_IGN
+    )
+
+
+def suspend() -> None:
+    """Stop this process until somebody continues it, as Ctrl-Z does."""
+    os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,118 @@
+"""Lends this process's terminal and signals to a run, until it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import select
+from pytest_zygote.adapters.signals import FORWARDED, SignalPipe, suspend
+from pytest_zygote.core.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
+from pytest_zygote.core.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pytest_zygote.adapters.sockets import Channel
+    from pytest_zygote.core.messages import RunRequest
+
+LOST = 3
+"""Exit code when nobody can tell how the run ended: pytest's own for an internal error."""
+
+
+class Ended(Record):
+    """A run served the command: exit code, or the negative number of the signal."""
+
+    status: int
+
+
+class Declined(Record):
+    """No run served it; `restart` if a new daemon might."""
+
+    reason: str
+    restart: bool
+
+
+def lend(channel: Channel, request: RunRequest) -> Ended | Declined:
+    """Have a daemon run this request on our terminal.
+
+    Signals that arrive meanwhile go to the run; when the run stops (Ctrl-Z), so do we.
+    """
+    devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
+    try:
+        channel.send(request, [devnull if fd in request.closed else fd for fd in range(3)])
+        return _Loan(channel, pipe).wait()
+    except (BrokenPipeError, ConnectionError):
+        return Declined("the daemon closed the connection", restart=True)
+    finally:
+        pipe.close()
+        channel.close()
+        os.close(devnull)
+
+
+class _Loan:
+    """The conversation about one run."""
+
+    def __init__(self, channel: Channel, pipe: SignalPipe) -> None:
+        self._channel = channel
+        self._pipe = pipe
+        self._run_pid = 0
+
+    def wait(self) -> Ended | Declined:
+        """Relay until the run has ended."""
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        poll.register(self._pipe.fileno(), select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == self._pipe.fileno():
+                    self._relay()
+                elif (outcome := self._listen()) is not None:
+                    return outcome
+
+    def _relay(self) -> None:
+        for number in self._pipe.read():
+            self._channel.send(Relay(number))
+
+    def _listen(self) -> Ended | Declined | None:
+        messages = self._channel.receive()
+        if messages is None:
+            return self._abandoned()
+        for message in messages:
+            if (outcome := self._handle(message)) is not None:
+                return outcome
+        return None
+
+    def _handle(self, message: Record) -> Ended | Declined | None:
+        match message:
+            case Finished(status):
+                return Ended(status)
+            case Cold(reason):
+                return Declined(reason, restart=False)
+            case Outdated(reason):
+                return Declined(reason, restart=True)
+            case Stopped():
+                suspend()
+            case Started(pid):
+                self._run_pid = pid
+            case Notice(text):
+                sys.stderr.write(f"zygote: {text}\n")
+                sys.stderr.flush()
+        return None
+
+    def _abandoned(self) -> Ended | Declined:
+        """Decide what a daemon that is suddenly gone means.
+
+        A run that had started goes on (its zygote finishes its runs) and owns the terminal
+        until it ends; how it ended is then unknown, and unknown is never a success.
+        """
+        if not self._run_pid:
+            return Declined("the daemon ended before the run started", restart=True)
+        try:
+            process = os.pidfd_open(self._run_pid)
+            select.select([process], [], [])
+            os.close(process)
+        except (OSError, AttributeError):
+            pass  # it has ended already, or the system has no pidfds
+        sys.stderr.write("zygote: the daemon ended during the run: its result is unknown\n")
+        return Ended(LOST)

@@ -1,0 +1,88 @@
+"""What a layer read while it was built, compared with what holds now.
+
+Each comparison returns sentences for the user: "app.py changed", "DATABASE_URL changed".
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MISSING = "\0"
+"""Stands for an environment key that was not set; no real value contains it."""
+
+WHOLE = "*"
+"""Stands for all keys, when code read the environment as a whole."""
+
+CHILD_MARK = "PYTEST_ZYGOTE_CHILD"
+"""Set in the environment of every run: pytest inside a test must not come back to the daemon."""
+
+VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
+"""Keys that shells change from command to command; code that reads all keys does not mean these."""
+
+VOLATILE_PREFIXES = ("PYTEST_",)
+"""Keys that pytest sets in its own process, and ours for the client."""
+
+NATIVE_PREFIXES = (
+    *("OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GFORTRAN_"),
+    *("POLARS_", "RUST_", "RAYON_", "GRPC_", "NPY_", "ARROW_", "_RJEM_", "MALLOC_", "GLIBC_", "LD_", "DYLD_"),
+    *("LC_", "LANG", "LANGUAGE", "TZ", "PYTHON", "CUDA_", "TF_", "TORCH_", "PYTORCH_"),
+)
+"""Families that C code and the interpreter read by themselves, unseen by any recorder in Python.
+
+Found with a shim of getenv under numpy, scipy, pandas, polars, grpc and pyarrow, and from the
+manuals of OpenMP and CPython."""
+
+OWN_PYTHON_KEYS = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING"})
+"""PYTHON… keys that a run follows by itself (`sys.path` and the streams come from the client)."""
+
+
+def environ_differences(
+    reads: Mapping[str, str], built: Mapping[str, str], now: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the keys that were read and would be read differently now.
+
+    Args:
+        reads: key → value seen while importing; `WHOLE` for code that read all.
+        built: the environment at that time.
+        now: the environment of a run.
+    """
+    different = [key for key, seen in reads.items() if key != WHOLE and not is_volatile(key) and now.get(key, MISSING) != seen]
+    if WHOLE in reads:
+        different += [key for key in sorted({*built, *now}) if not is_volatile(key) and built.get(key) != now.get(key)]
+    return tuple(dict.fromkeys(different))
+
+
+def native_differences(built: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the keys of native families that differ."""
+    keys = sorted(key for key in {*built, *now} if key.startswith(NATIVE_PREFIXES) and key not in OWN_PYTHON_KEYS)
+    return tuple(key for key in keys if built.get(key) != now.get(key))
+
+
+def is_volatile(key: str) -> bool:
+    """Tell whether a key says nothing about the code."""
+    return key in VOLATILE or key.startswith(VOLATILE_PREFIXES)
+
+
+def supplied_names(
+    prefix: str, before: Iterable[str], now: Iterable[str], wanted: frozenset[str]
+) -> tuple[str, ...]:
+    """Return the modules that a folder would now supply, or no longer, to imports of a layer.
+
+    Args:
+        prefix: what stands before the folder's names, '' or 'package.'.
+        before: the importable names in the folder when the layer was built.
+        now: those in it today.
+        wanted: names of all modules that the layer loaded or looked for in vain.
+    """
+    changed = {*before} ^ {*now}
+    return tuple(sorted(prefix + name for name in changed if prefix + name in wanted))
+
+
+def describe_paths(paths: Iterable[str], root: str) -> str:
+    """Return 'app/models.py changed', 'a.py and b.py changed', 'a.py and 7 more changed'."""
+    names = [path.removeprefix(f"{root}/") for path in sorted(paths)]
+    if len(names) > 2:  # noqa: PLR2004 - two names still read well
+        return f"{names[0]} and {len(names) - 1} more changed"
+    return f"{' and '.join(names)} changed"

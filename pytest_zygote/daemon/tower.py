@@ -1,0 +1,196 @@
+"""The layers that stand on each other, and the rules when they are built anew.
+
+    base     third-party modules; its process is started with exec
+    project  first-party modules; forked from the base
+
+A tower decides (`layer_for`), and has the effects done by its `Builder`. Two towers may exist:
+the one that serves, and one that is being built because runs taught more modules.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_zygote.adapters import files
+from pytest_zygote.core import inputs, lifecycle
+from pytest_zygote.core.messages import Build
+from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
+
+if TYPE_CHECKING:
+    from pytest_zygote.adapters.sockets import Channel
+    from pytest_zygote.core.messages import Built, RunRequest
+    from pytest_zygote.core.preload import Graph
+
+
+class Layer:
+    """One layer as the daemon sees it.
+
+    Attributes:
+        plan: what it was told to import.
+        channel: the connection to its process.
+        phase: of `core.lifecycle`.
+        built: its report, once it is ready.
+        runs: ids of the runs that it forked and that have not ended.
+    """
+
+    def __init__(self, number: int, plan: Build, channel: Channel, reason: str) -> None:
+        """Start in the phase BUILDING."""
+        self.number = number
+        self.plan = plan
+        self.channel = channel
+        self.reason = reason
+        self.phase = lifecycle.BUILDING
+        self.built: Built | None = None
+        self.runs: set[int] = set()
+        self.pid = 0
+        self.started = time.time()
+        self.served = 0
+        self._folders: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
+
+    def step(self, event: str) -> None:
+        """Go to the phase that follows an event."""
+        self.phase = lifecycle.step(self.phase, event)
+
+    def take(self, built: Built) -> None:
+        """Take the report of a finished build."""
+        self.built = built
+        self.step(lifecycle.BUILT)
+        self._folders = {
+            folder: (files.identity(folder), files.importable_names(folder)) for folder in built.directories
+        }
+
+    def outdated(self, request: RunRequest, root: str) -> str:
+        """Return why this layer is not what a fresh interpreter would import now; '' if it is.
+
+        This is the barrier: it looks at the files themselves, whatever the watcher has said.
+        """
+        if self.built is None:
+            return ""
+        changed = files.changed(self.built.files)
+        if changed:
+            files.drop_bytecode(changed)
+            return inputs.describe_paths(changed, root)
+        return self._supplied() or self._environ(request)
+
+    def _environ(self, request: RunRequest) -> str:
+        assert self.built is not None  # noqa: S101 - the caller checked
+        context = {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
+        now = {**request.environ, **context}
+        keys = inputs.environ_differences(self.built.environ, self.plan.environ, now)
+        keys = keys or inputs.native_differences(self.plan.environ, now)
+        if keys:
+            return f"{keys[0]} changed, which is read at import"
+        if request.path[1:] != self.plan.client_path[1:]:
+            return "sys.path changed"
+        return ""
+
+    def _supplied(self) -> str:
+        assert self.built is not None  # noqa: S101 - the caller checked
+        wanted = frozenset(self.built.names) | frozenset(self.built.missing)
+        for folder, (identity, names) in self._folders.items():
+            present = files.identity(folder)
+            if present == identity:
+                continue
+            now = files.importable_names(folder)
+            found = inputs.supplied_names(self.built.directories[folder], names, now, wanted)
+            if found:
+                return f"{found[0]} is found elsewhere now"
+            self._folders[folder] = (present, names)
+        return ""
+
+
+class Builder(Protocol):
+    """Makes the processes of layers."""
+
+    def start_base(self, plan: Build, reason: str) -> Layer:
+        """Start a base zygote."""
+
+    def spawn_project(self, base: Layer, plan: Build, reason: str) -> Layer:
+        """Have a base zygote fork a project zygote."""
+
+    def retire(self, layer: Layer) -> None:
+        """Let a layer finish its runs and go."""
+
+
+class Tower:
+    """A base layer and the project layer on it."""
+
+    def __init__(self, builder: Builder, graph: Graph, root: str) -> None:
+        """Start with no layers; `graph` says what they will import."""
+        self._builder = builder
+        self._graph = graph
+        self._root = root
+        self.base: Layer | None = None
+        self.project: Layer | None = None
+        self.size = len(graph.modules)
+
+    def layer_for(self, request: RunRequest, depth: str) -> Layer:
+        """Return the layer that a run must be forked from; it may still be building.
+
+        Args:
+            request: what the client wants.
+            depth: 'project', or 'base' if the project layer is not exact for the run.
+        """
+        base = self._valid_base(request)
+        if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
+            return base
+        return self._valid_project(base, request)
+
+    def _valid_base(self, request: RunRequest) -> Layer:
+        reason = "first start" if self.base is None else _why_replace(self.base, request, self._root)
+        if reason:
+            self.retire()
+            self.base = self._builder.start_base(self._plan(request, "base"), reason)
+        assert self.base is not None  # noqa: S101 - just made
+        return self.base
+
+    def _valid_project(self, base: Layer, request: RunRequest) -> Layer:
+        reason = "first start" if self.project is None else _why_replace(self.project, request, self._root)
+        if reason:
+            if self.project is not None:
+                self._builder.retire(self.project)
+            self.project = self._builder.spawn_project(base, self._plan(request, "project"), reason)
+        assert self.project is not None  # noqa: S101 - just made
+        return self.project
+
+    def retire(self) -> None:
+        """Let all layers go."""
+        for layer in (self.project, self.base):
+            if layer is not None:
+                self._builder.retire(layer)
+        self.base = self.project = None
+
+    def layers(self) -> list[Layer]:
+        """Return the layers that exist, deepest first."""
+        return [layer for layer in (self.project, self.base) if layer is not None]
+
+    def excluded(self) -> tuple[str, ...]:
+        """Return the user's patterns of modules that must not be imported early."""
+        return tuple(self._graph.facts.get("exclude", "").split())
+
+    def _plan(self, request: RunRequest, kind: str) -> Build:
+        graph = self._graph
+        names = graph.select(THIRD if kind == "base" else FIRST, self.excluded())
+        rows = [graph.modules[name] for name in names]
+        preload = [name for name in graph.facts.get("preload", "").split() if name not in names]
+        return Build(
+            kind=kind,
+            modules=(*names, *(preload if kind == "project" else ())),
+            origins=(*(origin for origin, _, _ in rows), *("*" for _ in (preload if kind == "project" else ()))),
+            rewritten=tuple(name for name, row in zip(names, rows, strict=True) if row[2] == REWRITTEN),
+            leaves=tuple(graph.leaves),
+            path=graph.path if kind == "project" and graph.path else request.path,
+            client_path=request.path,
+            environ={**request.environ, **graph.context},
+            context=tuple(graph.context),
+            cwd=self._root if os.path.isdir(self._root) else "/",
+            facts=graph.facts,
+        )
+
+
+def _why_replace(layer: Layer, request: RunRequest, root: str) -> str:
+    if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
+        return "the process was gone"
+    return layer.outdated(request, root)

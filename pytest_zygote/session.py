@@ -1,0 +1,129 @@
+"""The plugin's part inside a run: checks the layer, and tells what was imported.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters import site
+from pytest_zygote.adapters.rewriting import is_rewritten
+from pytest_zygote.core import depth, messages
+from pytest_zygote.core.inputs import is_volatile
+from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_zygote.run import Run
+
+
+class RunPlugin:
+    """Hooks of one run."""
+
+    def __init__(self, run: Run) -> None:
+        """Belong to this run."""
+        self._run = run
+        self._facts: dict[str, str] = {}
+        self._names: tuple[str, ...] = ()
+        self._path: tuple[str, ...] = ()
+        self._context: dict[str, str] = {}
+        self._leaves: dict[str, str] = {}
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+    ) -> Generator[None, object, object]:
+        """Start over if the layer is not exact for these options, before anything was printed."""
+        del parser, args
+        self._facts = facts_of(early_config)
+        layer = self._run.layer
+        if layer.facts or layer.base_files:
+            misfit = depth.shallower(layer.traits(), self._facts)
+            if misfit is not None:
+                self._run.start_over(misfit.depth, misfit.reason)
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what collection imported; from here on tests may import under any conditions."""
+        self._run.is_collecting = False
+        self._names = tuple(sys.modules)
+        self._path = tuple(sys.path)
+        given = self._run.request.environ
+        self._context = {k: v for k, v in os.environ.items() if given.get(k) != v and not is_volatile(k)}
+        patterns = session.config.getini("python_files")
+        self._leaves = {name: file for name in self._names if (file := _leaf_file(name, patterns))}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Tell the daemon what it does not know yet."""
+        if not self._names or self._facts[depth.COVERAGE]:
+            return
+        known = self._run.layer.names | self._leaves.keys()
+        late = (name for name in tuple(sys.modules) if name not in known)
+        collected = frozenset(self._names)
+        rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
+        if not rows and self._facts == self._run.layer.facts:
+            return
+        cache = getattr(config, "cache", None)
+        self._run.tell(
+            messages.Learned(
+                modules=tuple(rows),
+                leaves=self._leaves,
+                path=self._path,
+                context=self._context,
+                facts=self._facts,
+                cache=str(cache._cachedir) if cache is not None else "",  # noqa: SLF001 - mkdir() would create a folder
+            )
+        )
+
+
+def _row(name: str) -> tuple[str, str, str, str] | None:
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    if module is None or spec is None or spec.name != name or name.partition(".")[0] == "pytest_zygote":
+        return None
+    origin = site.origin_of(module)
+    if not origin:
+        return None
+    return (name, origin, THIRD if site.is_third_party(origin) else FIRST, REWRITTEN if is_rewritten(module) else "")
+
+
+def _leaf_file(name: str, patterns: list[str]) -> str:
+    file = site.origin_of(sys.modules[name]) if name in sys.modules else ""
+    base = os.path.basename(file)
+    is_leaf = base == "conftest.py" or any(fnmatch.fnmatch(base, pattern) for pattern in patterns)
+    return file if is_leaf and not site.is_third_party(file) else ""
+
+
+def facts_of(config: pytest.Config) -> dict[str, str]:
+    """Return the options of a run that decide what its imports do (`core.depth`)."""
+    options = config.known_args_namespace
+    return {
+        "rootdir": str(config.rootpath),
+        "inipath": str(config.inipath or ""),
+        "importmode": str(options.importmode),
+        "assertmode": str(options.assertmode),
+        "noconftest": str(options.noconftest),
+        "confcutdir": str(options.confcutdir or ""),
+        "overrides": "\n".join(options.override_ini or ()),
+        "plugins": "\n".join(plugin for plugin in options.plugins or () if plugin != "pytest_zygote"),
+        "warnings": "\n".join(options.pythonwarnings or ()),
+        "preload": " ".join(config.getini("zygote_preload")),
+        "exclude": " ".join(config.getini("zygote_exclude")),
+        depth.COVERAGE: _measured(options),
+    }
+
+
+def _measured(options: object) -> str:
+    sources = getattr(options, "cov_source", None)
+    if not sources or getattr(options, "no_cov", False):
+        return ""
+    return ":".join(str(source) for source in sources if source is not True) or "*"

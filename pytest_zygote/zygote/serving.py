@@ -1,0 +1,160 @@
+"""The loop of a zygote: build the layer, then fork runs and deeper layers until told to leave."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from setproctitle import setproctitle
+
+from pytest_zygote import run
+from pytest_zygote.adapters import processes, signals, sockets
+from pytest_zygote.adapters.files import identity
+from pytest_zygote.adapters.imports import Ledger
+from pytest_zygote.core import messages
+from pytest_zygote.zygote.building import CulpritError, build
+
+if TYPE_CHECKING:
+    from pytest_zygote.adapters.sockets import Channel
+    from pytest_zygote.core.records import Record
+
+CANARY_DEADLINE_S = 20
+"""A fork that cannot end within this time inherited a lock that nobody will ever release."""
+
+
+class Zygote:
+    """One layer's process."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Serve this connection to the daemon."""
+        self._channel = channel
+        self._ledger = Ledger(identity)
+        self._layer = run.Layer(self._ledger)
+        self._runs: dict[int, int] = {}
+        self._retired = False
+        self._leaving = False
+
+    def serve(self) -> None:
+        """Serve until the daemon is gone or retires this layer, and the last run has ended."""
+        self._pipe = signals.SignalPipe((signal.SIGCHLD,))
+        poll = select.poll()
+        poll.register(self._pipe.fileno(), select.POLLIN)
+        poll.register(self._channel.fileno(), select.POLLIN)
+        while not (self._retired and not self._runs):
+            for descriptor, _ in poll.poll():
+                if descriptor == self._pipe.fileno():
+                    self._pipe.read()
+                    self._reap()
+                elif not self._listen():
+                    # The daemon is gone: finish the runs, whose clients wait for them to end.
+                    poll.unregister(self._channel.fileno())
+                    self._retired = True
+        os._exit(0)
+
+    def _listen(self) -> bool:
+        received = self._channel.receive()
+        for message in received or ():
+            self._handle(message)
+        return received is not None
+
+    def _handle(self, message: Record) -> None:
+        match message:
+            case messages.Build():
+                self._build(message)
+            case messages.Fork(run_id, request):
+                self._fork_run(run_id, request)
+            case messages.Deliver(run_id, number):
+                for pid in [pid for pid, known in self._runs.items() if known == run_id]:
+                    processes.signal_group(pid, number)
+            case messages.Spawn():
+                self._spawn()
+            case messages.Retire():
+                self._retired = True
+
+    def _build(self, plan: messages.Build) -> None:
+        setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
+        try:
+            built = build(plan, self._ledger)
+            self._layer.take(plan, built)
+            self._prove()
+        except CulpritError as error:
+            self._say(messages.BuildFailed(dict.fromkeys(error.culprits, str(error)), str(error)))
+        except (RuntimeError, OSError) as error:
+            self._say(messages.BuildFailed({}, str(error)))
+        else:
+            self._say(built)
+
+    def _say(self, message: Record) -> None:
+        try:
+            self._channel.send(message)
+        except OSError:
+            self._retired = True
+
+    def _prove(self) -> None:
+        """Fork once under a deadline before anyone relies on it.
+
+        Raises:
+            RuntimeError: the fork hangs or dies.
+        """
+        pid = processes.fork(lambda: 0)
+        process = os.pidfd_open(pid)
+        try:
+            if not select.select([process], [], [], CANARY_DEADLINE_S)[0]:
+                processes.signal_process(pid, signal.SIGKILL)
+            status = processes.decode_wait(os.waitpid(pid, 0)[1])
+        finally:
+            os.close(process)
+        if status != 0:
+            message = f"a fork of this layer does not work (it ended with {status})"
+            raise RuntimeError(message)
+
+    def _fork_run(self, run_id: int, request: bytes) -> None:
+        descriptors = self._channel.take_descriptors()
+        try:
+            pid = processes.fork(lambda: self._become_run(request, descriptors))
+        except (OSError, RuntimeError) as error:
+            self._say(messages.ForkFailed(run_id, f"no process could be made for the run: {error}"))
+        else:
+            self._runs[pid] = run_id
+            self._say(messages.Forked(run_id, pid))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _become_run(self, request: bytes, descriptors: list[int]) -> int:
+        os.setpgid(0, 0)
+        self._pipe.close()
+        self._channel.close()
+        return run.execute(request, descriptors, self._layer)
+
+    def _spawn(self) -> None:
+        (descriptor,) = self._channel.take_descriptors()
+        processes.fork(lambda: self._become_layer(descriptor))
+        os.close(descriptor)
+
+    def _become_layer(self, descriptor: int) -> int:
+        self._pipe.close()
+        self._channel.close()
+        self._channel = sockets.adopt(descriptor)
+        self._runs.clear()
+        self.serve()
+        return 0
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._report(pid, status)
+
+    def _report(self, pid: int, status: int) -> None:
+        if os.WIFSTOPPED(status):
+            if pid in self._runs:
+                self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
+        elif pid in self._runs:
+            self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))

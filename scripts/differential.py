@@ -1,0 +1,465 @@
+"""Compares warm runs with plain pytest on the suites of well-known projects.
+
+The promise is that nobody can tell a warm run from a plain one, except by the clock. Suites
+that others wrote try that harder than ours can. Each project is fetched from the package
+index, gets an environment of its own in a cache folder, and runs
+
+1. plain, twice: what already differs here is the suite's own noise. It is shown, and set
+   aside in what follows;
+2. warm, three times: the first run may have to start the daemon, the second and the third
+   must be warm, and start from layers that learned from the runs before;
+3. some of its files and some single tests, plain and warm, spread over the whole suite.
+
+Compared are results, order, warnings, collection, exit codes and every line of the output
+(with the output of passed tests: ``-rA``). The exit code is 1 if anything differs, or if a
+run that had to be warm was not, which the recording proves by the process it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.comparison import (
+    Difference,
+    Recording,
+    compare,
+    compare_output,
+    decode,
+    render,
+    unexplained,
+)
+from pytest_zygote.record import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-differential"
+LIMIT_S = 900
+"""No run takes longer; one that does hangs, which is a difference too."""
+
+WARM_RUNS = 3
+PROBES = 3
+"""How many files, and how many single tests, are run by themselves."""
+
+MISLEADING = ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+"""Variables that children do not get. With CI the plugin is inert, and plain would be compared with plain; without
+bytecode files each plain run compiles everything; the others bring in what is not the project's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A project with tests.
+
+    Attributes:
+        name: Its name on the package index.
+        requirements: What its tests need besides itself and pytest.
+        options: How its tests are run.
+        parts: Which of its tests are run; none: all.
+        quick: Which of them are run with ``--quick``; none: the project is left out.
+        is_in_wheel: Whether the tests are part of the package. If not, they are in the source distribution only.
+        folder: Where to start pytest, below the unpacked project: where its settings are.
+    """
+
+    name: str
+    requirements: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    quick: tuple[str, ...] = ()
+    is_in_wheel: bool = False
+    folder: str = "."
+
+
+SEEDED = ("--hypothesis-seed=0",)
+"""Hypothesis tries other examples in each run; a seed makes it try the same ones."""
+
+SUITES = (
+    Suite("attrs", ("cloudpickle", "hypothesis", "pympler", "pytest-xdist[psutil]"), SEEDED),
+    Suite("click", quick=("tests/test_basic.py", "tests/test_imports.py", "tests/test_testing.py")),
+    Suite("flask", ("asgiref", "greenlet", "python-dotenv")),
+    Suite("jinja2", ("trio",), quick=("tests/test_ext.py", "tests/test_loader.py")),
+    Suite("werkzeug", ("cffi", "cryptography", "ephemeral-port-reserve", "pytest-timeout", "watchdog")),
+    Suite("packaging", ("hypothesis", "pretend", "tomli_w"), SEEDED),
+    Suite(
+        "networkx",
+        ("numpy", "scipy"),
+        parts=(
+            "networkx/algorithms/bipartite",
+            "networkx/algorithms/centrality",
+            "networkx/algorithms/community",
+            "networkx/algorithms/flow",
+            "networkx/algorithms/tests",
+            "networkx/classes",
+        ),
+        is_in_wheel=True,
+    ),
+    Suite(
+        "pandas",
+        ("hypothesis",),
+        (*SEEDED, "-m", "not slow and not network and not db"),
+        (
+            "tests/series/accessors",
+            "tests/series/indexing",
+            "tests/series/methods",
+            "tests/series/test_constructors.py",
+        ),
+        is_in_wheel=True,
+        folder="pandas",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An installed suite.
+
+    Attributes:
+        name: Its name on the package index.
+        version: The fetched version.
+        folder: Where pytest is started.
+        scripts: Where the commands of its environment are.
+        options: How its tests are run.
+        parts: Which of its tests are run.
+    """
+
+    name: str
+    version: str
+    folder: Path
+    scripts: Path
+    options: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, as seen from outside and as recorded from inside.
+
+    Attributes:
+        code: The exit status of the command, or None if it did not end.
+        text: What it wrote to stdout and stderr, without what the tool told.
+        told: What the tool told, in lines that start with ``zygote:``.
+        seconds: How long the user waited.
+        client: The process id of the command.
+        recording: What the recorder wrote, if it did.
+    """
+
+    code: int | None
+    text: str
+    told: tuple[str, ...]
+    seconds: float
+    client: int
+    recording: Recording | None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether another process than the command itself ran the tests."""
+        served = self.recording is not None and self.recording.process != self.client
+        return served and not any("cold" in line for line in self.told)
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table: runs of one kind."""
+
+    scope: str
+    tests: int = 0
+    plain_s: float = 0.0
+    warm_s: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one project."""
+
+    project: Project
+    rows: list[Row] = field(default_factory=list)
+    noise: list[Difference] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that must not be."""
+        return [problem for row in self.rows for problem in row.problems]
+
+
+class Runner:
+    """Runs pytest in a project, plain and warm, as a user of it would.
+
+    One daemon serves all warm runs. Its runtime folder is private: a user's own daemons are neither used nor stopped.
+    All runs record into the same path, because a layer may depend on the environment.
+    """
+
+    def __init__(self, project: Project, runtime: Path) -> None:
+        self._project = project
+        self._recording = runtime / "recording.json"
+        self._environment = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {
+            "PATH": f"{project.scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "XDG_RUNTIME_DIR": str(runtime),
+            VARIABLE: str(self._recording),
+        }
+
+    def plain(self, *arguments: str) -> Run:
+        """Run plain pytest, with the plugin present and switched off."""
+        return self._run(arguments, {"PYTEST_DAEMON_DISABLE": "1"})
+
+    def warm(self, *arguments: str) -> Run:
+        """Run pytest as its users do."""
+        return self._run(arguments, {})
+
+    def stop(self) -> None:
+        """Stop the daemon; there may be none."""
+        self._run(("--stop-daemon",), {})
+
+    def _run(self, arguments: Sequence[str], extra: dict[str, str]) -> Run:
+        self._recording.unlink(missing_ok=True)
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [self._project.scripts / "pytest", "-p", "pytest_zygote", "-p", "pytest_zygote.record", "-rA", *arguments],
+            cwd=self._project.folder,
+            env=self._environment | extra,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="backslashreplace",
+        )
+        output, errors, has_ended = _communicate(process)
+        seconds = time.perf_counter() - start
+        told = tuple(line for line in errors.splitlines() if line.startswith("zygote: "))
+        others = [line for line in errors.splitlines() if not line.startswith("zygote: ")]
+        return Run(
+            code=process.returncode if has_ended else None,
+            text="\n".join([output, "on stderr:", *others]),
+            told=told,
+            seconds=seconds,
+            client=process.pid,
+            recording=decode(self._recording.read_text(encoding="ascii")) if self._recording.exists() else None,
+        )
+
+
+def _communicate(process: subprocess.Popen[str]) -> tuple[str, str, bool]:
+    try:
+        return *process.communicate(timeout=LIMIT_S), True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return *process.communicate(), False
+
+
+def differences(plain: Run, warm: Run) -> tuple[Difference, ...]:
+    """Compare two runs in everything that the user or the next program sees."""
+    found = compare_output(plain.text, warm.text)
+    if plain.code != warm.code:
+        found += (Difference("exit status", "of the command", str(plain.code), str(warm.code)),)
+    if plain.recording is not None and warm.recording is not None:
+        return compare(plain.recording, warm.recording) + found
+    if plain.recording is not warm.recording:
+        present = str(plain.recording is not None), str(warm.recording is not None)
+        found += (Difference("recording", "written", *present),)
+    return found
+
+
+class Trial:
+    """The runs of one project, compared."""
+
+    def __init__(self, project: Project, runner: Runner) -> None:
+        self._options = project.options
+        self._parts = project.parts
+        self._runner = runner
+        self._noise: dict[tuple[str, ...], tuple[Difference, ...]] = {}
+        self.report = Report(project)
+
+    def run(self) -> Report:
+        """Run everything and report."""
+        plain = self._whole_suite((*self._options, *self._parts))
+        if plain.recording is not None:
+            ids = [result.nodeid for result in plain.recording.results]
+            files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in ids))
+            self._probes("single files", _spread(files))
+            self._probes("single tests", _spread(ids))
+        self.report.noise += [difference for noise in self._noise.values() for difference in noise]
+        return self.report
+
+    def _whole_suite(self, arguments: tuple[str, ...]) -> Run:
+        plain, again = self._runner.plain(*arguments), self._runner.plain(*arguments)
+        self._noise[arguments] = differences(plain, again)
+        row = self._row("whole suite")
+        row.tests, row.plain_s = _count(plain), again.seconds
+        if not row.tests:
+            row.problems.append(f"the plain run ran no test (exit status {plain.code}):\n{plain.text}")
+        for number in range(1, WARM_RUNS + 1):
+            warm = self._runner.warm(*arguments)
+            row.warm_s = warm.seconds
+            row.problems += self._problems(f"run {number}", (plain, warm), arguments, must_be_warm=number > 1)
+        return plain
+
+    def _probes(self, scope: str, parts: Iterable[str]) -> None:
+        row = self._row(scope)
+        for part in parts:
+            arguments = (*self._options, part)
+            plain, warm = self._runner.plain(*arguments), self._runner.warm(*arguments)
+            row.tests += _count(plain)
+            row.plain_s += plain.seconds
+            row.warm_s += warm.seconds
+            row.problems += self._problems(part, (plain, warm), arguments, must_be_warm=True)
+
+    def _row(self, scope: str) -> Row:
+        self.report.rows.append(Row(scope))
+        return self.report.rows[-1]
+
+    def _problems(
+        self, title: str, runs: tuple[Run, Run], arguments: tuple[str, ...], *, must_be_warm: bool
+    ) -> list[str]:
+        """Say what is wrong with a warm run.
+
+        Two plain runs may miss the noise. Therefore a difference has to survive a third one, and what that explains is
+        listed with the rest of the noise.
+        """
+        plain, warm = runs
+        problems = []
+        if must_be_warm and not warm.is_warm:
+            problems.append(f"{title}: was not warm: {' '.join(warm.told) or 'no reason given'}")
+        noise = self._noise.get(arguments, ())
+        if found := unexplained(differences(plain, warm), noise):
+            more_noise = differences(plain, self._runner.plain(*arguments))
+            self._noise[arguments] = noise + unexplained(more_noise, noise)
+            found = unexplained(found, more_noise)
+        return problems + [f"{title}: {line}" for line in render(found)]
+
+
+def _count(run: Run) -> int:
+    return 0 if run.recording is None else len(run.recording.results)
+
+
+def _spread(names: Sequence[str]) -> Iterable[str]:
+    """Choose a few names, evenly spread; the same ones in every run of this script."""
+    return dict.fromkeys(names[(2 * number + 1) * len(names) // (2 * PROBES)] for number in range(PROBES) if names)
+
+
+def install(suite: Suite, cache: Path, *, is_quick: bool) -> Project:
+    """Fetch a project and make its environment, unless the cache has both."""
+    home = cache / f"{suite.name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    environment = home / "environment"
+    project_key = repr((suite.name, suite.requirements, suite.is_in_wheel))
+    if not _is_done(home, "project", project_key):
+        shutil.rmtree(home, ignore_errors=True)
+        _fetch(suite, home)
+        source = [] if suite.is_in_wheel else ["--editable", str(home / "source")]
+        _pip(
+            environment, "install", "pytest", *source, *suite.requirements, *map(str, (home / "archive").glob("*.whl"))
+        )
+        _done(home, "project", project_key)
+    tool_key = f"{REPOSITORY} {hashlib.sha256((REPOSITORY / 'pyproject.toml').read_bytes()).hexdigest()}"
+    if not _is_done(home, "tool", tool_key):
+        _pip(environment, "install", "--editable", str(REPOSITORY))
+        _done(home, "tool", tool_key)
+    (archive,) = (home / "archive").iterdir()
+    return Project(
+        name=suite.name,
+        version=archive.name.removesuffix(".tar.gz").split("-")[1],
+        folder=home / "source" / suite.folder,
+        scripts=environment / "bin",
+        options=suite.options,
+        parts=suite.quick if is_quick else suite.parts,
+    )
+
+
+def _fetch(suite: Suite, home: Path) -> None:
+    """Download the project and unpack it, as the checkout that its developers have.
+
+    A wheel is unpacked *and* installed: pytest puts the unpacked one first on the import path, and a run that imports
+    the installed one instead is wrong.
+    """
+    archives, source = home / "archive", home / "source"
+    venv.create(home / "environment", symlinks=True, with_pip=True)
+    kind = "--only-binary" if suite.is_in_wheel else "--no-binary"
+    _pip(home / "environment", "download", "--no-deps", kind, suite.name, "--dest", str(archives), suite.name)
+    (archive,) = archives.iterdir()
+    if suite.is_in_wheel:
+        shutil.unpack_archive(archive, source, "zip")
+        # Without settings of the project's own, pytest would take those of a folder above the cache.
+        (source / "pytest.ini").write_text("[pytest]\n", encoding="ascii")
+    else:
+        shutil.unpack_archive(archive, home / "unpacked", filter="data")
+        (folder,) = (home / "unpacked").iterdir()
+        folder.rename(source)
+
+
+def _pip(environment: Path, command: str, *arguments: str) -> None:
+    """Run pip, and show what it says only if it fails."""
+    pip = [environment / "bin" / "python", "-m", "pip", command, *arguments]
+    done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nCannot install: {' '.join(map(str, pip))}")
+
+
+def _is_done(home: Path, step: str, key: str) -> bool:
+    done = home / f"{step}.done"
+    return done.exists() and done.read_text(encoding="utf-8") == key
+
+
+def _done(home: Path, step: str, key: str) -> None:
+    (home / f"{step}.done").write_text(key, encoding="utf-8")
+
+
+def examine(suite: Suite, cache: Path, *, is_quick: bool) -> Report:
+    """Install a suite and try it."""
+    project = install(suite, cache, is_quick=is_quick)
+    # A short path: the name of a unix socket has little more than a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="pz") as runtime:
+        runner = Runner(project, Path(runtime))
+        try:
+            return Trial(project, runner).run()
+        finally:
+            runner.stop()
+
+
+def table(reports: Iterable[Report]) -> str:
+    """Lay out the rows of all reports."""
+    form = "{:<11} {:<9} {:<13} {:>6} {:>9} {:>8} {:>12}"
+    lines = [form.format("project", "version", "runs", "tests", "plain s", "warm s", "differences")]
+    for report in reports:
+        for row in report.rows:
+            cells = (report.project.name, report.project.version, row.scope, row.tests)
+            lines.append(form.format(*cells, f"{row.plain_s:.2f}", f"{row.warm_s:.2f}", len(row.problems)))
+    return "\n".join(lines)
+
+
+def details(report: Report) -> str:
+    """Show what went wrong, and what the suite does not agree on with itself."""
+    lines = [f"{report.project.name}: {problem}" for problem in report.problems]
+    lines += [f"{report.project.name}, plain and plain: {one.kind} {one.subject}" for one in report.noise]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Try the chosen projects and print the result."""
+    parser = argparse.ArgumentParser(description="Compare warm runs with plain pytest.")
+    parser.add_argument("--only", metavar="NAME", action="append", help="this project; may be given several times")
+    parser.add_argument("--quick", action="store_true", help="a few files of a few projects")
+    parser.add_argument("--jobs", type=int, default=1, help="how many projects at once (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where projects are kept (default: %(default)s)")
+    options = parser.parse_args()
+    suites = [
+        suite for suite in SUITES if suite.name in (options.only or [suite.name]) and (suite.quick or not options.quick)
+    ]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        reports = list(pool.map(lambda suite: examine(suite, options.cache, is_quick=options.quick), suites))
+    print(table(reports))
+    print(*filter(None, map(details, reports)), sep="\n")
+    return int(not reports or any(report.problems for report in reports))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,320 @@
+"""The experiments behind the figures. Each prepares its projects and daemons, takes samples, and stops what it started.
+
+Contenders take turns (A B C, A B C, …) so that a machine that grows busy is busy for all of them.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from threading import Thread
+
+from scripts import example, procfs, synthetic
+from scripts.environments import Cache, Environment
+from scripts.figures import Samples
+from scripts.procfs import Process
+from scripts.runners import Fast, Hot, Place, Plain, Warm, private_place
+from scripts.stopwatch import UntrueRunError
+
+ADDOPTS = "-p pytest_zygote"
+
+BARRIER_TEST = '''
+"""Says that it runs, and goes on when it is told to: so that several runs are alive at the same time."""
+
+import os
+import socket
+
+import market
+
+
+def test_waits():
+    assert market.volatility is not None
+    with socket.socket(socket.AF_UNIX) as barrier:
+        barrier.connect(os.environ["ZYGOTE_BENCHMARK_BARRIER"])
+        assert barrier.recv(1) == b"g"
+'''
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every experiment gets.
+
+    Attributes:
+        ours: the environment that our plugin is measured in.
+        cache: where the peers' environments are.
+        repeat: how many rounds.
+        idle_seconds: how long an idle daemon is watched.
+        runs: how many runs in a row are an endurance test.
+        say: tells the person who waits what is going on.
+    """
+
+    ours: Environment
+    cache: Cache
+    repeat: int
+    idle_seconds: float
+    runs: int
+    say: Callable[[str], None] = field(compare=False)
+
+    def interleaved(self, contenders: Mapping[str, Callable[[], float]], repeat: int | None = None) -> Samples:
+        """Measure each contender once in each round, after one round that does not count."""
+        samples: dict[str, list[float]] = {name: [] for name in contenders}
+        rounds = repeat or self.repeat
+        for number in range(rounds + 1):
+            for name, measure in contenders.items():
+                value = measure()
+                if number:
+                    samples[name].append(value)
+            self.say(f"  round {number} of {rounds}")
+        return samples
+
+    def pair(self, place: Place) -> tuple[Plain, Warm]:
+        """Write the example project twice, without and with our plugin."""
+        plain = Plain(place, self.ours, example.write(place.scratch / "plain"))
+        warm = Warm(place, self.ours, example.write(place.scratch / "warm", ADDOPTS))
+        return plain, warm
+
+    def fast(self, place: Place) -> Fast:
+        """Write the example project for the peer pytest-fast."""
+        environment = self.cache.peer("pytest-fast", Fast.requirements, self.ours)
+        return Fast(place, environment, example.write(place.scratch / "fast"))
+
+    def hot(self, place: Place) -> Hot:
+        """Write the example project for the peer pytest-hot-reloading."""
+        environment = self.cache.peer("pytest-hot-reloading", Hot.requirements, self.ours)
+        return Hot(place, environment, example.write(place.scratch / "hot", Hot.addopts))
+
+
+def one_test(bench: Bench) -> Samples:
+    """One test, by every contender, and the floors."""
+    test = example.ONE_TEST
+    with private_place() as place, ExitStack() as daemons:
+        plain, warm = bench.pair(place)
+        off = Plain(place.with_environ(PYTEST_DAEMON_DISABLE="1"), bench.ours, warm.project)
+        hot = daemons.enter_context(bench.hot(place).started())
+        fast = daemons.enter_context(bench.fast(place).started(test))
+        daemons.enter_context(warm.started())
+        return bench.interleaved(
+            {
+                "cold": lambda: plain.pytest(test).seconds,
+                "pz": lambda: warm.pz(test).seconds,
+                "pytest-fast": lambda: fast.warm().seconds,
+                "off": lambda: off.pytest(test).seconds,
+                "pytest": lambda: warm.pytest(test).seconds,
+                "import pytest": lambda: plain.python("-c", "import pytest").seconds,
+                "python": lambda: plain.python("-I", "-S", "-c", "pass").seconds,
+                "pytest-hot-reloading": lambda: hot.pytest(test).seconds,
+            }
+        )
+
+
+def suite(bench: Bench) -> Samples:
+    """All tests of the example project."""
+    with private_place() as place:
+        plain, warm = bench.pair(place)
+        with warm.started():
+            return bench.interleaved(
+                {
+                    "cold": lambda: plain.pytest(tests=example.TESTS).seconds,
+                    "pz": lambda: warm.pz(tests=example.TESTS).seconds,
+                }
+            )
+
+
+def first_run(bench: Bench) -> Samples:
+    """The run that finds no daemon and nothing learned."""
+    with private_place() as place:
+        plain, warm = bench.pair(place)
+
+        def first() -> float:
+            warm.forget()
+            seconds = warm.call("pz", example.ONE_TEST).that_passed(1).seconds
+            procfs.wait_until_idle(place.mark)
+            return seconds
+
+        samples = bench.interleaved(
+            {"cold": lambda: plain.pytest(example.ONE_TEST).seconds, "first": first}, max(3, bench.repeat // 2)
+        )
+        warm.forget()
+        return samples
+
+
+def edit_test(bench: Bench) -> Samples:
+    """A run at once after its test file was saved, by the name of a test that was not there before."""
+    with private_place() as place:
+        _, warm = bench.pair(place)
+        edited = _EditedTest(warm.project)
+
+        def unedited() -> float:
+            procfs.wait_until_idle(place.mark)
+            return warm.pz(edited.name).seconds
+
+        def at_once() -> float:
+            procfs.wait_until_idle(place.mark)
+            edited.edit()
+            return warm.pz(edited.name).seconds
+
+        edited.edit()
+        with warm.started():
+            return bench.interleaved({"edited": at_once, "same": unedited})
+
+
+class _EditedTest:
+    """A test file whose only test has another name after each edit."""
+
+    def __init__(self, project: Path) -> None:
+        self._path = project / "tests" / "test_edited.py"
+        self._edits = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the test that is there now."""
+        return f"tests/{self._path.name}::test_edit_{self._edits}"
+
+    def edit(self) -> None:
+        """Save the file with another test in it."""
+        self._edits += 1
+        text = f"""
+            from market.prices import drawdown
+
+
+            def test_edit_{self._edits}(prices):
+                assert drawdown(prices).min() < 0, {self._edits}
+        """
+        self._path.write_text(dedent(text), encoding="utf-8")
+
+
+def edit_module(bench: Bench) -> Samples:
+    """A run at once after a module was saved that half of two hundred others were built on."""
+    test = synthetic.EDITED_TEST
+    with private_place() as place:
+        plain_edits = synthetic.Edits(place.scratch / "plain")
+        warm_edits = synthetic.Edits(place.scratch / "warm", addopts=ADDOPTS)
+        plain = Plain(place, bench.ours, plain_edits.folder)
+        warm = Warm(place, bench.ours, warm_edits.folder)
+
+        def after(edit: Callable[[], None], run: Callable[[str], float]) -> float:
+            procfs.wait_until_idle(place.mark)
+            edit()
+            return run(test)
+
+        with warm.started():
+            return bench.interleaved(
+                {
+                    "cold": lambda: after(plain_edits.edit_body, lambda name: plain.pytest(name).seconds),
+                    "body": lambda: after(warm_edits.edit_body, lambda name: warm.pz(name).seconds),
+                    "constant": lambda: after(warm_edits.edit_constant, lambda name: warm.pz(name).seconds),
+                    "same": lambda: after(lambda: None, lambda name: warm.pz(name).seconds),
+                }
+            )
+
+
+def memory(bench: Bench) -> Samples:
+    """Three runs that are alive at the same time, with all that belongs to them."""
+    with private_place() as scratch:
+        place = scratch.with_environ(ZYGOTE_BENCHMARK_BARRIER=str(scratch.scratch / "barrier"))
+        plain, warm = bench.pair(place)
+        for runner in (plain, warm):
+            example.write_files(runner.project, {"tests/test_barrier.py": BARRIER_TEST})
+
+        def by_plain() -> float:
+            with _alive(place, lambda: plain.pytest("tests/test_barrier.py")) as processes:
+                return _proportional(processes)
+
+        def by_daemon() -> float:
+            with warm.started(), _alive(place, lambda: warm.pz("tests/test_barrier.py")) as processes:
+                return _proportional(processes)
+
+        return bench.interleaved({"plain": by_plain, "warm": by_daemon}, max(3, bench.repeat // 4))
+
+
+@contextmanager
+def _alive(place: Place, run: Callable[[], object], count: int = 3) -> Iterator[list[Process]]:
+    """Hold *count* runs in the middle of their test, and give the processes there are then."""
+    address = place.environ["ZYGOTE_BENCHMARK_BARRIER"]
+    ended: list[object] = []
+    with socket.socket(socket.AF_UNIX) as barrier, ExitStack() as connections:
+        barrier.bind(address)
+        barrier.listen()
+        barrier.settimeout(60)
+        threads = [Thread(target=lambda: ended.append(run())) for _ in range(count)]
+        try:
+            for thread in threads:
+                thread.start()
+            held = [connections.enter_context(barrier.accept()[0]) for _ in threads]
+            procfs.wait_until_idle(place.mark)
+            yield procfs.marked(place.mark)
+            for connection in held:
+                connection.sendall(b"g")
+        finally:
+            connections.close()
+            for thread in threads:
+                thread.join()
+            Path(address).unlink()
+    if len(ended) != count:
+        raise UntrueRunError(f"{count - len(ended)} of {count} runs did not pass")
+
+
+def _proportional(processes: list[Process]) -> float:
+    return float(sum(process.proportional_memory for process in processes))
+
+
+def idle(bench: Bench) -> Samples:
+    """What a daemon uses while nobody works, with five thousand imported files to watch."""
+    with private_place() as place:
+        warm = Warm(place, bench.ours, synthetic.write_plain_files(place.scratch / "files", 5000, ADDOPTS))
+        with warm.started():
+            warm.pz(synthetic.WATCHED_TEST)
+            procfs.wait_until_idle(place.mark)
+            processes = procfs.marked(place.mark)
+            before = procfs.cpu_seconds(processes)
+            procfs.pause(bench.idle_seconds)
+            share = (procfs.cpu_seconds(processes) - before) / bench.idle_seconds
+            warm.pz(synthetic.WATCHED_TEST)
+            return {"share": [share * 100]}
+
+
+def endurance(bench: Bench) -> Samples:
+    """Many runs in a row: what grows in the daemon and its layers? The first tenth of the runs is for settling."""
+    with private_place() as place:
+        _, warm = bench.pair(place)
+        with warm.started():
+            for _ in range(max(1, bench.runs // 10)):
+                warm.pz(example.ONE_TEST)
+            before = _sizes(place)
+            for number in range(bench.runs):
+                warm.pz(example.ONE_TEST)
+                if number % 100 == 0:
+                    bench.say(f"  run {number} of {bench.runs}")
+            after = _sizes(place)
+    if set(before) != set(after):
+        raise UntrueRunError(f"the layers did not last: {sorted(before)} became {sorted(after)}")
+    return {
+        "growth": [max(after[pid][0] / before[pid][0] - 1 for pid in before) * 100],
+        "descriptors": [max(after[pid][1] - before[pid][1] for pid in before)],
+    }
+
+
+def _sizes(place: Place) -> dict[int, tuple[int, int]]:
+    procfs.wait_until_idle(place.mark)
+    return {
+        process.pid: (process.resident_memory, process.descriptors)
+        for process in procfs.marked(place.mark)
+        if not process.is_zombie
+    }
+
+
+def fork(bench: Bench) -> Samples:
+    """What the system takes for a fork of a process of this size."""
+    with private_place() as place:
+        plain, _ = bench.pair(place)
+        run = plain.python(str(Path(__file__).with_name("fork_floor.py")), str(10 * bench.repeat))
+        return {"fork": json.loads(run.out)}
+
+
+EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
+    experiment.__name__: experiment
+    for experiment in (one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork)
+}

@@ -1,0 +1,174 @@
+"""The figures of the benchmark: what is divided by what, and how good it has to be.
+
+Figures are ratios where that is possible: seconds depend on the machine, ratios much less. A ratio is that of two
+medians. Its spread is the quartiles of the ratios of the single rounds, because in a round all contenders met the same
+machine.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+Samples = Mapping[str, Sequence[float]]
+"""What an experiment measured: the name of a contender or quantity, and its value in each round."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure has to be: a comparison, and the number to compare with."""
+
+    sign: str
+    number: float
+
+    def met_by(self, value: float) -> bool:
+        """Tell whether this value is good enough."""
+        comparisons: dict[str, Callable[[float, float], bool]] = {
+            "≥": operator.ge,
+            "≤": operator.le,
+            "<": operator.lt,
+            "=": operator.eq,
+        }
+        return comparisons[self.sign](value, self.number)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A figure that was measured: its value, its quartiles, and the medians that it comes from."""
+
+    value: float
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One quantity of an experiment divided by another."""
+
+    key: str
+    title: str
+    experiment: str
+    over: str
+    under: str
+    goal: Goal | None = None
+    unit: str = "s"
+
+    def outcome(self, samples: Samples) -> Outcome:
+        """Return the figure for these samples."""
+        over, under = samples[self.over], samples[self.under]
+        low, high = _quartiles([a / b for a, b in zip(over, under, strict=True)])
+        source = f"{_amount(median(over), self.unit)} / {_amount(median(under), self.unit)}"
+        return Outcome(median(over) / median(under), low, high, source)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity of an experiment, as it is."""
+
+    key: str
+    title: str
+    experiment: str
+    name: str
+    unit: str
+    goal: Goal | None = None
+
+    def outcome(self, samples: Samples) -> Outcome:
+        """Return the figure for these samples."""
+        values = samples[self.name]
+        low, high = _quartiles(values)
+        return Outcome(median(values), low, high, _amount(median(values), self.unit))
+
+
+Figure = Ratio | Quantity
+
+FIGURES: tuple[Figure, ...] = (
+    Ratio("pz", "one test: cold / `pz`", "one_test", "cold", "pz", Goal("≥", 30)),
+    Ratio("pytest", "one test: cold / `pytest` warm", "one_test", "cold", "pytest", Goal("≥", 10)),
+    Ratio(
+        "import",
+        'one test: `pytest` warm / `python -c "import pytest"`',
+        "one_test",
+        "pytest",
+        "import pytest",
+        Goal("≤", 1.6),
+    ),
+    Ratio("fast", "one test: `pz` / pytest-fast, both warm", "one_test", "pz", "pytest-fast", Goal("≤", 0.8)),
+    Ratio("hot", "one test: `pz` / pytest-hot-reloading, both warm", "one_test", "pz", "pytest-hot-reloading"),
+    Ratio("off", "one test: plugin switched off / plain pytest", "one_test", "off", "cold"),
+    Ratio("suite", "112 tests: cold / `pz`", "suite", "cold", "pz"),
+    Ratio("first", "first run, which starts the daemon / cold", "first_run", "first", "cold", Goal("≤", 1.3)),
+    Ratio("edited-test", "test file just edited: `pz` / `pz` unedited", "edit_test", "edited", "same", Goal("≤", 1.5)),
+    Ratio(
+        "edited-body",
+        "function body just edited, 200 modules: `pz` / cold",
+        "edit_module",
+        "body",
+        "cold",
+        Goal("≤", 0.35),
+    ),
+    Ratio(
+        "edited-constant",
+        "module constant just edited, 200 modules: `pz` / cold",
+        "edit_module",
+        "constant",
+        "cold",
+        Goal("≤", 0.35),
+    ),
+    Ratio(
+        "memory",
+        "memory (PSS) of daemon and three runs / three plain runs",
+        "memory",
+        "warm",
+        "plain",
+        Goal("≤", 0.65),
+        unit="MB",
+    ),
+    Quantity("idle", "processor time of an idle daemon, 5,000 files watched", "idle", "share", "%", Goal("<", 0.5)),
+    Quantity("growth", "growth of daemon and layers in 1,000 runs (RSS)", "endurance", "growth", "%", Goal("<", 2)),
+    Quantity("descriptors", "descriptors gained in 1,000 runs", "endurance", "descriptors", "", Goal("=", 0)),
+    Quantity("floor-import", 'floor: `python -c "import pytest"`', "one_test", "import pytest", "s"),
+    Quantity("floor-python", "floor: `python -I -S -c pass`", "one_test", "python", "s"),
+    Quantity("floor-fork", "floor: fork, exit and wait, of a process with these imports", "fork", "fork", "s"),
+)
+
+
+def table(figures: Sequence[Figure], measured: Mapping[str, Samples]) -> str:
+    """Return the Markdown table of those figures that were measured."""
+    rows = [row(figure, figure.outcome(measured[figure.experiment])) for figure in figures if is_in(figure, measured)]
+    return "\n".join(["| figure | now | quartiles | target | medians |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def row(figure: Figure, outcome: Outcome) -> str:
+    """Return a figure's line of the table. One that misses its target says so."""
+    value = outcome.source if isinstance(figure, Quantity) else _number(outcome.value)
+    spread = f"{_number(outcome.low)} to {_number(outcome.high)}" if isinstance(figure, Ratio) else ""
+    target = f"{figure.goal.sign} {figure.goal.number:g}" if figure.goal else ""
+    missed = figure.goal is not None and not figure.goal.met_by(outcome.value)
+    source = outcome.source if isinstance(figure, Ratio) else ""
+    return f"| {figure.title} | {value}{' (missed)' if missed else ''} | {spread} | {target} | {source} |"
+
+
+def is_in(figure: Figure, measured: Mapping[str, Samples]) -> bool:
+    """Tell whether all that this figure needs was measured."""
+    needed = {figure.over, figure.under} if isinstance(figure, Ratio) else {figure.name}
+    return needed <= set(measured.get(figure.experiment, {}))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    if len(values) == 1:
+        return values[0], values[0]
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004 - three digits either way
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "s":
+        return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.{0 if value >= 0.01 else 1}f} ms"  # noqa: PLR2004
+    if unit == "MB":
+        return f"{value / 1e6:.0f} MB"
+    return f"{value:.2g} {unit}".rstrip()

@@ -1,0 +1,1 @@
+"""Tests of whole runs: a real project, a real daemon, a real terminal."""
