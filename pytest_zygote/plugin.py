@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.client import daemon_name, say_cold
+from pytest_zygote.client import say_cold
 from pytest_zygote.client.request import hindrance
+from pytest_zygote.core.errors import UsageError
+from pytest_zygote.core.options import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from pytest_zygote.run import Run
@@ -25,23 +27,25 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options; hand over to the daemon if this run can be warm."""
-    group = parser.getgroup("zygote", "warm runs in a fork of a process that has imported everything")
-    group.addoption("--daemon-disable", action="store_true", help="plain pytest, no daemon")
-    group.addoption("--daemon-port", metavar="NAME", help="name of one of several daemons of a project")
-    group.addoption("--stop-daemon", action="store_true", help="stop the daemon of this project")
-    group.addoption("--daemon-status", nargs="?", const="table", metavar="json", help="describe the daemon")
-    group.addoption("--daemon-reload", action="store_true", help="build all layers anew")
-    parser.addini("zygote_start", "start a daemon if none runs", type="bool", default=True)
-    parser.addini("zygote_preload", "modules to import early", type="args", default=[])
-    parser.addini("zygote_exclude", "modules never to import early", type="args", default=[])
-    config = pluginmanager.get_plugin("pytestconfig")
+    group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
+    for option in OPTIONS:
+        if option.value.startswith("["):
+            group.addoption(option.flag, nargs="?", const="1", metavar=option.value.strip("[]"), help=option.help)
+        elif option.value:
+            group.addoption(option.flag, metavar=option.value, help=option.help)
+        else:
+            group.addoption(option.flag, action="store_true", help=option.help)
+        if option.ini:
+            parser.addini(option.ini, option.help, default=None)
+    parser.addini("zygote_preload", "modules to import early, beside those that runs imported", type="args", default=[])
+    parser.addini("zygote_exclude", "modules, packages or patterns never to import early", type="args", default=[])
     run = _current_run()
     if run is not None:
         from pytest_zygote.session import RunPlugin
 
         pluginmanager.register(RunPlugin(run), "zygote_run")
-    elif config is not None:
-        _hand_over(config)
+    else:
+        _hand_over(parser, pluginmanager)
 
 
 def _current_run() -> Run | None:
@@ -49,12 +53,19 @@ def _current_run() -> Run | None:
     return None if module is None else module.current()  # type: ignore[no-any-return]
 
 
-def _hand_over(config: pytest.Config) -> None:
-    args = tuple(str(arg) for arg in config.invocation_params.args)
-    all_args = (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *args)
-    reason = hindrance(all_args, os.environ)
-    if reason is None:
-        from pytest_zygote.client.takeover import take_over
+def _hand_over(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config is None:
+        return
+    given = (str(arg) for arg in config.invocation_params.args)
+    args = (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *given)
+    settings = Settings(args, os.environ, config.getini)
+    try:
+        reason = hindrance(settings, args, os.environ)
+        if reason is None:
+            from pytest_zygote.client.takeover import take_over
 
-        reason = take_over(config, args, all_args, daemon_name(all_args))
+            reason = take_over(config, parser, settings)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
     say_cold(reason)

@@ -12,7 +12,8 @@ import sys
 from pytest_zygote.adapters import rendezvous, signals, sockets
 from pytest_zygote.client.lending import Ended, lend
 from pytest_zygote.client.request import hindrance, make_request
-from pytest_zygote.core.errors import Unavailable
+from pytest_zygote.core.errors import Unavailable, UsageError
+from pytest_zygote.core.options import Settings, asks_for_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,60 +21,57 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+OURS = ("-p", "pytest_zygote")
+"""What `pz` adds to the command line, so that it works without an ini-file."""
+
 
 def main() -> NoReturn:
     """Run the console script ``pz``: pytest's command line, served warm if that is possible."""
-    args = tuple(sys.argv[1:])
-    if hindrance(args, os.environ) is None:
-        try_warm(args)
-    run_pytest_here()
+    args = (*OURS, *sys.argv[1:])
+    sys.argv[:] = [os.path.join(os.path.dirname(sys.argv[0]), "pytest"), *args]
+    try:
+        if not asks_for_daemon(args):
+            _try_warm(args)
+    except UsageError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        signals.leave(4)  # pytest.ExitCode.USAGE_ERROR
+    _run_pytest_here()
 
 
-def try_warm(args: tuple[str, ...]) -> None:
+def _try_warm(args: tuple[str, ...]) -> None:
     """Serve the command line from a daemon that runs; return if there is none.
 
-    Does not return if a run served it.
+    Does not return if a run served it. What stands in the way is told by the plugin, which looks
+    again: it knows the ini-file and can start a daemon.
     """
+    settings = Settings(args, os.environ)
+    if hindrance(settings, args, os.environ) is not None:
+        return
     try:
-        for place in rendezvous.candidates(os.getcwd(), daemon_name(args)):
+        for place in rendezvous.candidates(os.getcwd(), settings.text("--daemon-port")):
+            rendezvous.check_private(place.folder)
             channel = sockets.connect(place.socket)
             if channel is not None:
-                rendezvous.check_private(place.folder)
-                outcome = lend(channel, make_request(args, argv0=pytest_script()))
+                outcome = lend(channel, make_request(args, argv0=sys.argv[0]))
                 if isinstance(outcome, Ended):
                     signals.leave_like(outcome.status)
-                say_cold(outcome.reason)
+                if not outcome.restart:
+                    say_cold(outcome.reason)
                 return
-    except (Unavailable, OSError) as error:
-        say_cold(str(error))
+    except (Unavailable, OSError):
+        return
 
 
 def say_cold(reason: str) -> None:
     """Tell why this run is plain pytest, and keep the plugin from trying again."""
     if reason:
         sys.stderr.write(f"zygote: cold run: {reason}\n")
-        os.environ["PYTEST_DAEMON_DISABLE"] = "1"
+        sys.stderr.flush()
+    os.environ["PYTEST_DAEMON_DISABLE"] = "1"
 
 
-def daemon_name(args: tuple[str, ...]) -> str:
-    """Return the name of the daemon: ``--daemon-port`` of the command line or environment."""
-    for index, arg in enumerate(args):
-        if arg == "--daemon-port" and index + 1 < len(args):
-            return args[index + 1]
-        if arg.startswith("--daemon-port="):
-            return arg.partition("=")[2]
-    return os.environ.get("PYTEST_DAEMON_PORT", "")
+def _run_pytest_here() -> NoReturn:
+    """Be pytest: its plugin starts the daemon, or the run is cold."""
+    from pytest_zygote.adapters.command_line import console_main
 
-
-def pytest_script() -> str:
-    """Return what `sys.argv[0]` would be, had the user typed ``pytest``."""
-    return os.path.join(os.path.dirname(sys.argv[0]), "pytest")
-
-
-def run_pytest_here() -> NoReturn:
-    """Be pytest: start the daemon through the plugin, or run cold."""
-    import pytest
-
-    sys.argv[0] = pytest_script()
-    sys.argv[1:1] = ["-p", "pytest_zygote"]
-    sys.exit(pytest.console_main())
+    sys.exit(console_main())

@@ -5,33 +5,73 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import rendezvous, sockets
 from pytest_zygote.core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from pytest_zygote.adapters.rendezvous import Rendezvous
     from pytest_zygote.adapters.sockets import Channel
 
 
-def connect_or_start(place: Rendezvous, cache: str) -> tuple[Channel, bool]:
+@dataclass(frozen=True)
+class Launch:
+    """How to start the daemon of a project.
+
+    Attributes:
+        place: where clients find it.
+        cache: pytest's cache folder, where it keeps what it learned.
+        idle_s: seconds without a run after which it leaves.
+    """
+
+    place: Rendezvous
+    cache: str
+    idle_s: float
+
+    def command(self, ready: int) -> list[str]:
+        """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
+        options = {
+            "--root": self.place.root,
+            "--name": self.place.name,
+            "--cache": self.cache,
+            "--idle-s": str(self.idle_s),
+            "--ready": str(ready),
+        }
+        flat = [text for pair in options.items() for text in pair]
+        return [sys.executable, "-m", "pytest_zygote.daemon", *flat]
+
+    def become_daemon(self, ready: int) -> NoReturn:
+        """Turn this process into the daemon, with its log on our stderr."""
+        os.set_inheritable(ready, True)  # noqa: FBT003 - the standard library's signature
+        command = self.command(ready)
+        os.execv(command[0], command)  # noqa: S606 - our own interpreter
+
+
+def connect_or_start(launch: Launch, *, may_start: bool) -> tuple[Channel, bool]:
     """Return a connection to the project's daemon, and whether it was started for it.
 
     Raises:
-        Unavailable: it cannot be started; the text says why.
+        Unavailable: there is none and it may not, or cannot, be started; the text says why.
     """
+    place = launch.place
     place.ensure_folder()
     channel = sockets.connect(place.socket)
     if channel is not None:
         return channel, False
+    if not may_start:
+        message = "no daemon is running for this project (pytest --daemon starts one)"
+        raise Unavailable(message)
     # Whoever comes second waits here until the first has a daemon that listens.
     lock = rendezvous.take_lock(place.start_lock, wait=True)
     try:
         channel = sockets.connect(place.socket)
         if channel is not None:
             return channel, False
-        start(place, cache)
+        _start(launch)
         channel = sockets.connect(place.socket)
     finally:
         os.close(lock)
@@ -41,30 +81,25 @@ def connect_or_start(place: Rendezvous, cache: str) -> tuple[Channel, bool]:
     return channel, True
 
 
-def start(place: Rendezvous, cache: str) -> None:
+def _start(launch: Launch) -> None:
     """Start a daemon and return when it listens, or has failed.
 
     It gets no descriptor of ours: a caller that reads our output through a pipe must see the
     end of it when we end, not when the daemon does.
     """
     ready, theirs = os.pipe()
-    with open(place.log, "ab") as log, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no pathlib on a client's way
+    with open(launch.place.log, "ab") as log:  # noqa: PTH123 - pathlib is slow to import
         # The shell in between leaves at once, so the daemon is nobody's child and leaves no zombie.
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *_command(place, cache, theirs)],
-            stdin=nothing,
+            ["/bin/sh", "-c", '"$@" &', "sh", *launch.command(theirs)],
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             pass_fds=[theirs],
             start_new_session=True,
-            cwd=place.root,
+            cwd=launch.place.root,
             check=False,
         )
     os.close(theirs)
     os.read(ready, 1)
     os.close(ready)
-
-
-def _command(place: Rendezvous, cache: str, ready: int) -> list[str]:
-    options = ["--root", place.root, "--name", place.name, "--cache", cache, "--ready", str(ready)]
-    return [sys.executable, "-m", "pytest_zygote.daemon", *options]

@@ -12,6 +12,8 @@ from pytest_zygote.core.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.messages import RunRequest
 
@@ -32,15 +34,20 @@ class Declined(Record):
     restart: bool
 
 
-def lend(channel: Channel, request: RunRequest) -> Ended | Declined:
+def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1, 2)) -> Ended | Declined:
     """Have a daemon run this request on our terminal.
 
     Signals that arrive meanwhile go to the run; when the run stops (Ctrl-Z), so do we.
+
+    Args:
+        channel: to the daemon.
+        request: what to run.
+        terminal: the descriptors that become the run's stdin, stdout and stderr.
     """
     devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
-        channel.send(request, [devnull if fd in request.closed else fd for fd in range(3)])
+        channel.send(request, [devnull if number in request.closed else fd for number, fd in enumerate(terminal)])
         return _Loan(channel, pipe).wait()
     except (BrokenPipeError, ConnectionError):
         return Declined("the daemon closed the connection", restart=True)

@@ -14,19 +14,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLAIN_OPTIONS = ("--help", "-h", "--version", "-V", "--daemon-disable")
-"""Options that plain pytest serves as fast, or that ask for it."""
+    from pytest_zygote.core.options import Settings
+
+PLAIN_OPTIONS = ("--help", "-h", "--version", "-V")
+"""Options that plain pytest serves as fast."""
 
 
-def hindrance(args: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
+def hindrance(settings: Settings, args: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
     """Return why this command is plain pytest whatever the daemon is; None if nothing forbids it.
 
     '' stands for a reason that the user has given and need not be told.
+
+    Raises:
+        UsageError: a setting is not understood.
     """
-    if environ.get("PYTEST_DAEMON_DISABLE", "").lower() in ("1", "true"):
+    if settings.switch("--daemon-disable") or any(key in environ for key in ("CI", CHILD_MARK)):
         return ""
-    if any(key in environ for key in ("CI", CHILD_MARK)) or any(arg in PLAIN_OPTIONS for arg in args):
+    if any(arg in PLAIN_OPTIONS for arg in args):
         return ""
+    if sys.platform == "win32":
+        return "Windows has no fork"
     if "pydevd" in sys.modules or sys.gettrace() is not None or sys.getprofile() is not None:
         return "a debugger or tracer is active in this process"
     if _measures_coverage(environ):

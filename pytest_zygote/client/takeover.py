@@ -1,4 +1,4 @@
-"""What the plugin does instead of running pytest here."""
+"""What the plugin does in the user's process instead of running pytest there."""
 
 from __future__ import annotations
 
@@ -6,73 +6,104 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import signals, sockets
+import pytest
+
+from pytest_zygote.adapters import signals
 from pytest_zygote.adapters.rendezvous import Rendezvous
-from pytest_zygote.client.launch import connect_or_start
+from pytest_zygote.client import commands
+from pytest_zygote.client.launch import Launch, connect_or_start
 from pytest_zygote.client.lending import Ended, lend
 from pytest_zygote.client.request import make_request
 from pytest_zygote.core.errors import Unavailable
-from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Generator
 
-    from pytest_zygote.core.records import Record
+    from pytest_zygote.core.messages import RunRequest
+    from pytest_zygote.core.options import Settings
+
+SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
+MODULES = ("pytest.__main__", "pytest_zygote.__main__")
 
 
-def take_over(config: pytest.Config, args: tuple[str, ...], all_args: tuple[str, ...], name: str) -> str:
-    """Serve this command from the daemon; return only if it must be served here, with the reason."""
-    place = Rendezvous(str(config.rootpath), name)
-    question = _question(all_args)
-    if question is not None:
-        _ask(place, question)
+def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str:
+    """Serve this command from the daemon; return only if it must be served here, with the reason.
+
+    Where pytest is the program, this process ends as the run ended. Where a program called
+    `pytest.main`, the program gets the exit code: see `Served`.
+    """
+    launch = Launch(
+        Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
+        cache=str(config.rootpath / str(config.getini("cache_dir"))),
+        idle_s=settings.number("--daemon-timeout"),
+    )
+    args = tuple(str(arg) for arg in config.invocation_params.args)
+    commands.obey(launch, settings, args)
     if config.invocation_params.plugins:
         return "plugin objects cannot be sent to another process"
     try:
-        return _run_warm(config, place, args)
+        outcome = _serve(launch, make_request(args, argv0=sys.argv[0], main=_main_module()), settings)
     except (Unavailable, OSError) as error:
         return str(error)
+    if not isinstance(outcome, Ended):
+        return outcome
+    if _pytest_is_the_program() or outcome.status < 0:
+        signals.leave_like(outcome.status)
+    config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
+    return ""
 
 
-def _run_warm(config: pytest.Config, place: Rendezvous, args: tuple[str, ...]) -> str:
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    request = make_request(
-        args, argv0=sys.argv[0], main=(spec.name if spec else "", str(getattr(main, "__file__", "")))
-    )
-    for _ in range(2):
-        channel, started = connect_or_start(place, str(config.rootpath / str(config.getini("cache_dir"))))
+def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | str:
+    reason = ""
+    for _ in range(2):  # the second time with a daemon of our own version
+        channel, started = connect_or_start(launch, may_start=settings.switch("--daemon-start-if-needed"))
         if started:
-            sys.stderr.write(f"zygote: started a daemon for {place.root}\n")
+            sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
         outcome = lend(channel, request)
         if isinstance(outcome, Ended):
-            signals.leave_like(outcome.status)
+            return outcome
+        reason = outcome.reason
         if not outcome.restart:
             break
-    return outcome.reason
+    return reason
 
 
-def _question(args: tuple[str, ...]) -> Record | None:
-    for arg in args:
-        if arg == "--stop-daemon":
-            return StopRequest()
-        if arg == "--daemon-reload":
-            return ReloadRequest()
-        if arg.startswith("--daemon-status"):
-            return StatusRequest(arg.partition("=")[2] or "table")
-    return None
+class Served:
+    """Makes `pytest.main`, called by a program, return the exit code of a run that has happened.
+
+    pytest offers no way out of its own configuration short of ending the process. So it goes
+    on, without what costs time or has effects: conftest files are not loaded, options that they
+    would have defined are not refused, and the command is over before a session starts.
+    """
+
+    def __init__(self, status: int, parser: pytest.Parser) -> None:
+        """Remember the exit code; loosen this one parser."""
+        self._status = status
+        parser.parse = parser.parse_known_args  # type: ignore[method-assign]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
+        """Load no conftest file."""
+        early_config.known_args_namespace.noconftest = True
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self) -> int:
+        """Be the command: it has been served."""
+        return self._status
 
 
-def _ask(place: Rendezvous, question: Record) -> None:
-    channel = sockets.connect(place.socket)
-    if channel is None:
-        sys.stdout.write("no daemon is running for this project\n")
-        signals.leave(0 if isinstance(question, StopRequest) else 1)
-    channel.send(question)
-    while (received := channel.receive()) is not None:
-        for message in received:
-            if isinstance(message, Answer):
-                sys.stdout.write(f"{message.text}\n")
-                signals.leave(0)
-    sys.stdout.write("the daemon ended before it answered\n")
-    signals.leave(1)
+def _main_module() -> tuple[str, str]:
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name == MODULES[0]:
+        return spec.name, str(main.__file__)
+    return "", sys.argv[0]
+
+
+def _pytest_is_the_program() -> bool:
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name in MODULES
+    return os.path.basename(str(getattr(main, "__file__", ""))) in SCRIPTS
