@@ -1,0 +1,32 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support_daemon import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """Make a project whose daemon is stopped at the end, leaving nothing behind."""
+    project = Project(tmp_path / "project")
+    yield project
+    project.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the daemon's log and processes beside a failure."""
+    report = yield
+    project = getattr(item, "funcargs", {}).get("project")
+    if report.when == "call" and report.failed and isinstance(project, Project):
+        report.sections.append(("daemon's log", project.log()))
+        report.sections.append(("processes", "\n".join(f"{pid} {line}" for pid, line in project.processes().items())))
+    return report
