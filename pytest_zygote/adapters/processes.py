@@ -22,7 +22,8 @@ import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
 
 def fork(child: Callable[[], int]) -> int:
     """Fork; the child calls `child` and exits with its result at once, the parent gets the pid.
@@ -64,6 +65,29 @@ def signal_process(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def exists(pid: int) -> bool:
+    """Tell whether there is such a process, running or waiting to be collected."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def collect() -> Iterator[tuple[int, int]]:
+    """Give pid and wait status of each child that has ended or stopped."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
 
 
 def decode_wait(status: int) -> int:

@@ -3,8 +3,8 @@
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
 daemon → zygote    Build, Spawn (with one descriptor), Fork (with four), Deliver, Retire
-zygote → daemon    Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited
-run    → daemon    Learned, Misfit
+zygote → daemon    Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited
+run    → daemon    Forked, Learned, Misfit
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
 """
@@ -39,7 +39,7 @@ class RunRequest(Record):
     interpreter: tuple[str, ...]
     args: tuple[str, ...]
     argv0: str
-    main: tuple[str, ...]
+    main: tuple[str, str]
     cwd: str
     umask: int
     environ: dict[str, str]
@@ -164,6 +164,18 @@ class Retire(Record):
     """Fork nothing any more; leave after the last run."""
 
 
+class Hello(Record):
+    """A zygote exists and has this process id."""
+
+    pid: int
+
+
+class Importing(Record):
+    """A zygote is about to import this module: what it is waiting for, or dies of, has a name."""
+
+    module: str
+
+
 class Built(Record):
     """A layer is ready to fork.
 
@@ -173,6 +185,8 @@ class Built(Record):
         directories: path → prefix of the modules found there ('' or 'package.').
         missing: names that were looked up and not found.
         environ: key → value of the environment keys read ('\\0' stands for a missing key).
+        readers: key → the module that read it first.
+        written: environment keys that modules set while they were imported.
         slowest: (module, milliseconds, …) of the longest imports, flat.
         rejected: module → reason, of what could not be imported early.
         warned: modules that warned while they were imported.
@@ -184,6 +198,8 @@ class Built(Record):
     directories: dict[str, str]
     missing: tuple[str, ...]
     environ: dict[str, str]
+    readers: dict[str, str]
+    written: tuple[str, ...]
     slowest: tuple[tuple[str, int], ...]
     rejected: dict[str, str]
     warned: tuple[str, ...]
@@ -198,7 +214,7 @@ class BuildFailed(Record):
 
 
 class Forked(Record):
-    """The run's process exists."""
+    """The run's process exists; said by its zygote and by itself, since either may die early."""
 
     run: int
     pid: int
@@ -267,7 +283,7 @@ REGISTRY: dict[str, type[Record]] = {
         *(RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest),
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
         *(Build, Spawn, Fork, Deliver, Retire),
-        *(Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited),
+        *(Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited),
         *(Learned, Misfit),
     )
 }

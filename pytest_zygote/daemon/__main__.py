@@ -11,7 +11,11 @@ from setproctitle import setproctitle
 
 from pytest_zygote.adapters import processes, sockets
 from pytest_zygote.adapters.rendezvous import Rendezvous, take_lock
-from pytest_zygote.daemon.server import Server
+from pytest_zygote.core.errors import Unavailable
+from pytest_zygote.daemon.server import Server, Settings
+
+FOUR_HOURS_S = 4 * 3600.0
+BUILD_PATIENCE_S = 60.0
 
 
 def main() -> None:
@@ -19,25 +23,44 @@ def main() -> None:
 
     The descriptor given as ``--ready`` gets one byte when clients can connect.
     """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--root", required=True)
-    parser.add_argument("--name", default="")
-    parser.add_argument("--cache", default="")
-    parser.add_argument("--ready", type=int)
-    options = parser.parse_args()
+    options = _parser().parse_args()
     place = Rendezvous(options.root, options.name)
-    place.ensure_folder()
-    lock = take_lock(place.lock, wait=False)
-    if lock < 0:
-        sys.exit("a daemon is running for this project already")
+    try:
+        place.ensure_folder()
+        lock = take_lock(place.lock, wait=False)
+        if lock < 0:
+            sys.exit("a daemon is running for this project already")
+        listener = sockets.Listener(place.socket)
+    except (Unavailable, OSError) as error:
+        sys.exit(f"the daemon cannot start: {error}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     setproctitle(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
-    server = Server(place, sockets.Listener(place.socket), options.cache)
+    settings = Settings(
+        cache=options.cache,
+        idle_s=options.idle_s,
+        build_patience_s=options.build_patience_s,
+        ignored=tuple(options.ignore),
+        watches=not options.no_watching,
+    )
+    server = Server(place, listener, lock, settings)
     if options.ready is not None:
         os.write(options.ready, b"!")
         os.close(options.ready)
     server.serve()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pytest_zygote.daemon")
+    parser.add_argument("--root", required=True, help="the project's folder")
+    parser.add_argument("--name", default="", help="one of several daemons of a project")
+    parser.add_argument("--cache", default="", help="pytest's cache folder")
+    parser.add_argument("--ready", type=int, help="descriptor that gets a byte when clients can connect")
+    parser.add_argument("--idle-s", type=float, default=FOUR_HOURS_S, help="leave when nobody asked for so long")
+    parser.add_argument("--build-patience-s", type=float, default=BUILD_PATIENCE_S, help="how long an import may take")
+    parser.add_argument("--ignore", action="append", default=[], help="glob of files whose events do not matter")
+    parser.add_argument("--no-watching", action="store_true", help="look at files only when a run is asked for")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the daemon tells about itself."""
+"""What the daemon tells about itself: facts as JSON, and a table made of the same facts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,65 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
+
+import pytest_zygote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_zygote.daemon.server import Server
     from pytest_zygote.daemon.tower import Layer
 
-KEPT_RELOADS = 20
+KEPT = 20
+"""How many of the last reloads and refusals are remembered."""
+
+
+class Entry(TypedDict):
+    """One thing that happened, and why."""
+
+    at: float
+    layer: str
+    reason: str
+
+
+class LayerFacts(TypedDict):
+    """One layer. `rejected` and `slowest` belong to this layer alone."""
+
+    kind: str
+    pid: int
+    phase: str
+    reason: str
+    uptime_s: float
+    pss_kib: int
+    runs_served: int
+    runs_going_on: int
+    modules: int
+    imported: list[str]
+    files: int
+    took_ms: int
+    slowest: list[tuple[str, int]]
+    rejected: dict[str, str]
+    environ: list[str]
+
+
+class Facts(TypedDict):
+    """The whole status."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    pss_kib: int
+    watching: str
+    closing: str
+    runs_served: int
+    runs_going_on: int
+    clients_waiting: int
+    saved_s: float
+    layers: list[LayerFacts]
+    rejected: dict[str, str]
+    reloads: list[Entry]
+    cold: list[Entry]
 
 
 @dataclass
@@ -22,7 +74,8 @@ class Tally:
     started: float = field(default_factory=time.time)
     runs: int = 0
     saved_ms: int = 0
-    reloads: list[tuple[float, str, str]] = field(default_factory=list)
+    reloads: list[Entry] = field(default_factory=list)
+    refusals: list[Entry] = field(default_factory=list)
 
     def count(self, saved_ms: int) -> None:
         """Count a warm run and the import time that it did not spend."""
@@ -31,49 +84,59 @@ class Tally:
 
     def reload(self, kind: str, reason: str) -> None:
         """Remember why a layer was built."""
-        self.reloads = [*self.reloads[-KEPT_RELOADS + 1 :], (time.time(), kind, reason)]
+        self.reloads = [*self.reloads[-KEPT + 1 :], Entry(at=time.time(), layer=kind, reason=reason)]
+
+    def refuse(self, reason: str) -> None:
+        """Remember why a run was cold."""
+        self.refusals = [*self.refusals[-KEPT + 1 :], Entry(at=time.time(), layer="", reason=reason)]
 
 
 def describe(server: Server, form: str) -> str:
     """Return the status as JSON or as a table."""
     facts = collect(server)
-    if form == "json":
-        return json.dumps(facts, indent=2)
-    return "\n".join(_table(facts))
+    return json.dumps(facts, indent=2) if form == "json" else "\n".join(table(facts))
 
 
-def collect(server: Server) -> dict[str, object]:
-    """Return all facts of the status, for JSON."""
-    tally = server.tally
-    return {
-        "pid": os.getpid(),
-        "uptime_s": round(time.time() - tally.started, 1),
-        "pss_kib": pss_kib(os.getpid()),
-        "runs_served": tally.runs,
-        "runs_going_on": server.runs(),
-        "saved_s": round(tally.saved_ms / 1000, 1),
-        "layers": [_layer(layer) for layer in server.layers()],
-        "rejected": server.graph.rejected,
-        "reloads": [{"at": at, "layer": kind, "reason": reason} for at, kind, reason in tally.reloads],
-    }
+def collect(server: Server) -> Facts:
+    """Return all facts of the status."""
+    tally, desk = server.tally, server.desk
+    return Facts(
+        version=pytest_zygote.__version__,
+        pid=os.getpid(),
+        uptime_s=round(time.time() - tally.started, 1),
+        pss_kib=pss_kib(os.getpid()),
+        watching=server.prefetch.state,
+        closing=desk.closing,
+        runs_served=tally.runs,
+        runs_going_on=len(desk.runs),
+        clients_waiting=len(desk.waiting),
+        saved_s=round(tally.saved_ms / 1000, 1),
+        layers=[_layer(layer) for layer in desk.layers],
+        rejected=desk.towers.graph.rejected,
+        reloads=tally.reloads,
+        cold=tally.refusals,
+    )
 
 
-def _layer(layer: Layer) -> dict[str, object]:
+def _layer(layer: Layer) -> LayerFacts:
     built = layer.built
-    return {
-        "kind": layer.plan.kind,
-        "pid": layer.pid,
-        "phase": layer.phase,
-        "reason": layer.reason,
-        "pss_kib": pss_kib(layer.pid),
-        "runs_served": layer.served,
-        "modules": len(built.names) if built else 0,
-        "files": len(built.files) if built else 0,
-        "took_ms": built.took_ms if built else 0,
-        "slowest": [list(entry) for entry in built.slowest] if built else [],
-        "rejected": built.rejected if built else {},
-        "environ": sorted(built.environ) if built else [],
-    }
+    return LayerFacts(
+        kind=layer.plan.kind,
+        pid=layer.pid,
+        phase=layer.phase,
+        reason=layer.reason,
+        uptime_s=round(time.time() - layer.started, 1),
+        pss_kib=pss_kib(layer.pid),
+        runs_served=layer.served,
+        runs_going_on=len(layer.runs),
+        modules=len(built.names) if built else 0,
+        imported=list(layer.plan.modules),
+        files=len(built.files) if built else 0,
+        took_ms=built.took_ms if built else 0,
+        slowest=list(built.slowest) if built else [],
+        rejected=built.rejected if built else {},
+        environ=sorted(built.environ) if built else [],
+    )
 
 
 def pss_kib(pid: int) -> int:
@@ -85,18 +148,52 @@ def pss_kib(pid: int) -> int:
         return 0
 
 
-def _table(facts: dict[str, object]) -> list[str]:
-    layers = facts["layers"]
-    assert isinstance(layers, list)  # noqa: S101 - made above
-    lines = [
-        f"daemon {facts['pid']}: up {facts['uptime_s']} s, {facts['runs_served']} runs served, "
-        f"{facts['saved_s']} s of imports saved"
-    ]
-    for layer in layers:
-        lines.append(
-            f"  {layer['kind']:8} {layer['phase']:9} pid {layer['pid']:<8} {layer['modules']:5} modules "
-            f"in {layer['took_ms'] / 1000:.2f} s   PSS {layer['pss_kib'] / 1024:.0f} MiB   {layer['reason']}"
-        )
-        lines += [f"      {took:6} ms  {name}" for name, took in layer["slowest"]]
-        lines += [f"      not imported early: {name}: {reason}" for name, reason in layer["rejected"].items()]
-    return lines
+def table(facts: Facts) -> Iterator[str]:
+    """Give the lines of the table."""
+    yield (
+        f"daemon {facts['version']}, pid {facts['pid']}, up {_duration(facts['uptime_s'])}, "
+        f"PSS {_mib(facts['pss_kib'])}{', ' if facts['closing'] else ''}{facts['closing']}"
+    )
+    yield (
+        f"  {facts['runs_served']} runs served warm, {facts['saved_s']} s of imports saved; "
+        f"{facts['runs_going_on']} going on"
+    )
+    yield f"  {facts['watching']}"
+    for layer in facts["layers"]:
+        yield from _layer_lines(layer)
+    yield from _section("never imported early", (f"{name}: {why}" for name, why in sorted(facts["rejected"].items())))
+    yield from _section("layers were built because", _entries(facts["reloads"]))
+    yield from _section("runs were cold because", _entries(facts["cold"]))
+
+
+def _layer_lines(layer: LayerFacts) -> Iterator[str]:
+    yield (
+        f"{layer['kind']} layer, pid {layer['pid']}, {layer['phase']}, up {_duration(layer['uptime_s'])}, "
+        f"PSS {_mib(layer['pss_kib'])}, {layer['runs_served']} runs"
+    )
+    yield f"  {layer['modules']} modules, {layer['files']} files, {layer['took_ms'] / 1000:.2f} s: {layer['reason']}"
+    yield from _section("slowest imports", (f"{took:6} ms  {name}" for name, took in layer["slowest"]))
+    yield from _section("not imported", (f"{name}: {why}" for name, why in sorted(layer["rejected"].items())))
+
+
+def _entries(entries: list[Entry]) -> Iterator[str]:
+    for entry in entries:
+        clock = time.strftime("%H:%M:%S", time.localtime(entry["at"]))
+        yield " ".join(filter(None, (clock, entry["layer"], entry["reason"])))
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield f"  {title}:"
+        yield f"    {line}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _mib(kib: int) -> str:
+    return f"{kib / 1024:.0f} MiB" if kib else "unknown"

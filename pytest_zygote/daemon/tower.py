@@ -74,14 +74,30 @@ class Layer:
             return inputs.describe_paths(changed, root)
         return self._supplied() or self._environ(request)
 
+    def missed_context(self, learned: dict[str, str], known: dict[str, str]) -> dict[str, str]:
+        """Return the keys that this layer's modules must find in the environment, and did not.
+
+        A run only tells which keys had changed when collection ended. Those that a module sets
+        when it is imported (scikit-learn sets KMP_DUPLICATE_LIB_OK) it will set again; the others
+        were set by a conftest file or plugin before the modules that read them were imported. So
+        a layer is built without them first, and shows which is which.
+        """
+        if self.built is None:
+            return {}
+        candidates = {k: v for k, v in learned.items() if known.get(k) != v and k not in self.built.written}
+        now = {**self.plan.environ, **candidates}
+        read = inputs.environ_differences(self.built.environ, self.plan.environ, now)
+        native = inputs.native_differences(self.plan.environ, now)
+        return {key: candidates[key] for key in (*read, *native) if key in candidates}
+
     def _environ(self, request: RunRequest) -> str:
         assert self.built is not None  # noqa: S101 - the caller checked
         context = {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
         now = {**request.environ, **context}
-        keys = inputs.environ_differences(self.built.environ, self.plan.environ, now)
-        keys = keys or inputs.native_differences(self.plan.environ, now)
-        if keys:
-            return f"{keys[0]} changed, which is read at import"
+        for key in inputs.environ_differences(self.built.environ, self.plan.environ, now):
+            return f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
+        for key in inputs.native_differences(self.plan.environ, now):
+            return f"{key} changed, which native code reads at import"
         if request.path[1:] != self.plan.client_path[1:]:
             return "sys.path changed"
         return ""
@@ -125,6 +141,7 @@ class Tower:
         self.base: Layer | None = None
         self.project: Layer | None = None
         self.size = len(graph.modules)
+        self._context: dict[str, str] = {}
 
     def layer_for(self, request: RunRequest, depth: str) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
@@ -139,7 +156,7 @@ class Tower:
         return self._valid_project(base, request)
 
     def _valid_base(self, request: RunRequest) -> Layer:
-        reason = "first start" if self.base is None else _why_replace(self.base, request, self._root)
+        reason = "first start" if self.base is None else self._why_replace(self.base, request)
         if reason:
             self.retire()
             self.base = self._builder.start_base(self._plan(request, "base"), reason)
@@ -147,7 +164,7 @@ class Tower:
         return self.base
 
     def _valid_project(self, base: Layer, request: RunRequest) -> Layer:
-        reason = "first start" if self.project is None else _why_replace(self.project, request, self._root)
+        reason = "first start" if self.project is None else self._why_replace(self.project, request)
         if reason:
             if self.project is not None:
                 self._builder.retire(self.project)
@@ -170,6 +187,15 @@ class Tower:
         """Return the user's patterns of modules that must not be imported early."""
         return tuple(self._graph.facts.get("exclude", "").split())
 
+    def _why_replace(self, layer: Layer, request: RunRequest) -> str:
+        if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
+            return "the process was gone"
+        missed = layer.missed_context(self._graph.context, self._context)
+        if missed:
+            self._context.update(missed)
+            return f"conftest files or plugins set {', '.join(missed)}"
+        return layer.outdated(request, self._root)
+
     def _plan(self, request: RunRequest, kind: str) -> Build:
         graph = self._graph
         names = graph.select(THIRD if kind == "base" else FIRST, self.excluded())
@@ -183,14 +209,8 @@ class Tower:
             leaves=tuple(graph.leaves),
             path=graph.path if kind == "project" and graph.path else request.path,
             client_path=request.path,
-            environ={**request.environ, **graph.context},
-            context=tuple(graph.context),
+            environ={**request.environ, **self._context},
+            context=tuple(self._context),
             cwd=self._root if os.path.isdir(self._root) else "/",
             facts=graph.facts,
         )
-
-
-def _why_replace(layer: Layer, request: RunRequest, root: str) -> str:
-    if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
-        return "the process was gone"
-    return layer.outdated(request, root)

@@ -20,7 +20,7 @@ from pytest_zygote.core.inputs import MISSING
 from pytest_zygote.core.messages import Built
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.core.messages import Build
@@ -38,8 +38,13 @@ class CulpritError(BuildError):
         self.culprits = culprits
 
 
-def build(plan: Build, ledger: Ledger) -> Built:
+def build(plan: Build, ledger: Ledger, announce: Callable[[str], None]) -> Built:
     """Import the modules of a plan into this process.
+
+    Args:
+        plan: what to import.
+        ledger: where imports are recorded.
+        announce: is told the name of each module before it is imported.
 
     Raises:
         CulpritError: a module started a thread or opened a socket. This process is of no more use.
@@ -49,7 +54,9 @@ def build(plan: Build, ledger: Ledger) -> Built:
     before = set(sys.modules)
     with builder.watching(), rewriting(plan.rewritten):
         for name, origin in zip(plan.modules, plan.origins, strict=True):
-            builder.import_early(name, origin)
+            if name not in sys.modules:
+                announce(name)
+                builder.import_early(name, origin)
     # Modules that were imported and dropped again are garbage now; what stays is never looked
     # at by the collector again: a collection in a run would touch, and so copy, every page.
     gc.collect()
@@ -62,6 +69,7 @@ class _Builder:
         self._plan = plan
         self._ledger = ledger
         self._reads: dict[str, str] = {}
+        self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
         self._files = recording.FileRecorder(files.identity)
         self._environ = recording.EnvironRecorder(self._on_read, self._on_write)
@@ -107,8 +115,6 @@ class _Builder:
 
     def import_early(self, name: str, origin: str) -> None:
         """Import one module, unless it fails or turns out to be another file's."""
-        if name in sys.modules:
-            return
         try:
             module = importlib.import_module(name)
         except LeafReached as leaf:
@@ -135,6 +141,8 @@ class _Builder:
     def _on_read(self, key: str, value: str | None) -> None:
         seen = MISSING if value is None else value
         self._reads.setdefault(key, seen)
+        if self._ledger.stack:
+            self._readers.setdefault(key, self._ledger.stack[-1])
         traits = self._ledger.note()
         if traits is not None and key not in traits.writes:
             traits.reads.setdefault(key, seen)
@@ -164,6 +172,8 @@ class _Builder:
             directories=folders,
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,
+            readers=self._readers,
+            written=tuple(sorted({key for traits in self._ledger.traits.values() for key in traits.writes})),
             slowest=tuple((name, round(took * 1000)) for name, took in times[: -SLOWEST - 1 : -1]),
             rejected=self._rejected,
             warned=tuple(name for name, traits in self._ledger.traits.items() if traits.warnings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -14,7 +15,8 @@ from pytest_zygote import run
 from pytest_zygote.adapters import processes, signals, sockets
 from pytest_zygote.adapters.files import identity
 from pytest_zygote.adapters.imports import Ledger
-from pytest_zygote.core import messages
+from pytest_zygote.core import framing, messages
+from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.zygote.building import CulpritError, build
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 CANARY_DEADLINE_S = 20
 """A fork that cannot end within this time inherited a lock that nobody will ever release."""
+
+RUN_DESCRIPTORS = 4
+"""With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
 
 
 class Zygote:
@@ -35,7 +40,6 @@ class Zygote:
         self._layer = run.Layer(self._ledger)
         self._runs: dict[int, int] = {}
         self._retired = False
-        self._leaving = False
 
     def serve(self) -> None:
         """Serve until the daemon is gone or retires this layer, and the last run has ended."""
@@ -43,6 +47,7 @@ class Zygote:
         poll = select.poll()
         poll.register(self._pipe.fileno(), select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
+        self._say(messages.Hello(os.getpid()))
         while not (self._retired and not self._runs):
             for descriptor, _ in poll.poll():
                 if descriptor == self._pipe.fileno():
@@ -52,7 +57,7 @@ class Zygote:
                     # The daemon is gone: finish the runs, whose clients wait for them to end.
                     poll.unregister(self._channel.fileno())
                     self._retired = True
-        os._exit(0)
+        signals.leave(0)
 
     def _listen(self) -> bool:
         received = self._channel.receive()
@@ -73,11 +78,13 @@ class Zygote:
                 self._spawn()
             case messages.Retire():
                 self._retired = True
+            case _:
+                raise ProtocolError(f"{type(message).__name__} is not for a zygote")
 
     def _build(self, plan: messages.Build) -> None:
         setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
         try:
-            built = build(plan, self._ledger)
+            built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)))
             self._layer.take(plan, built)
             self._prove()
         except CulpritError as error:
@@ -111,27 +118,41 @@ class Zygote:
             message = f"a fork of this layer does not work (it ended with {status})"
             raise RuntimeError(message)
 
+    def _take_descriptors(self, count: int) -> list[int]:
+        """Return those of the next order: orders that came together have theirs in one row."""
+        taken = self._channel.descriptors[:count]
+        del self._channel.descriptors[:count]
+        return taken
+
     def _fork_run(self, run_id: int, request: bytes) -> None:
-        descriptors = self._channel.take_descriptors()
+        descriptors = self._take_descriptors(RUN_DESCRIPTORS)
         try:
-            pid = processes.fork(lambda: self._become_run(request, descriptors))
+            pid = processes.fork(lambda: self._become_run(run_id, request, descriptors))
         except (OSError, RuntimeError) as error:
             self._say(messages.ForkFailed(run_id, f"no process could be made for the run: {error}"))
         else:
+            # The child does the same; whoever is first, a signal finds the group.
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
             self._runs[pid] = run_id
             self._say(messages.Forked(run_id, pid))
-        for descriptor in descriptors:
-            os.close(descriptor)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
-    def _become_run(self, request: bytes, descriptors: list[int]) -> int:
+    def _become_run(self, run_id: int, request: bytes, descriptors: list[int]) -> int:
         os.setpgid(0, 0)
         self._pipe.close()
         self._channel.close()
+        # From here on the daemon can tell a run that died early from one that never was.
+        os.write(descriptors[-1], framing.pack(messages.Forked(run_id, os.getpid())))
         return run.execute(request, descriptors, self._layer)
 
     def _spawn(self) -> None:
-        (descriptor,) = self._channel.take_descriptors()
-        processes.fork(lambda: self._become_layer(descriptor))
+        (descriptor,) = self._take_descriptors(1)
+        # A layer that cannot be forked shows at the daemon as one that died: its connection closes.
+        with contextlib.suppress(OSError, RuntimeError):
+            processes.fork(lambda: self._become_layer(descriptor))
         os.close(descriptor)
 
     def _become_layer(self, descriptor: int) -> int:
@@ -143,13 +164,7 @@ class Zygote:
         return 0
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in processes.collect():
             self._report(pid, status)
 
     def _report(self, pid: int, status: int) -> None:
@@ -158,3 +173,8 @@ class Zygote:
                 self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
         elif pid in self._runs:
             self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))
+
+
+def main() -> None:
+    """Be the base zygote whose connection to the daemon is the descriptor on the command line."""
+    Zygote(sockets.adopt(int(sys.argv[1]))).serve()

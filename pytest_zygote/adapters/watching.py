@@ -1,0 +1,130 @@
+"""Watches a folder with watchdog: says that something changed, not what.
+
+Only the daemon may import this: an observer is three threads, and a process that forks has one.
+Watchdog reports on its own thread; a byte in a pipe takes it to the daemon's loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+log = logging.getLogger("pytest_zygote")
+
+IGNORED_FOLDERS = frozenset(
+    (
+        *(".git", ".hg", ".svn", ".jj", ".idea", ".vscode"),
+        *("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox"),
+        *(".venv", "venv", "node_modules", ".ipynb_checkpoints", ".coverage", "htmlcov"),
+    )
+)
+"""Folders in which nothing is imported that a run would not look at itself."""
+
+IGNORED_FILES = (
+    *("*.pyc", "*.pyo", "*.pyc.*", "*.log", "*.tmp", ".coverage*"),
+    *("*~", ".*.sw?", ".*.swpx", "4913", "#*#", ".#*"),
+)
+"""Compiled files, editors' temporary files, and what runs write all the time."""
+
+CHANGES = frozenset({"created", "modified", "deleted", "moved"})
+"""Kinds of events that matter: the others say that somebody reads."""
+
+LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches",
+    errno.EMFILE: "fs.inotify.max_user_instances",
+}
+"""What to raise when the system refuses to watch."""
+
+
+class Watcher:
+    """Watches one folder and all in it.
+
+    Attributes:
+        state: one line for the status.
+    """
+
+    def __init__(self, root: str, ignored: tuple[str, ...] = ()) -> None:
+        """Watch nothing yet.
+
+        Args:
+            root: the folder.
+            ignored: further globs, of paths below the root or of file names.
+        """
+        self._root = root
+        self._ignored = (*IGNORED_FILES, *ignored)
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+        self._observer: BaseObserver | None = None
+        self.state = "starting to watch"
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when something has changed."""
+        return self._read
+
+    def read(self) -> bool:
+        """Tell whether something has changed since the last time."""
+        try:
+            return bool(os.read(self._read, 512))
+        except BlockingIOError:
+            return False
+
+    def start(self) -> None:
+        """Begin to watch, on a thread: a tree of 30,000 folders takes seconds."""
+        threading.Thread(target=self._start, name="watch", daemon=True).start()
+
+    def _start(self) -> None:
+        observer = Observer()
+        try:
+            observer.schedule(_Handler(self), self._root, recursive=True)
+            observer.start()
+        except OSError as error:
+            setting = LIMITS.get(error.errno or 0)
+            hint = f"; raise it: sysctl {setting}" if setting else ""
+            self.state = f"not watching: {error.strerror or error}{hint} (each run looks at all files itself)"
+            log.warning(self.state)
+        else:
+            self._observer = observer
+            self.state = f"watching {self._root}"
+            log.info(self.state)
+
+    def stop(self) -> None:
+        """End watching; the process ends soon after, so nobody waits for the threads."""
+        if self._observer is not None:
+            self._observer.stop()
+
+    def see(self, event: FileSystemEvent) -> None:
+        """Wake the daemon if an event matters; called on watchdog's thread."""
+        if event.event_type in CHANGES and any(self._matters(path) for path in (event.src_path, event.dest_path)):
+            try:
+                os.write(self._write, b"!")
+            except BlockingIOError:
+                return  # it has not yet read the last one
+
+    def _matters(self, path: bytes | str) -> bool:
+        below = os.path.relpath(os.fsdecode(path), self._root) if path else ""
+        *folders, name = below.split(os.sep)
+        if not name or not IGNORED_FOLDERS.isdisjoint((*folders, name)):
+            return False
+        return not any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in self._ignored)
+
+
+class _Handler(FileSystemEventHandler):
+    """Passes all events on."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Take an event."""
+        self._watcher.see(event)

@@ -1,0 +1,263 @@
+"""The desk: brings clients that wait and layers that are ready together.
+
+Clients are served in the order they came, and only the first may have layers built: it is
+never overtaken by one whose environment would have its layer replaced. Every client that waits
+ends in one of three ways: its run is forked, it is sent away with a reason (and runs plain
+pytest), or it leaves. Nothing here calls itself: events only note that something changed, and
+`settle` looks at it when the round of the loop is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest_zygote
+from pytest_zygote.core import lifecycle, messages
+from pytest_zygote.daemon.layers import Layers
+from pytest_zygote.daemon.runs import Run, Runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_zygote.core.records import Record
+    from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.daemon.loop import Loop
+    from pytest_zygote.daemon.status import Tally
+    from pytest_zygote.daemon.tower import Layer
+    from pytest_zygote.daemon.towers import Towers
+
+log = logging.getLogger("pytest_zygote")
+
+MAX_BUILDS = 3
+"""Layers of a kind that are built for one client, before it runs cold."""
+
+MAX_FORKS = 3
+"""Zygotes that may die while forking for one client, before it runs cold."""
+
+FIRST_START = "first start"
+
+
+class Desk:
+    """Serves clients; owns the layers and runs that this takes."""
+
+    def __init__(self, loop: Loop, tally: Tally, towers: Callable[[Layers], Towers], build_patience_s: float) -> None:
+        """Start with nobody waiting."""
+        self._loop = loop
+        self._tally = tally
+        self._has_changed = False
+        self.waiting: list[Client] = []
+        self.closing = ""
+        self.dismiss: Callable[[Client, Record | None], None]
+        self.leave_to_newer: Callable[[], None]
+        self.layers = Layers(loop, tally, build_patience_s)
+        self.layers.own(self)
+        self.towers = towers(self.layers)
+        self.runs = Runs(loop, self.layers, self)
+
+    # Clients
+
+    def admit(self, client: Client) -> None:
+        """Put a client that has made its request in the row of those that wait."""
+        request = client.request
+        assert request is not None  # noqa: S101 - only then it is admitted
+        outdated = outdated_for(request)
+        if outdated:
+            log.info("leaving: %s", outdated)
+            self.leave_to_newer()  # first: the client may start another daemon as soon as it hears of it
+            self.dismiss(client, messages.Outdated(outdated))
+            return
+        refusal = refusal_of(request, client.terminal)
+        if refusal:
+            self.send_away(client, refusal)
+            return
+        self.waiting.append(client)
+        self._has_changed = True
+        self._loop.after(lifecycle.NOTICES_S[0], lambda: self._remind(client))
+
+    def send_away(self, client: Client, reason: str) -> None:
+        """Have a client run plain pytest."""
+        if client in self.waiting:
+            self.waiting.remove(client)
+        if not client.is_gone:
+            self._tally.refuse(reason)
+        self.dismiss(client, messages.Cold(reason))
+
+    def relay(self, client: Client, number: int) -> None:
+        """Pass on a signal that a client received; one that waits ends or stops as it would in an import."""
+        if client.run is not None:
+            self.runs.deliver(client.run, number)
+        elif number == signal.SIGTSTP:
+            client.say(messages.Stopped(number))
+        elif number in {getattr(signal, name) for name in lifecycle.ENDING_SIGNALS}:
+            self.lose(client)
+            self.dismiss(client, messages.Finished(-number))
+
+    def lose(self, client: Client) -> None:
+        """End the run of a client that is gone, or its waiting."""
+        if client in self.waiting:
+            self.waiting.remove(client)
+            self._has_changed = True
+        if client.run is not None:
+            self.runs.abandon(client.run)
+
+    def _remind(self, client: Client) -> None:
+        """Tell a client that still waits what it waits for."""
+        if client not in self.waiting:
+            return
+        waited = time.monotonic() - client.since
+        progress = self.layers.progress() or "starting"
+        client.say(messages.Notice(f"{progress} … ({waited:.1f} s)"))
+        client.notices += 1
+        if client.notices < len(lifecycle.NOTICES_S):
+            due = lifecycle.NOTICES_S[client.notices] - waited
+            self._loop.after(due, lambda: self._remind(client))
+
+    # Serving
+
+    def settle(self) -> None:
+        """Go on wherever something has changed."""
+        while self._has_changed:
+            self._has_changed = False
+            if self.closing:
+                for client in tuple(self.waiting):
+                    self.send_away(client, self.closing)
+                return
+            self.towers.advance(is_waited_for=bool(self.waiting))
+            while self.waiting and self._serve(self.waiting[0]):
+                pass
+
+    def _serve(self, client: Client) -> bool:
+        """Fork a run for the first client that waits, or send it away; tell whether it waits no more."""
+        request = client.request
+        assert request is not None  # noqa: S101 - it was admitted
+        refusal = self.towers.refusal()
+        if refusal:
+            self.send_away(client, refusal)
+            return True
+        layer = self.towers.choose(request, client.depth)
+        if layer.phase == lifecycle.READY:
+            self.waiting.pop(0)
+            self._explain(client)
+            self.runs.start(client, layer, request)
+            return True
+        return self._await(client, layer)
+
+    def _await(self, client: Client, layer: Layer) -> bool:
+        if layer not in client.awaited:
+            client.awaited.append(layer)
+        builds = [known for known in client.awaited if known.plan.kind == layer.plan.kind]
+        if len(builds) > MAX_BUILDS:
+            self.send_away(client, f"{layer.reason}, again and again")
+            return True
+        return False
+
+    def _explain(self, client: Client) -> None:
+        """Tell a client why layers were built anew for its run."""
+        built = [layer for layer in client.awaited if layer.built is not None]
+        reasons = [layer.reason for layer in built if layer.reason != FIRST_START]
+        client.awaited.clear()
+        if not reasons:
+            return
+        took = sum(layer.built.took_ms for layer in built if layer.built is not None) / 1000
+        count = sum(len(layer.plan.modules) for layer in built)
+        what = "module" if any(layer.plan.kind == "base" for layer in built) else "project module"
+        client.say(messages.Notice(f"{reasons[0]}: re-imported {count} {what}{'s' * (count != 1)} ({took:.2f} s)"))
+
+    # What layers tell
+
+    def layer_changed(self) -> None:
+        """Look again at what can be done now."""
+        self._has_changed = True
+
+    def build_failed(self, culprits: dict[str, str], reason: str) -> None:
+        """Go on without the modules that are to blame."""
+        self.towers.fail(culprits, reason)
+        self._has_changed = True
+
+    def layer_ended(self, layer: Layer) -> None:
+        """Keep the runs of a dead zygote."""
+        self.runs.lose_zygote(layer)
+
+    def hear_of_run(self, message: Record) -> None:
+        """Pass on what a zygote says of a run."""
+        self.runs.hear_from_zygote(message)
+
+    # What runs tell
+
+    def run_ended(self, run: Run, status: int) -> None:
+        """Give a client the status of its run, or start it again from a shallower layer."""
+        client = run.client
+        self.towers.breaker.reset()
+        if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
+            self._start_over(client, run.misfit.reason, lifecycle.depth_after(run.layer.plan.kind, run.misfit.depth))
+            return
+        if not client.is_gone:
+            run.layer.served += 1
+            self._tally.count(self._saved_ms(run.layer))
+        self.dismiss(client, messages.Finished(status))
+
+    def _start_over(self, client: Client, reason: str, depth: str) -> None:
+        log.info("starts again, %s: %s", depth, reason)
+        client.depth = depth
+        if depth == "cold":
+            self.send_away(client, reason)
+        else:
+            self._wait_again(client)
+
+    def _wait_again(self, client: Client) -> None:
+        self.waiting.insert(0, client)
+        self._has_changed = True
+
+    def run_never_was(self, run: Run, reason: str) -> None:
+        """Find another layer for a run that was not forked, unless there is no hope."""
+        client = run.client
+        if client.is_gone:
+            return
+        client.losses += 1
+        if run.layer.phase != lifecycle.GONE or client.losses >= MAX_FORKS:
+            self.send_away(client, reason)
+            return
+        self.towers.breaker.fail(time.monotonic(), reason)
+        self._wait_again(client)
+
+    def _saved_ms(self, layer: Layer) -> int:
+        own = layer.built.took_ms if layer.built is not None else 0
+        return own + (self.towers.base_took_ms() if layer.plan.kind == "project" else 0)
+
+    def learned(self, run: Run, learned: messages.Learned) -> None:
+        """Have the next layers hold what this run had to import."""
+        if run.client.request is not None:
+            self.towers.learn(learned, run.client.request, was_fit=run.client.depth == "project")
+            self._has_changed = True
+
+    def misfitted(self, run: Run, misfit: messages.Misfit) -> None:
+        """Have the next layers not hold what was wrong for this run."""
+        log.info("misfit: %s", misfit.reason)
+        if run.client.request is not None:
+            self.towers.unlearn(misfit.culprits, misfit.reason, run.client.request)
+            self._has_changed = True
+
+
+def outdated_for(request: messages.RunRequest) -> str:
+    """Return why another daemon must serve a client; '' if this one can."""
+    ours = pytest_zygote.__version__
+    if request.version != ours:
+        return f"the daemon is version {ours}, this is {request.version}"
+    if request.interpreter[:3] != (sys.executable, sys.version, sys.prefix):
+        return "the daemon runs another interpreter"
+    return ""
+
+
+def refusal_of(request: messages.RunRequest, terminal: list[int]) -> str:
+    """Return why a request cannot be served warm by any layer; '' if it can."""
+    if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
+        return "the descriptors did not arrive"
+    flags = ",".join(str(flag) for flag in sys.flags)
+    options = ",".join(f"{key}={value}" for key, value in sorted(sys._xoptions.items()))  # noqa: SLF001 - documented
+    if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
+        return "python was started with other flags than the daemon"
+    return ""

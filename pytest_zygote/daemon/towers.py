@@ -1,0 +1,209 @@
+"""Two towers: the one that serves, and one that is coming because runs taught more modules.
+
+Learning never makes a client wait: the coming tower is built beside the serving one, and takes its
+place when its project layer is ready. Only while nothing at all is imported in the serving tower
+(a new project) do clients wait for the coming one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters import storage
+from pytest_zygote.core import lifecycle
+from pytest_zygote.core.preload import THIRD
+from pytest_zygote.daemon.tower import Tower
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.messages import Learned, RunRequest
+    from pytest_zygote.daemon.layers import Layers
+    from pytest_zygote.daemon.tower import Layer
+
+log = logging.getLogger("pytest_zygote")
+
+MAX_ATTEMPTS = 6
+"""Layers that are built in the background for one purpose, before it is given up."""
+
+
+@dataclass
+class Errand:
+    """A tower that is being built in the background, for a request like the last.
+
+    Attributes:
+        version: of the graph, when the building began.
+        attempts: numbers of the layers made so far.
+    """
+
+    tower: Tower
+    request: RunRequest
+    version: int
+    attempts: set[int] = field(default_factory=set)
+
+    def proceed(self) -> bool:
+        """Do the next step; tell whether the tower is complete."""
+        layer = self.tower.layer_for(self.request, "project")
+        self.attempts.add(layer.number)
+        return layer.phase == lifecycle.READY
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it changes faster than it is built."""
+        return len(self.attempts) > MAX_ATTEMPTS
+
+
+class Towers:
+    """Decides which layer serves a run, and when layers are built."""
+
+    def __init__(self, layers: Layers, root: str, cache: str) -> None:
+        """Start with what earlier daemons learned."""
+        self._layers = layers
+        self._root = root
+        self._cache = cache
+        self.graph = storage.load_graph(cache)
+        self._version = 0
+        self._unfit: dict[str, str] = {}
+        self.serving = self._new_tower()
+        self._coming: Errand | None = None
+        self._prefetch: Errand | None = None
+        self._last_request: RunRequest | None = None
+        self.breaker = lifecycle.Breaker()
+
+    def _new_tower(self) -> Tower:
+        return Tower(self._layers, self.graph, self._root)
+
+    # Choosing
+
+    def choose(self, request: RunRequest, depth: str) -> Layer:
+        """Return the layer that a run must be forked from; it may still be building.
+
+        Call it for one waiting client at a time: two with different environments would take
+        turns in replacing each other's layers for ever.
+        """
+        self._last_request = request
+        tower = self.serving
+        if self._coming is not None and not tower.size:
+            tower = self._coming.tower
+            self._coming.request = request
+        return tower.layer_for(request, depth)
+
+    def base_took_ms(self) -> int:
+        """Return how long the imports of the serving base layer took."""
+        base = self.serving.base
+        return base.built.took_ms if base is not None and base.built is not None else 0
+
+    def refusal(self) -> str:
+        """Return why no layer is built now; '' if one may be."""
+        return self.breaker.refusal(time.monotonic())
+
+    # Going on
+
+    def advance(self, *, is_waited_for: bool) -> None:
+        """Take the next step of what is built in the background.
+
+        Args:
+            is_waited_for: clients wait, and decide themselves what the serving tower builds.
+        """
+        if self.refusal():
+            return
+        if self._coming is not None:
+            self._advance_coming(self._coming)
+        if self._prefetch is not None and not is_waited_for:
+            errand = self._prefetch
+            if errand.tower is not self.serving or errand.proceed() or errand.is_hopeless:
+                self._prefetch = None
+
+    def _advance_coming(self, coming: Errand) -> None:
+        if coming.proceed():
+            log.info("the coming tower serves now")
+            self.serving.retire()
+            self.serving, self._coming = coming.tower, None
+            if self._version != coming.version:
+                self._grow(coming.request)
+        elif coming.is_hopeless:
+            log.warning("the coming tower is given up: its inputs change while it is built")
+            coming.tower.retire()
+            self._coming = None
+
+    def prefetch(self) -> None:
+        """Do now what the next run would have to wait for."""
+        if self._last_request is not None and self.serving.size:
+            self._prefetch = Errand(self.serving, self._last_request, self._version)
+            self.advance(is_waited_for=False)
+
+    # Learning
+
+    def learn(self, learned: Learned, request: RunRequest, *, was_fit: bool) -> None:
+        """Take what a run taught.
+
+        Args:
+            learned: the modules, and the options they were imported with.
+            request: of that run.
+            was_fit: whether the run started where runs usually do. One whose options do not
+                fit the project layer teaches these options only if the next does the same:
+                else two kinds of runs in turn would replace each other's layers.
+        """
+        if not was_fit and learned.facts != self._unfit:
+            self._unfit = learned.facts
+            third_party = tuple(row for row in learned.modules if row[2] == THIRD)
+            has_changed = self.graph.learn(third_party)
+        else:
+            self._unfit = {}
+            has_changed = self._adopt(learned)
+        if has_changed:
+            self._changed(request)
+
+    def _adopt(self, learned: Learned) -> bool:
+        graph = self.graph
+        self._cache = learned.cache or self._cache
+        graph.leaves.update(learned.leaves)
+        has_grown = graph.learn(learned.modules)
+        before = (graph.path, graph.context, graph.facts)
+        graph.path, graph.context, graph.facts = learned.path, learned.context, learned.facts
+        return has_grown or before != (graph.path, graph.context, graph.facts)
+
+    def unlearn(self, culprits: tuple[str, ...], reason: str, request: RunRequest) -> None:
+        """Import these modules early no more."""
+        self.graph.rejected.update(dict.fromkeys(culprits, reason))
+        if culprits:
+            self._changed(request)
+
+    def _changed(self, request: RunRequest) -> None:
+        self._version += 1
+        storage.save_graph(self._cache, self.graph)
+        if self._coming is None:
+            self._grow(request)
+
+    def _grow(self, request: RunRequest) -> None:
+        """Build a tower with what was learned, beside the one that serves."""
+        self._coming = Errand(self._new_tower(), request, self._version)
+        self._coming.proceed()
+
+    def fail(self, culprits: dict[str, str], reason: str) -> None:
+        """Take note of a build that failed; one that names new culprits is a step forward."""
+        is_news = not culprits.keys() <= self.graph.rejected.keys()
+        self.graph.rejected.update(culprits)
+        if is_news:
+            self._version += 1
+            storage.save_graph(self._cache, self.graph)
+        else:
+            self.breaker.fail(time.monotonic(), reason)
+
+    # Ending
+
+    def reload(self) -> None:
+        """Build all layers anew, also from modules that were rejected."""
+        self.graph.rejected.clear()
+        self.breaker.reset()
+        self.retire()
+        self.prefetch()
+
+    def retire(self) -> None:
+        """Let all layers go."""
+        self._prefetch = None
+        self.serving.retire()
+        if self._coming is not None:
+            self._coming.tower.retire()
+            self._coming = None
