@@ -35,7 +35,7 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
     launch = Launch(
         Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
         cache=str(config.rootpath / str(config.getini("cache_dir"))),
-        idle_s=settings.number("--daemon-timeout"),
+        idle_s=settings.seconds("--daemon-timeout"),
     )
     args = tuple(str(arg) for arg in config.invocation_params.args)
     commands.obey(launch, settings, args)

@@ -184,7 +184,7 @@ class Built(Record):
         files: path → (mtime_ns, size, inode), of all that was imported or opened.
         directories: path → prefix of the modules found there ('' or 'package.').
         missing: names that were looked up and not found.
-        environ: key → value of the environment keys read ('\\0' stands for a missing key).
+        environ: key → value of the environment keys read (`core.inputs.MISSING` for a missing key).
         readers: key → the module that read it first.
         written: environment keys that modules set while they were imported.
         slowest: (module, milliseconds, …) of the longest imports, flat.

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+FOREVER_S = 1e9
+"""Longer than any daemon lives, and still a time that the system can wait for."""
 
 
 class Option(Record):
@@ -26,39 +28,100 @@ class Option(Record):
 
     Attributes:
         flag: on the command line.
-        value: name of its value in the help; '' for a switch.
+        help: one line for the user.
+        value: name of its value in the help; '' for a switch, [word] for a switch that takes this word.
         environ: environment key; '' without one.
         ini: ini key; '' without one.
         default: what holds when it is set nowhere.
-        help: one line for the user.
     """
 
     flag: str
-    value: str
-    environ: str
-    ini: str
-    default: str
     help: str
+    value: str = ""
+    environ: str = ""
+    ini: str = ""
+    default: str = ""
+
+    @property
+    def takes_a_word(self) -> bool:
+        """Whether its value may be left out."""
+        return self.value.startswith("[")
 
 
 OPTIONS = (
-    Option("--daemon", "", "", "", "", "be the daemon, in the foreground; Ctrl-C ends it"),
-    Option("--detach", "", "", "", "", "with --daemon: return when it is ready, leave it in the background"),
-    Option("--stop-daemon", "", "", "", "", "stop the daemon of this project"),
-    Option("--daemon-status", "[json]", "", "", "", "describe the daemon; =json for programs"),
-    Option("--daemon-reload", "", "", "", "", "have the daemon import everything anew"),
-    Option("--daemon-verify", "", "", "", "", "run cold and warm, compare, exit 1 if they differ"),
-    Option("--daemon-disable", "", "PYTEST_DAEMON_DISABLE", "zygote_disable", "", "plain pytest, no daemon"),
-    Option("--daemon-port", "NAME", "PYTEST_DAEMON_PORT", "zygote_name", "", "name of one of several daemons of a project (no TCP)"),
-    Option("--daemon-start-if-needed", "", "PYTEST_DAEMON_START_IF_NEEDED", "zygote_start", "1", "start a daemon if none runs (the default)"),
-    Option("--daemon-watch-globs", "GLOBS", "PYTEST_DAEMON_WATCH_GLOBS", "zygote_watch_globs", "", "accepted: every imported file is watched"),
-    Option("--daemon-ignore-watch-globs", "GLOBS", "PYTEST_DAEMON_IGNORE_WATCH_GLOBS", "zygote_ignore_watch_globs", "", "files whose events are ignored, separated by ':'; each run looks at them all the same"),
-    Option("--daemon-use-os-events", "", "PYTEST_DAEMON_USE_OS_EVENTS", "zygote_use_os_events", "1", "watch by events of the system (the default)"),
-    Option("--daemon-poll-throttle", "N", "PYTEST_DAEMON_POLL_THROTTLE", "zygote_poll_throttle", "1", "accepted: nothing is polled"),
-    Option("--daemon-timeout", "SECONDS", "PYTEST_DAEMON_TIMEOUT", "zygote_idle", "14400", "seconds without a run after which the daemon leaves"),
-    Option("--daemon-do-not-autowatch-fixtures", "", "PYTEST_DAEMON_DO_NOT_AUTOWATCH_FIXTURES", "zygote_do_not_autowatch_fixtures", "", "accepted: fixtures are never stale"),
-    Option("--pytest-name", "NAME", "PYTEST_DAEMON_PYTEST_NAME", "zygote_pytest_name", "pytest", "accepted: the daemon is started without pytest's command"),
-)  # fmt: skip
+    Option("--daemon", "be the daemon, in the foreground; Ctrl-C ends it"),
+    Option("--detach", "with --daemon: return when it is ready, leave it in the background"),
+    Option("--stop-daemon", "stop the daemon of this project"),
+    Option("--daemon-status", "describe the daemon; =json for programs", value="[json]"),
+    Option("--daemon-reload", "have the daemon import everything anew"),
+    Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ"),
+    Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
+    Option(
+        "--daemon-port",
+        "name of one of several daemons of a project (no TCP)",
+        value="NAME",
+        environ="PYTEST_DAEMON_PORT",
+        ini="zygote_name",
+    ),
+    Option(
+        "--daemon-start-if-needed",
+        "start a daemon if none runs (the default)",
+        environ="PYTEST_DAEMON_START_IF_NEEDED",
+        ini="zygote_start",
+        default="1",
+    ),
+    Option(
+        "--daemon-watch-globs",
+        "accepted: every imported file is watched",
+        value="GLOBS",
+        environ="PYTEST_DAEMON_WATCH_GLOBS",
+        ini="zygote_watch_globs",
+    ),
+    Option(
+        "--daemon-ignore-watch-globs",
+        "files whose events are ignored, separated by ':'; each run looks at them all the same",
+        value="GLOBS",
+        environ="PYTEST_DAEMON_IGNORE_WATCH_GLOBS",
+        ini="zygote_ignore_watch_globs",
+    ),
+    Option(
+        "--daemon-use-os-events",
+        "watch by events of the system (the default)",
+        environ="PYTEST_DAEMON_USE_OS_EVENTS",
+        ini="zygote_use_os_events",
+        default="1",
+    ),
+    Option(
+        "--daemon-poll-throttle",
+        "accepted: nothing is polled",
+        value="N",
+        environ="PYTEST_DAEMON_POLL_THROTTLE",
+        ini="zygote_poll_throttle",
+        default="1",
+    ),
+    Option(
+        "--daemon-timeout",
+        "seconds without a run after which the daemon leaves",
+        value="SECONDS",
+        environ="PYTEST_DAEMON_TIMEOUT",
+        ini="zygote_idle",
+        default="14400",
+    ),
+    Option(
+        "--daemon-do-not-autowatch-fixtures",
+        "accepted: fixtures are never stale",
+        environ="PYTEST_DAEMON_DO_NOT_AUTOWATCH_FIXTURES",
+        ini="zygote_do_not_autowatch_fixtures",
+    ),
+    Option(
+        "--pytest-name",
+        "accepted: the daemon is started without pytest's command",
+        value="NAME",
+        environ="PYTEST_DAEMON_PYTEST_NAME",
+        ini="zygote_pytest_name",
+        default="pytest",
+    ),
+)
 
 _BY_FLAG = {option.flag: option for option in OPTIONS}
 
@@ -66,7 +129,9 @@ _BY_FLAG = {option.flag: option for option in OPTIONS}
 class Settings:
     """What the user asked for, from command line, environment and ini-file, in that order."""
 
-    def __init__(self, args: Iterable[str], environ: Mapping[str, str], ini: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self, args: Iterable[str], environ: Mapping[str, str], ini: Callable[[str], object] | None = None
+    ) -> None:
         """Read all sources.
 
         Args:
@@ -80,13 +145,7 @@ class Settings:
 
     def text(self, flag: str) -> str:
         """Return the value of an option as text; '' for an unset one without a default."""
-        option = _BY_FLAG[flag]
-        if flag in self._given:
-            return self._given[flag]
-        if option.environ and option.environ in self._environ:
-            return self._environ[option.environ]
-        from_ini = self._ini(option.ini) if self._ini is not None and option.ini else None
-        return option.default if from_ini in (None, "") else str(from_ini)
+        return self._find(flag)[0]
 
     def switch(self, flag: str) -> bool:
         """Return whether a switch is on.
@@ -94,27 +153,45 @@ class Settings:
         Raises:
             UsageError: its value in the environment or ini-file is neither true nor false.
         """
-        text = self.text(flag).lower()
-        if text in TRUE:
+        text, source = self._find(flag)
+        if text.lower() in TRUE:
             return True
-        if text in ("", *FALSE):
+        if text.lower() in ("", *FALSE):
             return False
-        option = _BY_FLAG[flag]
-        message = f"{option.environ or option.flag} is {text!r}: use one of {', '.join((*TRUE, *FALSE))}"
+        message = f"{source} is {text!r}: use one of {', '.join((*TRUE, *FALSE))}"
         raise UsageError(message)
 
-    def number(self, flag: str) -> float:
-        """Return a value that is a number.
+    def seconds(self, flag: str) -> float:
+        """Return a value that is a duration.
 
         Raises:
             UsageError: it is none.
         """
-        text = self.text(flag)
+        text, source = self._find(flag)
         try:
-            return float(text)
+            seconds = float(text)
         except ValueError:
-            message = f"{flag} takes a number, not {text!r}"
-            raise UsageError(message) from None
+            seconds = -1.0
+        if 0 <= seconds < FOREVER_S:
+            return seconds
+        message = f"{source} is {text!r}: use a number of seconds"
+        raise UsageError(message)
+
+    def _find(self, flag: str) -> tuple[str, str]:
+        """Return the value of an option, and what the user calls the place where it is set.
+
+        An empty value is one that is not set: that is how a shell or a CI file unsets a key.
+        """
+        option = _BY_FLAG[flag]
+        if flag in self._given:
+            return self._given[flag], flag
+        from_environ = self._environ.get(option.environ, "").strip()
+        if from_environ:
+            return from_environ, option.environ
+        from_ini = self._ini(option.ini) if self._ini is not None and option.ini else None
+        if from_ini:
+            return str(from_ini), f"{option.ini} (ini-file)"
+        return option.default, flag
 
     def is_given(self, flag: str) -> bool:
         """Return whether the command line has the option."""
@@ -122,23 +199,23 @@ class Settings:
 
 
 def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
-    waiting = ""
+    waiting: Option | None = None
     for arg in args:
         flag, equals, value = arg.partition("=")
-        option = _BY_FLAG.get(flag)
-        if waiting:
-            yield waiting, arg
-            waiting = ""
-        elif arg == "--":
-            return
-        elif option is None:
+        if waiting is not None and (not waiting.takes_a_word or f"[{arg}]" == waiting.value):
+            yield waiting.flag, arg
+            waiting = None
             continue
-        elif equals:
-            yield flag, value
-        elif option.value and not option.value.startswith("["):
-            waiting = flag
-        else:
-            yield flag, "1"
+        waiting = None
+        if arg == "--":
+            return
+        option = _BY_FLAG.get(flag)
+        if option is None:
+            continue
+        if equals or not option.value or option.takes_a_word:
+            yield flag, value if equals else "1"
+        if option.value and not equals:
+            waiting = option
 
 
 def without(flag: str, args: tuple[str, ...]) -> tuple[str, ...]:

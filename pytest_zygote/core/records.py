@@ -27,8 +27,9 @@ class Record:
 
     def __init_subclass__(cls) -> None:
         """Take the fields from the annotations of the new class."""
-        cls.field_names = (*cls.field_names, *cls.__dict__.get("__annotations__", {}))
-        cls.__match_args__ = cls.field_names
+        own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - inspect costs what dataclasses would
+        cls.field_names = (*cls.field_names, *own)
+        cls.__match_args__ = cls.field_names  # type: ignore[attr-defined,misc]  # only here it is not synthesised
 
     def __init__(self, *values: object, **named: object) -> None:
         """Bind values to fields as a function call would.
@@ -52,9 +53,14 @@ class Record:
         message = f"{type(self).__name__} is frozen: {name} cannot be set"
         raise AttributeError(message)
 
+    def __delattr__(self, name: str) -> None:
+        """Refuse: a record does not change."""
+        message = f"{type(self).__name__} is frozen: {name} cannot be deleted"
+        raise AttributeError(message)
+
     def __eq__(self, other: object) -> bool:
         """Compare type and values."""
-        return type(other) is type(self) and self.values() == other.values()  # type: ignore[attr-defined]
+        return type(other) is type(self) and self.values() == other.values()
 
     def __hash__(self) -> int:
         """Hash type and values; fails where a value is not hashable, as a dataclass does."""
