@@ -12,16 +12,19 @@ be, in this order:
 7.  exit handlers: only those registered from here on
 8.  imports: what a layer's module read is checked when the run first imports it
 9.  pytest, by the same function that the console script calls
-10. exit handlers, flush, `os._exit`
+10. threads, exit handlers, flush, and the end: by exit code, or by the signal of a second Ctrl-C
 """
 
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
-import io
+import importlib.machinery
+import importlib.util
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -29,10 +32,10 @@ import types
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
-import pytest
 from setproctitle import setproctitle
 
-from pytest_zygote.adapters import signals, site, sockets
+from pytest_zygote.adapters import signals, site, sockets, streams
+from pytest_zygote.adapters.command_line import console_main
 from pytest_zygote.core import depth, framing, messages
 from pytest_zygote.core.inputs import CHILD_MARK, MISSING, environ_differences
 
@@ -99,7 +102,7 @@ class Run:
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
         self.tell(messages.Misfit(depth_, reason, culprits))
-        os._exit(MISFIT)
+        os._exit(MISFIT)  # noqa: TID251 - without a flush: what was written must not appear twice
 
     def _refuse(self, reason: str, name: str) -> None:
         if self.is_collecting:
@@ -125,7 +128,13 @@ class Run:
 
 def _warn_again(warning: warnings.WarningMessage, module: str) -> None:
     warnings.warn_explicit(
-        warning.message, warning.category, warning.filename, warning.lineno, module=module, registry={}, source=warning.source
+        warning.message,
+        warning.category,
+        warning.filename,
+        warning.lineno,
+        module=module,
+        registry={},
+        source=warning.source,
     )
 
 
@@ -143,73 +152,21 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     assert isinstance(request, messages.RunRequest)  # noqa: S101 - the daemon forwards nothing else
     signals.reset_signals(request.ignored)
     *terminal, report = descriptors
-    _take_terminal(terminal, request)
+    streams.take_descriptors(terminal, request.closed)
+    streams.make_streams(request.closed, request.environ)
+    run = Run(request, layer, sockets.adopt(report))
     _take_surroundings(request)
+    unequal = _take_limits(request.pid)
+    if unequal:
+        run.start_over("cold", f"the daemon cannot have this shell's {unequal}")
     _take_identity(request)
     _reseed(layer)
     _forget_exit_handlers()
     _look_again_for_new_files()
-    run = Run(request, layer, sockets.adopt(report))
     _current.append(run)
     layer.ledger.admit_imports(run.admit)
     setproctitle(" ".join((request.argv0, *request.args)))
-    try:
-        code = _exit_code(pytest.console_main())
-    except SystemExit as leaving:
-        code = _exit_code(leaving.code)
-    return _wind_up(code)
-
-
-def _exit_code(code: object) -> int:
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return int(code) & 0xFF
-    sys.stderr.write(f"{code}\n")
-    return 1
-
-
-def _take_terminal(descriptors: list[int], request: messages.RunRequest) -> None:
-    for target, descriptor in enumerate(descriptors):
-        if target in request.closed:
-            with contextlib.suppress(OSError):
-                os.close(target)
-        else:
-            os.dup2(descriptor, target)
-        os.close(descriptor)
-    encoding = request.environ.get("PYTHONIOENCODING", "")
-    sys.stdin = sys.__stdin__ = _stream(0, "r", encoding, "strict", request)  # type: ignore[misc,assignment]
-    sys.stdout = sys.__stdout__ = _stream(1, "w", encoding, "strict", request)  # type: ignore[misc,assignment]
-    sys.stderr = sys.__stderr__ = _stream(2, "w", encoding.partition(":")[0], "backslashreplace", request)  # type: ignore[misc,assignment]
-
-
-def _stream(
-    descriptor: int, mode: str, encoding: str, errors: str, request: messages.RunRequest
-) -> io.TextIOWrapper | None:
-    """Make a standard stream as CPython's ``create_stdio`` does (Python/pylifecycle.c)."""
-    if descriptor in request.closed:
-        return None
-    unbuffered = bool(request.environ.get("PYTHONUNBUFFERED")) and mode == "w"
-    name, _, handler = encoding.partition(":")
-    if errors == "strict" and not name and _is_posix_locale(request.environ):
-        errors = "surrogateescape"
-    raw = open(descriptor, f"{mode}b", buffering=0 if unbuffered else -1, closefd=False)  # noqa: SIM115, PTH123 - it stays open
-    (raw if unbuffered else raw.raw).name = ("<stdin>", "<stdout>", "<stderr>")[descriptor]  # type: ignore[attr-defined]
-    stream = io.TextIOWrapper(
-        raw,
-        encoding=name or None,
-        errors=handler or errors,
-        newline="\n" if mode == "w" else None,
-        line_buffering=not unbuffered and (descriptor == 2 or raw.isatty()),  # noqa: PLR2004 - stderr
-        write_through=unbuffered,
-    )
-    stream.mode = mode  # type: ignore[misc]
-    return stream
-
-
-def _is_posix_locale(environ: dict[str, str]) -> bool:
-    name = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or "C"
-    return name in ("C", "POSIX")
+    return _wind_up(_pytest_status())
 
 
 def _take_surroundings(request: messages.RunRequest) -> None:
@@ -219,22 +176,36 @@ def _take_surroundings(request: messages.RunRequest) -> None:
     time.tzset()
     os.chdir(request.cwd)
     os.umask(request.umask)
+
+
+def _take_limits(pid: int) -> str:
+    """Take the resource limits of the client; return the name of one that we may not have."""
     for name in (name for name in dir(resource) if name.startswith("RLIMIT_")):
         number = getattr(resource, name)
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            wanted = resource.prlimit(request.pid, number)
+        try:
+            wanted = resource.prlimit(pid, number)
+        except (OSError, ValueError, AttributeError):
+            continue  # the kernel has no such limit, or the system no way to ask
+        try:
             if wanted != resource.getrlimit(number):
                 resource.setrlimit(number, wanted)
+        except (OSError, ValueError):
+            return name
+    return ""
 
 
 def _take_identity(request: messages.RunRequest) -> None:
-    sys.argv[:] = [request.argv0, *request.args]
-    sys.path[:] = request.path
+    """Look like the program that the user started: to tests, and to processes that multiprocessing spawns."""
     name, file = request.main
+    sys.argv[:] = [request.argv0, *request.args]
+    sys.orig_argv[:] = [sys.executable, *(("-m", name.removesuffix(".__main__")) if name else (file,)), *request.args]
+    sys.path[:] = request.path
     main = types.ModuleType("__main__")
     main.__file__ = file
+    main.__dict__["__builtins__"] = builtins
+    main.__loader__ = importlib.machinery.SourceFileLoader(name or "__main__", file)
     if name:
-        main.__spec__ = __import__("importlib.util").util.find_spec(name)
+        main.__spec__ = importlib.util.spec_from_file_location(name, file, loader=main.__loader__)
         main.__package__ = name.rpartition(".")[0]
     sys.modules["__main__"] = main
 
@@ -252,7 +223,7 @@ def _forget_exit_handlers() -> None:
     A TemporaryDirectory made at import would be deleted by the first run that ends. Modules that
     clean up after a run register once, at import, so they are registered again.
     """
-    atexit._clear()
+    atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
     weakref = sys.modules["weakref"]
     for finalizer in list(weakref.finalize._registry):  # noqa: SLF001 - there is no public list
         finalizer.atexit = False
@@ -270,14 +241,37 @@ def _look_again_for_new_files() -> None:
             finder.invalidate_caches()
 
 
-def _wind_up(code: int) -> int:
-    """Do what an interpreter does at its end, short of freeing memory."""
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads that are no daemons
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except (OSError, ValueError):
-            code = code or 120
-    return code
+def _pytest_status() -> int:
+    """Run pytest; return the exit code, or the negative number of the signal that ends an interpreter."""
+    try:
+        return _exit_code(console_main())
+    except SystemExit as leaving:
+        return _exit_code(leaving.code)
+    except BaseException as error:  # noqa: BLE001 - shown as the interpreter shows it
+        # The first frame is ours; behind it begins what the console script would have called.
+        behind = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error.with_traceback(behind), behind)
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _exit_code(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return int(code) & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _wind_up(status: int) -> int:
+    """Do what an interpreter does at its end, short of freeing memory (``Py_RunMain``)."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads that are no daemons
+    except KeyboardInterrupt as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to run them without leaving
+    if not streams.flush_streams():
+        return 120
+    if status < 0:
+        signals.die_of(-status)
+    return status

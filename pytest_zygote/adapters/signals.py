@@ -22,6 +22,10 @@ FORWARDED = tuple(
 )
 """What a client passes on to its run."""
 
+SIGCONT, SIGTSTP = signal.SIGCONT, signal.SIGTSTP
+HARMLESS = (signal.SIGWINCH, signal.SIGCONT)
+"""Those of them that do not end a process which does not expect them."""
+
 
 def leave(code: int) -> NoReturn:
     """End this process at once, without the parent's exit handlers, which are not ours.
@@ -31,10 +35,11 @@ def leave(code: int) -> NoReturn:
     """
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            code = code or 120  # what the interpreter itself exits with when a flush fails
-    os._exit(code)
+            if stream is not None:  # it is None if its descriptor is closed
+                stream.flush()
+        except (OSError, ValueError):
+            code = 120  # what the interpreter itself exits with when a flush fails
+    os._exit(code)  # noqa: TID251 - this is the function that all others must use
 
 
 def leave_like(status: int) -> NoReturn:
@@ -42,10 +47,16 @@ def leave_like(status: int) -> NoReturn:
     if status >= 0:
         leave(status)
     _disable_core_dump()
-    signal.signal(-status, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [-status])
-    os.kill(os.getpid(), -status)
-    leave(128 - status)  # the signal does not end a process (SIGCHLD …), or SIGSTOP and we are back
+    die_of(-status)
+
+
+def die_of(number: int) -> NoReturn:
+    """End this process by a signal, so that whoever waits for it sees what happened."""
+    if number != signal.SIGKILL:  # whose disposition nobody can set
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    os.kill(os.getpid(), number)
+    leave(128 + number)  # the signal does not end a process (SIGCHLD …), or SIGSTOP and we are back
 
 
 def _disable_core_dump() -> None:
@@ -67,7 +78,7 @@ def reset_signals(ignored: tuple[int, ...]) -> None:
         signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
     if signal.SIGINT not in ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):  # what Python itself ignores at start-up
+    for name in ("SIGPIPE", "SIGXFSZ"):  # what Python itself ignores at start-up
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -80,8 +91,8 @@ class SignalPipe:
     def __init__(self, numbers: tuple[int, ...]) -> None:
         """Catch these signals from now on."""
         self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)  # noqa: FBT003 - the standard library's signature
-        os.set_blocking(self._write, False)  # noqa: FBT003 - the standard library's signature
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
         self._previous = {number: signal.signal(number, _nothing) for number in numbers}
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 

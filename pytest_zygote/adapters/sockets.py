@@ -6,10 +6,10 @@ client needs neither them nor name resolution.
 
 from __future__ import annotations
 
+import _socket
 import os
 import sys
 
-import _socket
 from pytest_zygote.core.framing import FrameReader, pack
 
 TYPE_CHECKING = False

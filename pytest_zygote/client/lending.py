@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
-import select
-from pytest_zygote.adapters.signals import FORWARDED, SignalPipe, suspend
+from pytest_zygote.adapters.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.core.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
 from pytest_zygote.core.records import Record
 
@@ -72,14 +72,19 @@ class _Loan:
         poll.register(self._pipe.fileno(), select.POLLIN)
         while True:
             for descriptor, _ in poll.poll():
-                if descriptor == self._pipe.fileno():
-                    self._relay()
-                elif (outcome := self._listen()) is not None:
+                outcome = self._relay() if descriptor == self._pipe.fileno() else self._listen()
+                if outcome is not None:
                     return outcome
 
-    def _relay(self) -> None:
+    def _relay(self) -> Ended | None:
         for number in self._pipe.read():
-            self._channel.send(Relay(number))
+            if self._run_pid:
+                self._channel.send(Relay(number))
+            elif number == SIGTSTP:
+                suspend()
+            elif number not in HARMLESS:
+                return Ended(-number)
+        return None
 
     def _listen(self) -> Ended | Declined | None:
         messages = self._channel.receive()
@@ -100,11 +105,15 @@ class _Loan:
                 return Declined(reason, restart=True)
             case Stopped():
                 suspend()
+                # Here the shell has continued us. The handler may not tell: a Ctrl-Z that follows at
+                # once discards a SIGCONT that is still pending.
+                self._channel.send(Relay(SIGCONT))
             case Started(pid):
                 self._run_pid = pid
             case Notice(text):
-                sys.stderr.write(f"zygote: {text}\n")
-                sys.stderr.flush()
+                _say(text)
+            case _:
+                _say(f"the daemon sent {type(message).__name__} out of place")
         return None
 
     def _abandoned(self) -> Ended | Declined:
@@ -121,5 +130,11 @@ class _Loan:
             os.close(process)
         except (OSError, AttributeError):
             pass  # it has ended already, or the system has no pidfds
-        sys.stderr.write("zygote: the daemon ended during the run: its result is unknown\n")
+        _say("the daemon ended during the run: its result is unknown")
         return Ended(LOST)
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # it is None if its descriptor is closed
+        sys.stderr.write(f"zygote: {text}\n")
+        sys.stderr.flush()

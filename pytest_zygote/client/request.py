@@ -78,14 +78,15 @@ def make_request(args: tuple[str, ...], *, argv0: str, main: tuple[str, str] = (
         environ=dict(os.environ),
         path=tuple(sys.path),
         ignored=signals.ignored_signals(),
-        closed=tuple(fd for fd in range(3) if _is_closed(fd)),
+        closed=_closed_at_start(),
         pid=os.getpid(),
     )
 
 
-def _is_closed(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return True
-    return False
+def _closed_at_start() -> tuple[int, ...]:
+    """Return those of 0, 1, 2 that were closed when the interpreter started.
+
+    They are open by now: whatever we open gets the lowest free number.
+    """
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    return tuple(number for number, stream in enumerate(streams) if stream is None)

@@ -1,0 +1,137 @@
+"""An interactive shell on a pseudo-terminal: what a user has, with keys to press."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tests.support_daemon import UNIT_S, eventually
+
+if TYPE_CHECKING:
+    from tests.support_daemon import Project
+
+CTRL_C = "\x03"
+CTRL_D = "\x04"
+CTRL_Z = "\x1a"
+CTRL_BACKSLASH = "\x1c"
+UP = "\x1b[A"
+LEFT = "\x1b[D"
+
+PROMPT = re.compile(r"\[\[exit (\d+)\]\] $")
+
+# A session of its own whose controlling terminal is descriptor 0; then the shell, with job control.
+_LOG_IN = """
+import fcntl, os, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
+"""
+
+
+class Terminal:
+    """A terminal in which a shell waits in the project's folder."""
+
+    def __init__(self, project: Project, *, rows: int = 24, columns: int = 80) -> None:
+        """Open a terminal of this size and log in."""
+        self.project = project
+        self._text = ""
+        self._at = 0
+        self._master, slave = os.openpty()
+        self.resize(rows, columns)
+        inputrc = project.home / "inputrc"
+        inputrc.write_text("set enable-bracketed-paste off\n")
+        self._shell = subprocess.Popen(
+            [sys.executable, "-ISc", _LOG_IN],
+            cwd=project.root,
+            env={
+                **project.environ,
+                "TERM": "xterm-256color",
+                "PS1": "[[exit $?]] ",
+                "INPUTRC": str(inputrc),
+                "HISTFILE": "",
+            },
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self.expect(PROMPT.pattern)
+
+    def close(self) -> None:
+        """Hang up: the shell and what runs in it get SIGHUP."""
+        os.close(self._master)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._shell.pid, signal.SIGHUP)
+        self._shell.wait(4 * UNIT_S)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the window another size."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def send(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        """Wait until the terminal shows text, behind what was waited for before.
+
+        Raises:
+            AssertionError: it does not come in time.
+        """
+        deadline = time.monotonic() + 4 * UNIT_S
+        while not (match := re.compile(pattern).search(self._text, self._at)):
+            if not self._read(deadline - time.monotonic()):
+                shown = self._text[self._at :]
+                message = (
+                    f"the terminal does not show {pattern!r} but:\n{shown}\n--- before that:\n{self._text[: self._at]}"
+                )
+                raise AssertionError(message)
+        self._at = match.end()
+        return match
+
+    def _read(self, timeout_s: float) -> bool:
+        if not select.select([self._master], [], [], max(0, timeout_s))[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # Linux: nobody has the other end open
+            return False
+        self._text += data.decode(errors="replace").replace("\r\n", "\n")
+        return bool(data)
+
+    def start(self, command: str) -> None:
+        """Type a command."""
+        self.send(f"{command}\n")
+        self.expect(re.escape(command) + r"\s*\n")
+
+    def resume(self) -> None:
+        """Bring the stopped job back, and wait until it really goes on: keys pressed before that are the shell's."""
+        self.start("fg")
+        eventually(self._is_job_running, "the job goes on")
+
+    def _is_job_running(self) -> bool:
+        group = os.tcgetpgrp(self._master)
+        return group != self._shell.pid and psutil.Process(group).status() != psutil.STATUS_STOPPED
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the shell's prompt; return the exit status and what was shown until then."""
+        start = self._at
+        match = self.expect(PROMPT.pattern)
+        return int(match[1]), self._text[start : match.start()]
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command to its end; return the exit status and what it showed."""
+        self.start(command)
+        return self.finish()
