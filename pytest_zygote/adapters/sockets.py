@@ -53,7 +53,8 @@ class Channel:
             packed = b"".join(fd.to_bytes(_DESCRIPTOR_SIZE, sys.byteorder) for fd in descriptors)
             sent = self._raw.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
             data = data[sent:]
-        self._raw.sendall(data)
+        if data:  # sending nothing would still fail on a peer that has read all, and answered
+            self._raw.sendall(data)
 
     def receive(self) -> list[Record] | None:
         """Return the messages that are complete, or None when the peer has closed.

@@ -6,6 +6,7 @@ Watchdog reports on its own thread; a byte in a pipe takes it to the daemon's lo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fnmatch
 import logging
@@ -105,11 +106,11 @@ class Watcher:
 
     def see(self, event: FileSystemEvent) -> None:
         """Wake the daemon if an event matters; called on watchdog's thread."""
-        if event.event_type in CHANGES and any(self._matters(path) for path in (event.src_path, event.dest_path)):
-            try:
+        if event.event_type not in CHANGES or (event.is_directory and event.event_type == "modified"):
+            return  # a folder is modified by whatever happens to the files in it, which has events of its own
+        if any(self._matters(path) for path in (event.src_path, event.dest_path)):
+            with contextlib.suppress(BlockingIOError):  # full: the daemon has not yet read the last one
                 os.write(self._write, b"!")
-            except BlockingIOError:
-                return  # it has not yet read the last one
 
     def _matters(self, path: bytes | str) -> bool:
         below = os.path.relpath(os.fsdecode(path), self._root) if path else ""

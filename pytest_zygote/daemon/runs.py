@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pytest_zygote")
 
-FORK_S = 20.0
+FORK_S = 10.0
 """How long a zygote may take to fork a run before it counts as stuck."""
 
 ORPHANS_S = 0.5

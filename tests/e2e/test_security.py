@@ -1,0 +1,127 @@
+"""Nobody else gets in, and nothing private gets out."""
+
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+import pytest_zygote
+from pytest_zygote.adapters import sockets
+from tests.support_daemon import Project, eventually
+
+SECRET = "swordfish-0451"  # noqa: S105 - not a secret, but it stands for one
+NOBODY = 65534
+
+INTRUDER = """
+import os, socket, sys
+os.setgid(65534)
+os.setuid(65534)
+raw = socket.socket(socket.AF_UNIX)
+try:
+    raw.connect(sys.argv[1])
+    raw.sendall(b"PZ")
+    print("closed" if raw.recv(1) == b"" else "answered")
+except PermissionError:
+    print("refused")
+except (BrokenPipeError, ConnectionResetError):
+    print("closed")
+"""
+
+
+@pytest.fixture
+def warm(project: Project) -> Project:
+    """Make a project with a daemon whose environment holds a secret."""
+    project.environ["TOKEN"] = SECRET
+    project.write("app/__init__.py", "import os\n\nTOKEN = os.environ['TOKEN']\n")
+    project.write("test_app.py", f"import app\n\ndef test_app():\n    assert app.TOKEN.startswith({SECRET[:5]!r})\n")
+    project.warm_up()
+    return project
+
+
+def test_runtime_files_are_for_their_owner_only(warm: Project) -> None:
+    """The folder keeps everybody out; logs and locks are private by themselves."""
+    assert stat.S_IMODE(warm.folder.stat().st_mode) == 0o700
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in warm.folder.iterdir() if file.suffix == ".lock"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_secrets_of_the_environment_are_not_written_down(warm: Project) -> None:
+    """Neither log nor status nor what was learned hold the value of a key, also when it has changed."""
+    warm.environ["TOKEN"] = f"{SECRET}-changed"
+    result = warm.pytest("-q")
+    assert result.returncode == 0
+    texts = [warm.log(), result.stderr, warm.status().raw, warm.pytest("--daemon-status").stdout]
+    texts += [file.read_text(errors="replace") for file in (warm.root / ".pytest_cache").rglob("*") if file.is_file()]
+    assert "TOKEN" in "".join(texts)
+    assert SECRET not in "".join(texts)
+
+
+def test_secrets_do_not_show_in_process_titles(warm: Project) -> None:
+    """Any user may list processes."""
+    assert SECRET not in "".join(warm.processes().values())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(("mode", "answer"), [(0o700, "refused"), (0o777, "closed")])
+def test_other_users_are_turned_away(warm: Project, mode: int, answer: str) -> None:
+    """By the folder's mode; and by the peer's user id, should the mode ever be wrong."""
+    for folder in (warm.home, warm.folder):
+        folder.chmod(mode)
+    (path,) = warm.sockets()
+    path.chmod(mode)
+    command = ["/proc/self/exe", "-ISc", INTRUDER, str(path)]
+    ended = subprocess.run(command, executable=sys.executable, capture_output=True, text=True, check=False)
+    warm.folder.chmod(0o700)
+    if "Traceback" in ended.stderr:
+        pytest.skip("another user cannot run this interpreter")
+    assert ended.stdout.strip() == answer
+    assert warm.pytest("-q").was_warm
+
+
+def test_peer_user_is_told_by_the_kernel(tmp_path: Path) -> None:
+    """What the peer says about itself does not count."""
+    listener = sockets.Listener(str(tmp_path / "s.sock"))
+    channel = sockets.connect(str(tmp_path / "s.sock"))
+    assert channel is not None
+    accepted = listener.accept(send_timeout_s=1)
+    assert accepted is not None
+    for one in (channel, accepted, listener):
+        one.close()
+
+
+def test_nothing_listens_on_the_network(warm: Project) -> None:
+    """There is a socket file, and no port."""
+    for pid in warm.processes():
+        connections = psutil.Process(pid).net_connections("inet")
+        assert connections == []
+
+
+def test_descriptors_of_clients_do_not_stay(warm: Project) -> None:
+    """Daemon and zygotes hold nothing of a client that has gone."""
+    pids = list(warm.processes())
+    counts = [descriptor_count(pid) for pid in pids]
+    for _ in range(3):
+        assert warm.pytest("-q").was_warm
+    eventually(lambda: [descriptor_count(pid) for pid in pids] == counts, "the same descriptors")
+
+
+def descriptor_count(pid: int) -> int:
+    """Return how many descriptors a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def test_nothing_is_unpickled_and_nothing_evaluated() -> None:
+    """No module of the package imports what runs code from bytes."""
+    forbidden = {"pickle", "marshal", "shelve", "cPickle", "dill"}
+    for file in Path(pytest_zygote.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert forbidden.isdisjoint(name.partition(".")[0] for name in names), file
