@@ -23,7 +23,6 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import os
-import resource
 import signal
 import sys
 import threading
@@ -32,10 +31,12 @@ import types
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
-from setproctitle import setproctitle
+from setproctitle import setproctitle, setthreadtitle
 
 from pytest_zygote.adapters import signals, site, sockets, streams
 from pytest_zygote.adapters.command_line import console_main
+from pytest_zygote.adapters.exits import ExitHandlers
+from pytest_zygote.adapters.limits import take_limits
 from pytest_zygote.core import depth, framing, messages
 from pytest_zygote.core.inputs import CHILD_MARK, MISSING, environ_differences
 
@@ -53,6 +54,7 @@ class Layer:
     def __init__(self, ledger: Ledger) -> None:
         """Start with nothing built."""
         self.ledger = ledger
+        self.exits = ExitHandlers(site.is_installed)
         self.kind = "base"
         self.facts: dict[str, str] = {}
         self.names: frozenset[str] = frozenset()
@@ -92,12 +94,15 @@ class Run:
         self.layer = layer
         self.is_collecting = True
         self._report = report
+        # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
+        self._report_identity = streams.identity(report.fileno())
         self._pid = os.getpid()
 
     def tell(self, message: messages.Learned | messages.Misfit) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm."""
         with contextlib.suppress(OSError, ValueError):
-            self._report.send(message)
+            if streams.identity(self._report.fileno()) == self._report_identity:
+                self._report.send(message)
 
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
@@ -154,18 +159,18 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     *terminal, report = descriptors
     streams.take_descriptors(terminal, request.closed)
     streams.make_streams(request.closed, request.environ)
-    run = Run(request, layer, sockets.adopt(report))
+    run = Run(request, layer, sockets.adopt(streams.move_away(report)))
     _take_surroundings(request)
-    unequal = _take_limits(request.pid)
+    unequal = take_limits(request.pid)
     if unequal:
-        run.start_over("cold", f"the daemon cannot have this shell's {unequal}")
+        run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
     _take_identity(request)
     _reseed(layer)
-    _forget_exit_handlers()
+    layer.exits.begin_run()
     _look_again_for_new_files()
     _current.append(run)
     layer.ledger.admit_imports(run.admit)
-    setproctitle(" ".join((request.argv0, *request.args)))
+    _take_name(request)
     return _wind_up(_pytest_status())
 
 
@@ -178,22 +183,6 @@ def _take_surroundings(request: messages.RunRequest) -> None:
     os.umask(request.umask)
 
 
-def _take_limits(pid: int) -> str:
-    """Take the resource limits of the client; return the name of one that we may not have."""
-    for name in (name for name in dir(resource) if name.startswith("RLIMIT_")):
-        number = getattr(resource, name)
-        try:
-            wanted = resource.prlimit(pid, number)
-        except (OSError, ValueError, AttributeError):
-            continue  # the kernel has no such limit, or the system no way to ask
-        try:
-            if wanted != resource.getrlimit(number):
-                resource.setrlimit(number, wanted)
-        except (OSError, ValueError):
-            return name
-    return ""
-
-
 def _take_identity(request: messages.RunRequest) -> None:
     """Look like the program that the user started: to tests, and to processes that multiprocessing spawns."""
     name, file = request.main
@@ -203,11 +192,21 @@ def _take_identity(request: messages.RunRequest) -> None:
     main = types.ModuleType("__main__")
     main.__file__ = file
     main.__dict__["__builtins__"] = builtins
+    main.__annotations__ = {}
+    main.__dict__["__cached__"] = None
     main.__loader__ = importlib.machinery.SourceFileLoader(name or "__main__", file)
     if name:
         main.__spec__ = importlib.util.spec_from_file_location(name, file, loader=main.__loader__)
         main.__package__ = name.rpartition(".")[0]
+        main.__dict__["__cached__"] = main.__spec__ and main.__spec__.cached
     sys.modules["__main__"] = main
+
+
+def _take_name(request: messages.RunRequest) -> None:
+    """Have the name that ps, top and psutil show for the program that the user started."""
+    setproctitle(" ".join(sys.orig_argv))
+    # The kernel names a process after the file that was executed: a script, or the interpreter.
+    setthreadtitle(os.path.basename(sys.executable if request.main[0] else request.argv0))
 
 
 def _reseed(layer: Layer) -> None:
@@ -215,23 +214,6 @@ def _reseed(layer: Layer) -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None and "numpy.random" in layer.names:
         numpy_random.seed()
-
-
-def _forget_exit_handlers() -> None:
-    """Drop the handlers that a layer's modules registered: they clean up what is the zygote's.
-
-    A TemporaryDirectory made at import would be deleted by the first run that ends. Modules that
-    clean up after a run register once, at import, so they are registered again.
-    """
-    atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
-    weakref = sys.modules["weakref"]
-    for finalizer in list(weakref.finalize._registry):  # noqa: SLF001 - there is no public list
-        finalizer.atexit = False
-    if weakref.finalize._registered_with_atexit:  # noqa: SLF001
-        atexit.register(weakref.finalize._exitfunc)  # noqa: SLF001
-    for module, function in (("logging", "shutdown"), ("multiprocessing.util", "_exit_function")):
-        if module in sys.modules:
-            atexit.register(getattr(sys.modules[module], function))
 
 
 def _look_again_for_new_files() -> None:

@@ -12,6 +12,8 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
+    from types import FrameType
     from typing import NoReturn
 else:
     import _signal as signal
@@ -21,6 +23,9 @@ FORWARDED = tuple(
     for name in ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGCONT")
 )
 """What a client passes on to its run."""
+
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+"""What the interpreter itself ignores at its start."""
 
 SIGCONT, SIGTSTP = signal.SIGCONT, signal.SIGTSTP
 HARMLESS = (signal.SIGWINCH, signal.SIGCONT)
@@ -70,19 +75,21 @@ def reset_signals(ignored: tuple[int, ...]) -> None:
     """Give all signals the disposition that a fresh process of this client would have.
 
     A daemon started by nohup, by make or in the background of a script inherits ignored
-    signals, and passes them on to whatever it forks.
+    signals, and passes them on to whatever it forks. What is right already is not touched: a C
+    library may have a handler there that Python does not know (readline's for SIGWINCH).
     """
-    for number in signal.valid_signals():
-        if number in (signal.SIGKILL, signal.SIGSTOP):
-            continue
-        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
-    if signal.SIGINT not in ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in ("SIGPIPE", "SIGXFSZ"):  # what Python itself ignores at start-up
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        wanted = _at_start(number, is_ignored=number in ignored)
+        if signal.getsignal(number) != wanted:
+            signal.signal(number, wanted)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.set_wakeup_fd(-1)
+
+
+def _at_start(number: int, *, is_ignored: bool) -> int | Callable[[int, FrameType | None], object]:
+    if is_ignored or number in IGNORED_BY_PYTHON:
+        return signal.SIG_IGN
+    return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
 
 
 class SignalPipe:
@@ -122,11 +129,9 @@ def _nothing(_number: int, _frame: object) -> None:
 
 def ignored_signals() -> tuple[int, ...]:
     """Return the signals that this process was started with as ignored, but for Python's own."""
-    own = {getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)}
+    unknown = {*IGNORED_BY_PYTHON, signal.SIGKILL, signal.SIGSTOP}
     return tuple(
-        int(number)
-        for number in sorted(signal.valid_signals() - own - {signal.SIGKILL, signal.SIGSTOP})
-        if signal.getsignal(number) == signal.SIG_IGN
+        int(number) for number in sorted(signal.valid_signals() - unknown) if signal.getsignal(number) == signal.SIG_IGN
     )
 
 

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-_STANDARD = tuple(
-    os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib")
-)
+_STANDARD = tuple(os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib"))
+
+
+def is_installed(path: str) -> bool:
+    """Tell whether a file belongs to an installed package."""
+    return "/site-packages/" in path or "/dist-packages/" in path
 
 
 def is_third_party(path: str) -> bool:
     """Tell whether a file belongs to the standard library or an installed package."""
-    if "/site-packages/" in path or "/dist-packages/" in path:
+    if is_installed(path):
         return True
     return path.startswith(_STANDARD) or os.path.realpath(path).startswith(_STANDARD)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import io
 import locale
 import os
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT, STDERR = range(3)
 NAMES = ("<stdin>", "<stdout>", "<stderr>")
+
+OUT_OF_THE_WAY = 200
 
 LENIENT_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 """Locales in which the encoding is a guess (PEP 538), so that undecodable bytes pass through."""
@@ -33,6 +36,22 @@ def take_descriptors(descriptors: list[int], closed: Collection[int]) -> None:
         else:
             os.dup2(descriptor, target)
         os.close(descriptor)
+
+
+def move_away(descriptor: int) -> int:
+    """Give a descriptor of ours a high number: what a test opens gets the numbers that it gets in plain pytest."""
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
+    except OSError:  # the limit is lower
+        return descriptor
+    os.close(descriptor)
+    return moved
+
+
+def identity(descriptor: int) -> tuple[int, int]:
+    """Return what tells two open files apart, though they have the same number one after the other."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def make_streams(closed: Collection[int], environ: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import rendezvous, sockets
 from pytest_zygote.core.errors import Unavailable
+from pytest_zygote.core.inputs import at_start
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -97,6 +98,7 @@ def _start(launch: Launch) -> None:
             stderr=log,
             pass_fds=[theirs],
             start_new_session=True,
+            env=at_start(os.environ, is_utf8=bool(sys.flags.utf8_mode)),
             cwd=launch.place.root,
             check=False,
         )

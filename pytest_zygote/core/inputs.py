@@ -38,6 +38,10 @@ OWN_PYTHON_KEYS = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYT
 """PYTHON… keys that a run follows by itself (`sys.path` and the streams come from the client)."""
 
 
+COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
+"""What Python sets LC_CTYPE to where there is no locale."""
+
+
 def environ_differences(
     reads: Mapping[str, str], built: Mapping[str, str], now: Mapping[str, str]
 ) -> tuple[str, ...]:
@@ -58,6 +62,22 @@ def native_differences(built: Mapping[str, str], now: Mapping[str, str]) -> tupl
     """Return the keys of native families that differ."""
     keys = sorted(key for key in {*built, *now} if key.startswith(NATIVE_PREFIXES) and key not in OWN_PYTHON_KEYS)
     return tuple(key for key in keys if built.get(key) != now.get(key))
+
+
+def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
+    """Return the environment that an interpreter was started with, of the one that it has.
+
+    Where no locale is set (most containers), Python turns to UTF-8 and sets LC_CTYPE for its children
+    (PEP 538). A zygote started with that key would be in a proper locale and so not in UTF-8 mode: no
+    client would ever find the interpreter that it is itself.
+
+    Args:
+        environ: the environment of a running interpreter.
+        is_utf8: whether it is in UTF-8 mode.
+    """
+    was_set = environ.get("LC_ALL") or "PYTHONUTF8" in environ
+    is_coerced = is_utf8 and not was_set and environ.get("LC_CTYPE") in COERCED_LOCALES
+    return {key: value for key, value in environ.items() if not (is_coerced and key == "LC_CTYPE")}
 
 
 def is_volatile(key: str) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_zygote.adapters import processes, sockets
 from pytest_zygote.core import lifecycle, messages
 from pytest_zygote.core.errors import ProtocolError
+from pytest_zygote.core.inputs import at_start
 from pytest_zygote.daemon.tower import Layer
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Layers:
         try:
             process = subprocess.Popen(
                 [sys.executable, "-c", BOOTSTRAP, str(theirs)],
-                env=plan.environ,
+                env=at_start(plan.environ, is_utf8=bool(sys.flags.utf8_mode)),
                 cwd=plan.cwd,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs],

@@ -1,0 +1,82 @@
+"""Exit handlers: which of those that a layer's modules registered are right for a run.
+
+A module registers its handler once, when it is imported, and a run finds it imported. Running
+all of a layer's handlers at the end of each run would be wrong: a TemporaryDirectory made at
+import would be deleted by the first run that ends, under the feet of all others. Running none
+would be wrong too: execnet registers at import what ends the processes that tests start. So:
+
+====================================================  ========================================
+registered                                            in a run
+====================================================  ========================================
+after the fork                                        runs
+by logging, multiprocessing                           runs: they tidy up what the run used
+by an installed package, without arguments            runs: it tidies up the package's own state
+with arguments, by the project, by `weakref`          does not run: it belongs to something that
+                                                      was made at import, and all runs share
+====================================================  ========================================
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+STANDARD = (("logging", "shutdown"), ("multiprocessing.util", "_exit_function"))
+
+
+class ExitHandlers:
+    """Writes down what is registered in a zygote."""
+
+    def __init__(self, is_package: Callable[[str], bool]) -> None:
+        """Start writing down.
+
+        Args:
+            is_package: tells whether a file belongs to an installed package.
+        """
+        self._is_package = is_package
+        self._handlers: list[Callable[[], object]] = []
+        self._register, self._unregister = atexit.register, atexit.unregister
+        atexit.register = self._observed_register
+        atexit.unregister = self._observed_unregister
+
+    def _observed_register(self, function: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Callable[P, T]:
+        if not args and not named:
+            self._handlers.append(function)
+        return self._register(function, *args, **named)
+
+    def _observed_unregister(self, function: Callable[P, T], /) -> None:
+        self._handlers = [handler for handler in self._handlers if handler != function]
+        self._unregister(function)
+
+    def begin_run(self) -> None:
+        """Keep the handlers that are right for a run, and stop writing down."""
+        atexit.register, atexit.unregister = self._register, self._unregister
+        atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
+        self._disarm_finalizers()
+        for module, function in STANDARD:
+            if module in sys.modules:
+                atexit.register(getattr(sys.modules[module], function))
+        for handler in self._handlers:
+            if self._is_package(_file_of(handler)):
+                atexit.register(handler)
+
+    @staticmethod
+    def _disarm_finalizers() -> None:
+        finalize = sys.modules["weakref"].finalize
+        for finalizer in list(finalize._registry):  # noqa: SLF001 - there is no public list
+            finalizer.atexit = False
+        if finalize._registered_with_atexit:  # noqa: SLF001
+            atexit.register(finalize._exitfunc)  # noqa: SLF001
+
+
+def _file_of(handler: object) -> str:
+    function = getattr(handler, "__func__", handler)
+    code = getattr(function, "__code__", None)
+    return "" if code is None else str(code.co_filename)
