@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="", help="one of several daemons of a project")
     parser.add_argument("--cache", default="", help="pytest's cache folder")
     parser.add_argument("--ready", type=int, help="descriptor that gets a byte when clients can connect")
-    parser.add_argument("--idle-s", type=float, default=FOUR_HOURS_S, help="leave when nobody asked for so long")
+    parser.add_argument(
+        "--idle-s", type=float, default=FOUR_HOURS_S, help="leave when nobody asked for so long; 0: never"
+    )
     parser.add_argument("--build-patience-s", type=float, default=BUILD_PATIENCE_S, help="how long an import may take")
     parser.add_argument("--ignore", action="append", default=[], help="glob of files whose events do not matter")
     parser.add_argument("--no-watching", action="store_true", help="look at files only when a run is asked for")

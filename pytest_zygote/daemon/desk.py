@@ -13,18 +13,16 @@ import logging
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest_zygote
 from pytest_zygote.core import lifecycle, messages
-from pytest_zygote.daemon.layers import Layers
 from pytest_zygote.daemon.runs import Run, Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_zygote.core.records import Record
     from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.daemon.layers import Layers
     from pytest_zygote.daemon.loop import Loop
     from pytest_zygote.daemon.status import Tally
     from pytest_zygote.daemon.tower import Layer
@@ -41,22 +39,31 @@ MAX_FORKS = 3
 FIRST_START = "first start"
 
 
+class Door(Protocol):
+    """The way out for clients, and for the daemon."""
+
+    def dismiss(self, client: Client, last: Record | None = None) -> None:
+        """Say a last word to a client and end the connection."""
+
+    def leave_to_newer(self) -> None:
+        """Make room for another daemon at once."""
+
+
 class Desk:
     """Serves clients; owns the layers and runs that this takes."""
 
-    def __init__(self, loop: Loop, tally: Tally, towers: Callable[[Layers], Towers], build_patience_s: float) -> None:
+    def __init__(self, loop: Loop, tally: Tally, door: Door, layers: Layers, towers: Towers) -> None:
         """Start with nobody waiting."""
         self._loop = loop
         self._tally = tally
+        self._door = door
         self._has_changed = False
         self.waiting: list[Client] = []
         self.closing = ""
-        self.dismiss: Callable[[Client, Record | None], None]
-        self.leave_to_newer: Callable[[], None]
-        self.layers = Layers(loop, tally, build_patience_s)
+        self.layers = layers
         self.layers.own(self)
-        self.towers = towers(self.layers)
-        self.runs = Runs(loop, self.layers, self)
+        self.towers = towers
+        self.runs = Runs(loop, layers, self)
 
     # Clients
 
@@ -67,8 +74,8 @@ class Desk:
         outdated = outdated_for(request)
         if outdated:
             log.info("leaving: %s", outdated)
-            self.leave_to_newer()  # first: the client may start another daemon as soon as it hears of it
-            self.dismiss(client, messages.Outdated(outdated))
+            self._door.leave_to_newer()  # first: the client may start another daemon as soon as it hears of it
+            self._door.dismiss(client, messages.Outdated(outdated))
             return
         refusal = refusal_of(request, client.terminal)
         if refusal:
@@ -84,7 +91,7 @@ class Desk:
             self.waiting.remove(client)
         if not client.is_gone:
             self._tally.refuse(reason)
-        self.dismiss(client, messages.Cold(reason))
+        self._door.dismiss(client, messages.Cold(reason))
 
     def relay(self, client: Client, number: int) -> None:
         """Pass on a signal that a client received; one that waits ends or stops as it would in an import."""
@@ -94,7 +101,7 @@ class Desk:
             client.say(messages.Stopped(number))
         elif number in {getattr(signal, name) for name in lifecycle.ENDING_SIGNALS}:
             self.lose(client)
-            self.dismiss(client, messages.Finished(-number))
+            self._door.dismiss(client, messages.Finished(-number))
 
     def lose(self, client: Client) -> None:
         """End the run of a client that is gone, or its waiting."""
@@ -109,7 +116,7 @@ class Desk:
         if client not in self.waiting:
             return
         waited = time.monotonic() - client.since
-        progress = self.layers.progress() or "starting"
+        progress = self.layers.progress() or "waiting for a zygote"
         client.say(messages.Notice(f"{progress} … ({waited:.1f} s)"))
         client.notices += 1
         if client.notices < len(lifecycle.NOTICES_S):
@@ -195,10 +202,12 @@ class Desk:
         if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
             self._start_over(client, run.misfit.reason, lifecycle.depth_after(run.layer.plan.kind, run.misfit.depth))
             return
+        if client.depth == "project":
+            self.towers.note_fit()
         if not client.is_gone:
             run.layer.served += 1
             self._tally.count(self._saved_ms(run.layer))
-        self.dismiss(client, messages.Finished(status))
+        self._door.dismiss(client, messages.Finished(status))
 
     def _start_over(self, client: Client, reason: str, depth: str) -> None:
         log.info("starts again, %s: %s", depth, reason)

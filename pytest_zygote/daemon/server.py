@@ -19,6 +19,7 @@ from pytest_zygote.adapters import processes, signals
 from pytest_zygote.core import messages
 from pytest_zygote.daemon.clients import Clients
 from pytest_zygote.daemon.desk import Desk
+from pytest_zygote.daemon.layers import Layers
 from pytest_zygote.daemon.loop import Loop
 from pytest_zygote.daemon.prefetch import Prefetch
 from pytest_zygote.daemon.status import Tally, describe
@@ -42,7 +43,7 @@ class Settings:
 
     Attributes:
         cache: pytest's cache folder, '' if unknown.
-        idle_s: it leaves when nobody asked for a run for so long.
+        idle_s: it leaves when nobody asked for a run for so long; 0 for never.
         build_patience_s: how long one import may take.
         ignored: globs of files whose events do not matter.
         watches: whether to watch files at all.
@@ -67,15 +68,9 @@ class Server:
         self._loop = Loop()
         self._pipe = signals.SignalPipe((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         self.tally = Tally()
-        self.desk = Desk(
-            self._loop,
-            self.tally,
-            lambda layers: Towers(layers, place.root, settings.cache),
-            settings.build_patience_s,
-        )
+        layers = Layers(self._loop, self.tally, settings.build_patience_s)
+        self.desk = Desk(self._loop, self.tally, self, layers, Towers(layers, place.root, settings.cache))
         self._clients = Clients(self._loop, listener, self)
-        self.desk.dismiss = self._clients.dismiss
-        self.desk.leave_to_newer = self._leave_to_newer
         self.prefetch = Prefetch(self._loop, place.root, settings.ignored, self._refresh)
         self._stoppers: list[Client] = []
 
@@ -130,6 +125,10 @@ class Server:
                 self._stoppers.append(client)
                 self._stop("asked to")
 
+    def dismiss(self, client: Client, last: Record | None = None) -> None:
+        """Say a last word to a client and end the connection."""
+        self._clients.dismiss(client, last)
+
     # Children and signals
 
     def _on_signal(self) -> None:
@@ -156,13 +155,13 @@ class Server:
         elif self._is_idle():
             self._stop("nobody asked for a run for long")
         if not self.desk.closing:
-            due = min(HOUSEKEEPING_S, self._settings.idle_s)
+            due = min(HOUSEKEEPING_S, self._settings.idle_s or HOUSEKEEPING_S)
             self._loop.after(due, self._keep_house)
 
     def _is_idle(self) -> bool:
         if self.desk.runs or self.desk.waiting:
             self._clients.last_seen = time.monotonic()
-        return time.monotonic() - self._clients.last_seen > self._settings.idle_s
+        return 0 < self._settings.idle_s < time.monotonic() - self._clients.last_seen
 
     def _stop(self, reason: str) -> None:
         if self.desk.closing:
@@ -174,7 +173,7 @@ class Server:
         self.desk.layer_changed()
         self.desk.towers.retire()
 
-    def _leave_to_newer(self) -> None:
+    def leave_to_newer(self) -> None:
         """Make room for another daemon at once; what runs here ends in its own time."""
         self._release()
         self._stop("another version serves from now on")

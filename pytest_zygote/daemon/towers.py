@@ -155,6 +155,10 @@ class Towers:
         if has_changed:
             self._changed(request)
 
+    def note_fit(self) -> None:
+        """Take note that a run fitted its layer: the one before it that did not was an exception."""
+        self._unfit = {}
+
     def _adopt(self, learned: Learned) -> bool:
         graph = self.graph
         self._cache = learned.cache or self._cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -338,6 +339,67 @@ def test_import_that_changes_what_it_reads_makes_runs_cold(warm: Project) -> Non
     assert result.returncode == 0
     assert not result.was_warm
     assert "counter.txt changed, again and again" in result.stderr
+
+
+# What the daemon says and does about changes
+
+
+def test_layer_is_built_anew_before_the_next_run_asks(warm: Project) -> None:
+    """A file event has the daemon do at once what the next run would wait for."""
+    before = layer_pid(warm, "project")
+    warm.write("app/__init__.py", APP + "# changed\n")
+    eventually(lambda: (layer := warm.status().layer("project")) and layer.pid != before, "another project layer")
+    result = warm.pytest("-q", "test_app.py")
+    assert (result.returncode, result.was_warm, result.said) == (0, True, [])
+
+
+def test_client_is_told_why_layers_were_built_for_it(project: Project) -> None:
+    """One line names the file or the key that changed, and what it cost."""
+    project.write("app/__init__.py", "import os\n\nVALUE = int(os.environ.get('VALUE', '1'))\n")
+    project.write("test_app.py", TEST)
+    with own_daemon(project, "--no-watching"):
+        project.warm_up("test_app.py")
+        (line,) = project.pytest("-q", "test_app.py", VALUE="2").said
+        assert re.fullmatch(r"app read VALUE, which changed: re-imported 1 project module \(\d+\.\d\d s\)", line)
+        project.write("app/__init__.py", "VALUE = 1\n")
+        (line,) = project.pytest("-q", "test_app.py").said
+        assert line.startswith("app/__init__.py changed: re-imported 1 project module (")
+        assert project.pytest("-q", "test_app.py").said == []
+
+
+def test_client_that_waits_is_told_what_is_imported(warm: Project) -> None:
+    """A build that takes more than a second names the module."""
+    (warm.root / "hold").touch()
+    warm.write("app/__init__.py", APP + "# changed\n")
+    client = warm.start([PYTEST, "-q", "test_app.py"])
+    assert client.stderr is not None
+    line = client.stderr.readline()
+    (warm.root / "hold").unlink()
+    client.communicate(timeout=4 * UNIT_S)
+    assert re.fullmatch(r"zygote: importing app … \(\d\.\d s\)\n", line)
+
+
+def test_two_kinds_of_runs_in_turn_leave_each_other_s_layers_alone(warm: Project) -> None:
+    """A run with unusual options starts from the base layer, and the next is as fast as ever."""
+    unusual = ("-q", "-p", "no:doctest", "test_app.py")
+    warm.pytest(*unusual)
+    warm.settle()
+    before = warm.reloads()
+    for args in (("-q", "test_app.py"), unusual) * 2:
+        result = warm.pytest(*args)
+        assert (result.returncode, result.was_warm) == (0, True)
+        warm.settle()
+    assert warm.reloads() == before
+
+
+def test_options_that_stay_unusual_become_usual(warm: Project) -> None:
+    """Twice the same in a row, and the project layer is built for them."""
+    for _ in range(3):
+        warm.pytest("-q", "-p", "no:doctest", "test_app.py")
+        warm.settle()
+    layer = warm.status().layer("project")
+    assert layer is not None
+    assert layer.runs_served == 1
 
 
 # Many clients
