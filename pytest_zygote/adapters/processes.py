@@ -48,7 +48,7 @@ def fork(child: Callable[[], int]) -> int:
         code = child()
     except BaseException:  # noqa: BLE001 - nothing may unwind into the parent's stack
         sys.excepthook(*sys.exc_info())
-    os._exit(code)
+    os._exit(code)  # noqa: TID251 - `child` has flushed what is its own; the rest is the parent's
 
 
 def signal_group(pgid: int, number: int) -> None:

@@ -100,7 +100,7 @@ def connect(path: str) -> Channel | None:
     """Connect to a daemon's socket; None if nobody listens there.
 
     Raises:
-        PermissionError: the socket is not ours.
+        OSError: the socket is not ours, or the path cannot be one.
     """
     raw = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
@@ -108,6 +108,9 @@ def connect(path: str) -> Channel | None:
     except (FileNotFoundError, ConnectionRefusedError):
         raw.close()
         return None
+    except OSError:
+        raw.close()
+        raise
     return Channel(raw)
 
 

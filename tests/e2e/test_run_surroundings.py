@@ -126,7 +126,7 @@ def seen(project: Project, command: list[str], environ: Mapping[str, str], *, wa
     """Run the test that looks around; return what it saw."""
     path = project.root / "seen.json"
     result = project.run(command, {**environ, **(WARM if warm else PLAIN), "DUMP": str(path)})
-    assert result.was_warm == warm, result
+    assert (result.was_warm, result.returncode) == (warm, 0), result
     facts: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
     return facts
