@@ -10,18 +10,19 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.client import say_cold
+from pytest_zygote.client import DISABLE, addopts, say_cold
 from pytest_zygote.client.request import hindrance
-from pytest_zygote.core.errors import UsageError
-from pytest_zygote.core.options import OPTIONS, Settings
+from pytest_zygote.core.errors import Unavailable, UsageError
+from pytest_zygote.core.options import OPTIONS, Settings, asks_for_daemon
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_zygote.run import Run
 
 
@@ -29,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     """Register the options; hand over to the daemon if this run can be warm."""
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
     for option in OPTIONS:
-        if option.value.startswith("["):
+        if option.takes_a_word:
             group.addoption(option.flag, nargs="?", const="1", metavar=option.value.strip("[]"), help=option.help)
         elif option.value:
             group.addoption(option.flag, metavar=option.value, help=option.help)
@@ -39,33 +40,66 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             parser.addini(option.ini, option.help, default=None)
     parser.addini("zygote_preload", "modules to import early, beside those that runs imported", type="args", default=[])
     parser.addini("zygote_exclude", "modules, packages or patterns never to import early", type="args", default=[])
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config is None:  # a program made a plugin manager of its own
+        return
     run = _current_run()
     if run is not None:
-        from pytest_zygote.session import RunPlugin
-
-        pluginmanager.register(RunPlugin(run), "zygote_run")
+        _take_part(run, config)
     else:
-        _hand_over(parser, pluginmanager)
+        _hand_over(config, parser)
 
 
 def _current_run() -> Run | None:
     module = sys.modules.get("pytest_zygote.run")
-    return None if module is None else module.current()  # type: ignore[no-any-return]
+    return None if module is None else module.current()
 
 
-def _hand_over(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    config = pluginmanager.get_plugin("pytestconfig")
-    if config is None:
-        return
-    given = (str(arg) for arg in config.invocation_params.args)
-    args = (*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *given)
-    settings = Settings(args, os.environ, config.getini)
+def _take_part(run: Run, config: pytest.Config) -> None:
+    from pytest_zygote.session import RunPlugin
+
+    config.pluginmanager.register(RunPlugin(run), "zygote_run")
+    if _settings(config).switch("--daemon-disable"):
+        run.start_over("cold", "")  # `pz` reads no ini-file
+
+
+def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
     try:
-        reason = hindrance(settings, args, os.environ)
-        if reason is None:
-            from pytest_zygote.client.takeover import take_over
-
-            reason = take_over(config, parser, settings)
-    except UsageError as error:
+        reason = _reason_to_stay(config, parser, _settings(config))
+    except (Unavailable, UsageError) as error:
         raise pytest.UsageError(str(error)) from error
-    say_cold(reason)
+    if reason is not None:
+        config.add_cleanup(_restorer(DISABLE))
+        say_cold(reason)
+
+
+def _settings(config: pytest.Config) -> Settings:
+    given = (str(arg) for arg in config.invocation_params.args)
+    return Settings((*config.getini("addopts"), *addopts(os.environ), *given), os.environ, config.getini)
+
+
+def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+    """Carry out what is not a run; hand over a run; return why it must be served here, None if it was served."""
+    if asks_for_daemon(settings.args):  # also in CI, and where runs are cold by another setting: it is a command
+        from pytest_zygote.client.takeover import obey
+
+        obey(config, settings)
+    reason = hindrance(settings, settings.args, os.environ)
+    if reason is not None:
+        return reason
+    from pytest_zygote.client.takeover import take_over
+
+    return take_over(config, parser, settings)
+
+
+def _restorer(key: str) -> Callable[[], None]:
+    """Return what gives an environment key its value of now back: a program may call `pytest.main` again."""
+    value = os.environ.get(key)
+
+    def restore() -> None:
+        if value is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = value
+
+    return restore

@@ -12,14 +12,17 @@ import sys
 from pytest_zygote.adapters import rendezvous, signals, sockets
 from pytest_zygote.client.lending import Ended, lend
 from pytest_zygote.client.request import hindrance, make_request
-from pytest_zygote.core.errors import Unavailable, UsageError
+from pytest_zygote.core.errors import ProtocolError, Unavailable, UsageError
 from pytest_zygote.core.options import Settings, asks_for_daemon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import NoReturn
 
 __all__ = ["main"]
+
+DISABLE = "PYTEST_DAEMON_DISABLE"
 
 OURS = ("-p", "pytest_zygote")
 """What `pz` adds to the command line, so that it works without an ini-file."""
@@ -28,7 +31,10 @@ OURS = ("-p", "pytest_zygote")
 def main() -> NoReturn:
     """Run the console script ``pz``: pytest's command line, served warm if that is possible."""
     args = (*OURS, *sys.argv[1:])
-    sys.argv[:] = [os.path.join(os.path.dirname(sys.argv[0]), "pytest"), *args]
+    program = sys.argv[0]
+    if not program.endswith("__main__.py"):
+        program = os.path.join(os.path.dirname(program), "pytest")
+    sys.argv[:] = [program, *args]
     try:
         if not asks_for_daemon(args):
             _try_warm(args)
@@ -44,7 +50,7 @@ def _try_warm(args: tuple[str, ...]) -> None:
     Does not return if a run served it. What stands in the way is told by the plugin, which looks
     again: it knows the ini-file and can start a daemon.
     """
-    settings = Settings(args, os.environ)
+    settings = Settings((*addopts(os.environ), *args), os.environ)
     if hindrance(settings, args, os.environ) is not None:
         return
     try:
@@ -52,22 +58,32 @@ def _try_warm(args: tuple[str, ...]) -> None:
             rendezvous.check_private(place.folder)
             channel = sockets.connect(place.socket)
             if channel is not None:
-                outcome = lend(channel, make_request(args, argv0=sys.argv[0]))
+                outcome = lend(channel, make_request(args))
                 if isinstance(outcome, Ended):
                     signals.leave_like(outcome.status)
                 if not outcome.restart:
                     say_cold(outcome.reason)
                 return
-    except (Unavailable, OSError):
+    except (ProtocolError, Unavailable, OSError):
         return
 
 
+def addopts(environ: Mapping[str, str]) -> list[str]:
+    """Return the options that the environment adds to each command line."""
+    text = environ.get("PYTEST_ADDOPTS", "")
+    if not text:
+        return []
+    import shlex  # 3 ms that few runs need
+
+    return shlex.split(text)
+
+
 def say_cold(reason: str) -> None:
-    """Tell why this run is plain pytest, and keep the plugin from trying again."""
+    """Tell why this run is plain pytest, and keep the plugin, and pytest inside the tests, from trying again."""
     if reason:
         sys.stderr.write(f"zygote: cold run: {reason}\n")
         sys.stderr.flush()
-    os.environ["PYTEST_DAEMON_DISABLE"] = "1"
+    os.environ[DISABLE] = "1"
 
 
 def _run_pytest_here() -> NoReturn:

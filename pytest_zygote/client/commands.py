@@ -9,48 +9,66 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import signals, sockets
-from pytest_zygote.client.launch import Launch, connect_or_start
+from pytest_zygote.adapters import rendezvous, signals, sockets
+from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import lend
-from pytest_zygote.client.request import make_request
+from pytest_zygote.client.request import with_args
 from pytest_zygote.core.errors import UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
+from pytest_zygote.core.options import without_commands
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from pytest_zygote.adapters.rendezvous import Rendezvous
+    from pytest_zygote.client.launch import Launch
+    from pytest_zygote.core.messages import RunRequest
     from pytest_zygote.core.options import Settings
     from pytest_zygote.core.records import Record
 
-SCOUT = ("-p", "pytest_zygote", "--collect-only", "-q", "-p", "no:terminal")
-"""What a new daemon runs to find out what the project imports."""
+SCOUT = ("--collect-only", "-q")
+"""What a new daemon runs, besides what the user gave, to find out what the project imports."""
 
 LOOK_AGAIN_S = 0.05
 
+NO_DAEMON = "no daemon is running for this project"
 
-def obey(launch: Launch, settings: Settings, args: tuple[str, ...]) -> None:
-    """Carry out a command about the daemon and end this process; return if it is about tests.
+
+def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
+    """Carry out a command about the daemon and end this process.
+
+    Args:
+        launch: how to start the daemon.
+        settings: what the user asked for.
+        request: this process, as if it had asked for a run.
 
     Raises:
         UsageError: options that cannot go together, or an unknown form of the status.
+        Unavailable: the daemon cannot be started.
+        OSError: it cannot be reached.
     """
     if settings.is_given("--daemon-status"):
-        _leave_with_answer(launch.place, StatusRequest(_form(settings)))
+        _show_status(launch.place, _form(settings))
     if settings.is_given("--daemon-reload"):
-        _leave_with_answer(launch.place, ReloadRequest())
+        answer = _ask(launch.place, ReloadRequest())
+        _say(answer or NO_DAEMON)
+        signals.leave(0 if answer else 1)
     if settings.is_given("--stop-daemon"):
-        sys.stdout.write(f"{_ask(launch.place, StopRequest()) or 'no daemon is running for this project'}\n")
+        _say(_stop(launch.place) or NO_DAEMON)
         signals.leave(0)
     if settings.is_given("--daemon-verify"):
         from pytest_zygote.client.verify import verify
 
-        signals.leave(verify(launch, args))
+        signals.leave(verify(launch, settings, request))
     if settings.is_given("--daemon"):
-        _be_or_start(launch, detach=settings.is_given("--detach"))
-    if settings.is_given("--detach"):
-        message = "--detach goes with --daemon"
-        raise UsageError(message)
+        _be_or_start(launch, request, detach=settings.is_given("--detach"))
+    message = "--detach goes with --daemon"
+    raise UsageError(message)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _form(settings: Settings) -> str:
@@ -61,8 +79,18 @@ def _form(settings: Settings) -> str:
     return form
 
 
+def _show_status(place: Rendezvous, form: str) -> NoReturn:
+    answer = _ask(place, StatusRequest(form))
+    _say(answer or ("null" if form == "json" else NO_DAEMON))
+    signals.leave(0 if answer else 1)
+
+
 def _ask(place: Rendezvous, question: Record) -> str:
     """Return the daemon's answer; '' if there is no daemon."""
+    try:
+        rendezvous.check_private(place.folder)
+    except FileNotFoundError:
+        return ""
     channel = sockets.connect(place.socket)
     if channel is None:
         return ""
@@ -74,42 +102,46 @@ def _ask(place: Rendezvous, question: Record) -> str:
     return ""
 
 
-def _leave_with_answer(place: Rendezvous, question: Record) -> NoReturn:
-    answer = _ask(place, question)
-    sys.stdout.write(f"{answer or 'no daemon is running for this project'}\n")
-    signals.leave(0 if answer else 1)
+def _stop(place: Rendezvous) -> str:
+    """Stop the daemon, which waits for its runs; return its last word, '' if there is no daemon."""
+    status = _ask(place, StatusRequest("json"))
+    if status and json.loads(status)["runs_going_on"]:
+        _say("waiting for runs that are going on (a second --stop-daemon ends them)")
+    return _ask(place, StopRequest())
 
 
-def _be_or_start(launch: Launch, *, detach: bool) -> NoReturn:
+def _be_or_start(launch: Launch, request: RunRequest, *, detach: bool) -> NoReturn:
     """Replace the daemon that may be running; learn what the project imports."""
-    _ask(launch.place, StopRequest())
     launch.place.ensure_folder()
+    _stop(launch.place)
     if detach:
         started = time.monotonic()
         channel, _ = connect_or_start(launch, may_start=True)
         channel.close()
-        _scout(launch)
-        sys.stdout.write(f"zygote: the daemon is ready ({time.monotonic() - started:.1f} s)\n")
+        _scout(launch, request)
+        _say(f"zygote: the daemon is ready ({time.monotonic() - started:.1f} s)")
         signals.leave(0)
+    sys.stderr.write(f"zygote: this is the daemon of {launch.place.root}; Ctrl-C ends it\n")
+    sys.stderr.flush()
     ready, theirs = os.pipe()
     if os.fork() == 0:
         os.close(theirs)
         if os.read(ready, 1):
             os.setsid()  # Ctrl-C is for the daemon, which ends the scout's run
-            _scout(launch)
-        os._exit(0)
+            _scout(launch, request)
+        signals.leave(0)
     os.close(ready)
     launch.become_daemon(theirs)
 
 
-def _scout(launch: Launch) -> None:
+def _scout(launch: Launch, request: RunRequest) -> None:
     """Have the daemon collect the project once, and wait until its layers are built."""
     channel = sockets.connect(launch.place.socket)
     if channel is None:
         return
-    os.chdir(launch.place.root)
-    with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - a descriptor is wanted
-        lend(channel, make_request(SCOUT, argv0=sys.argv[0]), [nothing.fileno()] * 3)
+    given = without_commands(request.args)
+    with open(os.devnull, "r+b") as nothing:
+        lend(channel, with_args(request, (*SCOUT, *given)), [nothing.fileno()] * 3)
     while _is_building(launch.place):
         select.select([], [], [], LOOK_AGAIN_S)
 

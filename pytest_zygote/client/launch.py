@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
 
 
+BOOTSTRAP = (
+    "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pytest_zygote.daemon.__main__ import main; main()"
+)
+"""Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
+
+
 @dataclass(frozen=True)
 class Launch:
     """How to start the daemon of a project.
@@ -27,23 +33,23 @@ class Launch:
         place: where clients find it.
         cache: pytest's cache folder, where it keeps what it learned.
         idle_s: seconds without a run after which it leaves.
+        ignored: globs of files whose events do not matter.
+        watches: whether it watches files, or looks at them only when a run is asked for.
     """
 
     place: Rendezvous
     cache: str
     idle_s: float
+    ignored: tuple[str, ...] = ()
+    watches: bool = True
 
     def command(self, ready: int) -> list[str]:
         """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
-        options = {
-            "--root": self.place.root,
-            "--name": self.place.name,
-            "--cache": self.cache,
-            "--idle-s": str(self.idle_s),
-            "--ready": str(ready),
-        }
-        flat = [text for pair in options.items() for text in pair]
-        return [sys.executable, "-m", "pytest_zygote.daemon", *flat]
+        options = {"root": self.place.root, "name": self.place.name, "cache": self.cache}
+        flat = [f"--{key}={value}" for key, value in options.items()]
+        flat += [f"--ignore={glob}" for glob in self.ignored]
+        flat += [] if self.watches else ["--no-watching"]
+        return [sys.executable, "-c", BOOTSTRAP, *flat, f"--idle-s={self.idle_s}", f"--ready={ready}"]
 
     def become_daemon(self, ready: int) -> NoReturn:
         """Turn this process into the daemon, with its log on our stderr."""
@@ -89,7 +95,7 @@ def _start(launch: Launch) -> None:
     end of it when we end, not when the daemon does.
     """
     ready, theirs = os.pipe()
-    with open(launch.place.log, "ab") as log:  # noqa: PTH123 - pathlib is slow to import
+    with open(launch.place.log, "ab") as log:
         # The shell in between leaves at once, so the daemon is nobody's child and leaves no zombie.
         subprocess.run(
             ["/bin/sh", "-c", '"$@" &', "sh", *launch.command(theirs)],

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.options import Settings
 
+MODULES = ("pytest.__main__", "pytest_zygote.__main__")
+"""What runs as `__main__` where Python was started with ``-m``."""
+
+MONITORS = 6
+"""How many tools may use `sys.monitoring` at the same time."""
+
 PLAIN_OPTIONS = ("--help", "-h", "--version", "-V")
 """Options that plain pytest serves as fast."""
 
@@ -34,20 +40,25 @@ def hindrance(settings: Settings, args: tuple[str, ...], environ: Mapping[str, s
         return ""
     if sys.platform == "win32":
         return "Windows has no fork"
-    if "pydevd" in sys.modules or sys.gettrace() is not None or sys.getprofile() is not None:
+    return _observer()
+
+
+def _observer() -> str | None:
+    """Return what looks at this process, and would not see the run in another."""
+    coverage = sys.modules.get("coverage")
+    current = coverage.Coverage.current() if coverage is not None else None
+    if current is not None:
+        # Our own test suite measures this package in all processes: nothing of the run escapes it.
+        return None if current.config.source_pkgs == ["pytest_zygote"] else "coverage was started before pytest"
+    if "pydevd" in sys.modules or sys.gettrace() is not None or sys.getprofile() is not None or _is_monitored():
         return "a debugger or tracer is active in this process"
-    if _measures_coverage(environ):
-        return "coverage was started before pytest"
     return None
 
 
-def _measures_coverage(environ: Mapping[str, str]) -> bool:
-    if "COVERAGE_PROCESS_START" in environ:
-        return True
-    coverage = sys.modules.get("coverage")
-    current = coverage.Coverage.current() if coverage is not None else None
-    # Our own test suite measures this package in all processes; that hides nothing from the user.
-    return current is not None and current.config.source_pkgs != ["pytest_zygote"]
+def _is_monitored() -> bool:
+    """Tell whether a tool listens to `sys.monitoring` (3.12), as cProfile does."""
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(monitoring.get_tool(number) for number in range(MONITORS))
 
 
 def interpreter_identity() -> tuple[str, ...]:
@@ -57,22 +68,16 @@ def interpreter_identity() -> tuple[str, ...]:
     return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
 
 
-def make_request(args: tuple[str, ...], *, argv0: str, main: tuple[str, str] = ("", "")) -> RunRequest:
-    """Describe this process, so that a fork elsewhere can take its place.
-
-    Args:
-        args: the command line behind the program's name.
-        argv0: the program's name.
-        main: name of `__main__`'s spec ('' for a script) and its file.
-    """
+def make_request(args: tuple[str, ...]) -> RunRequest:
+    """Describe this process, so that a fork elsewhere can take its place, with a command line."""
     umask = os.umask(0)
     os.umask(umask)
     return RunRequest(
         version=pytest_zygote.__version__,
         interpreter=interpreter_identity(),
         args=args,
-        argv0=argv0,
-        main=main if main[1] else ("", argv0),
+        argv0=sys.argv[0],
+        main=_main_module(),
         cwd=os.getcwd(),
         umask=umask,
         environ=dict(os.environ),
@@ -81,6 +86,20 @@ def make_request(args: tuple[str, ...], *, argv0: str, main: tuple[str, str] = (
         closed=_closed_at_start(),
         pid=os.getpid(),
     )
+
+
+def _main_module() -> tuple[str, str]:
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name in MODULES:
+        return spec.name, str(main.__file__)
+    return "", sys.argv[0]
+
+
+def with_args(request: RunRequest, args: tuple[str, ...]) -> RunRequest:
+    """Return a request of the same process for another command line."""
+    values = dict(zip(request.field_names, request.values(), strict=True))
+    return RunRequest(**{**values, "args": args})  # type: ignore[arg-type]  # fields of one that exists
 
 
 def _closed_at_start() -> tuple[int, ...]:

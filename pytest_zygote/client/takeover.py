@@ -13,44 +13,71 @@ from pytest_zygote.adapters.rendezvous import Rendezvous
 from pytest_zygote.client import commands
 from pytest_zygote.client.launch import Launch, connect_or_start
 from pytest_zygote.client.lending import Ended, lend
-from pytest_zygote.client.request import make_request
-from pytest_zygote.core.errors import Unavailable
+from pytest_zygote.client.request import MODULES, make_request
+from pytest_zygote.core.errors import ProtocolError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import NoReturn
 
     from pytest_zygote.core.messages import RunRequest
     from pytest_zygote.core.options import Settings
 
 SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
-MODULES = ("pytest.__main__", "pytest_zygote.__main__")
 
 
-def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str:
-    """Serve this command from the daemon; return only if it must be served here, with the reason.
+def obey(config: pytest.Config, settings: Settings) -> NoReturn:
+    """Carry out a command about the daemon and end this process.
+
+    Raises:
+        UsageError: the command is not understood.
+        Unavailable: it cannot be carried out.
+    """
+    args = tuple(str(arg) for arg in config.invocation_params.args)
+    try:
+        commands.obey(_launch(config, settings), settings, make_request(args))
+    except (ProtocolError, OSError) as error:
+        raise Unavailable(str(error)) from error
+
+
+def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+    """Serve this run from the daemon; return the reason if it must be served here.
 
     Where pytest is the program, this process ends as the run ended. Where a program called
     `pytest.main`, the program gets the exit code: see `Served`.
     """
-    launch = Launch(
-        Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
-        cache=str(config.rootpath / str(config.getini("cache_dir"))),
-        idle_s=settings.seconds("--daemon-timeout"),
-    )
-    args = tuple(str(arg) for arg in config.invocation_params.args)
-    commands.obey(launch, settings, args)
     if config.invocation_params.plugins:
         return "plugin objects cannot be sent to another process"
+    args = tuple(str(arg) for arg in config.invocation_params.args)
+    launch = _launch(config, settings)
     try:
-        outcome = _serve(launch, make_request(args, argv0=sys.argv[0], main=_main_module()), settings)
-    except (Unavailable, OSError) as error:
+        outcome = _serve(launch, make_request(args), settings)
+    except (ProtocolError, Unavailable, OSError) as error:
         return str(error)
     if not isinstance(outcome, Ended):
         return outcome
     if _pytest_is_the_program() or outcome.status < 0:
         signals.leave_like(outcome.status)
     config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
-    return ""
+    return None
+
+
+def _launch(config: pytest.Config, settings: Settings) -> Launch:
+    return Launch(
+        Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
+        cache=_cache(config),
+        idle_s=settings.seconds("--daemon-timeout"),
+        ignored=tuple(glob for glob in settings.text("--daemon-ignore-watch-globs").split(":") if glob),
+        watches=settings.switch("--daemon-use-os-events"),
+    )
+
+
+def _cache(config: pytest.Config) -> str:
+    """Return pytest's cache folder; '' with ``-p no:cacheprovider``."""
+    try:
+        return str(config.rootpath / str(config.getini("cache_dir")))
+    except ValueError:
+        return ""
 
 
 def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | str:
@@ -91,14 +118,6 @@ class Served:
     def pytest_cmdline_main(self) -> int:
         """Be the command: it has been served."""
         return self._status
-
-
-def _main_module() -> tuple[str, str]:
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name == MODULES[0]:
-        return spec.name, str(main.__file__)
-    return "", sys.argv[0]
 
 
 def _pytest_is_the_program() -> bool:

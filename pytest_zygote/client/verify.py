@@ -12,61 +12,82 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import Ended, lend
-from pytest_zygote.client.request import make_request
-from pytest_zygote.core.comparison import Recording, compare, decode, render
-from pytest_zygote.core.options import without
+from pytest_zygote.client.request import with_args
+from pytest_zygote.core.comparison import compare, decode, render
+from pytest_zygote.core.options import without_commands
 from pytest_zygote.record import VARIABLE
 
 if TYPE_CHECKING:
     from pytest_zygote.client.launch import Launch
+    from pytest_zygote.core.comparison import Recording
+    from pytest_zygote.core.messages import RunRequest
+    from pytest_zygote.core.options import Settings
 
 
-def verify(launch: Launch, args: tuple[str, ...]) -> int:
+def verify(launch: Launch, settings: Settings, request: RunRequest) -> int:
     """Run a command line cold, then warm, and print what differs.
 
     Returns:
         1 if anything differs or the warm run could not be warm; else the exit code of both runs.
     """
-    command = ("-p", "pytest_zygote.record", *_same_order(args), *without("--daemon-verify", args))
+    args = ("-p", "pytest_zygote.record", *_same_order(settings.args), *without_commands(request.args))
+    request = with_args(request, args)
     with tempfile.TemporaryDirectory() as folder:
-        cold, warm = Path(folder, "cold.json"), Path(folder, "warm.json")
         _say("the cold run")
-        status = _run_cold(command, cold)
+        status, cold = _run_cold(request, Path(folder, "cold.json"))
+        if cold is None:
+            _say("nothing was compared: the cold run had no session")
+            return status or 1
         _say("the warm run")
-        problem = _run_warm(launch, command, warm)
-        if problem:
+        problem, warm = _run_warm(launch, request, Path(folder, "warm.json"))
+        if warm is None:
             _say(f"nothing was compared: {problem}")
             return 1
-        differences = compare(_read(cold), _read(warm))
+    differences = compare(cold, warm)
     for line in render(differences):
-        sys.stdout.write(f"{line}\n")
-    _say(f"{len(differences)} differences" if differences else "cold and warm agree")
+        _print(line)
+    _say(_count(len(differences)) if differences else "cold and warm agree")
     return 1 if differences else status
 
 
 def _same_order(args: tuple[str, ...]) -> tuple[str, ...]:
-    # pytest-randomly draws an order for each run; both must draw the same.
-    chosen = any(arg.startswith("--randomly-seed") or arg.endswith("no:randomly") for arg in args)
-    return () if chosen or find_spec("pytest_randomly") is None else ("--randomly-seed=1",)
+    """Return what makes pytest-randomly draw the same order for both runs."""
+    is_chosen = any(arg.startswith("--randomly-seed") or arg.endswith("no:randomly") for arg in args)
+    is_absent = find_spec("pytest_randomly") is None or bool(os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"))
+    return () if is_chosen or is_absent else ("--randomly-seed=1",)
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"zygote: {text}\n")
+def _count(differences: int) -> str:
+    return f"{differences} difference{'s' * (differences != 1)}"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def _read(path: Path) -> Recording:
-    return decode(path.read_text(encoding="utf-8"))
+def _say(text: str) -> None:
+    _print(f"zygote: {text}")
 
 
-def _run_cold(command: tuple[str, ...], record: Path) -> int:
-    environ = {**os.environ, "PYTEST_DAEMON_DISABLE": "1", VARIABLE: str(record)}
-    return subprocess.run([sys.executable, sys.argv[0], *command], env=environ, check=False).returncode
+def _read(path: Path) -> Recording | None:
+    return decode(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def _run_warm(launch: Launch, command: tuple[str, ...], record: Path) -> str:
-    """Run warm; return why that was not possible, or ''."""
-    os.environ[VARIABLE] = str(record)
+def _run_cold(request: RunRequest, record: Path) -> tuple[int, Recording | None]:
+    environ = {**request.environ, "PYTEST_DAEMON_DISABLE": "1", VARIABLE: str(record)}
+    module = request.main[0].removesuffix(".__main__")
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - what multiprocessing calls
+    program = ["-m", module] if module else [request.argv0]
+    status = subprocess.run([sys.executable, *flags, *program, *request.args], env=environ, check=False).returncode
+    return status, _read(record)
+
+
+def _run_warm(launch: Launch, request: RunRequest, record: Path) -> tuple[str, Recording | None]:
+    """Run warm; return what the run recorded, or why there is nothing."""
+    request.environ[VARIABLE] = str(record)
     channel, _ = connect_or_start(launch, may_start=True)
-    outcome = lend(channel, make_request(command, argv0=sys.argv[0]))
-    return "" if isinstance(outcome, Ended) else outcome.reason
+    outcome = lend(channel, request)
+    if not isinstance(outcome, Ended):
+        return outcome.reason, None
+    return "the warm run had no session", _read(record)

@@ -127,7 +127,11 @@ _BY_FLAG = {option.flag: option for option in OPTIONS}
 
 
 class Settings:
-    """What the user asked for, from command line, environment and ini-file, in that order."""
+    """What the user asked for, from command line, environment and ini-file, in that order.
+
+    Attributes:
+        args: the command line that was read.
+    """
 
     def __init__(
         self, args: Iterable[str], environ: Mapping[str, str], ini: Callable[[str], object] | None = None
@@ -139,7 +143,8 @@ class Settings:
             environ: the environment.
             ini: gives the value of an ini key; None where no ini-file is known.
         """
-        self._given = dict(_given(args))
+        self.args = tuple(args)
+        self._given = dict(_given(self.args))
         self._environ = environ
         self._ini = ini
 
@@ -218,12 +223,15 @@ def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
             waiting = option
 
 
-def without(flag: str, args: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command line without a switch."""
-    return tuple(arg for arg in args if arg != flag)
+COMMANDS = ("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-verify")
+"""Options that ask for something else than a run."""
+
+
+def without_commands(args: Iterable[str]) -> tuple[str, ...]:
+    """Return what a command line says about the run alone."""
+    return tuple(arg for arg in args if arg not in COMMANDS)
 
 
 def asks_for_daemon(args: Iterable[str]) -> bool:
     """Tell whether a command line is about the daemon rather than about tests."""
-    about = ("--daemon", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-verify")
-    return any(arg.partition("=")[0] in about for arg in args)
+    return any(arg.partition("=")[0] in COMMANDS for arg in args)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.errors import UsageError
-from pytest_zygote.core.options import FALSE, OPTIONS, TRUE, Option, Settings, asks_for_daemon, without
+from pytest_zygote.core.options import FALSE, OPTIONS, TRUE, Option, Settings, asks_for_daemon, without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -218,10 +218,12 @@ def test_any_command_line_can_be_read(args: list[str]) -> None:
     assert not found.is_given("tests")
 
 
-@given(st.lists(st.sampled_from(["--daemon-verify", "-x", "tests"])).map(tuple))
-def test_a_switch_is_taken_out_wherever_it_stands(args: tuple[str, ...]) -> None:
-    """The other arguments keep their order."""
-    assert without("--daemon-verify", args) == tuple(arg for arg in args if arg != "--daemon-verify")
+def test_the_run_of_a_command_is_what_else_the_command_line_says() -> None:
+    """In the order of the user."""
+    args = ("-x", "--daemon", "tests", "--detach", "--daemon-port=b", "--daemon-verify", "-k", "daemon")
+
+    assert without_commands(args) == ("-x", "tests", "--daemon-port=b", "-k", "daemon")
+    assert settings(*args).args == args
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,7 @@ def test_a_switch_is_taken_out_wherever_it_stands(args: tuple[str, ...]) -> None
         (("--stop-daemon",), True),
         (("--daemon-reload",), True),
         (("--daemon-verify", "-x"), True),
+        (("--detach",), True),
         (("--daemon-port=b", "--daemon-disable"), False),
         (("tests", "-k", "daemon"), False),
         ((), False),
