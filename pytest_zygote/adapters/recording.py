@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ class FileRecorder:
         self._identify = identify
         self.paths: dict[str, tuple[int, ...]] = {}
         self._replaced: dict[Any, Any] = {}
+        # Python 3.10 only: the class in which pathlib keeps its own references.
+        self._accessor = getattr(pathlib, "_NormalAccessor", None)
 
     def start(self) -> None:
         """Record from now on."""
@@ -79,6 +82,8 @@ class FileRecorder:
         self._replace(os, "listdir", self._recording(os.listdir, _always))
         self._replace(os, "scandir", self._recording(os.scandir, _always))
         self._replace(os, "stat", self._recording(os.stat, _never))
+        for wrapper in list(self._replaced) if self._accessor is not None else ():
+            setattr(self._accessor, self._replaced[wrapper].__name__, staticmethod(wrapper))
 
     def stop(self) -> None:
         """Put the functions back, also where a module has taken one (``from io import open``)."""
@@ -87,6 +92,8 @@ class FileRecorder:
             for name, value in list(names.items()):
                 if type(value) is _FUNCTION and value in self._replaced:
                     names[name] = self._replaced[value]
+        for function in self._replaced.values() if self._accessor is not None else ():
+            setattr(self._accessor, function.__name__, function)
         self._replaced.clear()
 
     def _replace(self, module: Any, name: str, wrapper: Any) -> None:

@@ -148,15 +148,15 @@ class Server:
     # The end
 
     def _keep_house(self) -> None:
+        if self.desk.closing:
+            return
         if not os.path.isdir(self._place.root):
-            self._stop("the project is gone")
+            self._close("the project is gone")
         elif not self._listener.is_ours():
-            self._stop("the socket is gone")
+            self._close("the socket is gone")
         elif self._is_idle():
-            self._stop("nobody asked for a run for long")
-        if not self.desk.closing:
-            due = min(HOUSEKEEPING_S, self._settings.idle_s or HOUSEKEEPING_S)
-            self._loop.after(due, self._keep_house)
+            self._close("nobody asked for a run for long")
+        self._loop.after(min(HOUSEKEEPING_S, self._settings.idle_s or HOUSEKEEPING_S), self._keep_house)
 
     def _is_idle(self) -> bool:
         if self.desk.runs or self.desk.waiting:
@@ -164,9 +164,14 @@ class Server:
         return 0 < self._settings.idle_s < time.monotonic() - self._clients.last_seen
 
     def _stop(self, reason: str) -> None:
+        """Close because somebody wants it; whoever asks again wants the runs to end too."""
         if self.desk.closing:
             log.info("ending %d runs: %s", len(self.desk.runs), reason)
             self.desk.runs.abandon_all()
+        self._close(reason)
+
+    def _close(self, reason: str) -> None:
+        if self.desk.closing:
             return
         log.info("stopping: %s", reason)
         self.desk.closing = "the daemon is stopping"
@@ -176,7 +181,7 @@ class Server:
     def leave_to_newer(self) -> None:
         """Make room for another daemon at once; what runs here ends in its own time."""
         self._release()
-        self._stop("another version serves from now on")
+        self._close("another version serves from now on")
 
     def _release(self) -> None:
         if self._lock >= 0:

@@ -108,7 +108,8 @@ class Held:
 
     def end(self, how: str) -> tuple[int, str]:
         """Let the test pass or fail; return the client's exit code and stderr."""
-        (self.project.root / "go").write_text(how)
+        (self.project.root / "go.new").write_text(how)
+        (self.project.root / "go.new").rename(self.project.root / "go")
         _, stderr = self.client.communicate(timeout=4 * UNIT_S)
         return self.client.returncode, stderr
 
