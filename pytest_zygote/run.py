@@ -20,6 +20,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import contextlib
+import gc
 import importlib.machinery
 import importlib.util
 import os
@@ -28,20 +29,26 @@ import sys
 import threading
 import time
 import types
-import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 from setproctitle import setproctitle, setthreadtitle
 
-from pytest_zygote.adapters import signals, site, sockets, streams
+from pytest_zygote.adapters import files, signals, site, sockets, streams
+from pytest_zygote.adapters.admission import Admission, Surroundings
 from pytest_zygote.adapters.command_line import console_main
 from pytest_zygote.adapters.exits import ExitHandlers
+from pytest_zygote.adapters.imports import mark
 from pytest_zygote.adapters.limits import take_limits
+from pytest_zygote.adapters.namespaces import Namespaces
+from pytest_zygote.adapters.state import become
 from pytest_zygote.core import depth, framing, messages
-from pytest_zygote.core.inputs import CHILD_MARK, MISSING, environ_differences
+from pytest_zygote.core.inputs import CHILD_MARK
+from pytest_zygote.core.preload import is_leaf
 
 if TYPE_CHECKING:
-    from pytest_zygote.adapters.imports import Ledger, Traits
+    from collections.abc import Callable
+
+    from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.adapters.sockets import Channel
 
 MISFIT = 75
@@ -62,6 +69,10 @@ class Layer:
         self.base_files: tuple[tuple[str, str], ...] = ()
         self.base_warned: tuple[str, ...] = ()
         self.rewritten = False
+        self.own: frozenset[str] = frozenset()
+        self.leaves: frozenset[str] = frozenset()
+        self.namespaces = Namespaces()
+        self.homes = site.Homes(files.importable_names)
 
     def take(self, plan: messages.Build, built: messages.Built) -> None:
         """Add what a build brought."""
@@ -73,10 +84,40 @@ class Layer:
         if plan.kind == "base":
             self.base_files = tuple(zip(plan.modules, plan.origins, strict=True))
             self.base_warned = built.warned
+        self._remember(plan)
+
+    def _remember(self, plan: messages.Build) -> None:
+        """Take down what a run must find unchanged when it imports modules of this layer."""
+        self.leaves = frozenset(plan.leaves)
+        if plan.kind == "project":
+            self.own = site.own_modules()
+        foreign = {name for name, importers in self.ledger.importers.items() if importers & self.own} - self.own
+        loaded = foreign & sys.modules.keys()
+        # In the order in which they were complete: what two of them hold belongs to the first.
+        self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], loaded)
+        self.homes.remember(self.own | loaded)
+        gc.freeze()
+
+    def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
+        """Return what is needed to admit modules of this layer to a run."""
+        ledger = self.ledger
+        return Surroundings(
+            log=ledger.log,
+            importers=ledger.importers,
+            carriers=ledger.carriers,
+            own=self.own,
+            environ=self.environ,
+            changed=self.namespaces.changed,
+            moved=self.homes.moved,
+            become=become,
+            refuse=refuse,
+            unmark=lambda name: mark(name, on=False),
+            is_own=lambda path: site.is_own(path) and not is_leaf(path),
+        )
 
     def traits(self) -> depth.LayerTraits:
         """Return what the depth rules need to know."""
-        warned = tuple(name for name, traits in self.ledger.traits.items() if traits.warnings)
+        warned = self.ledger.warned()
         return depth.LayerTraits(self.kind, self.facts, warned, self.base_warned, self.base_files, self.rewritten)
 
 
@@ -93,10 +134,10 @@ class Run:
         self.request = request
         self.layer = layer
         self.is_collecting = True
+        self.admission = Admission(layer.surroundings(self.refuse))
         self._report = report
         # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
         self._report_identity = streams.identity(report.fileno())
-        self._pid = os.getpid()
 
     def tell(self, message: messages.Learned | messages.Misfit) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm."""
@@ -109,46 +150,23 @@ class Run:
         self.tell(messages.Misfit(depth_, reason, culprits))
         os._exit(MISFIT)  # noqa: TID251 - without a flush: what was written must not appear twice
 
-    def _refuse(self, reason: str, name: str) -> None:
+    def refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
+        """Start over without the culprits; while tests run it is too late for that, but not for the next run."""
         if self.is_collecting:
-            self.start_over("base" if self.layer.kind == "project" else "cold", reason, (name,))
-        self.tell(messages.Misfit("", reason, (name,)))  # too late for this run, not for the next
-
-    def admit(self, name: str, traits: Traits) -> None:
-        """Check and repeat what executing a module would have read and done now."""
-        keys = environ_differences(traits.reads, self.layer.environ, os.environ)
-        if keys and os.getpid() == self._pid:
-            self._refuse(f"{name} reads {keys[0]} when it is imported, and the run has changed it", name)
-        for key, value in traits.writes.items():
-            if value == MISSING:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-        for at, entry in traits.path:
-            if entry not in sys.path:
-                sys.path.insert(at, entry)
-        for warning, module in traits.warnings:
-            _warn_again(warning, module)
-
-
-def _warn_again(warning: warnings.WarningMessage, module: str) -> None:
-    warnings.warn_explicit(
-        warning.message,
-        warning.category,
-        warning.filename,
-        warning.lineno,
-        module=module,
-        registry={},
-        source=warning.source,
-    )
+            self.start_over("base" if self.layer.kind == "project" else "cold", reason, culprits)
+        self.tell(messages.Misfit("", reason, culprits))
 
 
 _current: list[Run] = []
 
 
-def current() -> Run | None:
-    """Return the run that this process is; None in a client and in processes that tests make."""
-    return _current[0] if _current else None
+def claim() -> Run | None:
+    """Return the run that this process is, to its own session only.
+
+    None in a client, in processes that tests make, and for sessions that tests start in this
+    process (pytester): those are plain.
+    """
+    return _current.pop() if _current else None
 
 
 def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
@@ -169,7 +187,7 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     layer.exits.begin_run()
     _look_again_for_new_files()
     _current.append(run)
-    layer.ledger.admit_imports(run.admit)
+    run.admission.start()
     _take_name(request)
     return _wind_up(_pytest_status())
 

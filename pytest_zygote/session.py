@@ -15,7 +15,7 @@ import pytest
 from pytest_zygote.adapters import site
 from pytest_zygote.adapters.rewriting import is_rewritten
 from pytest_zygote.core import depth, messages
-from pytest_zygote.core.inputs import is_volatile
+from pytest_zygote.core.inputs import MISSING, is_volatile
 from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
 
 if TYPE_CHECKING:
@@ -54,10 +54,18 @@ class RunPlugin:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
         self._run.is_collecting = False
+        self._run.admission.finish()
+        self._run.layer.namespaces.forget()
         self._names = tuple(sys.modules)
         self._path = tuple(sys.path)
+        # What tests set after the first import, the project's modules have not seen.
+        now = dict(os.environ) if self._run.admission.given is None else self._run.admission.given
         given = self._run.request.environ
-        self._context = {k: v for k, v in os.environ.items() if given.get(k) != v and not is_volatile(k)}
+        self._context = {
+            key: now.get(key, MISSING)
+            for key in sorted({*now, *given})
+            if not is_volatile(key) and now.get(key) != given.get(key)
+        }
         patterns = session.config.getini("python_files")
         self._leaves = {name: file for name in self._names if (file := _leaf_file(name, patterns))}
 
@@ -72,6 +80,8 @@ class RunPlugin:
         rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
         if not rows and self._facts == self._run.layer.facts:
             return
+        begun = {name: at for at, name in enumerate(self._run.admission.started)}
+        rows.sort(key=lambda row: begun.get(row[0], -1))
         cache = getattr(config, "cache", None)
         self._run.tell(
             messages.Learned(
@@ -126,4 +136,12 @@ def _measured(options: object) -> str:
     sources = getattr(options, "cov_source", None)
     if not sources or getattr(options, "no_cov", False):
         return ""
-    return ":".join(str(source) for source in sources if source is not True) or "*"
+    named = [str(source) for source in sources if source is not True]
+    return ":".join(named or _configured_sources(str(getattr(options, "cov_config", "") or ""))) or "*"
+
+
+def _configured_sources(file: str) -> list[str]:
+    from coverage import Coverage
+
+    config = Coverage(data_file=None, config_file=file or False).config
+    return [*(config.source or ()), *(config.source_pkgs or ())]

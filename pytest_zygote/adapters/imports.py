@@ -1,19 +1,20 @@
-"""Watches imports: while a layer is built, and when a run imports what a layer holds.
+"""Watches imports while a layer is built, and when a run first imports what a layer holds.
 
 Theory of operation. A module in a layer is a remembered execution. Executing it may have
-depended on the environment, and may have done more than fill the module: it may have warned,
-set an environment key, or changed `sys.path`. A run starts with the client's environment and
-path, so each module with such *traits* is *admitted* when code of the run first imports it:
-what it read is compared with what holds now, and what it did is done again.
+depended on more than its file, and may have done more than fill the module; its *log* holds
+both (`core.traits`). A run starts with the client's environment and path, so each module is
+*admitted* when code of the run first imports it (`adapters.admission`): what it read is
+compared with what holds now, and what it did is done again.
 
 The moment of the first import is told by Python itself. For a module that is loaded already,
 the import statement looks at ``__spec__._initializing`` (another thread may be executing the
-module) and calls ``importlib._bootstrap._lock_unlock_module`` if it is true. We leave the mark on
-modules with traits and take the place of that function; nothing else pays anything.
+module) and calls ``importlib.__BOOTSTRAP["_lock_unlock_module"]`` if it is true. We leave the mark on
+modules that must be admitted and take the place of that function; nothing else pays anything.
+``from package import module`` finds a loaded module as an attribute, without an import;
+``importlib.__BOOTSTRAP["_handle_fromlist"]`` is called for it.
 
-A module also *carries* the traits of what it imports: importing ``app`` executes
-``app.settings`` in a fresh interpreter. While a layer is built, carriers are found the same way:
-a module with traits is marked as soon as it is loaded, so whoever imports it later is seen.
+While a layer is built all modules are marked, so each import statement is seen, and a log says
+what it imported at which point: a fresh interpreter would execute that there.
 
 Things that do not work: a finder on `sys.meta_path` is not asked for loaded modules; wrapping
 ``builtins.__import__`` adds a frame that ``warnings.warn(stacklevel=2)`` then blames, and 2 % of
@@ -25,82 +26,99 @@ from __future__ import annotations
 import importlib._bootstrap as bootstrap
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.preload import is_excluded
+from pytest_zygote.core.traits import Imported, PathGrew, Warned, Wrote
+
 if TYPE_CHECKING:
-    import warnings
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from pytest_zygote.core.traits import Event
+
+
+_BOOTSTRAP = vars(bootstrap)
+"""The names of the import system; the interpreter looks them up whenever it needs one."""
+
 
 class LeafReached(BaseException):
-    """A module of a layer imports a test module or conftest file, which layers never hold.
+    """A module of a layer imports one that layers never hold: a test module, or a rejected one.
 
     Not an `Exception`: ``try: import x; except ImportError`` must not hide it.
     """
 
 
-@dataclass
-class Traits:
-    """What executing one module read and did beside filling the module."""
-
-    reads: dict[str, str] = field(default_factory=dict)
-    writes: dict[str, str] = field(default_factory=dict)
-    path: list[tuple[int, str]] = field(default_factory=list)
-    warnings: list[tuple[warnings.WarningMessage, str]] = field(default_factory=list)
-
-
 class Ledger:
-    """The record of all imports of a layer and the ones below it."""
+    """The record of all imports of a layer and the ones below it.
+
+    Attributes:
+        files: path → identity, of all modules.
+        log: name → what executing the module did, in order.
+        importers: name → the modules that import it.
+        carriers: modules whose log, or that of something they import, holds more than imports.
+        took_s: name → duration of its import, with what it imported.
+        stack: the modules being executed, outermost first.
+        on_turn: called when another module's code begins or goes on.
+        on_loaded: called with the name of each module when it is loaded.
+    """
 
     def __init__(self, identify: Callable[[str], tuple[int, ...]]) -> None:
         """Start without entries; `identify` gives the identity of a file."""
         self._identify = identify
         self.files: dict[str, tuple[int, ...]] = {}
-        self.traits: dict[str, Traits] = {}
-        self.carried: dict[str, set[str]] = {}
+        self.log: dict[str, list[Event]] = {}
+        self.importers: dict[str, set[str]] = {}
+        self.carriers: set[str] = set()
         self.took_s: dict[str, float] = {}
         self.stack: list[str] = []
-        self.on_loaded: Callable[[str], None] = lambda _name: None
-        self._load = bootstrap._load_unlocked
-        self._lock_unlock = bootstrap._lock_unlock_module
+        self.on_turn: Callable[[], None] = _nothing
+        self.on_loaded: Callable[[str], None] = _nothing
+        self._load = _BOOTSTRAP["_load_unlocked"]
+        self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
+        self._from_list = _BOOTSTRAP["_handle_fromlist"]
         self._path: list[str] = []
 
-    def note(self) -> Traits | None:
-        """Return the traits of the module that is being executed, to add to; None outside of one."""
-        if not self.stack:
-            return None
-        self._carry({self.stack[-1]})
-        return self.traits.setdefault(self.stack[-1], Traits())
-
-    def _carry(self, origins: set[str]) -> None:
-        for name in self.stack:
-            self.carried.setdefault(name, set()).update(origins)
-
-    # While a layer is built
+    def note(self, event: Event) -> None:
+        """Add to the log of the module that is being executed, if one is."""
+        if self.stack:
+            self.log.setdefault(self.stack[-1], []).append(event)
 
     def start_observing(self) -> None:
-        """See every module load from now on."""
+        """See every import from now on."""
         self._path = list(sys.path)
 
         def load(spec: ModuleSpec) -> ModuleType:
             return self._observed_load(spec)
 
-        for function in (load, Ledger._observed_load):
-            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
-            function.__code__ = function.__code__.replace(co_filename=self._load.__code__.co_filename)
-        bootstrap._load_unlocked = load
-        bootstrap._lock_unlock_module = self._seen_again
+        def from_list(module: ModuleType, names: Iterable[str], import_: object, *, recursive: bool = False) -> object:
+            self._see_from_list(module, names)
+            return self._from_list(module, names, import_, recursive=recursive)
 
-    def stop_observing(self) -> None:
-        """Leave the import system as it was; the marks stay."""
-        bootstrap._load_unlocked = self._load
-        bootstrap._lock_unlock_module = self._lock_unlock
+        for function in (load, from_list, Ledger._observed_load):
+            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
+            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_load_unlocked"] = load
+        _BOOTSTRAP["_handle_fromlist"] = from_list
+        _BOOTSTRAP["_lock_unlock_module"] = self._see
+        for name in tuple(sys.modules):
+            mark(name)
+
+    def stop_observing(self, kept: Iterable[str]) -> None:
+        """Leave the import system as it was; the marks stay on the modules to keep and on carriers."""
+        _BOOTSTRAP["_load_unlocked"] = self._load
+        _BOOTSTRAP["_handle_fromlist"] = self._from_list
+        _BOOTSTRAP["_lock_unlock_module"] = self._lock_unlock
+        self._find_carriers()
+        for name in sys.modules.keys() - self.carriers - set(kept):
+            mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
+        self._turn()
+        self._see(spec.name)
         self.stack.append(spec.name)
+        self.log.pop(spec.name, None)
         if spec.has_location and spec.origin:
             # Before the file is read: if it changes meanwhile, the layer is stale, not wrong.
             self.files[spec.origin] = self._identify(spec.origin)
@@ -109,75 +127,73 @@ class Ledger:
             module: ModuleType = self._load(spec)
         finally:
             self.took_s[spec.name] = time.perf_counter() - started
-            if sys.path != self._path:
-                self._note_path()
+            self._turn()
             self.stack.pop()
         self.on_loaded(spec.name)
-        self.mark(spec.name)
+        mark(spec.name)
         return module
 
-    def _note_path(self) -> None:
-        traits = self.note()
-        if traits is not None:
-            traits.path.extend((at, entry) for at, entry in enumerate(sys.path) if entry not in self._path)
-        self._path = list(sys.path)
+    def _turn(self) -> None:
+        if sys.path != self._path:
+            for at, entry in enumerate(sys.path):
+                if entry not in self._path:
+                    self.note(PathGrew(at, entry))
+            self._path = list(sys.path)
+        self.on_turn()
 
-    def mark(self, name: str) -> None:
-        """Have the import system tell us when a loaded module with traits is imported."""
-        if name in self.carried:
-            spec = getattr(sys.modules.get(name), "__spec__", None)
-            if spec is not None:
-                spec._initializing = True
+    def _see(self, name: str) -> None:
+        """Note that the module which is being executed imports another."""
+        if self.stack and name not in self.stack:
+            known = self.importers.setdefault(name, set())
+            if self.stack[-1] not in known:
+                known.add(self.stack[-1])
+                self.note(Imported(name))
 
-    def _seen_again(self, name: str) -> None:
-        if name in self.carried and name not in self.stack:
-            self._carry(self.carried[name])
-        else:
-            self._lock_unlock(name)
+    def _see_from_list(self, module: ModuleType, names: Iterable[str]) -> None:
+        package = getattr(module, "__name__", "")
+        for name in names:
+            full = f"{package}.{name}"
+            if full in sys.modules:
+                self._see(full)
 
-    # In a run
+    def _find_carriers(self) -> None:
+        waiting = [name for name, log in self.log.items() if any(type(event) is not Imported for event in log)]
+        self.carriers = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in self.carriers:
+                self.carriers.add(name)
+                waiting += self.importers.get(name, ())
+                # Importing ``a.b`` imports ``a``, but ``a`` does not import ``a.b``: nothing to add.
 
-    def admit_imports(self, admit: Callable[[str, Traits], None]) -> None:
-        """Call `admit` for every module with traits that a run's import would have executed.
+    def warned(self) -> tuple[str, ...]:
+        """Return the modules that warned while they were executed."""
+        return tuple(name for name, log in self.log.items() if any(type(event) is Warned for event in log))
 
-        Args:
-            admit: gets the module's name and traits, before the import statement goes on.
-        """
-        admitted: set[str] = set()
+    def written(self) -> tuple[str, ...]:
+        """Return the environment keys that modules set."""
+        return tuple(sorted({event.key for log in self.log.values() for event in log if isinstance(event, Wrote)}))
 
-        def first_import(name: str) -> None:
-            # ``import a.b`` executes ``a`` first.
-            parts = name.split(".")
-            for prefix in (".".join(parts[: end + 1]) for end in range(len(parts))):
-                spec = getattr(sys.modules.get(prefix), "__spec__", None)
-                if prefix in self.carried and spec is not None:
-                    spec._initializing = False
-                    for origin in self._unadmitted(prefix, admitted):
-                        admit(origin, self.traits[origin])
 
-        def lock_unlock(name: str) -> None:
-            if name in self.carried and name not in admitted:
-                first_import(name)
-            else:
-                self._lock_unlock(name)
+def _nothing(*_: object) -> None:
+    pass
 
-        bootstrap._lock_unlock_module = lock_unlock
 
-    def _unadmitted(self, name: str, admitted: set[str]) -> Iterator[str]:
-        admitted.add(name)
-        done = {f"trait:{origin}" for origin in self.carried[name]} - admitted
-        admitted.update(done)
-        for origin in self.traits:
-            if f"trait:{origin}" in done:
-                yield origin
+def mark(name: str, *, on: bool = True) -> None:
+    """Have the import system tell us when a loaded module is imported, or no longer."""
+    module = sys.modules.get(name)
+    spec = module.__dict__.get("__spec__") if hasattr(module, "__dict__") else None
+    if spec is not None and getattr(spec, "_initializing", on) is not on:
+        spec._initializing = on
 
 
 class LeafGuard:
     """A finder that stops a layer from importing what every run must import itself."""
 
-    def __init__(self, leaves: Sequence[str]) -> None:
-        """Guard against these names."""
+    def __init__(self, leaves: Sequence[str], excluded: tuple[str, ...]) -> None:
+        """Guard against these names, and against patterns of the user's."""
         self._leaves = frozenset(leaves)
+        self._excluded = excluded
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Find nothing, ever.
@@ -185,7 +201,7 @@ class LeafGuard:
         Raises:
             LeafReached: the name is a leaf's.
         """
-        if name in self._leaves:
+        if name in self._leaves or (self._excluded and is_excluded(name, self._excluded)):
             raise LeafReached(name)
 
 

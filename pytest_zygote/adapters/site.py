@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
 _STANDARD = tuple(os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib"))
@@ -18,11 +20,22 @@ def is_installed(path: str) -> bool:
     return "/site-packages/" in path or "/dist-packages/" in path
 
 
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+_NOT_OWN = frozenset({"__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
+"""Top-level names that are never the project's, wherever they are installed."""
+
+
 def is_third_party(path: str) -> bool:
     """Tell whether a file belongs to the standard library or an installed package."""
     if is_installed(path):
         return True
     return path.startswith(_STANDARD) or os.path.realpath(path).startswith(_STANDARD)
+
+
+def is_own(path: str) -> bool:
+    """Tell whether a file belongs to the project; this package does not, wherever it is installed."""
+    return not path.startswith(_PACKAGE) and not is_third_party(path)
 
 
 def origin_of(module: ModuleType) -> str:
@@ -33,6 +46,80 @@ def origin_of(module: ModuleType) -> str:
     return spec.origin or ""
 
 
-def package_folders() -> list[str]:
-    """Return the folders with installed packages that are on `sys.path`."""
-    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+def own_modules() -> frozenset[str]:
+    """Return the loaded modules that belong to the project."""
+    own = set()
+    for name, module in tuple(sys.modules.items()):
+        origin = origin_of(module)
+        if origin and name.partition(".")[0] not in _NOT_OWN and not is_third_party(origin):
+            own.add(name)
+    return frozenset(own)
+
+
+def fingerprint_paths(path: Iterable[str]) -> list[str]:
+    """Return the files and folders that change when a package is installed, updated or removed.
+
+    A folder's list of names tells versions (``x-1.0.dist-info``); ``.pth`` files tell what is
+    installed in place, ``pyvenv.cfg`` which interpreter all of it belongs to.
+    """
+    found = [os.path.join(sys.prefix, "pyvenv.cfg")]
+    for folder in path:
+        if folder.endswith(("site-packages", "dist-packages")):
+            found.append(folder)
+            with contextlib.suppress(OSError):
+                found += [entry.path for entry in os.scandir(folder) if entry.name.endswith((".pth", ".egg-link"))]
+    return found
+
+
+class Homes:
+    """Where a layer found its top-level modules, to tell whether a run would find them there too."""
+
+    def __init__(self, list_names: Callable[[str], frozenset[str]]) -> None:
+        """Start with none; `list_names` gives the importable names in a folder."""
+        self._list_names = list_names
+        self._origins: dict[str, str] = {}
+        self._homes: dict[str, str] = {}
+        self._path: tuple[str, ...] = ()
+        self._moved: dict[str, str] = {}
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Take where these modules come from as right."""
+        for name in names:
+            origin = origin_of(sys.modules[name])
+            if origin and "." not in name:
+                self._origins[name] = origin
+                folder, file = os.path.split(origin)
+                self._homes[name] = os.path.dirname(folder) if file.startswith("__init__.") else folder
+
+    def moved(self) -> dict[str, str]:
+        """Return the modules that `sys.path` does not lead to now, with the file where it leads ('' for none)."""
+        path = tuple(sys.path)
+        if path != self._path:
+            self._path = path
+            found = ((name, _find(name)) for name in self._candidates(path))
+            self._moved = {name: origin for name, origin in found if origin != self._origins[name]}
+        return self._moved
+
+    def _candidates(self, path: tuple[str, ...]) -> set[str]:
+        unseen = set(self._homes)
+        found: set[str] = set()
+        for entry in path:
+            folder = entry or os.getcwd()
+            if is_third_party(f"{folder}/"):
+                claimed = {name for name in unseen if self._homes[name] == folder}
+            else:
+                claimed = unseen & self._list_names(folder)
+            found.update(name for name in claimed if self._homes[name] != folder)
+            unseen -= {name for name in claimed if self._homes[name] == folder}
+        return found | unseen
+
+
+def _find(name: str) -> str:
+    for finder in sys.meta_path:
+        # pytest's own finder finds what the others do, and remembers that it was asked.
+        if not type(finder).__module__.startswith("_pytest"):
+            with contextlib.suppress(Exception):
+                spec = finder.find_spec(name, None)
+                if spec is not None:
+                    return spec.origin or ""
+    return ""

@@ -39,6 +39,8 @@ def save_graph(cache: str, graph: Graph) -> None:
     if not cache or not os.path.isdir(cache):
         return
     content = {"format": FORMAT, "interpreter": _interpreter(), **dataclasses.asdict(graph)}
+    for passing in ("seen", "retried"):
+        del content[passing]
     path = _path(cache)
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -34,7 +34,9 @@ NATIVE_PREFIXES = (
 Found with a shim of getenv under numpy, scipy, pandas, polars, grpc and pyarrow, and from the
 manuals of OpenMP and CPython."""
 
-OWN_PYTHON_KEYS = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING"})
+OWN_PYTHON_KEYS = frozenset(
+    {"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING"}
+)
 """PYTHON… keys that a run follows by itself (`sys.path` and the streams come from the client)."""
 
 
@@ -42,9 +44,7 @@ COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
 """What Python sets LC_CTYPE to where there is no locale."""
 
 
-def environ_differences(
-    reads: Mapping[str, str], built: Mapping[str, str], now: Mapping[str, str]
-) -> tuple[str, ...]:
+def environ_differences(reads: Mapping[str, str], built: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
     """Return the keys that were read and would be read differently now.
 
     Args:
@@ -52,7 +52,8 @@ def environ_differences(
         built: the environment at that time.
         now: the environment of a run.
     """
-    different = [key for key, seen in reads.items() if key != WHOLE and not is_volatile(key) and now.get(key, MISSING) != seen]
+    asked = {key: seen for key, seen in reads.items() if key != WHOLE and not is_volatile(key)}
+    different = [key for key, seen in asked.items() if now.get(key, MISSING) != seen]
     if WHOLE in reads:
         different += [key for key in sorted({*built, *now}) if not is_volatile(key) and built.get(key) != now.get(key)]
     return tuple(dict.fromkeys(different))
@@ -85,9 +86,7 @@ def is_volatile(key: str) -> bool:
     return key in VOLATILE or key.startswith(VOLATILE_PREFIXES)
 
 
-def supplied_names(
-    prefix: str, before: Iterable[str], now: Iterable[str], wanted: frozenset[str]
-) -> tuple[str, ...]:
+def supplied_names(prefix: str, before: Iterable[str], now: Iterable[str], wanted: frozenset[str]) -> tuple[str, ...]:
     """Return the modules that a folder would now supply, or no longer, to imports of a layer.
 
     Args:

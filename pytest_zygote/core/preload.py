@@ -9,9 +9,16 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, field
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 FIRST = "first"
 THIRD = "third"
 REWRITTEN = "rewritten"
+
+FAILED = "it cannot be imported early: "
+"""How reasons begin that any edit may remove, unlike what a module does by itself (a thread, a socket)."""
 
 
 @dataclass
@@ -25,7 +32,8 @@ class Graph:
         context: environment keys that conftest files or plugins set, with their values.
         facts: options of the runs that taught this.
         rejected: module → reason, of modules that must not be imported early.
-        interpreter: what the modules were imported with.
+        seen: path → identity, of files that no layer holds, as they were for the last run; not stored.
+        retried: rejected modules that were given another chance since files changed; not stored.
     """
 
     modules: dict[str, tuple[str, str, str]] = field(default_factory=dict)
@@ -34,16 +42,35 @@ class Graph:
     context: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+    retried: set[str] = field(default_factory=set, compare=False)
 
     def learn(self, rows: tuple[tuple[str, str, str, str], ...]) -> bool:
-        """Add modules; tell whether any is new."""
-        before = len(self.modules)
+        """Add modules; tell whether any is new, or has another chance because a run could import it."""
+        has_grown = False
         for name, origin, party, rewritten in rows:
             if name not in self.leaves and self.modules.get(name, ("",))[0] != origin:
                 self.modules.pop(name, None)
                 self.modules[name] = (origin, party, rewritten)
-                before -= 1
-        return len(self.modules) > before
+                has_grown = True
+            if self.rejected.get(name, "").startswith(FAILED) and name not in self.retried:
+                self.retried.add(name)
+                del self.rejected[name]
+                has_grown = True
+        return has_grown
+
+    def forgive(self, changed: Iterable[str]) -> list[str]:
+        """Give modules another chance whose files changed, and all that only failed; return their names."""
+        paths = frozenset(changed)
+        forgiven = [
+            name
+            for name, reason in self.rejected.items()
+            if reason.startswith(FAILED) or self.modules.get(name, ("",))[0] in paths
+        ]
+        for name in forgiven if paths else ():
+            del self.rejected[name]
+            self.retried.discard(name)
+        return forgiven if paths else []
 
     def select(self, party: str, excluded: tuple[str, ...]) -> list[str]:
         """Return the modules of a party that may be imported early, in order.
@@ -55,10 +82,19 @@ class Graph:
         return [
             name
             for name, (_, known, _) in self.modules.items()
-            if known == party and name not in self.leaves and name not in self.rejected and not is_excluded(name, excluded)
+            if known == party
+            and name not in self.leaves
+            and name not in self.rejected
+            and not is_excluded(name, excluded)
         ]
 
 
 def is_excluded(name: str, patterns: tuple[str, ...]) -> bool:
     """Tell whether a module is one of the patterns, or inside a package that is."""
     return any(fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
+
+
+def is_leaf(path: str) -> bool:
+    """Tell whether a file looks like a test module or conftest file, by pytest's own defaults."""
+    name = path.rpartition("/")[2]
+    return name == "conftest.py" or fnmatch.fnmatch(name, "test_*.py") or fnmatch.fnmatch(name, "*_test.py")

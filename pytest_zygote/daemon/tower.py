@@ -92,8 +92,8 @@ class Layer:
 
     def _environ(self, request: RunRequest) -> str:
         assert self.built is not None  # noqa: S101 - the caller checked
-        context = {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
-        now = {**request.environ, **context}
+        now = {key: value for key, value in request.environ.items() if key not in self.plan.context}
+        now |= {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
         for key in inputs.environ_differences(self.built.environ, self.plan.environ, now):
             return f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
         for key in inputs.native_differences(self.plan.environ, now):
@@ -142,6 +142,7 @@ class Tower:
         self.project: Layer | None = None
         self.size = len(graph.modules)
         self._context: dict[str, str] = {}
+        self._second_chance = ""
 
     def layer_for(self, request: RunRequest, depth: str) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
@@ -150,10 +151,33 @@ class Tower:
             request: what the client wants.
             depth: 'project', or 'base' if the project layer is not exact for the run.
         """
+        self._look_at_loose_files()
         base = self._valid_base(request)
         if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
             return base
         return self._valid_project(base, request)
+
+    def _look_at_loose_files(self) -> None:
+        """See which files have changed that runs import themselves: test modules, and what is rejected.
+
+        Their compiled forms are found fresh by size and second; see `files.drop_bytecode`.
+        """
+        graph = self._graph
+        held = self.project.built.files if self.project is not None and self.project.built is not None else {}
+        loose = [origin for origin, party, _ in graph.modules.values() if party == FIRST and origin not in held]
+        changed = []
+        for path in (*graph.leaves.values(), *loose):
+            now = files.identity(path)
+            if graph.seen.get(path, now) != now:
+                changed.append(path)
+            graph.seen[path] = now
+        files.drop_bytecode(changed)
+        self._forgive(changed)
+
+    def _forgive(self, changed: list[str]) -> None:
+        for name in self._graph.forgive(changed):
+            if self._graph.modules.get(name, ("", FIRST))[1] == FIRST:
+                self._second_chance = f"{name} may be imported early again"
 
     def _valid_base(self, request: RunRequest) -> Layer:
         reason = "first start" if self.base is None else self._why_replace(self.base, request)
@@ -165,7 +189,9 @@ class Tower:
 
     def _valid_project(self, base: Layer, request: RunRequest) -> Layer:
         reason = "first start" if self.project is None else self._why_replace(self.project, request)
+        reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
         if reason:
+            self._second_chance = ""
             if self.project is not None:
                 self._builder.retire(self.project)
             self.project = self._builder.spawn_project(base, self._plan(request, "project"), reason)
@@ -194,11 +220,15 @@ class Tower:
         if missed:
             self._context.update(missed)
             return f"conftest files or plugins set {', '.join(missed)}"
-        return layer.outdated(request, self._root)
+        reason = layer.outdated(request, self._root)
+        if reason and layer.built is not None:
+            self._forgive(files.changed(layer.built.files))
+        return reason
 
     def _plan(self, request: RunRequest, kind: str) -> Build:
         graph = self._graph
         names = graph.select(THIRD if kind == "base" else FIRST, self.excluded())
+        names = [name for name in names if os.path.exists(graph.modules[name][0])]
         rows = [graph.modules[name] for name in names]
         preload = [name for name in graph.facts.get("preload", "").split() if name not in names]
         return Build(
@@ -206,10 +236,10 @@ class Tower:
             modules=(*names, *(preload if kind == "project" else ())),
             origins=(*(origin for origin, _, _ in rows), *("*" for _ in (preload if kind == "project" else ()))),
             rewritten=tuple(name for name, row in zip(names, rows, strict=True) if row[2] == REWRITTEN),
-            leaves=tuple(graph.leaves),
+            leaves=(*(name for name, file in graph.leaves.items() if os.path.exists(file)), *graph.rejected),
             path=graph.path if kind == "project" and graph.path else request.path,
             client_path=request.path,
-            environ={**request.environ, **self._context},
+            environ={k: v for k, v in {**request.environ, **self._context}.items() if v != inputs.MISSING},
             context=tuple(self._context),
             cwd=self._root if os.path.isdir(self._root) else "/",
             facts=graph.facts,

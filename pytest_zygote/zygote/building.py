@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import glob
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import files, recording, site
+from pytest_zygote.adapters import files, processes, recording, site
 from pytest_zygote.adapters.imports import LeafGuard, LeafReached, MissRecorder
 from pytest_zygote.adapters.rewriting import rewriting
+from pytest_zygote.adapters.state import State
 from pytest_zygote.core.errors import BuildError
 from pytest_zygote.core.inputs import MISSING
 from pytest_zygote.core.messages import Built
+from pytest_zygote.core.preload import FAILED
+from pytest_zygote.core.traits import Compiled, Read, Warned, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.core.messages import Build
@@ -30,11 +36,11 @@ SLOWEST = 15
 
 
 class CulpritError(BuildError):
-    """A module did at import what a process that forks must not have; its text is the reason."""
+    """Modules did at import what a process that forks must not have; without them the layer can be built."""
 
-    def __init__(self, culprits: list[str], reason: str) -> None:
-        """Name the modules that were being imported, outermost first."""
-        super().__init__(reason)
+    def __init__(self, culprits: dict[str, str]) -> None:
+        """Name the modules, each with the reason."""
+        super().__init__(next(iter(culprits.values())))
         self.culprits = culprits
 
 
@@ -47,7 +53,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None]) -> Built
         announce: is told the name of each module before it is imported.
 
     Raises:
-        CulpritError: a module started a thread or opened a socket. This process is of no more use.
+        CulpritError: a module cannot be in a layer, and left something behind. This process is of no more use.
     """
     started = time.perf_counter()
     builder = _Builder(plan, ledger)
@@ -57,6 +63,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None]) -> Built
             if name not in sys.modules:
                 announce(name)
                 builder.import_early(name, origin)
+    builder.blame()
     # Modules that were imported and dropped again are garbage now; what stays is never looked
     # at by the collector again: a collection in a run would touch, and so copy, every page.
     gc.collect()
@@ -71,13 +78,17 @@ class _Builder:
         self._reads: dict[str, str] = {}
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
+        self._culprits: dict[str, str] = {}
         self._files = recording.FileRecorder(files.identity)
         self._environ = recording.EnvironRecorder(self._on_read, self._on_write)
-        self._guard = LeafGuard(plan.leaves)
+        self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
         self._sockets = _open_sockets()
-        self._culprit: CulpritError | None = None
         self._known_files = set(ledger.files)
+        self._bytecode: list[str] = []
+        self._written: set[str] = set()
+        self._seen: set[tuple[str, str, str]] = set()
+        self._state = State()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -102,98 +113,186 @@ class _Builder:
                 sys.path[:] = path
 
     def _start(self) -> None:
+        self._state = State()
+        # Packages are not asked one by one: they hardly ever change the state of the process.
+        self._ledger.on_turn = self._note_state if self._plan.kind == "project" else _nothing
         self._environ.start()
         self._files.start()
         self._ledger.start_observing()
 
     def _stop(self) -> None:
-        self._ledger.stop_observing()
+        self._ledger.stop_observing(site.own_modules() if self._plan.kind == "project" else ())
         self._files.stop()
         self._environ.stop()
+        self._state.restore()
         sys.meta_path.remove(self._misses)
         sys.meta_path.remove(self._guard)
 
     def import_early(self, name: str, origin: str) -> None:
         """Import one module, unless it fails or turns out to be another file's."""
         try:
-            module = importlib.import_module(name)
+            __import__(name)
         except LeafReached as leaf:
-            self._rejected[name] = f"imports the test module {leaf}"
+            self._culprits[name] = f"{FAILED}it imports {leaf}, which each run imports itself"
+        except ModuleNotFoundError as error:
+            # If the module itself is not there, nothing was executed.
+            (self._rejected if error.name == name else self._culprits)[name] = f"{FAILED}{_line(error)}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, a run that needs the module will show it
-            self._rejected[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self._culprits[name] = f"{FAILED}{_line(error)}"
         else:
-            if origin not in ("*", site.origin_of(module)):
-                here = site.origin_of(module) or "no file"
-                self._rejected[name] = f"is {here} here, was {origin or 'no file'} in a run"
-                del sys.modules[name]
-        if self._culprit is None and _open_sockets() > self._sockets:
-            self._culprit = CulpritError([name], f"{name} opens a socket when it is imported")
-        if self._culprit is not None:
-            raise self._culprit
+            self._check_origin(name, origin)
+        self._check_leftovers(name)
+
+    def _check_origin(self, name: str, origin: str) -> None:
+        here = site.origin_of(sys.modules[name]) if name in sys.modules else "not there"
+        if origin not in ("*", here):
+            self._culprits[name] = f"{FAILED}it is {here or 'no file'} here, was {origin or 'no file'} in a run"
+
+    def _check_leftovers(self, name: str) -> None:
+        if self._plan.kind == "base":
+            for change in self._state.changes():
+                self._ledger.log.setdefault(name, []).append(change)
+        if _open_sockets() > self._sockets:
+            self._culprits[name] = f"{name} opens a socket when it is imported"
+        if _end_children():
+            self._culprits[name] = f"{name} starts a process when it is imported"
+        if any(not reason.startswith(FAILED) for reason in self._culprits.values()):
+            self.blame()
+
+    def blame(self) -> None:
+        """End the build if a module must not be in the layer.
+
+        Raises:
+            CulpritError: one must not.
+        """
+        if self._culprits:
+            raise CulpritError(self._culprits)
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
-        if threading.active_count() > 1 and self._culprit is None:
+        if threading.active_count() > 1:
             started = ", ".join(thread.name for thread in threading.enumerate()[1:])
             reason = f"{name} starts a thread when it is imported ({started})"
-            self._culprit = CulpritError([*self._ledger.stack, name], reason)
+            for culprit in (*self._ledger.stack, name):
+                self._culprits.setdefault(culprit, reason)
+
+    def _note_state(self) -> None:
+        for change in self._state.changes():
+            self._ledger.note(change)
+
+    def _note_once(self, event: Read | Wrote, value: str) -> None:
+        entry = (self._ledger.stack[-1] if self._ledger.stack else "", event.key, value)
+        if entry not in self._seen or isinstance(event, Wrote):
+            self._seen.add(entry)
+            self._ledger.note(event)
 
     def _on_read(self, key: str, value: str | None) -> None:
         seen = MISSING if value is None else value
-        self._reads.setdefault(key, seen)
         if self._ledger.stack:
             self._readers.setdefault(key, self._ledger.stack[-1])
-        traits = self._ledger.note()
-        if traits is not None and key not in traits.writes:
-            traits.reads.setdefault(key, seen)
+        if key not in self._written:  # else it is no input: any run's import would see it
+            self._reads.setdefault(key, seen)
+        self._note_once(Read(key, seen), seen)
 
     def _on_write(self, key: str, value: str | None) -> None:
-        traits = self._ledger.note()
-        if traits is not None:
-            traits.writes[key] = MISSING if value is None else value
+        written = MISSING if value is None else value
+        self._written.add(key)
+        self._note_once(Wrote(key, written), written)
 
-    def _on_warning(self, message: warnings.WarningMessage) -> None:
-        traits = self._ledger.note()
-        if traits is not None:
-            traits.warnings.append((message, _module_of(message.filename)))
+    def _on_warning(self, warning: warnings.WarningMessage) -> None:
+        module = self._ledger.stack[-1] if self._ledger.stack else ""
+        compiled = self._compiled(module, warning)
+        if compiled:
+            self._ledger.note(Compiled(module))
+        else:
+            self._ledger.note(Warned(warning, *_blamed(warning.filename)))
+
+    def _compiled(self, module: str, warning: warnings.WarningMessage) -> bool:
+        """Tell whether the compiler warned; if so, let a run that would compile the module do it."""
+        loader = getattr(sys.modules.get(module), "__loader__", None)
+        path = getattr(loader, "path", None)
+        if not hasattr(loader, "get_code") or path != warning.filename or _is_executing(warning.filename):
+            return False
+        self._bytecode.append(path)
+        return True
 
     def _new_files(self) -> dict[str, tuple[int, ...]]:
         known = self._known_files
         return {path: identity for path, identity in self._ledger.files.items() if path not in known}
 
+    def _fingerprint(self) -> dict[str, tuple[int, ...]]:
+        if self._plan.kind != "base":
+            return {}
+        return {path: files.identity(path) for path in site.fingerprint_paths(self._plan.path)}
+
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""
+        files.drop_bytecode(self._bytecode)
         new = [name for name in sys.modules if name not in before]
         folders = _import_folders(self._plan.path)
         times = sorted(((name, took) for name, took in self._ledger.took_s.items() if name in new), key=_took)
         return Built(
             names=tuple(sys.modules),
-            files={**self._new_files(), **self._files.paths},
+            files={**self._new_files(), **self._files.paths, **self._fingerprint()},
             directories=folders,
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,
             readers=self._readers,
-            written=tuple(sorted({key for traits in self._ledger.traits.values() for key in traits.writes})),
+            written=self._ledger.written(),
             slowest=tuple((name, round(took * 1000)) for name, took in times[: -SLOWEST - 1 : -1]),
             rejected=self._rejected,
-            warned=tuple(name for name, traits in self._ledger.traits.items() if traits.warnings),
+            warned=self._ledger.warned(),
             took_ms=round((time.perf_counter() - started) * 1000),
         )
+
+
+def _nothing() -> None:
+    pass
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _end_children() -> bool:
+    """End the processes that imports have started and not waited for; tell whether there were any."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    for path in glob.glob("/proc/self/task/*/children"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            for pid in file.read().split():
+                processes.signal_process(int(pid), signal.SIGTERM)
+    return True
 
 
 def _took(entry: tuple[str, float]) -> float:
     return entry[1]
 
 
-def _module_of(filename: str) -> str:
-    """Return the module whose code warned, for filters that name modules."""
-    frame = sys._getframe(1)  # noqa: SLF001 - documented in the library reference of sys
-    caller: object = frame
-    while caller is not None:
-        if frame.f_code.co_filename == filename:
-            return str(frame.f_globals.get("__name__", ""))
-        caller = frame = frame.f_back  # type: ignore[assignment]  # the loop ends at None
-    return ""
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented in the library reference of sys
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_executing(filename: str) -> bool:
+    return any(frame.f_code.co_filename == filename for frame in _frames())
+
+
+def _blamed(filename: str) -> tuple[str, int]:
+    """Return the module whose code warned, and how far outside of the imports it stands (-1: inside)."""
+    outside = -1
+    for frame in _frames():
+        if frame.f_code is _Builder.import_early.__code__:
+            outside = 0
+        elif outside >= 0 and "importlib" not in frame.f_code.co_filename:
+            outside += 1
+        if frame.f_code.co_filename == filename and (outside >= 0 or filename != __file__):
+            return str(frame.f_globals.get("__name__", "")), outside
+    return "", -1
 
 
 def _import_folders(path: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,288 @@
+"""Admits the modules of a layer to a run when the run's code first imports them.
+
+A fresh interpreter would execute the module now, and all that it imports and that was not
+imported before. Here their logs are read instead (`adapters.imports`): what they read must be
+the same now, and what they did is done again. If it is not the same, the layer is *disturbed* for
+this run, which starts over from a shallower one.
+
+Only logs that hold more than imports are read; the others cost nothing, however many they are.
+"""
+
+from __future__ import annotations
+
+import importlib._bootstrap as bootstrap
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_zygote.core.inputs import MISSING, environ_differences
+from pytest_zygote.core.traits import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from importlib.machinery import ModuleSpec
+    from types import FrameType, ModuleType
+
+    from pytest_zygote.core.traits import Event
+
+
+_BOOTSTRAP = vars(bootstrap)
+"""The names of the import system; the interpreter looks them up whenever it needs one."""
+
+
+class Surroundings(NamedTuple):
+    """What an admission needs of its run and layer.
+
+    Attributes:
+        log: name → what executing the module did.
+        importers: name → the modules that import it.
+        carriers: modules whose log must be read.
+        own: modules of the project that the layer holds.
+        environ: the environment in which the layer was built.
+        changed: gives the modules that the run changed, with what; told what it has imported.
+        moved: gives the modules that `sys.path` does not lead to now, with where it leads.
+        become: changes something of the process.
+        refuse: ends the run, or notes that it is too late to; told the reason and the culprits.
+        unmark: has the import system tell no more of a module.
+        is_own: tells whether a file belongs to the project, and is no test module.
+    """
+
+    log: Mapping[str, list[Event]]
+    importers: Mapping[str, set[str]]
+    carriers: set[str]
+    own: frozenset[str]
+    environ: Mapping[str, str]
+    changed: Callable[[Iterable[str]], Mapping[str, str]]
+    moved: Callable[[], Mapping[str, str]]
+    become: Callable[[str, object], None]
+    refuse: Callable[[str, tuple[str, ...]], None]
+    unmark: Callable[[str], None]
+    is_own: Callable[[str], bool]
+
+
+class Admission:
+    """The modules of a layer that a run has imported so far.
+
+    Attributes:
+        started: the modules that the run loaded itself, in the order in which they were begun.
+        given: the environment when the first module of the project was imported.
+        is_exact: whether changes of modules still count: while tests run, they are the tests' affair.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Start with none."""
+        self._s = surroundings
+        self._admitted: set[str] = set()
+        self._named: list[str] = []
+        self._disturbed: set[str] = set()
+        self._reasons: dict[str, str] = {}
+        self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
+        self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
+        self._from_list = _BOOTSTRAP["_handle_fromlist"]
+        self._load = _BOOTSTRAP["_load_unlocked"]
+        self.started: list[str] = []
+        self.given: dict[str, str] | None = None
+        self.is_exact = True
+        self._pid = os.getpid()
+
+    def start(self) -> None:
+        """Be told of first imports from now on."""
+        known = self._s.own | self._s.carriers
+        admitted = self._admitted
+
+        def lock_unlock(name: str) -> None:
+            if name in known and name not in admitted:
+                self._see(name)
+            else:
+                self._s.unmark(name) if name in admitted else self._lock_unlock(name)
+
+        def from_list(module: ModuleType, names: Iterable[str], import_: object, *, recursive: bool = False) -> object:
+            package = getattr(module, "__name__", "")
+            for name in names:
+                full = f"{package}.{name}"
+                if full in known and full not in admitted:
+                    self._see(full)
+            return self._from_list(module, names, import_, recursive=recursive)
+
+        for function in (lock_unlock, from_list, Admission._see, Admission._admit):
+            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
+            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_lock_unlock_module"] = lock_unlock
+        _BOOTSTRAP["_handle_fromlist"] = from_list
+        self._watch_loads()
+
+    def _watch_loads(self) -> None:
+        """Note which modules the run loads itself; `sys.modules` has them in the order of completion."""
+        plain_load = self._load
+
+        def load(spec: ModuleSpec) -> ModuleType:
+            self.started.append(spec.name)
+            if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
+                self.given = dict(os.environ)
+            module: ModuleType = plain_load(spec)
+            return module
+
+        load.__code__ = load.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_load_unlocked"] = load
+
+    def _see(self, name: str) -> None:
+        # ``import a.b`` executes ``a`` first.
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            prefix = ".".join(parts[:end])
+            if prefix not in self._admitted and (prefix in self._s.own or prefix in self._s.carriers):
+                self._admit(prefix)
+
+    def _admit(self, name: str) -> None:
+        if name in self._s.own:
+            if self.given is None:
+                self.given = dict(os.environ)
+            if self.is_exact:
+                self._check(name)
+            self._named.append(name)
+        self._admitted.add(name)
+        self._s.unmark(name)
+        if name in self._s.carriers:
+            self._replay(name)
+
+    def _check(self, name: str) -> None:
+        """See whether the module would be what it is, were it executed now."""
+        moved = {other: where for other, where in self._s.moved().items() if other not in self._admitted}
+        if moved and name in self._affected(moved):
+            culprit, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
+            self._refuse(f"{culprit} is {where or 'not found'} for this run", (culprit,))
+        changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
+        self._reasons.update(changed)
+        if changed:
+            self._disturbed |= self._affected(changed) - changed.keys() - self._executed()
+        if name in self._disturbed:
+            what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
+            direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
+            self._refuse(f"{name} was imported before {what} was set", tuple(sorted(direct & self._disturbed)))
+
+    def _affected(self, names: Iterable[str]) -> set[str]:
+        """Return modules with all of the project's that import them, directly or not."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [importer for importer in self._s.importers.get(name, ()) if importer in self._s.own]
+        return found
+
+    def _executed(self) -> set[str]:
+        """Return what a fresh interpreter would have executed by now."""
+        found: set[str] = set()
+        waiting = list(self._admitted)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [event.name for event in self._s.log.get(name, ()) if isinstance(event, Imported)]
+                waiting += [name.rpartition(".")[0]] if "." in name else []
+        return found
+
+    def _replay(self, name: str) -> None:
+        for executed, event in self._events(name):
+            match event:
+                case Read(key, seen):
+                    self._compare(executed, key, seen)
+                case Warned():
+                    self._warn(executed, event)
+                case _:
+                    self._repeat(event)
+
+    def _repeat(self, event: Event) -> None:
+        match event:
+            case Wrote(key, value):
+                _write(key, value)
+            case PathGrew(at, entry):
+                if entry not in sys.path:
+                    sys.path.insert(at, entry)
+            case Compiled(module):
+                sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
+            case Became(what, value):
+                self._s.become(what, value)
+            case _:
+                raise AssertionError(event)  # the others are looked at before
+
+    def _events(self, name: str) -> Iterator[tuple[str, Event]]:
+        """Give the events of a module, and those of what it imports where it imports it."""
+        stack = [(name, iter(tuple(self._s.log.get(name, ()))))]
+        while stack:
+            executed, events = stack[-1]
+            event = next(events, None)
+            if event is None:
+                stack.pop()
+            elif not isinstance(event, Imported):
+                yield executed, event
+            else:
+                for prefix in _prefixes(event.name):
+                    if prefix in self._s.carriers and prefix not in self._admitted:
+                        self._admitted.add(prefix)
+                        stack.append((prefix, iter(tuple(self._s.log.get(prefix, ())))))
+
+    def _compare(self, name: str, key: str, seen: str) -> None:
+        if not environ_differences({key: seen}, self._s.environ, os.environ):
+            return
+        # Set since the first import: a layer has one environment, so it can never hold this module.
+        is_late = self.given is not None and self.given.get(key) != os.environ.get(key)
+        reason = f"{name} reads {key} when it is imported, and the run has changed it"
+        self._refuse(reason, (name,) if is_late or not self.is_exact else ())
+
+    def _warn(self, name: str, event: Warned) -> None:
+        warning, module, line = event.warning, event.module, event.warning.lineno
+        filename = warning.filename
+        registry = self._registries.setdefault(filename, {})
+        if event.outside >= 0:
+            frame = _outer_frame(event.outside)
+            filename, line = frame.f_code.co_filename, frame.f_lineno
+            module = str(frame.f_globals.get("__name__", ""))
+            registry = frame.f_globals.setdefault("__warningregistry__", {})
+        try:
+            warnings.warn_explicit(
+                warning.message, warning.category, filename, line, module, registry, None, warning.source
+            )
+        except Warning:
+            if self.is_exact:
+                self._refuse(f"{name} warns when it is imported, and that is an error", ())
+            raise
+
+    def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
+        if os.getpid() == self._pid:
+            self._s.refuse(reason, culprits)
+
+    def finish(self) -> None:
+        """Collection has ended: from now on only the environment is compared."""
+        self.is_exact = False
+        _BOOTSTRAP["_load_unlocked"] = self._load
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """Give the innermost first: they are put on a stack."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _write(key: str, value: str) -> None:
+    if value == MISSING:
+        os.environ.pop(key, None)
+    else:
+        os.environ[key] = value
+
+
+def _outer_frame(count: int) -> FrameType:
+    """Return the frame of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (count or _is_internal(frame)):
+        count -= not _is_internal(frame)
+        frame = frame.f_back
+    return frame
+
+
+def _is_internal(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    return filename == __file__ or ("importlib" in filename and "_bootstrap" in filename)

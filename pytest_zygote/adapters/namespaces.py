@@ -1,0 +1,186 @@
+"""Tells whether a run has changed or replaced modules that a layer's other modules have read.
+
+A conftest file may set ``settings.DEBUG = True``, put a stub into `sys.modules`, or patch a
+function, and import the application then. Modules of a layer that were executed without this
+are wrong for such a run.
+
+Looking at all namespaces would cost more than it protects: touching an object of a forked
+process copies its page. CPython tells of changes itself: dictionaries can be watched (3.12),
+or have a version that changes with them (before); both are read without touching the contents.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Contents = dict[object, int]
+
+_SKIPPED = frozenset({"sys", "builtins", "warnings", "__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
+"""Modules that pytest itself changes in every run, or that change without meaning anything."""
+
+_IGNORED = frozenset({"__warningregistry__", "__builtins__", "__cached__", "__spec__", "__loader__"})
+
+_VERSION_OFFSET = 24
+"""Of ``ma_version_tag`` in ``PyDictObject`` of CPython 3.10 and 3.11."""
+
+
+class _Watched:
+    """A dictionary and what it held when its layer was built."""
+
+    def __init__(self, owner: str, contents: dict[str, object], kind: str, names: Iterable[str] = ()) -> None:
+        self.owner = owner
+        self.dictionary = contents
+        self.kind = kind
+        self.known: Contents = {key: id(value) for key, value in contents.items()}
+        self._had = {*contents, *names}
+        self._functions = frozenset(key for key, value in contents.items() if callable(value))
+
+    def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
+        """Give the keys whose values matter and are others now."""
+        now = self.dictionary
+        for key in tuple({*now, *self.known} if suspects is None else suspects):
+            if key not in _IGNORED and self._matters(key) and self.known.get(key) != _id_of(now, key):
+                yield str(key)
+
+    def _matters(self, key: object) -> bool:
+        if self.kind == "own":
+            value = self.dictionary.get(key)  # type: ignore[call-overload]  # any key may be asked for
+            return not (isinstance(value, ModuleType) and value.__name__ == f"{self.owner}.{key}")
+        if self.kind == "foreign":
+            return key in self._functions  # what is set later than imports, like tempfile.tempdir, is no function
+        return key in self._had  # what is added to a dictionary or object is registered there, not changed
+
+
+def _id_of(dictionary: dict[str, object], key: object) -> int | None:
+    return id(dictionary[key]) if key in dictionary else None
+
+
+class Namespaces:
+    """What a layer's modules held when it was built."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._watched: dict[int, _Watched] = {}
+        self._objects: dict[str, list[_Watched]] = {}
+        self._modules: set[str] = set()
+        self._touches = _make_touches()
+
+    def remember(self, own: Sequence[str], foreign: Iterable[str]) -> None:
+        """Take what modules hold now as right.
+
+        Args:
+            own: modules of the project, whose classes, objects and dictionaries are looked at too.
+            foreign: modules that those import.
+        """
+        owned = frozenset(own)
+        for name in (*own, *foreign):
+            module = sys.modules.get(name)
+            if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
+                self._modules.add(name)
+                self._add(name, module.__dict__, "own" if name in owned else "foreign")
+                if name in owned:
+                    self._look_inside(name, module, owned)
+        self._watched.pop(id(sys.modules), None)
+        self._add("sys.modules", sys.modules, "modules")  # type: ignore[arg-type]  # modules are objects
+
+    def _look_inside(self, name: str, module: ModuleType, owned: frozenset[str]) -> None:
+        for key, value in tuple(module.__dict__.items()):
+            if isinstance(value, type):
+                if value.__module__ == name:
+                    self._add(name, gc.get_referents(value.__dict__)[0], "part")
+            elif key.startswith("__"):
+                continue
+            elif type(value) is dict:
+                self._add(name, value, "part")
+            elif type(value).__module__ in owned and isinstance(inside := getattr(value, "__dict__", None), dict):
+                self._objects.setdefault(name, []).append(_Watched(name, inside, "part", frozenset(dir(value))))
+
+    def _add(self, owner: str, contents: dict[str, object], kind: str) -> None:
+        if id(contents) not in self._watched and contents is not os.environ:
+            self._watched[id(contents)] = _Watched(owner, contents, kind)
+            self._touches.watch(contents)
+
+    def changed(self, imported: Iterable[str]) -> dict[str, str]:
+        """Return the modules that are not what they were, each with what differs.
+
+        Args:
+            imported: modules that the run's code has imported by name: only their objects are
+                looked at, since CPython does not tell of changes to attributes.
+        """
+        found: dict[str, str] = {}
+        for address, keys in self._touches.seen().items():
+            self._compare(self._watched[address], keys, found)
+        for name in imported:
+            for watched in self._objects.get(name, ()):
+                self._compare(watched, None, found)
+        return found
+
+    def _compare(self, watched: _Watched, suspects: set[object] | None, found: dict[str, str]) -> None:
+        for key in watched.differences(suspects):
+            self._blame(watched, key, found)
+
+    def _blame(self, watched: _Watched, key: str, found: dict[str, str]) -> None:
+        if watched.kind != "modules":
+            found[watched.owner] = f"{watched.owner}.{key}"
+        elif key in self._modules:
+            found[key] = f"sys.modules[{key!r}]"
+
+    def forget(self) -> None:
+        """Look no more."""
+        self._touches.stop()
+
+
+class _Watcher:
+    """Has CPython call us before a dictionary changes."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, set[object]] = {}
+        prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+        self._callback = prototype(self._touched)
+        self._number = ctypes.pythonapi.PyDict_AddWatcher(self._callback)
+
+    def _touched(self, _event: int, dictionary: int, key: int | None, _value: int | None) -> int:
+        if key:
+            self._keys.setdefault(dictionary, set()).add(ctypes.cast(key, ctypes.py_object).value)
+        return 0
+
+    def watch(self, dictionary: dict[str, object]) -> None:
+        ctypes.pythonapi.PyDict_Watch(self._number, ctypes.py_object(dictionary))
+
+    def seen(self) -> dict[int, set[object] | None]:
+        return dict(self._keys)
+
+    def stop(self) -> None:
+        ctypes.pythonapi.PyDict_ClearWatcher(self._number)
+
+
+class _Versions:
+    """Compares the versions of dictionaries."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+
+    def watch(self, dictionary: dict[str, object]) -> None:
+        self._known[id(dictionary)] = _version(id(dictionary))
+
+    def seen(self) -> dict[int, set[object] | None]:
+        return {address: None for address, version in self._known.items() if _version(address) != version}
+
+    def stop(self) -> None:
+        self._known.clear()
+
+
+def _version(address: int) -> int:
+    return ctypes.c_uint64.from_address(address + _VERSION_OFFSET).value
+
+
+def _make_touches() -> _Watcher | _Versions:
+    return _Watcher() if hasattr(ctypes.pythonapi, "PyDict_AddWatcher") else _Versions()
