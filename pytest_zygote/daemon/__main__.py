@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import stat
 import sys
 
 from setproctitle import setproctitle
@@ -16,6 +17,8 @@ from pytest_zygote.daemon.server import Server, Settings
 
 FOUR_HOURS_S = 4 * 3600.0
 BUILD_PATIENCE_S = 60.0
+LOG_LIMIT = 1024 * 1024
+"""Bytes. Layers print there too, so nobody knows how much a day is."""
 
 
 def main() -> None:
@@ -33,6 +36,7 @@ def main() -> None:
         listener = sockets.Listener(place.socket)
     except (Unavailable, OSError) as error:
         sys.exit(f"the daemon cannot start: {error}")
+    _trim_log()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     setproctitle(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
@@ -48,6 +52,13 @@ def main() -> None:
         os.write(options.ready, b"!")
         os.close(options.ready)
     server.serve()
+
+
+def _trim_log() -> None:
+    """Empty the log if daemons of many days have filled it; a terminal or pipe is left alone."""
+    status = os.fstat(sys.stderr.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_size > LOG_LIMIT:
+        os.ftruncate(sys.stderr.fileno(), 0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -587,6 +587,7 @@ def test_client_with_other_flags_runs_cold(warm: Project) -> None:
     result = warm.run([str(BIN / "python"), "-O", "-m", "pytest", "-q", "test_app.py"])
     assert result.returncode == 0
     assert any("other flags" in line for line in result.said)
+    assert "runs were cold because" in warm.pytest("--daemon-status").stdout
 
 
 # Stopping
@@ -657,6 +658,27 @@ def test_daemon_leaves_when_its_socket_is_gone(warm: Project) -> None:
 
 
 # The system
+
+
+@pytest.mark.parametrize("name", ["argparse", "platform", "runpy", "selectors", "types", "watchdog"])
+def test_project_with_a_module_named_as_one_of_ours_is_served(project: Project, name: str) -> None:
+    """Daemon and zygotes start without the project's folder on their path."""
+    project.write(f"{name}.py", "raise SystemExit('this is the project')\n")
+    project.write("test_app.py", "def test_passes():\n    pass\n")
+    result = project.warm_up("-q")
+    assert result.returncode == 0
+    assert "this is the project" not in project.log()
+
+
+def test_long_log_is_emptied(project: Project) -> None:
+    """A daemon that starts does not add to a log of many days."""
+    project.write("test_app.py", "def test_passes():\n    pass\n")
+    project.folder.mkdir(mode=0o700)
+    log = Path(place_of(project).socket).with_suffix(".log")
+    log.write_text("old\n" * 1_000_000)
+    project.warm_up("-q")
+    assert "ready in" in log.read_text()
+    assert log.stat().st_size < 100_000
 
 
 def place_of(project: Project) -> Rendezvous:
