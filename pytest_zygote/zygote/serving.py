@@ -88,7 +88,7 @@ class Zygote:
             self._layer.take(plan, built)
             self._prove()
         except CulpritError as error:
-            self._say(messages.BuildFailed(dict.fromkeys(error.culprits, str(error)), str(error)))
+            self._say(messages.BuildFailed(error.culprits, str(error)))
         except (RuntimeError, OSError) as error:
             self._say(messages.BuildFailed({}, str(error)))
         else:
