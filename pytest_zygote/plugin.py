@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def _current_run() -> Run | None:
     module = sys.modules.get("pytest_zygote.run")
-    return None if module is None else module.current()
+    return None if module is None else module.claim()
 
 
 def _take_part(run: Run, config: pytest.Config) -> None:

@@ -47,18 +47,28 @@ def _observer() -> str | None:
     """Return what looks at this process, and would not see the run in another."""
     coverage = sys.modules.get("coverage")
     current = coverage.Coverage.current() if coverage is not None else None
-    if current is not None:
-        # Our own test suite measures this package in all processes: nothing of the run escapes it.
-        return None if current.config.source_pkgs == ["pytest_zygote"] else "coverage was started before pytest"
-    if "pydevd" in sys.modules or sys.gettrace() is not None or sys.getprofile() is not None or _is_monitored():
+    # Our own test suite measures this package in all processes: nothing of the run escapes it.
+    if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
+        return "coverage was started before pytest"
+    if "pydevd" in sys.modules or _is_traced() or _is_monitored():
         return "a debugger or tracer is active in this process"
     return None
+
+
+def _is_traced() -> bool:
+    tracers = [tracer for tracer in (sys.gettrace(), sys.getprofile()) if tracer is not None]
+    return any(not _is_coverage(getattr(tracer, "__module__", type(tracer).__module__)) for tracer in tracers)
 
 
 def _is_monitored() -> bool:
     """Tell whether a tool listens to `sys.monitoring` (3.12), as cProfile does."""
     monitoring = getattr(sys, "monitoring", None)
-    return monitoring is not None and any(monitoring.get_tool(number) for number in range(MONITORS))
+    tools = [monitoring.get_tool(number) for number in range(MONITORS)] if monitoring is not None else []
+    return any(tool and not _is_coverage(tool) for tool in tools)
+
+
+def _is_coverage(name: object) -> bool:
+    return str(name).partition(".")[0] == "coverage"
 
 
 def interpreter_identity() -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class Client:
         notices: how often it was told what it waits for.
         losses: zygotes that died when they should have forked its run.
         run: its run, once there is one.
+        has_asked: it put a question about the daemon, and may wait for the answer.
         is_gone: its connection has ended.
         is_deaf: it does not read what we send.
     """
@@ -57,6 +58,7 @@ class Client:
         self.since = time.monotonic()
         self.notices = 0
         self.losses = 0
+        self.has_asked = False
         self.is_gone = False
         self.is_deaf = False
 
@@ -124,7 +126,7 @@ class Clients:
             self._loop.after(REQUEST_S, lambda: self._expect_request(client))
 
     def _expect_request(self, client: Client) -> None:
-        if not client.is_gone and client.request is None:
+        if not client.is_gone and client.request is None and not client.has_asked:
             log.warning("a client asked for nothing")
             self.dismiss(client)
 
@@ -152,6 +154,7 @@ class Clients:
             case messages.Relay(number) if client.request is not None:
                 self._desk.relay(client, number)
             case messages.StatusRequest() | messages.StopRequest() | messages.ReloadRequest():
+                client.has_asked = True
                 self._desk.answer(client, message)
                 if client.is_deaf:
                     raise ProtocolError("it asks, and does not read the answer")

@@ -241,14 +241,20 @@ class Desk:
         """Have the next layers hold what this run had to import."""
         if run.client.request is not None:
             self.towers.learn(learned, run.client.request, was_fit=run.client.depth == "project")
-            self._has_changed = True
+            self._changed()
 
     def misfitted(self, run: Run, misfit: messages.Misfit) -> None:
         """Have the next layers not hold what was wrong for this run."""
         log.info("misfit: %s", misfit.reason)
         if run.client.request is not None:
             self.towers.unlearn(misfit.culprits, misfit.reason, run.client.request)
-            self._has_changed = True
+            self._changed()
+
+    def _changed(self) -> None:
+        """Go on with what is known now; a daemon that closes builds nothing for it."""
+        self._has_changed = True
+        if self.closing:
+            self.towers.retire()
 
 
 def outdated_for(request: messages.RunRequest) -> str:
