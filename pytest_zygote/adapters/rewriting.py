@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def rewriting(names: Sequence[str]) -> Iterator[None]:
     """Rewrite the assertions of these modules while they are imported in this context."""
-    hook = install_importhook(get_config())
+    config = get_config()
+    vars(config).setdefault("inicfg", {})  # pytest 8 has it only when it has parsed a command line
+    hook = install_importhook(config)
     try:
         if names:
             hook.mark_rewrite(*names)
