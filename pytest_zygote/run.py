@@ -61,7 +61,7 @@ class Layer:
     def __init__(self, ledger: Ledger) -> None:
         """Start with nothing built."""
         self.ledger = ledger
-        self.exits = ExitHandlers(site.is_installed)
+        self.exits = ExitHandlers(is_installed=site.is_installed, is_foreign=site.is_third_party)
         self.kind = "base"
         self.facts: dict[str, str] = {}
         self.names: frozenset[str] = frozenset()

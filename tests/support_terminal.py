@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
@@ -71,10 +70,14 @@ class Terminal:
 
     def close(self) -> None:
         """Hang up: the shell and what runs in it get SIGHUP."""
-        os.close(self._master)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._shell.pid, signal.SIGHUP)
-        self._shell.wait(4 * UNIT_S)
+        if self._shell.returncode is None:
+            os.close(self._master)
+            self._shell.send_signal(signal.SIGHUP)
+            try:
+                self._shell.wait(4 * UNIT_S)
+            finally:
+                self._shell.kill()
+                self._shell.wait()
 
     def resize(self, rows: int, columns: int) -> None:
         """Give the window another size."""

@@ -9,10 +9,10 @@ would be wrong too: execnet registers at import what ends the processes that tes
 registered                                            in a run
 ====================================================  ========================================
 after the fork                                        runs
-by logging, multiprocessing                           runs: they tidy up what the run used
-by an installed package, without arguments            runs: it tidies up the package's own state
-with arguments, by the project, by `weakref`          does not run: it belongs to something that
-                                                      was made at import, and all runs share
+a function of the standard library (logging …)        runs: it tidies up what the run used
+anything of an installed package, without arguments   runs: it tidies up the package's own state
+with arguments, by the project, by `weakref`,         does not run: it belongs to something that
+a method of an object of the standard library         was made at import, and all runs share
 ====================================================  ========================================
 """
 
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-STANDARD = (("logging", "shutdown"), ("multiprocessing.util", "_exit_function"))
+EARLY = (("logging", "shutdown"), ("multiprocessing.util", "_exit_function"))
+"""What may have been registered before we looked."""
 
 
 class ExitHandlers:
     """Writes down what is registered in a zygote."""
 
-    def __init__(self, is_package: Callable[[str], bool]) -> None:
+    def __init__(self, *, is_installed: Callable[[str], bool], is_foreign: Callable[[str], bool]) -> None:
         """Start writing down.
 
         Args:
-            is_package: tells whether a file belongs to an installed package.
+            is_installed: tells whether a file belongs to an installed package.
+            is_foreign: the same, or to the standard library.
         """
-        self._is_package = is_package
+        self._is_installed = is_installed
+        self._is_foreign = is_foreign
         self._handlers: list[Callable[[], object]] = []
         self._register, self._unregister = atexit.register, atexit.unregister
         atexit.register = self._observed_register
@@ -60,12 +63,14 @@ class ExitHandlers:
         atexit.register, atexit.unregister = self._register, self._unregister
         atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
         self._disarm_finalizers()
-        for module, function in STANDARD:
-            if module in sys.modules:
-                atexit.register(getattr(sys.modules[module], function))
-        for handler in self._handlers:
-            if self._is_package(_file_of(handler)):
+        early = [getattr(sys.modules[module], name) for module, name in EARLY if module in sys.modules]
+        for handler in (*early, *(handler for handler in self._handlers if handler not in early)):
+            if self._is_right(handler):
                 atexit.register(handler)
+
+    def _is_right(self, handler: Callable[[], object]) -> bool:
+        file = _file_of(handler)
+        return self._is_installed(file) or (self._is_foreign(file) and not hasattr(handler, "__self__"))
 
     @staticmethod
     def _disarm_finalizers() -> None:

@@ -18,6 +18,7 @@ from tests.support_terminal import CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, LEFT,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PLAIN = "PYTEST_DAEMON_DISABLE=1"
 COMMANDS = ("pytest", "pz")
@@ -172,11 +173,9 @@ def without_times(output: str) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_colours_width_and_progress_are_plain_pytests(project: Project, columns: int, command: str) -> None:
     """The same bytes reach the terminal, at any width."""
-    terminal = Terminal(project, columns=columns)
-    plain = terminal.run(f"{PLAIN} pytest test_some.py")
-    with warm(project):
+    with contextlib.closing(Terminal(project, columns=columns)) as terminal, warm(project):
+        plain = terminal.run(f"{PLAIN} pytest test_some.py")
         status, output = terminal.run(f"{command} test_some.py")
-    terminal.close()
     assert status == 1
     assert "\x1b[32m" in output
     assert (status, without_times(output)) == (plain[0], without_times(plain[1]))
@@ -422,31 +421,37 @@ def test_the_client_dies_of_the_runs_signal(project: Project, command: str, name
 
 def test_hanging_up_ends_the_run(project: Project) -> None:
     """Closing the window leaves no process behind."""
-    terminal = Terminal(project)
-    with warm(project):
+    with contextlib.closing(Terminal(project)) as terminal, warm(project):
         terminal.start("pytest -s test_endless.py::test_endless")
         terminal.expect("started")
         terminal.close()
     eventually(lambda: project.status().runs_going_on == 0, "the run is over")
 
 
-def test_ctrl_c_while_a_layer_is_built_ends_the_client(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Waiting for an import can be given up."""
-    project = Project(tmp_path_factory.mktemp("slow"))
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Project]:
+    """Make a warm project whose module can be made to take as long as one likes."""
+    project = Project(tmp_path / "slow")
     project.write("slow.py", "")
     project.write("test_slow.py", "import slow\n\ndef test_slow(): pass\n")
     project.warm_up()
     os.mkfifo(project.root / "fifo")
-    terminal = Terminal(project)
     project.write("slow.py", "import os\nif os.path.exists('fifo'):\n    open('fifo').close()\n")
-    terminal.start("pytest")
-    eventually(lambda: project.status().is_building, "a layer is being built")
-    terminal.send(CTRL_C)
-    status, _ = terminal.finish()
-    assert status == 128 + signal.SIGINT
-    with (project.root / "fifo").open("w"):  # lets the import go on
-        (project.root / "fifo").unlink()
-    project.settle()
-    assert terminal.run("pytest")[0] == 0
-    terminal.close()
+    yield project
     project.close()
+
+
+def test_ctrl_c_while_a_layer_is_built_ends_the_client(slow: Project) -> None:
+    """Waiting for an import can be given up; who asks later is served."""
+    fifo = slow.root / "fifo"
+    with contextlib.closing(Terminal(slow)) as terminal:
+        terminal.start("pytest")
+        eventually(lambda: slow.status().is_building, "a layer is being built")
+        terminal.send(CTRL_C)
+        status, _ = terminal.finish()
+        assert status == 128 + signal.SIGINT
+        with fifo.open("w"):  # lets the import go on
+            fifo.unlink()
+        slow.settle()
+        with warm(slow):
+            assert terminal.run("pytest")[0] == 0
