@@ -1,6 +1,7 @@
 # `make` alone lists the targets. Settings, each as NAME=value on the command line:
 #   PYTHON    the interpreter to use        PYTHONS, PYTESTS  those of test-all
 #   VENV      where to install              ARGS              passed on to pytest or to the script
+#   PARALLEL  how the tests are spread over the cores; empty to run them one after the other
 
 # A candidate must run and be able to make an environment: a version manager's shim exists for every
 # version, and fails for those that are not active; some systems ship Python without venv.
@@ -20,6 +21,7 @@ BIN := $(VENV)/bin
 PYTEST ?= pytest
 EXTRA ?= dev
 ARGS ?=
+PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,7 +38,7 @@ daemon: $(VENV)/.installed-$(EXTRA) ## run this project's daemon in the foregrou
 	$(BIN)/python -m pytest -p pytest_zygote --daemon $(ARGS)
 
 test: $(VENV)/.installed-$(EXTRA) ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, coverage
 	$(BIN)/ruff format --check .
@@ -44,7 +46,7 @@ check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, c
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -11,13 +11,16 @@ import io
 import os
 import pathlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_zygote.core.inputs import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+    from typing import TypeAlias
+
+    Function: TypeAlias = Callable[..., object]  # type: ignore[explicit-any]  # of any signature
 
 _OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
@@ -34,7 +37,8 @@ class EnvironRecorder:
                 try:
                     value = super().__getitem__(key)
                 finally:
-                    if isinstance(key, str) and not is_own_caller(sys._getframe(1)):
+                    # Also a str that is an enum's member; what is no str has raised already.
+                    if isinstance(key, str) and not is_own_caller(sys._getframe(1)):  # type: ignore[redundant-expr]
                         read(key, value)
                 return value
 
@@ -56,7 +60,7 @@ class EnvironRecorder:
 
     def start(self) -> None:
         """Record from now on."""
-        os.environ.__class__ = self._recording  # type: ignore[assignment]  # same layout: no slots
+        os.environ.__class__ = self._recording  # same layout: no slots
 
     def stop(self) -> None:
         """Stop recording."""
@@ -70,7 +74,7 @@ class FileRecorder:
         """Start with no paths; `identify` gives the identity of a path."""
         self._identify = identify
         self.paths: dict[str, tuple[int, ...]] = {}
-        self._replaced: dict[Any, Any] = {}
+        self._replaced: dict[Function, Function] = {}
         # Python 3.10 only: the class in which pathlib keeps its own references.
         self._accessor = getattr(pathlib, "_NormalAccessor", None)
 
@@ -96,12 +100,12 @@ class FileRecorder:
             setattr(self._accessor, function.__name__, function)
         self._replaced.clear()
 
-    def _replace(self, module: Any, name: str, wrapper: Any) -> None:
+    def _replace(self, module: object, name: str, wrapper: Function) -> None:
         self._replaced.setdefault(wrapper, getattr(module, name))
         setattr(module, name, wrapper)
 
-    def _recording(self, function: Callable[..., Any], counts: Callable[..., bool]) -> Callable[..., Any]:
-        def recorded(*args: Any, **named: Any) -> Any:
+    def _recording(self, function: Function, counts: Function) -> Function:
+        def recorded(*args: object, **named: object) -> object:
             if counts(*args, **named):
                 self._add(args[:1] or (".",), sys._getframe(1))
             try:
@@ -112,10 +116,10 @@ class FileRecorder:
 
         return recorded
 
-    def _add(self, args: tuple[Any, ...], caller: FrameType) -> None:
+    def _add(self, args: tuple[object, ...], caller: FrameType) -> None:
         if args and isinstance(args[0], (str, os.PathLike)) and not is_own_caller(caller):
-            path = os.path.abspath(os.fspath(args[0]))
-            if isinstance(path, str) and not path.startswith(("/proc/", "/sys/", "/dev/")):
+            path = os.path.abspath(os.fsdecode(args[0]))
+            if not path.startswith(("/proc/", "/sys/", "/dev/")):
                 self.paths.setdefault(path, self._identify(path))
 
 
