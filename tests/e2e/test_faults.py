@@ -333,9 +333,19 @@ def without_times(text: str) -> list[str]:
 def test_import_that_changes_what_it_reads_makes_runs_cold(warm: Project) -> None:
     """Layers that are stale as soon as they are built do not keep a client waiting."""
     warm.write("counter.txt", "0")
-    counting = "import pathlib\n\nfile = pathlib.Path(__file__).parent.parent / 'counter.txt'\n"
-    counting += "file.write_text(str(int(file.read_text()) + 1) + ' ')\nVALUE = 1\n"
-    warm.write("app/__init__.py", counting)
+    warm.write(
+        "app/__init__.py",
+        """
+        import os
+        import pathlib
+
+        file = pathlib.Path(__file__).parent.parent / "counter.txt"
+        new = file.with_suffix(f".{os.getpid()}")
+        new.write_text(f"{int(file.read_text()) + 1}")
+        new.replace(file)  # at once: layers may count at the same time
+        VALUE = 1
+        """,
+    )
     result = warm.pytest("-q", "test_app.py")
     assert result.returncode == 0
     assert not result.was_warm
