@@ -28,6 +28,9 @@ DIFFERENT = {
 }
 """What a test can see that it runs warm, and why; README tells the user."""
 
+if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    DIFFERENT["exit handlers"] = "that of coverage, which measures these tests, and saves a run's lines without it"
+
 COMMANDS = {
     "pytest": [str(BIN / "pytest")],
     "pytest -s": [str(BIN / "pytest"), "-s"],
