@@ -21,7 +21,10 @@ from pytest_zygote.core.traits import Became
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_CAUGHT = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE")
+_CAUGHT = {
+    name: int(getattr(signal, name))
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE")
+}
 """Signals that a module may want to handle."""
 
 _streams: list[object] = []
@@ -87,8 +90,8 @@ def read() -> dict[str, object]:
         "root handlers": tuple(logging.root.handlers),
         "root level": logging.root.level,
     }
-    for name in _CAUGHT:
-        state[name] = signal.getsignal(getattr(signal, name))
+    for name, number in _CAUGHT.items():
+        state[name] = signal.getsignal(number)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None and hasattr(numpy_random, "get_state"):
         name, vector, *rest = numpy_random.get_state()
@@ -112,7 +115,7 @@ def become(what: str, value: Any) -> None:  # type: ignore[explicit-any]  # noqa
     """Make something of the process have a value that it had in a layer."""
     if what in _CAUGHT:
         if value is not None:
-            signal.signal(getattr(signal, what), value)
+            signal.signal(_CAUGHT[what], value)
     else:
         _SETTERS[what](value)
 

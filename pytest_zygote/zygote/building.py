@@ -84,6 +84,7 @@ class _Builder:
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
         self._sockets = _open_sockets()
+        self._descriptors = _open_descriptors()
         self._known_files = set(ledger.files)
         self._bytecode: list[str] = []
         self._written: set[str] = set()
@@ -152,12 +153,19 @@ class _Builder:
         if self._plan.kind == "base":
             for change in self._state.changes():
                 self._ledger.log.setdefault(name, []).append(change)
-        if _open_sockets() > self._sockets:
+        if self._opens_socket():
             self._culprits[name] = f"{name} opens a socket when it is imported"
         if _end_children():
             self._culprits[name] = f"{name} starts a process when it is imported"
         if any(not reason.startswith(FAILED) for reason in self._culprits.values()):
             self.blame()
+
+    def _opens_socket(self) -> bool:
+        count = _open_descriptors()
+        if count == self._descriptors:
+            return False  # looking at each would cost more than importing the module
+        self._descriptors = count
+        return _open_sockets() > self._sockets
 
     def blame(self) -> None:
         """End the build if a module must not be in the layer.
@@ -178,6 +186,12 @@ class _Builder:
 
     def _note_state(self) -> None:
         for change in self._state.changes():
+            if change.what.startswith("root "):
+                # ``logging.basicConfig`` does nothing while pytest collects, and much before.
+                for culprit in self._ledger.stack:
+                    self._culprits.setdefault(
+                        culprit, f"{self._ledger.stack[-1]} configures logging when it is imported"
+                    )
             self._ledger.note(change)
 
     def _note_once(self, event: Read | Wrote, value: str) -> None:
@@ -303,6 +317,13 @@ def _import_folders(path: tuple[str, ...]) -> dict[str, str]:
             if isinstance(folder, str) and not site.is_third_party(f"{folder}/"):
                 folders[folder] = f"{name}."
     return folders
+
+
+def _open_descriptors() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
 
 
 def _open_sockets() -> int:

@@ -1,0 +1,47 @@
+"""What a layer read, compared with what holds now."""
+
+from __future__ import annotations
+
+from pytest_zygote.core.inputs import (
+    MISSING,
+    WHOLE,
+    describe_paths,
+    environ_differences,
+    native_differences,
+    supplied_names,
+)
+
+
+def test_keys_that_were_read() -> None:
+    """A key counts if it was read and would be read differently; a missing one is a value."""
+    reads = {"A": "1", "B": MISSING}
+    assert environ_differences(reads, {}, {"A": "1", "C": "1"}) == ()
+    assert environ_differences(reads, {}, {"A": "2", "B": ""}) == ("A", "B")
+    assert environ_differences(reads, {}, {}) == ("A",)
+
+
+def test_the_whole_environment() -> None:
+    """Code that read all keys is touched by each, except those that shells and pytest change all the time."""
+    before = {"A": "1", "PWD": "/x"}
+    assert environ_differences({WHOLE: ""}, before, {"A": "1", "PWD": "/y", "PYTEST_VERSION": "9"}) == ()
+    assert environ_differences({WHOLE: ""}, before, {"B": "1"}) == ("A", "B")
+
+
+def test_native_families() -> None:
+    """Keys that C code reads by itself count without being seen; those a run follows by itself do not."""
+    assert native_differences({"OMP_NUM_THREADS": "1"}, {}) == ("OMP_NUM_THREADS",)
+    assert native_differences({}, {"PYTHONPATH": "x", "A": "1"}) == ()
+
+
+def test_supplied_names() -> None:
+    """A name in a folder counts if the layer loaded it or looked for it in vain."""
+    wanted = frozenset({"app.core", "app._speedups"})
+    assert supplied_names("app.", ["core"], ["core", "_speedups", "other"], wanted) == ("app._speedups",)
+    assert supplied_names("app.", ["core"], [], wanted) == ("app.core",)
+
+
+def test_descriptions() -> None:
+    """The user reads names relative to the project, and not too many."""
+    assert describe_paths(["/p/a.py"], "/p") == "a.py changed"
+    assert describe_paths(["/p/b.py", "/p/a.py"], "/p") == "a.py and b.py changed"
+    assert describe_paths(["/p/b.py", "/p/a.py", "/q/c.py"], "/p") == "a.py and 2 more changed"

@@ -1,0 +1,141 @@
+"""A module that was imported before its time is as if it were imported now."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support_daemon import Project
+
+MAIN_TEST = "import app.main\ndef test_it(): assert app.main.MODE == ''\n"
+READS = "import os\nMODE = os.environ.get('MODE')\n"
+
+AS_PLAIN: dict[str, dict[str, str]] = {
+    "the conftest file sets the environment": {
+        "conftest.py": "import os\nos.environ.setdefault('MODE', 'test')\nimport app.main\n",
+        "app/main.py": READS,
+    },
+    "a hook sets the environment": {
+        "conftest.py": "import os\ndef pytest_configure(config):\n    os.environ['MODE'] = 'hook'\n",
+        "app/main.py": READS,
+    },
+    "the conftest file deletes from the environment": {
+        "conftest.py": "import os\ndel os.environ['HOME']\nimport app.main\n",
+        "app/main.py": "import os\nMODE = os.environ.get('HOME')\n",
+    },
+    "the application sets the environment": {
+        "app/__init__.py": "import os\nos.environ['MODE'] = 'first'\nimport other\nos.environ['MODE'] = 'then'\n",
+        "other.py": READS,
+        "app/main.py": "import other, os\nMODE = other.MODE, os.environ['MODE']\n",
+    },
+    "a seed": {
+        "app/main.py": "import random\nrandom.seed(0)\nMODE = random.random()\n",
+        "test_main.py": "import app.main, random\nX = random.random()\ndef test_it(): assert X == ''\n",
+    },
+    "the process": {
+        "app/main.py": """
+            import os, signal
+            os.chdir('/tmp')
+            os.umask(0o77)
+            signal.signal(signal.SIGUSR1, print)
+            """,
+        "test_main.py": """
+            import app.main, os, signal
+            def test_it(): assert (os.getcwd(), os.umask(0), signal.getsignal(signal.SIGUSR1)) == ''
+            """,
+    },
+    "warnings": {
+        "app/main.py": r"""
+            import warnings
+            warnings.warn('inside')
+            warnings.warn('outside', DeprecationWarning, stacklevel=2)
+            MODE = '\d'
+            """,
+        "between.py": "import app.main\n",
+        "test_main.py": "import between\nimport app.main\ndef test_it(): assert app.main.MODE == ''\n",
+    },
+}
+"""What a project does while it is imported, that must not show."""
+
+TOO_EARLY: dict[str, dict[str, str]] = {
+    "a value": {
+        "app/settings.py": "DEBUG = False\n",
+        "conftest.py": "import app.settings\napp.settings.DEBUG = True\nimport app.main\n",
+        "app/main.py": "from app import settings\nMODE = settings.DEBUG\n",
+    },
+    "an attribute": {
+        "app/settings.py": "class Settings:\n    DEBUG = False\nsettings = Settings()\n",
+        "conftest.py": "from app.settings import settings\nsettings.DEBUG = True\nimport app.main\n",
+        "app/main.py": "from app.settings import settings\nMODE = settings.DEBUG\n",
+    },
+    "an entry": {
+        "app/settings.py": "settings = {'DEBUG': False}\n",
+        "conftest.py": "from app.settings import settings\nsettings['DEBUG'] = True\nimport app.main\n",
+        "app/main.py": "from app.settings import settings\nMODE = settings['DEBUG']\n",
+    },
+    "a function of a package": {
+        "conftest.py": "import platform\nplatform.node = lambda: 'patched'\nimport app.main\n",
+        "app/main.py": "import platform\nMODE = platform.node()\n",
+    },
+    "a stub": {
+        "client.py": "NAME = 'real'\n",
+        "conftest.py": "import sys, types\nsys.modules['client'] = types.SimpleNamespace(NAME='stub')\n"
+        "import app.main\n",
+        "app/main.py": "import client\nMODE = client.NAME\n",
+    },
+    "the environment, late": {
+        "app/settings.py": "import os\nDEBUG = os.environ.get('MODE')\n",
+        "conftest.py": "import os, app.settings\nos.environ['MODE'] = 'late'\nimport app.main\n",
+        "app/main.py": READS,
+    },
+}
+"""What a conftest file changes between imports: what comes after it cannot be imported early."""
+
+
+def _write(project: Project, files: dict[str, str]) -> None:
+    for path, text in {"app/__init__.py": "", "test_main.py": MAIN_TEST, **files}.items():
+        project.write(path, text)
+
+
+def _shown(output: str) -> str:
+    return re.sub(r"\d+\.\d+s|0x[0-9a-f]+|=+", "", output)
+
+
+@pytest.mark.parametrize("what", AS_PLAIN)
+def test_as_plain(project: Project, what: str) -> None:
+    """Output and outcome are those of plain pytest, and the module comes from the layer."""
+    _write(project, AS_PLAIN[what])
+    warm = project.warm_up()
+    layer = project.status().layer("project")
+
+    assert _shown(warm.stdout) == _shown(project.plain().stdout)
+    assert layer is not None
+    assert layer.runs_served
+    assert not project.status().rejected
+
+
+@pytest.mark.parametrize("what", TOO_EARLY)
+def test_too_early(project: Project, what: str) -> None:
+    """A run that finds a module imported too early starts over, unnoticed, and the module is early no more."""
+    _write(project, TOO_EARLY[what])
+    outputs = {_shown(project.pytest().stdout) for _ in range(2)}
+    last = project.warm_up()
+
+    assert {*outputs, _shown(last.stdout)} == {_shown(project.plain().stdout)}
+    assert project.status().rejected.keys() == {"app.main"}
+
+
+def test_two_helpers_of_one_name(project: Project) -> None:
+    """Each folder's tests get the helper of their folder, whichever was imported early."""
+    for folder in ("one", "two"):
+        project.write(f"{folder}/helper.py", f"NAME = {folder!r}\n")
+        project.write(f"{folder}/test_{folder}.py", "import helper\ndef test_it(): assert helper.NAME == ''\n")
+    for args in (("one",), ("two",), (), ("one",), ("two",)):
+        result = project.pytest("-q", *args)
+        project.settle()
+
+        assert _shown(result.stdout) == _shown(project.plain("-q", *args).stdout)
+        assert result.was_warm
