@@ -1,0 +1,162 @@
+"""Tells which functions ran: only the body of one that never ran may be replaced.
+
+From 3.12 on, `sys.monitoring` calls us when code starts, once for each code object: the callback
+returns DISABLE, and from then on the code pays nothing. Measured on the import of 2,000 modules:
+see `scripts/experiments.py`.
+
+Before 3.12 there is nothing so cheap (`sys.setprofile` costs 35 % of the import time). But the
+interpreter itself counts the first starts of each code object, to find out what is worth
+optimising: ``co_opcache_flag`` in 3.10, ``co_warmup`` in 3.11. Neither has a name in Python, so
+we read them from memory, where the C headers of the version put them, after trying that out on a
+function of our own. If the trial fails, every function counts as having run: nothing is patched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_zygote.core import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType
+
+TOOL_IDS = (4, 3, 5, 2)
+"""Of `sys.monitoring`, those nobody has claimed first; 0 and 1 are for debuggers and coverage."""
+
+
+class Starts(Protocol):
+    """Knows which code ran."""
+
+    def start(self) -> None:
+        """Watch from now on."""
+
+    def stop(self) -> None:
+        """Watch no more; what was seen stays."""
+
+    def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
+        """Return (name, first line) of all code of a file that ran, or may have.
+
+        Args:
+            filename: as its code objects have it.
+            module: code of the whole file.
+            live: the codes that functions have now.
+        """
+
+
+def new_starts(is_ours: Callable[[str], bool]) -> Starts:
+    """Return the means that this interpreter offers; `is_ours` tells which files count."""
+    return MonitoredStarts(is_ours) if sys.version_info >= (3, 12) else CountedStarts()
+
+
+class MonitoredStarts:
+    """Uses `sys.monitoring`."""
+
+    def __init__(self, is_ours: Callable[[str], bool]) -> None:
+        """Watch code of the files for which `is_ours` is true."""
+        self._is_ours = is_ours
+        self._seen: dict[str, set[tuple[str, int]]] = {}
+        self._others: set[str] = set()
+        self._tool = -1
+        self._is_complete = True
+        self._disable: object = None
+
+    def start(self) -> None:
+        """Watch from now on."""
+        if sys.version_info >= (3, 12):
+            monitoring = sys.monitoring
+            free = [tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None]
+            if not free:
+                self._is_complete = False
+                return
+            self._tool = free[0]
+            self._disable = monitoring.DISABLE
+            monitoring.use_tool_id(self._tool, "pytest_zygote")
+            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._on_start)
+            monitoring.set_events(self._tool, monitoring.events.PY_START)
+
+    def stop(self) -> None:
+        """Give the tool's number back, as if it had never been used."""
+        if sys.version_info >= (3, 12) and self._tool >= 0:
+            monitoring = sys.monitoring
+            monitoring.set_events(self._tool, 0)
+            monitoring.register_callback(self._tool, monitoring.events.PY_START, None)
+            monitoring.free_tool_id(self._tool)
+            # Else the next user of this number would not see the code that we have disabled.
+            monitoring.restart_events()
+            self._tool = -1
+
+    def _on_start(self, code: CodeType, _offset: int) -> object:
+        filename = code.co_filename
+        seen = self._seen.get(filename)
+        if seen is None and filename not in self._others:
+            if self._is_ours(filename):
+                seen = self._seen[filename] = set()
+            else:
+                self._others.add(filename)
+        if seen is not None:
+            seen.add((code.co_name, code.co_firstlineno))
+        return self._disable
+
+    def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
+        """Return (name, first line) of all code of a file that was seen to start."""
+        del live
+        if not self._is_complete:
+            return _all_of(module)
+        return frozenset(self._seen.get(filename, ()))
+
+
+class CountedStarts:
+    """Reads the counters of the interpreter."""
+
+    def __init__(self) -> None:
+        """Find out whether the counters are where they should be."""
+        self._read = _counter()
+
+    def start(self) -> None:
+        """Do nothing: the interpreter counts anyway."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
+        """Return (name, first line) of all code of a file, but for what provably never started."""
+        del filename
+        read = self._read
+        if read is None:
+            return _all_of(module)
+        unused = {
+            (inner.co_name, inner.co_firstlineno) for code in live if not read(code) for _, inner in codes.walk(code)
+        }
+        # Two functions may share a name and a line, and only one of them have run.
+        used = {(code.co_name, code.co_firstlineno) for code in live if read(code)}
+        return _all_of(module) - (unused - used)
+
+
+def _all_of(module: CodeType) -> frozenset[tuple[str, int]]:
+    return frozenset((code.co_name, code.co_firstlineno) for _, code in codes.walk(module))
+
+
+def _counter() -> Callable[[CodeType], bool] | None:
+    """Return a function that tells whether code has started; None if that cannot be known."""
+    kind, offset = (ctypes.c_int, 168) if sys.version_info < (3, 11) else (ctypes.c_short, 52)
+    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:  # noqa: PLR2004 - bytes
+        return None
+    fresh = -8 if kind is ctypes.c_short else 0
+
+    def read(code: CodeType) -> bool:
+        return bool(kind.from_address(id(code) + offset).value != fresh)
+
+    return read if _is_counting(read) else None
+
+
+def _is_counting(read: Callable[[CodeType], bool]) -> bool:
+    namespace: dict[str, Callable[[], object]] = {}
+    exec("def plain(): return 1\ndef generator(): yield 1\nasync def coroutine(): pass", namespace)  # noqa: S102 - a fresh function
+    plain, generator = namespace["plain"], namespace["generator"]
+    untouched = not any(read(function.__code__) for function in (plain, generator))
+    plain()
+    list(generator())  # type: ignore[call-overload]  # it is one
+    return untouched and read(plain.__code__) and read(generator.__code__)

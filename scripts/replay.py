@@ -1,0 +1,191 @@
+"""Walks through the history of a git repository, as an editor that saves each commit.
+
+    python -m scripts.replay REPOSITORY HEAD~200..HEAD --package click
+    python -m scripts.replay REPOSITORY HEAD~200..HEAD --package click --suite --scripts VENV/bin
+
+Without ``--suite`` each changed module is tried by itself: imported as it was before the commit,
+patched to what it became, and compared with a fresh import in everything that can be seen. Printed
+are the share of saves that were kept or patched, and the reasons of the others.
+
+With ``--suite`` one daemon lives through all commits. After each checkout the tests run plain and
+warm at once, and everything that the user sees of the two runs is compared. ``VENV`` must have the
+project installed editable, and this package.
+
+The exit code is 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import difflib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.comparison import render, unexplained
+from scripts.differential import Project, Runner, differences
+from tests.support_edits import Outcome, try_edit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+NAMED = re.compile(r"^\S+: |class [\w.]+|[\w.<>]+\(\)|^[\w.<>]+ (?=ran|has|uses|does|is)|line \d+|[\w.<>]+(?= is new,)")
+"""What makes two reasons of the same kind different texts."""
+
+
+@dataclass
+class Tally:
+    """What came of all saves of one size."""
+
+    kept: int = 0
+    patched: int = 0
+    reloaded: int = 0
+    broken: int = 0
+    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def count(self, title: str, outcome: Outcome) -> None:
+        """Add one save."""
+        self.wrong += [f"{title}: {outcome.verdicts}: {difference}" for difference in outcome.differences[:3]]
+        if outcome.verdicts == ["failed"]:
+            self.broken += 1
+        elif outcome.is_reloaded:
+            self.reloaded += 1
+            self.reasons[NAMED.sub("…", outcome.verdicts[-1].removeprefix("reload "))] += 1
+        else:
+            is_kept = outcome.verdicts[-1] == "keep"
+            self.kept += is_kept
+            self.patched += not is_kept
+
+    def show(self) -> None:
+        """Print all of it."""
+        total = self.kept + self.patched + self.reloaded or 1
+        share = 100 * (self.kept + self.patched) / total
+        print(
+            f"{total} saves: kept {self.kept}, patched {self.patched}, reloaded {self.reloaded}: {share:.0f} % without a"
+        )
+        print(f"reload; {self.broken} could not be imported; {len(self.wrong)} wrong")
+        for reason, times in self.reasons.most_common(25):
+            print(f"{times:5}  {reason}")
+        for wrong in self.wrong:
+            print(f"WRONG {wrong}")
+
+
+class History:
+    """A git repository, read only."""
+
+    def __init__(self, repository: Path) -> None:
+        """Read this one, bare or not."""
+        self._repository = repository
+
+    def git(self, *arguments: str) -> str:
+        """Return what git says."""
+        command = ["git", "-C", str(self._repository), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, errors="replace").stdout
+
+    def commits(self, selection: str) -> list[str]:
+        """Return the commits of a range along the first parents, oldest first."""
+        return self.git("rev-list", "--reverse", "--first-parent", selection).split()
+
+    def sources(self, commit: str, package: str) -> dict[str, str]:
+        """Return path → text of a package's modules."""
+        found = {}
+        for line in self.git("ls-tree", "-r", commit).splitlines():
+            facts, _, path = line.partition("\t")
+            if re.match(rf"(src/)?({package})/.*\.py$", path):
+                found[path.removeprefix("src/")] = self.git("cat-file", "blob", facts.split()[2])
+        return found
+
+
+def saves(old: dict[str, str], new: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Give the modules that a commit changed, with their new text."""
+    for path, text in new.items():
+        if path in old and old[path] != text:
+            yield path, text
+
+
+def hunks(old: str, new: str) -> Iterator[str]:
+    """Give the texts that differ from the old one in one place each: closer to what people save."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    changes = [change for change in difflib.SequenceMatcher(None, before, after).get_opcodes() if change[0] != "equal"]
+    for _, start, end, new_start, new_end in changes if len(changes) > 1 else ():
+        yield "".join([*before[:start], *after[new_start:new_end], *before[end:]])
+
+
+def replay_saves(history: History, commits: list[str], package: str) -> bool:
+    """Try each changed module of each commit by itself; tell whether all was right."""
+    whole, parts = Tally(), Tally()
+    old: dict[str, str] | None = None
+    for commit in commits:
+        new = history.sources(commit, package)
+        for path, text in saves(old, new) if old is not None else ():
+            title = f"{commit[:9]} {path}"
+            whole.count(title, _try(old or {}, path, text))
+            for part in hunks((old or {})[path], text):
+                parts.count(title, _try(old or {}, path, part))
+        old = new
+    for title, tally in (("whole files of commits", whole), ("single hunks of them", parts)):
+        print(f"== {title}")
+        tally.show()
+    return not whole.wrong and not parts.wrong
+
+
+def _try(files: dict[str, str], path: str, text: str) -> Outcome:
+    module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    folder = Path(tempfile.mkdtemp())
+    try:
+        return try_edit(folder, files, module, [text])
+    finally:
+        shutil.rmtree(folder)
+
+
+def replay_suite(history: History, commits: list[str], checkout: Path, scripts: Path, options: Iterable[str]) -> bool:
+    """Check out each commit where one daemon lives, and compare a plain and a warm run; tell whether all was right."""
+    project = Project("replay", "", checkout, scripts, tuple(options), ())
+    wrong = cold = 0
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as runtime:
+        runner = Runner(project, Path(runtime))
+        try:
+            for number, commit in enumerate(commits):
+                history.git(f"--work-tree={checkout}", "checkout", "--quiet", "--force", commit, "--", ".")
+                warm, plain = runner.warm(*options), runner.plain(*options)
+                found = differences(plain, warm)
+                found = unexplained(found, differences(plain, runner.plain(*options))) if found else found
+                wrong += bool(found)
+                cold += not warm.is_warm and number > 0
+                print(
+                    f"{number:4} {commit[:9]} plain {plain.seconds:.2f} s, warm {warm.seconds:.2f} s",
+                    *warm.told,
+                    flush=True,
+                )
+                print("".join(f"      {line}\n" for line in render(found)), end="", flush=True)
+        finally:
+            runner.stop()
+    print(f"{len(commits)} commits: {wrong} different, {cold} cold")
+    return not wrong
+
+
+def main() -> int:
+    """Replay a range of commits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repository", type=Path)
+    parser.add_argument("range")
+    parser.add_argument("--package", default="[a-z_]+", help="a pattern of the packages whose modules count")
+    parser.add_argument("--suite", type=Path, metavar="CHECKOUT", help="run the tests in this folder at each commit")
+    parser.add_argument("--scripts", type=Path, help="where the environment's pytest is")
+    args, options = parser.parse_known_args()
+    history = History(args.repository)
+    commits = history.commits(args.range)
+    if args.suite is None:
+        return not replay_saves(history, commits, args.package)
+    return not replay_suite(history, commits, args.suite, args.scripts or Path(sys.executable).parent, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

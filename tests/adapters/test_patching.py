@@ -1,0 +1,148 @@
+"""A patched module is, in everything that can be seen, what a fresh import would have made."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+
+from pytest_zygote.adapters.patching import Patcher
+from pytest_zygote.adapters.starts import CountedStarts
+from tests.adapters.cases_patching import CASES, GENERIC_CASES, KEEP, PATCH, RELOAD
+from tests.support_edits import Editor, in_fork, try_edit
+
+PATCHED = frozenset(
+    [
+        "09",
+        "17",
+        "18",
+        "26",
+        "31",
+        "37",
+        "37b",
+        "38",
+        "57",
+        "58",
+        "59",
+        "62b",
+        "65",
+        "66",
+        "67c",
+        "67d",
+        "75",
+        "78",
+        "80",
+        "88b",
+        "90",
+        "91",
+        "94",
+        "95c",
+        "99",
+        "100",
+        "104",
+        "105",
+        "107",
+        "110",
+        "112",
+        "115",
+        "120d",
+        "121",
+    ]
+)
+"""Numbers of the edit cases that need no reload."""
+
+
+class Case(TypedDict):
+    """One of the known kinds of edits."""
+
+    name: str
+    old: str
+    new: list[str]
+    static: dict[str, str]
+    setup: str
+    probe: dict[str, str]
+
+
+EDIT_CASES: list[Case] = json.loads(Path(__file__).with_name("edit_cases.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", EDIT_CASES, ids=[case["name"] for case in EDIT_CASES])
+def test_a_known_kind_of_edit(case: Case, tmp_path: Path) -> None:
+    """Each kind of edit that other tools got wrong is patched exactly, or reloaded."""
+    if "pydantic" in case["old"]:
+        pytest.importorskip("pydantic")
+    probes = {title: f"{case['setup']}\n{probe}" for title, probe in case["probe"].items()}
+    outcome = try_edit(tmp_path, {"m.py": case["old"], **case["static"]}, "m", case["new"], probes)
+    assert outcome.differences == []
+    assert outcome.is_reloaded == (case["name"].split()[0] not in PATCHED), outcome.verdicts
+
+
+@pytest.mark.parametrize(("title", "old", "new", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_an_edit_that_is_hard_to_get_right(title: str, old: str, new: str, expected: str, tmp_path: Path) -> None:
+    """The result equals a fresh import, and what can be patched is."""
+    check(title, old, new, expected, tmp_path)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax came with 3.12")
+@pytest.mark.parametrize(("title", "old", "new", "expected"), GENERIC_CASES, ids=[case[0] for case in GENERIC_CASES])
+def test_an_edit_of_generic_code(title: str, old: str, new: str, expected: str, tmp_path: Path) -> None:
+    """Type parameters are no obstacle."""
+    check(title, old, new, expected, tmp_path)
+
+
+def check(title: str, old: str, new: str, expected: str, folder: Path) -> None:
+    """Try one case."""
+    outcome = try_edit(folder, {"m.py": old}, "m", [new])
+    assert outcome.differences == [], title
+    got = {"k": KEEP, "p": PATCH, "r": RELOAD}[outcome.verdicts[-1][0]]
+    assert expected in ("any", got), outcome.verdicts
+
+
+OTHERS = [
+    ("asks for it", "import m\nx = hasattr(m, 'zz')\n"),
+    ("imports it if it is there", "try:\n    from m import zz\nexcept ImportError:\n    zz = None\n"),
+    ("imports everything", "from m import *\n"),
+    ("lists the module", "import m\nx = sorted(vars(m))\n"),
+    ("finds the module by its name", "import importlib\nx = dir(importlib.import_module('m'))\n"),
+]
+
+
+@pytest.mark.parametrize(("title", "other"), OTHERS, ids=[title for title, _ in OTHERS])
+def test_a_function_is_not_added_if_another_module_looked_for_it(title: str, other: str, tmp_path: Path) -> None:
+    """What the other module found then would be different now."""
+    outcome = try_edit(tmp_path, {"m.py": "x = 1\n", "other.py": other}, "m", ["x = 1\ndef zz(): pass\n"])
+    assert outcome.is_reloaded, title
+
+
+def test_random_edits(tmp_path: Path) -> None:
+    """Random edits of real modules; `scripts/edits.py` does thousands."""
+    names = ("textwrap", "shlex", "sched", "queue", "csv", "string", "fractions", "cmd")
+    patched, wrong = 0, []
+    for number in range(100):
+        chance = random.Random(number)  # noqa: S311 - repeatable
+        name = chance.choice(names)
+        text = Path(sys.modules["os"].__file__ or "").with_name(f"{name}.py").read_text(encoding="utf-8")
+        kind, new = Editor(text, chance).edit()
+        outcome = try_edit(tmp_path / str(number), {f"zm_{name}.py": text}, f"zm_{name}", [new])
+        patched += not outcome.is_reloaded
+        wrong += [f"{number} {kind}: {difference}" for difference in outcome.differences[:2]]
+    assert wrong == []
+    assert patched > 30, "most edits are such that they can be patched"
+
+
+def test_jurigged_leaves_nothing_behind() -> None:
+    """No audit hook, no finder, no module: a run must not be slower, and not find what it did not import."""
+
+    def look() -> dict[str, object]:
+        hooks: list[object] = []
+        finders = list(sys.meta_path)
+        sys.addaudithook = hooks.append  # type: ignore[assignment]
+        Patcher("/", CountedStarts(), lambda _path: True)
+        found = [name for name in sys.modules if name.partition(".")[0] in ("codefind", "jurigged", "ovld")]
+        return {"hooks": len(hooks), "finders": sys.meta_path != finders, "modules": found}
+
+    assert in_fork(look) == {"hooks": 0, "finders": False, "modules": []}
