@@ -80,7 +80,7 @@ class Admission:
         self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
         self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
         self._from_list = _BOOTSTRAP["_handle_fromlist"]
-        self._load = _BOOTSTRAP["_load_unlocked"]
+        self._find = _BOOTSTRAP["_find_spec"]
         self.started: list[str] = []
         self.given: dict[str, str] | None = None
         self.is_exact = True
@@ -113,18 +113,22 @@ class Admission:
         self._watch_loads()
 
     def _watch_loads(self) -> None:
-        """Note which modules the run loads itself; `sys.modules` has them in the order of completion."""
-        plain_load = self._load
+        """Note which modules the run loads itself; `sys.modules` has them in the order of completion.
 
-        def load(spec: ModuleSpec) -> ModuleType:
-            self.started.append(spec.name)
-            if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
-                self.given = dict(os.environ)
-            module: ModuleType = plain_load(spec)
-            return module
+        A module is found before it is loaded. A frame of ours around the loading would stand in the
+        traceback of an import that fails.
+        """
 
-        load.__code__ = load.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-        _BOOTSTRAP["_load_unlocked"] = load
+        def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+            spec: ModuleSpec | None = self._find(name, path, target)
+            if spec is not None:
+                self.started.append(name)
+                if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
+                    self.given = dict(os.environ)
+            return spec
+
+        find_spec.__code__ = find_spec.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_find_spec"] = find_spec
 
     def _see(self, name: str) -> None:
         # ``import a.b`` executes ``a`` first.
@@ -257,7 +261,7 @@ class Admission:
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
-        _BOOTSTRAP["_load_unlocked"] = self._load
+        _BOOTSTRAP["_find_spec"] = self._find
 
 
 def _prefixes(name: str) -> Iterator[str]:

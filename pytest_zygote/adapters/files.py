@@ -29,6 +29,14 @@ def identity(path: str) -> tuple[int, ...]:
     return (*basic, _entries_checksum(path)) if stat.S_ISDIR(status.st_mode) else basic
 
 
+def presence(path: str) -> tuple[int, ...]:
+    """Return the (kind,) of what is at a path, whatever it holds; () if nothing is there."""
+    try:
+        return (stat.S_IFMT(os.stat(path).st_mode),)
+    except (OSError, ValueError):
+        return ()
+
+
 def _entries_checksum(folder: str) -> int:
     try:
         entries = sorted(entry for entry in os.listdir(folder) if entry[0] != "." and entry != "__pycache__")
@@ -38,7 +46,7 @@ def _entries_checksum(folder: str) -> int:
 
 
 def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
-    """Return the paths whose identity is no longer the recorded one."""
+    """Return the paths whose identity, or presence, is no longer the recorded one."""
     look = os.stat
     suspects = []
     for path, known in recorded.items():
@@ -50,7 +58,13 @@ def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
         else:
             if known[:3] != (status.st_mtime_ns, status.st_size, status.st_ino):
                 suspects.append(path)
-    return [path for path in suspects if not recorded[path][3:] or identity(path)[3:] != recorded[path][3:]]
+    return [path for path in suspects if _is_different(path, recorded[path])]
+
+
+def _is_different(path: str, known: tuple[int, ...]) -> bool:
+    if len(known) == 1:
+        return presence(path) != known
+    return not known[3:] or identity(path)[3:] != known[3:]
 
 
 def importable_names(folder: str) -> frozenset[str]:

@@ -68,11 +68,14 @@ class EnvironRecorder:
 
 
 class FileRecorder:
-    """Collects the files that are opened to read, the folders listed, and what was not there."""
+    """Collects the files that are opened to read, the folders listed, and what was looked for."""
 
-    def __init__(self, identify: Callable[[str], tuple[int, ...]]) -> None:
-        """Start with no paths; `identify` gives the identity of a path."""
+    def __init__(
+        self, identify: Callable[[str], tuple[int, ...]], presence: Callable[[str], tuple[int, ...]]
+    ) -> None:
+        """Start with no paths; `identify` gives the identity of a path, `presence` only whether it is there."""
         self._identify = identify
+        self._presence = presence
         self.paths: dict[str, tuple[int, ...]] = {}
         self._replaced: dict[Function, Function] = {}
         # Python 3.10 only: the class in which pathlib keeps its own references.
@@ -85,7 +88,7 @@ class FileRecorder:
         self._replace(io, "open", opening)
         self._replace(os, "listdir", self._recording(os.listdir, _always))
         self._replace(os, "scandir", self._recording(os.scandir, _always))
-        self._replace(os, "stat", self._recording(os.stat, _never))
+        self._replace(os, "stat", self._probing(os.stat))
         for wrapper in list(self._replaced) if self._accessor is not None else ():
             setattr(self._accessor, self._replaced[wrapper].__name__, staticmethod(wrapper))
 
@@ -116,11 +119,22 @@ class FileRecorder:
 
         return recorded
 
-    def _add(self, args: tuple[object, ...], caller: FrameType) -> None:
+    def _probing(self, function: Function) -> Function:
+        def probed(*args: object, **named: object) -> object:
+            self._add(args[:1], sys._getframe(1), is_probe=True)
+            return function(*args, **named)
+
+        return probed
+
+    def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> None:
         if args and isinstance(args[0], (str, os.PathLike)) and not is_own_caller(caller):
             path = os.path.abspath(os.fsdecode(args[0]))
-            if not path.startswith(("/proc/", "/sys/", "/dev/")):
-                self.paths.setdefault(path, self._identify(path))
+            if path.startswith(("/proc/", "/sys/", "/dev/")):
+                return
+            if is_probe:
+                self.paths.setdefault(path, self._presence(path))
+            elif len(self.paths.get(path, ())) <= 1:
+                self.paths[path] = self._identify(path)
 
 
 _FUNCTION = type(lambda: None)
@@ -132,10 +146,6 @@ def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: objec
 
 def _always(*_: object, **__: object) -> bool:
     return True
-
-
-def _never(*_: object, **__: object) -> bool:
-    return False
 
 
 def is_own_caller(frame: FrameType | None) -> bool:

@@ -45,9 +45,12 @@ def save_graph(cache: str, graph: Graph) -> None:
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+                json.dump(content, file)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
 
 
 def _interpreter() -> str:

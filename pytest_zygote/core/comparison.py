@@ -25,7 +25,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
@@ -195,10 +195,12 @@ def compare_output(plain: str, warm: str) -> tuple[Difference, ...]:
     """
     before = [_normalise_output(line) for line in plain.splitlines()]
     after = [_normalise_output(line) for line in warm.splitlines()]
-    opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    # Most outputs are equal up to a few lines, and matching takes quadratic time.
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    before, after = before[same:], after[same:]
     return tuple(
-        Difference("output", f"line {start + offset + 1}", *pair)
-        for tag, start, end, other, other_end in opcodes
+        Difference("output", f"line {same + start + offset + 1}", *pair)
+        for tag, start, end, other, other_end in SequenceMatcher(None, before, after).get_opcodes()
         if tag != "equal"
         for offset, pair in enumerate(zip_longest(before[start:end], after[other:other_end], fillvalue=ABSENT))
     )

@@ -79,7 +79,7 @@ class _Builder:
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
         self._culprits: dict[str, str] = {}
-        self._files = recording.FileRecorder(files.identity)
+        self._files = recording.FileRecorder(files.identity, files.presence)
         self._environ = recording.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
