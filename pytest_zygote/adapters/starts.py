@@ -58,10 +58,9 @@ class MonitoredStarts:
         """Watch code of the files for which `is_ours` is true."""
         self._is_ours = is_ours
         self._seen: dict[str, set[tuple[str, int]]] = {}
-        self._others: set[str] = set()
+        self._started: list[CodeType] = []
         self._tool = -1
         self._is_complete = True
-        self._disable: object = None
 
     def start(self) -> None:
         """Watch from now on."""
@@ -72,9 +71,8 @@ class MonitoredStarts:
                 self._is_complete = False
                 return
             self._tool = free[0]
-            self._disable = monitoring.DISABLE
             monitoring.use_tool_id(self._tool, "pytest_zygote")
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._on_start)
+            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._callback(monitoring.DISABLE))
             monitoring.set_events(self._tool, monitoring.events.PY_START)
 
     def stop(self) -> None:
@@ -87,18 +85,32 @@ class MonitoredStarts:
             # Else the next user of this number would not see the code that we have disabled.
             monitoring.restart_events()
             self._tool = -1
+            self._sort()
 
-    def _on_start(self, code: CodeType, _offset: int) -> object:
-        filename = code.co_filename
-        seen = self._seen.get(filename)
-        if seen is None and filename not in self._others:
-            if self._is_ours(filename):
-                seen = self._seen[filename] = set()
-            else:
-                self._others.add(filename)
-        if seen is not None:
-            seen.add((code.co_name, code.co_firstlineno))
-        return self._disable
+    def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
+        """Return a function that does as little as possible: it is called for every code object there is."""
+        remember = self._started.append
+
+        def on_start(code: CodeType, _offset: int) -> object:
+            remember(code)
+            return disable
+
+        return on_start
+
+    def _sort(self) -> None:
+        """Note what started, and let go of the code objects: who holds one is of importance (`patching`)."""
+        others: set[str] = set()
+        for code in self._started:
+            filename = code.co_filename
+            seen = self._seen.get(filename)
+            if seen is None and filename not in others:
+                if self._is_ours(filename):
+                    seen = self._seen[filename] = set()
+                else:
+                    others.add(filename)
+            if seen is not None:
+                seen.add((code.co_name, code.co_firstlineno))
+        self._started.clear()
 
     def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
         """Return (name, first line) of all code of a file that was seen to start."""

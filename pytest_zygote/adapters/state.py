@@ -10,7 +10,6 @@ import locale
 import logging
 import os
 import random
-import signal
 import socket
 import sys
 import warnings
@@ -19,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_zygote.core.traits import Became
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterator
+else:
+    import _signal as signal  # asked twice for each module: `signal` would look up an enum's member each time
 
 _CAUGHT = {
     name: int(getattr(signal, name))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import rendezvous, sockets
 from pytest_zygote.core.errors import Unavailable
 from pytest_zygote.core.inputs import at_start
+from pytest_zygote.core.records import Record
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -25,8 +25,7 @@ BOOTSTRAP = (
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(Record):
     """How to start the daemon of a project.
 
     Attributes:

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_zygote.adapters import signals
 from pytest_zygote.adapters.rendezvous import Rendezvous
-from pytest_zygote.client import commands
 from pytest_zygote.client.launch import Launch, connect_or_start
 from pytest_zygote.client.lending import Ended, lend
 from pytest_zygote.client.request import MODULES, make_request
@@ -33,6 +32,8 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
         UsageError: the command is not understood.
         Unavailable: it cannot be carried out.
     """
+    from pytest_zygote.client import commands
+
     args = tuple(str(arg) for arg in config.invocation_params.args)
     try:
         commands.obey(_launch(config, settings), settings, make_request(args))
