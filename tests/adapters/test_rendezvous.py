@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,13 +16,17 @@ from pytest_zygote.adapters.rendezvous import MAX_SOCKET_PATH, Rendezvous, candi
 from pytest_zygote.core.errors import Unavailable
 from tests.support_daemon import UNIT_S
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture(autouse=True)
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep away from the user's own daemons."""
-    folder = tmp_path / "r"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    return folder
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Keep away from the user's own daemons; in a short path, which pytest's folders under xdist are not."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as short:
+        folder = Path(short, "r")
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+        yield folder
 
 
 def test_the_same_project_has_the_same_place(tmp_path: Path) -> None:
