@@ -1,8 +1,8 @@
 """Tells which functions ran: only the body of one that never ran may be replaced.
 
 From 3.12 on, `sys.monitoring` calls us when code starts, once for each code object: the callback
-returns DISABLE, and from then on the code pays nothing. Measured on the import of 2,000 modules:
-see `scripts/experiments.py`.
+returns DISABLE, and from then on the code pays nothing. Measured on the import of 2,000 small
+modules from their compiled files: 2 to 4 %.
 
 Before 3.12 there is nothing so cheap (`sys.setprofile` costs 35 % of the import time). But the
 interpreter itself counts the first starts of each code object, to find out what is worth
