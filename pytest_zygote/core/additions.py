@@ -242,7 +242,11 @@ def _code_of(whole: CodeType, addition: Addition) -> CodeType | None:
 # In the text of other modules
 
 SCANS = re.compile(rb"\b(?:getmembers(?:_static)?|vars|dir|globals|locals)\s*\(|__dict__")
-FINDS = re.compile(rb"\b(?:import_module|__import__|walk_packages|iter_modules)\b|sys\.modules")
+LISTS = re.compile(rb"\b(?:getmembers(?:_static)?|vars|dir)\s*\(")
+FINDS = re.compile(rb"\b(?:import_module|walk_packages|iter_modules)\b")
+"""A text with both may list a module without ever naming it."""
+
+LISTS_FOUND = re.compile(rb"\b(?:getmembers|vars|dir)\s*\(\s*sys\.modules\b|sys\.modules\[[^]]*\]\.__dict__")
 _FROM = rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)"
 FROM = re.compile(_FROM, re.MULTILINE)
 
@@ -255,7 +259,7 @@ def mentions(source: bytes, owner: str, name: str) -> bool:
         owner: last part of a module's name, or a class.
         name: what was not there before.
     """
-    if FINDS.search(source) and SCANS.search(source):
+    if (FINDS.search(source) and LISTS.search(source)) or LISTS_FOUND.search(source):
         return True
     knows_owner = re.search(rb"\b%b\b" % owner.encode(), source) is not None
     wanted = name.encode()
