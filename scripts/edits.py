@@ -219,7 +219,8 @@ def main() -> int:
         print(json.dumps({**vars(tally), "reasons": tally.reasons.most_common(), "kinds": tally.kinds.most_common()}))
         return bool(tally.wrong)
     print(
-        f"kept {tally.kept}  patched {tally.patched}  reloaded {tally.reloaded}  skipped {tally.skipped}  wrong {len(tally.wrong)}"
+        f"kept {tally.kept}  patched {tally.patched}  reloaded {tally.reloaded}  "
+        f"skipped {tally.skipped}  wrong {len(tally.wrong)}"
     )
     for reason, times in tally.reasons.most_common(40):
         print(f"{times:5} {reason}")

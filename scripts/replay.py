@@ -68,7 +68,8 @@ class Tally:
         total = self.kept + self.patched + self.reloaded or 1
         share = 100 * (self.kept + self.patched) / total
         print(
-            f"{total} saves: kept {self.kept}, patched {self.patched}, reloaded {self.reloaded}: {share:.0f} % without a"
+            f"{total} saves: kept {self.kept}, patched {self.patched}, reloaded {self.reloaded}: "
+            f"{share:.0f} % without a"
         )
         print(f"reload; {self.broken} could not be imported; {len(self.wrong)} wrong")
         for reason, times in self.reasons.most_common(25):

@@ -70,9 +70,7 @@ class EnvironRecorder:
 class FileRecorder:
     """Collects the files that are opened to read, the folders listed, and what was looked for."""
 
-    def __init__(
-        self, identify: Callable[[str], tuple[int, ...]], presence: Callable[[str], tuple[int, ...]]
-    ) -> None:
+    def __init__(self, identify: Callable[[str], tuple[int, ...]], presence: Callable[[str], tuple[int, ...]]) -> None:
         """Start with no paths; `identify` gives the identity of a path, `presence` only whether it is there."""
         self._identify = identify
         self._presence = presence
