@@ -183,11 +183,10 @@ def _try(target: tuple[Path, dict[str, str], str], chance: random.Random, tally:
         return
     outcome = try_edit(folder, files, module, texts[1:])
     tally.kinds.update(kinds)
-    if outcome.verdicts == ["failed"]:
+    if outcome.differences:
+        tally.wrong.append(f"{title} {module} {kinds} {outcome.verdicts}: {outcome.differences[:3]}")
+    if outcome.is_unimportable:
         tally.skipped += 1
-        if "Error" not in "".join(outcome.differences) or "Patch" in "".join(outcome.differences):
-            tally.wrong.append(f"{title} {module} {kinds}: {outcome.differences}")
-        tally.reasons[f"FAILED {outcome.differences}"[:150]] += 1
     elif outcome.is_reloaded:
         tally.reloaded += 1
         tally.reasons[
@@ -197,8 +196,6 @@ def _try(target: tuple[Path, dict[str, str], str], chance: random.Random, tally:
         is_kept = all(verdict == "keep" for verdict in outcome.verdicts)
         tally.kept += is_kept
         tally.patched += not is_kept
-        if outcome.differences:
-            tally.wrong.append(f"{title} {module} {kinds} {outcome.verdicts}: {outcome.differences[:3]}")
 
 
 def _name(path: str) -> str:

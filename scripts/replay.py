@@ -53,7 +53,7 @@ class Tally:
     def count(self, title: str, outcome: Outcome) -> None:
         """Add one save."""
         self.wrong += [f"{title}: {outcome.verdicts}: {difference}" for difference in outcome.differences[:3]]
-        if outcome.verdicts == ["failed"]:
+        if outcome.is_unimportable:
             self.broken += 1
         elif outcome.is_reloaded:
             self.reloaded += 1

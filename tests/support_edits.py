@@ -27,6 +27,7 @@ from pytest_zygote.core.verdict import Reload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+UNIMPORTABLE = "unimportable"
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
@@ -41,6 +42,11 @@ class Outcome:
 
     verdicts: list[str]
     differences: list[str] = field(default_factory=list)
+
+    @property
+    def is_unimportable(self) -> bool:
+        """Whether the old text cannot even be imported here, so that there is nothing to compare."""
+        return self.verdicts[0].startswith(UNIMPORTABLE)
 
     @property
     def is_reloaded(self) -> bool:
@@ -112,7 +118,7 @@ def _import(files: Mapping[str, str], module: str) -> types.ModuleType:
     found = importlib.import_module(module)
     for path in files:
         name = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        if "." not in module:
+        if "/" not in path:
             importlib.import_module(name)
     return found
 
@@ -128,7 +134,10 @@ def _patched(
     starts = new_starts(is_ours)
     patcher = Patcher(str(folder), starts, is_ours)
     starts.start()
-    module = _import(files, name)
+    try:
+        module = _import(files, name)
+    except Exception as error:  # noqa: BLE001 - not for this system, or a half-made commit: nothing to edit
+        return {"verdicts": [f"{UNIMPORTABLE} {type(error).__name__}: {error}"]}
     starts.stop()
     for other in list(sys.modules.values()):
         origin = getattr(getattr(other, "__spec__", None), "origin", None)
