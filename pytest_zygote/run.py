@@ -23,12 +23,14 @@ import contextlib
 import gc
 import importlib.machinery
 import importlib.util
+import itertools
 import os
 import signal
 import sys
 import threading
 import time
 import types
+from importlib.machinery import FileFinder
 from typing import TYPE_CHECKING, NoReturn
 
 from setproctitle import setproctitle, setthreadtitle
@@ -65,6 +67,8 @@ class Layer:
         self.kind = "base"
         self.facts: dict[str, str] = {}
         self.names: frozenset[str] = frozenset()
+        self.last_name = ""
+        self.finders: tuple[FileFinder, ...] = ()
         self.environ: dict[str, str] = {}
         self.base_files: tuple[tuple[str, str], ...] = ()
         self.base_warned: tuple[str, ...] = ()
@@ -79,6 +83,7 @@ class Layer:
         self.kind = plan.kind
         self.facts = plan.facts
         self.names = frozenset(built.names)
+        self.last_name = next(reversed(sys.modules))
         self.environ = plan.environ
         self.rewritten = self.rewritten or bool(plan.rewritten)
         if plan.kind == "base":
@@ -96,6 +101,11 @@ class Layer:
         # In the order in which they were complete: what two of them hold belongs to the first.
         self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], loaded)
         self.homes.remember(self.own | loaded)
+        self.finders = tuple(
+            finder
+            for path, finder in sys.path_importer_cache.items()
+            if isinstance(finder, FileFinder) and not site.is_third_party(f"{path}/")
+        )
         gc.freeze()
 
     def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
@@ -138,6 +148,15 @@ class Run:
         self._report = report
         # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
         self._report_identity = streams.identity(report.fileno())
+
+    def loaded(self) -> tuple[str, ...]:
+        """Return the modules that this run has loaded itself, in the order in which they were begun.
+
+        Looking at those of the layer would copy the pages that hold their names and specs.
+        """
+        last = self.layer.last_name
+        own = tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))
+        return tuple(name for name in reversed(own) if name not in self.layer.names)
 
     def tell(self, message: messages.Learned | messages.Misfit) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm."""
@@ -185,7 +204,7 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     _take_identity(request)
     _reseed(layer)
     layer.exits.begin_run()
-    _look_again_for_new_files()
+    _look_again_for_new_files(layer)
     _current.append(run)
     run.admission.start()
     _take_name(request)
@@ -234,11 +253,10 @@ def _reseed(layer: Layer) -> None:
         numpy_random.seed()
 
 
-def _look_again_for_new_files() -> None:
+def _look_again_for_new_files(layer: Layer) -> None:
     """Drop cached listings of the project's folders: a file may have come within a tick of the clock."""
-    for path, finder in sys.path_importer_cache.items():
-        if finder is not None and hasattr(finder, "invalidate_caches") and not site.is_third_party(f"{path}/"):
-            finder.invalidate_caches()
+    for finder in layer.finders:
+        finder.invalidate_caches()
 
 
 def _pytest_status() -> int:

@@ -56,7 +56,7 @@ class RunPlugin:
         self._run.is_collecting = False
         self._run.admission.finish()
         self._run.layer.namespaces.forget()
-        self._names = tuple(sys.modules)
+        self._names = self._run.loaded()
         self._path = tuple(sys.path)
         # What tests set after the first import, the project's modules have not seen.
         now = dict(os.environ) if self._run.admission.given is None else self._run.admission.given
@@ -74,8 +74,7 @@ class RunPlugin:
         """Tell the daemon what it does not know yet."""
         if not self._names or self._facts[depth.COVERAGE]:
             return
-        known = self._run.layer.names | self._leaves.keys()
-        late = (name for name in tuple(sys.modules) if name not in known)
+        late = (name for name in self._run.loaded() if name not in self._leaves)
         collected = frozenset(self._names)
         rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
         if not rows and self._facts == self._run.layer.facts:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.inputs import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
     from typing import TypeAlias
 
@@ -90,9 +90,14 @@ class FileRecorder:
         for wrapper in list(self._replaced) if self._accessor is not None else ():
             setattr(self._accessor, self._replaced[wrapper].__name__, staticmethod(wrapper))
 
-    def stop(self) -> None:
-        """Put the functions back, also where a module has taken one (``from io import open``)."""
-        for module in [builtins, io, os, *sys.modules.values()]:
+    def stop(self, loaded: Iterable[str]) -> None:
+        """Put the functions back, also where a module has taken one (``from io import open``).
+
+        Args:
+            loaded: names of the modules that were loaded meanwhile; touching others would copy the
+                pages that a project layer shares with its base.
+        """
+        for module in [builtins, io, os, *(sys.modules[name] for name in loaded if name in sys.modules)]:
             names = getattr(module, "__dict__", {})
             for name, value in list(names.items()):
                 if type(value) is _FUNCTION and value in self._replaced:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.core import messages
@@ -123,10 +124,11 @@ class Clients:
             client = Client(channel)
             self._clients.append(client)
             self._loop.watch(channel, lambda: self._hear(client))
-            self._loop.after(REQUEST_S, lambda: self._expect_request(client))
+            waiting = weakref.ref(client)  # a strong one would keep each client for this long
+            self._loop.after(REQUEST_S, lambda: self._expect_request(waiting()))
 
-    def _expect_request(self, client: Client) -> None:
-        if not client.is_gone and client.request is None and not client.has_asked:
+    def _expect_request(self, client: Client | None) -> None:
+        if client is not None and not client.is_gone and client.request is None and not client.has_asked:
             log.warning("a client asked for nothing")
             self.dismiss(client)
 

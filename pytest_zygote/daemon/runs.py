@@ -14,6 +14,7 @@ import logging
 import os
 import select
 import signal
+import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters import processes, sockets
@@ -101,12 +102,13 @@ class Runs:
         was_sent = self._layers.tell(layer, order, [*client.terminal, theirs])
         os.close(theirs)
         if was_sent:
-            self._loop.after(FORK_S, lambda: self._expect_process(run))
+            started = weakref.ref(run)  # a strong one would keep each run for this long
+            self._loop.after(FORK_S, lambda: self._expect_process(started()))
         else:
             self._layers.kill(layer, signal.SIGKILL)  # it is gone, or stuck
 
-    def _expect_process(self, run: Run) -> None:
-        if run.number in self._runs and not run.pid:
+    def _expect_process(self, run: Run | None) -> None:
+        if run is not None and run.number in self._runs and not run.pid:
             log.error("layer %d does not fork: killed", run.layer.number)
             self._layers.kill(run.layer, signal.SIGKILL)
 

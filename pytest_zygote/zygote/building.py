@@ -89,6 +89,7 @@ class _Builder:
         self._bytecode: list[str] = []
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
+        self._before: frozenset[str] = frozenset()
         self._state = State()
 
     @contextlib.contextmanager
@@ -118,12 +119,13 @@ class _Builder:
         # Packages are not asked one by one: they hardly ever change the state of the process.
         self._ledger.on_turn = self._note_state if self._plan.kind == "project" else _nothing
         self._environ.start()
+        self._before = frozenset(sys.modules)
         self._files.start()
         self._ledger.start_observing()
 
     def _stop(self) -> None:
         self._ledger.stop_observing(site.own_modules() if self._plan.kind == "project" else ())
-        self._files.stop()
+        self._files.stop([name for name in sys.modules if name not in self._before])
         self._environ.stop()
         self._state.restore()
         sys.meta_path.remove(self._misses)
