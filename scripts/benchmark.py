@@ -38,7 +38,7 @@ def main() -> int:
     bench = Bench(ours, cache, options.repeat, options.idle_seconds, options.runs, say=_say)
     measured, failures = _measure(figures, bench)
     machine = describe(ours)
-    text = f"{table(figures, measured)}\n\n{caption(machine, options.repeat)}"
+    text = f"{table(figures, measured)}\n\n{caption(machine, bench)}"
     print(text)
     if options.json:
         options.json.write_text(json.dumps(_record(machine, measured, figures), indent=1), encoding="utf-8")
@@ -89,12 +89,12 @@ def describe(ours: Environment) -> dict[str, str]:
     }
 
 
-def caption(machine: Mapping[str, str], repeat: int) -> str:
-    """Return the sentence below the table."""
+def caption(machine: Mapping[str, str], bench: Bench) -> str:
+    """Return the sentences below the table."""
     versions = ", ".join(f"{name} {machine[name]}" for name in ("pytest", *LIBRARIES))
     return (
-        f"Medians of {repeat} interleaved rounds; {machine['cores']} cores, {machine['memory']}, {machine['system']}, "
-        f"Python {machine['python']}, {versions}."
+        f"Medians of {bench.repeat} interleaved rounds; idle for {bench.idle_seconds:g} s; {bench.runs} runs in a row. "
+        f"{machine['cores']} cores, {machine['memory']}, {machine['system']}, Python {machine['python']}, {versions}."
     )
 
 

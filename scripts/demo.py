@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from scripts import example
+from scripts import example, procfs
 from scripts.environments import Environment
 from scripts.runners import Plain, Warm, private_place
 from scripts.stopwatch import Run
@@ -62,6 +62,8 @@ class Demonstration:
         """Show everything; return whether cold and warm runs always agreed."""
         _say("The first run starts the daemon and imports everything once:")
         first = _shown(self._warm, "pz", example.ONE_TEST)
+        _say("Meanwhile the daemon prepares for the next run, in the background.")
+        procfs.wait_until_idle(self._warm.place.scratch)
         comparisons = list(self._comparisons())
         print(f"\n{table(comparisons)}\n\nThe first run, which started the daemon, took {first.seconds:.2f} s.")
         for comparison in comparisons:

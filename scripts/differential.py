@@ -8,11 +8,12 @@ index, gets an environment of its own in a cache folder, and runs
    aside in what follows;
 2. warm, three times: the first run may have to start the daemon, the second and the third
    must be warm, and start from layers that learned from the runs before;
-3. some of its files and some single tests, plain and warm, spread over the whole suite.
+3. some of its files and some single tests, plain and warm, spread over the whole suite;
+4. one file with other options, plain and warm.
 
-Compared are results, order, warnings, collection, exit codes and every line of the output
-(with the output of passed tests: ``-rA``). The exit code is 1 if anything differs, or if a
-run that had to be warm was not, which the recording proves by the process it names.
+Compared are results, order, warnings, collection, exit codes and every line of the output.
+The exit code is 1 if anything differs, or if a run that had to be warm was not, which the
+recording proves by the process it names.
 """
 
 from __future__ import annotations
@@ -50,9 +51,32 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pyt
 LIMIT_S = 900
 """No run takes longer; one that does hangs, which is a difference too."""
 
+LAST_WORDS_S = 10
+"""How long a killed command's other processes have to follow it."""
+
+SHOWN = 12
+"""How many differences of a run are shown; the first ones tell most."""
+
+LOG_LINES = 30
+"""How much of the daemon's log is shown when something went wrong."""
+
 WARM_RUNS = 3
 PROBES = 3
 """How many files, and how many single tests, are run by themselves."""
+
+VARIANTS = (
+    ("-v", "--tb=short"),
+    ("-q", "-k", "not a"),
+    ("--collect-only",),
+    ("-x", "--capture=no"),
+    ("-p", "no:cacheprovider"),
+    ("-p", "no:doctest", "-W", "default"),
+    ("--assert=plain",),
+    ("--import-mode=append",),
+    ("--no-such-option",),
+)
+"""Options that decide what is printed, what is run, or how it is imported. Not every layer is exact for each of them,
+so that these runs may be cold; yet none may differ."""
 
 MISLEADING = ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
 """Variables that children do not get. With CI the plugin is inert, and plain would be compared with plain; without
@@ -82,16 +106,22 @@ class Suite:
     folder: str = "."
 
 
+TALKATIVE = ("-rA",)
+"""Show the output of passed tests too. For more than some thousand tests, pytest takes minutes for it."""
+
 SEEDED = ("--hypothesis-seed=0",)
 """Hypothesis tries other examples in each run; a seed makes it try the same ones."""
 
 SUITES = (
-    Suite("attrs", ("cloudpickle", "hypothesis", "pympler", "pytest-xdist[psutil]"), SEEDED),
-    Suite("click", quick=("tests/test_basic.py", "tests/test_imports.py", "tests/test_testing.py")),
-    Suite("flask", ("asgiref", "greenlet", "python-dotenv")),
-    Suite("jinja2", ("trio",), quick=("tests/test_ext.py", "tests/test_loader.py")),
-    Suite("werkzeug", ("cffi", "cryptography", "ephemeral-port-reserve", "pytest-timeout", "watchdog")),
-    Suite("packaging", ("hypothesis", "pretend", "tomli_w"), SEEDED),
+    Suite("attrs", ("cloudpickle", "hypothesis", "pympler", "pytest-xdist[psutil]"), TALKATIVE + SEEDED),
+    Suite("click", options=TALKATIVE, quick=("tests/test_basic.py", "tests/test_imports.py", "tests/test_testing.py")),
+    # Its tests import a private name that pytest 9 no longer has.
+    Suite("flask", ("asgiref", "greenlet", "pytest<9", "python-dotenv"), TALKATIVE),
+    Suite("jinja2", ("trio",), TALKATIVE, quick=("tests/test_ext.py", "tests/test_loader.py")),
+    # With watchdog 7, the test of its reloader waits for ever.
+    Suite("werkzeug", ("cffi", "cryptography", "ephemeral-port-reserve", "pytest-timeout", "watchdog<7"), TALKATIVE),
+    # Without the 50,000 ways to compare two versions, which take minutes.
+    Suite("packaging", ("hypothesis", "pretend", "tomli_w"), (*SEEDED, "--ignore=tests/test_version.py")),
     Suite(
         "networkx",
         ("numpy", "scipy"),
@@ -108,7 +138,8 @@ SUITES = (
     Suite(
         "pandas",
         ("hypothesis",),
-        (*SEEDED, "-m", "not slow and not network and not db"),
+        # Without the project's --durations: no two runs agree on which tests are slow.
+        (*SEEDED, "-o", "addopts=--capture=no", "-m", "not slow and not network and not db"),
         (
             "tests/series/accessors",
             "tests/series/indexing",
@@ -187,6 +218,7 @@ class Report:
     project: Project
     rows: list[Row] = field(default_factory=list)
     noise: list[Difference] = field(default_factory=list)
+    log: str = ""
 
     @property
     def problems(self) -> list[str]:
@@ -203,9 +235,12 @@ class Runner:
 
     def __init__(self, project: Project, runtime: Path) -> None:
         self._project = project
+        self._runtime = runtime
         self._recording = runtime / "recording.json"
         self._environment = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {
             "PATH": f"{project.scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            # As on a terminal, where no buffer hides what a run wrote before it had to start again.
+            "PYTHONUNBUFFERED": "1",
             "XDG_RUNTIME_DIR": str(runtime),
             VARIABLE: str(self._recording),
         }
@@ -222,11 +257,16 @@ class Runner:
         """Stop the daemon; there may be none."""
         self._run(("--stop-daemon",), {})
 
+    def log(self) -> str:
+        """Give the last lines of the daemon's log."""
+        logs = [path.read_text(encoding="utf-8", errors="replace") for path in self._runtime.glob("*/*.log")]
+        return "\n".join(line for log in logs for line in log.splitlines()[-LOG_LINES:])
+
     def _run(self, arguments: Sequence[str], extra: dict[str, str]) -> Run:
         self._recording.unlink(missing_ok=True)
         start = time.perf_counter()
         process = subprocess.Popen(
-            [self._project.scripts / "pytest", "-p", "pytest_zygote", "-p", "pytest_zygote.record", "-rA", *arguments],
+            [self._project.scripts / "pytest", "-p", "pytest_zygote", "-p", "pytest_zygote.record", *arguments],
             cwd=self._project.folder,
             env=self._environment | extra,
             stdin=subprocess.DEVNULL,
@@ -250,11 +290,15 @@ class Runner:
 
 
 def _communicate(process: subprocess.Popen[str]) -> tuple[str, str, bool]:
+    """Give what the command writes and whether it ends, with all that hold its output, in time."""
     try:
         return *process.communicate(timeout=LIMIT_S), True
     except subprocess.TimeoutExpired:
         process.kill()
-        return *process.communicate(), False
+    try:
+        return *process.communicate(timeout=LAST_WORDS_S), False
+    except subprocess.TimeoutExpired:
+        return "", "a process of this run lives on without the command", False
 
 
 def differences(plain: Run, warm: Run) -> tuple[Difference, ...]:
@@ -281,38 +325,37 @@ class Trial:
         self.report = Report(project)
 
     def run(self) -> Report:
-        """Run everything and report."""
-        plain = self._whole_suite((*self._options, *self._parts))
-        if plain.recording is not None:
-            ids = [result.nodeid for result in plain.recording.results]
-            files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in ids))
-            self._probes("single files", _spread(files))
-            self._probes("single tests", _spread(ids))
-        self.report.noise += [difference for noise in self._noise.values() for difference in noise]
-        return self.report
-
-    def _whole_suite(self, arguments: tuple[str, ...]) -> Run:
+        """Run everything and report; what earlier trials learned is forgotten."""
+        shutil.rmtree(self.report.project.folder / ".pytest_cache", ignore_errors=True)
+        arguments = (*self._options, *self._parts)
         plain, again = self._runner.plain(*arguments), self._runner.plain(*arguments)
-        self._noise[arguments] = differences(plain, again)
         row = self._row("whole suite")
         row.tests, row.plain_s = _count(plain), again.seconds
-        if not row.tests:
+        self._noise[arguments] = differences(plain, again)
+        if plain.recording is None or not row.tests:
             row.problems.append(f"the plain run ran no test (exit status {plain.code}):\n{plain.text}")
+            return self.report
         for number in range(1, WARM_RUNS + 1):
             warm = self._runner.warm(*arguments)
             row.warm_s = warm.seconds
             row.problems += self._problems(f"run {number}", (plain, warm), arguments, must_be_warm=number > 1)
-        return plain
+        ids = [result.nodeid for result in plain.recording.results]
+        files = _spread(list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in ids)))
+        self._probes("single files", [(file,) for file in files])
+        self._probes("single tests", [(nodeid,) for nodeid in _spread(ids)])
+        self._probes("options", [(*options, files[0]) for options in VARIANTS], must_be_warm=False)
+        self.report.noise += [difference for noise in self._noise.values() for difference in noise]
+        return self.report
 
-    def _probes(self, scope: str, parts: Iterable[str]) -> None:
+    def _probes(self, scope: str, commands: Iterable[tuple[str, ...]], *, must_be_warm: bool = True) -> None:
         row = self._row(scope)
-        for part in parts:
-            arguments = (*self._options, part)
+        for command in commands:
+            arguments = (*self._options, *command)
             plain, warm = self._runner.plain(*arguments), self._runner.warm(*arguments)
             row.tests += _count(plain)
             row.plain_s += plain.seconds
             row.warm_s += warm.seconds
-            row.problems += self._problems(part, (plain, warm), arguments, must_be_warm=True)
+            row.problems += self._problems(" ".join(command), (plain, warm), arguments, must_be_warm=must_be_warm)
 
     def _row(self, scope: str) -> Row:
         self.report.rows.append(Row(scope))
@@ -335,16 +378,19 @@ class Trial:
             more_noise = differences(plain, self._runner.plain(*arguments))
             self._noise[arguments] = noise + unexplained(more_noise, noise)
             found = unexplained(found, more_noise)
-        return problems + [f"{title}: {line}" for line in render(found)]
+        if found:
+            problems.append("\n".join([f"{title}: differs", *render(found, SHOWN)]))
+        return problems
 
 
 def _count(run: Run) -> int:
     return 0 if run.recording is None else len(run.recording.results)
 
 
-def _spread(names: Sequence[str]) -> Iterable[str]:
+def _spread(names: Sequence[str]) -> Sequence[str]:
     """Choose a few names, evenly spread; the same ones in every run of this script."""
-    return dict.fromkeys(names[(2 * number + 1) * len(names) // (2 * PROBES)] for number in range(PROBES) if names)
+    chosen = (names[(2 * number + 1) * len(names) // (2 * PROBES)] for number in range(PROBES))
+    return tuple(dict.fromkeys(chosen))
 
 
 def install(suite: Suite, cache: Path, *, is_quick: bool) -> Project:
@@ -360,9 +406,10 @@ def install(suite: Suite, cache: Path, *, is_quick: bool) -> Project:
             environment, "install", "pytest", *source, *suite.requirements, *map(str, (home / "archive").glob("*.whl"))
         )
         _done(home, "project", project_key)
-    tool_key = f"{REPOSITORY} {hashlib.sha256((REPOSITORY / 'pyproject.toml').read_bytes()).hexdigest()}"
+    tool_key = _tool_key()
     if not _is_done(home, "tool", tool_key):
-        _pip(environment, "install", "--editable", str(REPOSITORY))
+        # Not editable: the repository on the import path would lend its `tests` and `scripts` to the project.
+        _pip(environment, "install", str(REPOSITORY))
         _done(home, "tool", tool_key)
     (archive,) = (home / "archive").iterdir()
     return Project(
@@ -398,10 +445,16 @@ def _fetch(suite: Suite, home: Path) -> None:
 
 def _pip(environment: Path, command: str, *arguments: str) -> None:
     """Run pip, and show what it says only if it fails."""
-    pip = [environment / "bin" / "python", "-m", "pip", command, *arguments]
+    pip = [str(environment / "bin" / "python"), "-m", "pip", command, *arguments]
     done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{done.stdout}\nCannot install: {' '.join(map(str, pip))}")
+        sys.exit(f"{done.stdout}\nCannot install: {' '.join(pip)}")
+
+
+def _tool_key() -> str:
+    """Change with every edit of the tool, which then is installed anew."""
+    files = [REPOSITORY / "pyproject.toml", *sorted((REPOSITORY / "pytest_zygote").rglob("*.py"))]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _is_done(home: Path, step: str, key: str) -> bool:
@@ -420,15 +473,17 @@ def examine(suite: Suite, cache: Path, *, is_quick: bool) -> Report:
     with tempfile.TemporaryDirectory(prefix="pz") as runtime:
         runner = Runner(project, Path(runtime))
         try:
-            return Trial(project, runner).run()
+            report = Trial(project, runner).run()
+            report.log = runner.log()
         finally:
             runner.stop()
+    return report
 
 
 def table(reports: Iterable[Report]) -> str:
     """Lay out the rows of all reports."""
-    form = "{:<11} {:<9} {:<13} {:>6} {:>9} {:>8} {:>12}"
-    lines = [form.format("project", "version", "runs", "tests", "plain s", "warm s", "differences")]
+    form = "{:<11} {:<9} {:<13} {:>6} {:>9} {:>8} {:>9}"
+    lines = [form.format("project", "version", "runs", "tests", "plain s", "warm s", "problems")]
     for report in reports:
         for row in report.rows:
             cells = (report.project.name, report.project.version, row.scope, row.tests)
@@ -437,9 +492,14 @@ def table(reports: Iterable[Report]) -> str:
 
 
 def details(report: Report) -> str:
-    """Show what went wrong, and what the suite does not agree on with itself."""
-    lines = [f"{report.project.name}: {problem}" for problem in report.problems]
-    lines += [f"{report.project.name}, plain and plain: {one.kind} {one.subject}" for one in report.noise]
+    """Show what went wrong, and in what the suite does not agree with itself."""
+    name = report.project.name
+    noise = {f"{name}, plain and plain: {one.kind} {one.subject}" for one in report.noise if one.kind != "output"}
+    lines = [f"{name}: {problem}" for problem in report.problems] + sorted(noise)
+    if count := sum(one.kind == "output" for one in report.noise):
+        lines.append(f"{name}, plain and plain: {count} lines of output")
+    if report.problems:
+        lines += [f"{name}, daemon: {line}" for line in report.log.splitlines()]
     return "\n".join(lines)
 
 
@@ -457,7 +517,8 @@ def main() -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         reports = list(pool.map(lambda suite: examine(suite, options.cache, is_quick=options.quick), suites))
     print(table(reports))
-    print(*filter(None, map(details, reports)), sep="\n")
+    for report in reports:
+        print(details(report))
     return int(not reports or any(report.problems for report in reports))
 
 

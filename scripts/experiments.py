@@ -6,11 +6,11 @@ Contenders take turns (A B C, A B C, …) so that a machine that grows busy is b
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
-from threading import Thread
 
 from scripts import example, procfs, synthetic
 from scripts.environments import Cache, Environment
@@ -131,7 +131,7 @@ def first_run(bench: Bench) -> Samples:
         def first() -> float:
             warm.forget()
             seconds = warm.call("pz", example.ONE_TEST).that_passed(1).seconds
-            procfs.wait_until_idle(place.mark)
+            procfs.wait_until_idle(place.scratch)
             return seconds
 
         samples = bench.interleaved(
@@ -148,11 +148,11 @@ def edit_test(bench: Bench) -> Samples:
         edited = _EditedTest(warm.project)
 
         def unedited() -> float:
-            procfs.wait_until_idle(place.mark)
+            procfs.wait_until_idle(place.scratch)
             return warm.pz(edited.name).seconds
 
         def at_once() -> float:
-            procfs.wait_until_idle(place.mark)
+            procfs.wait_until_idle(place.scratch)
             edited.edit()
             return warm.pz(edited.name).seconds
 
@@ -196,7 +196,7 @@ def edit_module(bench: Bench) -> Samples:
         warm = Warm(place, bench.ours, warm_edits.folder)
 
         def after(edit: Callable[[], None], run: Callable[[str], float]) -> float:
-            procfs.wait_until_idle(place.mark)
+            procfs.wait_until_idle(place.scratch)
             edit()
             return run(test)
 
@@ -234,27 +234,19 @@ def memory(bench: Bench) -> Samples:
 def _alive(place: Place, run: Callable[[], object], count: int = 3) -> Iterator[list[Process]]:
     """Hold *count* runs in the middle of their test, and give the processes there are then."""
     address = place.environ["ZYGOTE_BENCHMARK_BARRIER"]
-    ended: list[object] = []
-    with socket.socket(socket.AF_UNIX) as barrier, ExitStack() as connections:
+    with socket.socket(socket.AF_UNIX) as barrier, ThreadPoolExecutor(count) as threads, ExitStack() as connections:
         barrier.bind(address)
         barrier.listen()
         barrier.settimeout(60)
-        threads = [Thread(target=lambda: ended.append(run())) for _ in range(count)]
-        try:
-            for thread in threads:
-                thread.start()
-            held = [connections.enter_context(barrier.accept()[0]) for _ in threads]
-            procfs.wait_until_idle(place.mark)
-            yield procfs.marked(place.mark)
-            for connection in held:
-                connection.sendall(b"g")
-        finally:
-            connections.close()
-            for thread in threads:
-                thread.join()
-            Path(address).unlink()
-    if len(ended) != count:
-        raise UntrueRunError(f"{count - len(ended)} of {count} runs did not pass")
+        runs = [threads.submit(run) for _ in range(count)]
+        held = [connections.enter_context(barrier.accept()[0]) for _ in runs]
+        procfs.wait_until_idle(place.scratch)
+        yield procfs.inside(place.scratch)
+        for connection in held:
+            connection.sendall(b"g")
+        for ending in runs:
+            ending.result()
+    Path(address).unlink()
 
 
 def _proportional(processes: list[Process]) -> float:
@@ -264,11 +256,15 @@ def _proportional(processes: list[Process]) -> float:
 def idle(bench: Bench) -> Samples:
     """What a daemon uses while nobody works, with five thousand imported files to watch."""
     with private_place() as place:
-        warm = Warm(place, bench.ours, synthetic.write_plain_files(place.scratch / "files", 5000, ADDOPTS))
+        project = synthetic.write_plain_files(place.scratch / "files", 5000, ADDOPTS)
+        warm = Warm(place, bench.ours, project)
         with warm.started():
             warm.pz(synthetic.WATCHED_TEST)
-            procfs.wait_until_idle(place.mark)
-            processes = procfs.marked(place.mark)
+            procfs.wait_until_idle(place.scratch)
+            processes = procfs.inside(place.scratch)
+            folders = len(list(project.glob("package_*")))
+            if (watches := sum(process.watches for process in processes)) < folders:
+                raise UntrueRunError(f"{folders} folders hold the files, and {watches} are watched")
             before = procfs.cpu_seconds(processes)
             procfs.pause(bench.idle_seconds)
             share = (procfs.cpu_seconds(processes) - before) / bench.idle_seconds
@@ -277,33 +273,36 @@ def idle(bench: Bench) -> Samples:
 
 
 def endurance(bench: Bench) -> Samples:
-    """Many runs in a row: what grows in the daemon and its layers? The first tenth of the runs is for settling."""
+    """Many runs in a row: what grows in the daemon and its layers? A tenth of the runs goes before, for settling."""
     with private_place() as place:
         _, warm = bench.pair(place)
         with warm.started():
-            for _ in range(max(1, bench.runs // 10)):
+            sizes = []
+            for number in range(-(bench.runs // 10) - 1, bench.runs + 1):
                 warm.pz(example.ONE_TEST)
-            before = _sizes(place)
-            for number in range(bench.runs):
-                warm.pz(example.ONE_TEST)
-                if number % 100 == 0:
-                    bench.say(f"  run {number} of {bench.runs}")
-            after = _sizes(place)
-    if set(before) != set(after):
-        raise UntrueRunError(f"the layers did not last: {sorted(before)} became {sorted(after)}")
+                if number >= 0 and number % max(1, bench.runs // 10) == 0:
+                    sizes.append(_sizes(place))
+                    bench.say(f"  run {number} of {bench.runs}: {_told(sizes[-1])}")
+    first, last = sizes[0], sizes[-1]
+    if set(first) != set(last):
+        raise UntrueRunError(f"the layers did not last: {sorted(first)} became {sorted(last)}")
     return {
-        "growth": [max(after[pid][0] / before[pid][0] - 1 for pid in before) * 100],
-        "descriptors": [max(after[pid][1] - before[pid][1] for pid in before)],
+        "growth": [max(last[process][0] / first[process][0] - 1 for process in first) * 100],
+        "descriptors": [max(last[process][1] - first[process][1] for process in first)],
     }
 
 
-def _sizes(place: Place) -> dict[int, tuple[int, int]]:
-    procfs.wait_until_idle(place.mark)
+def _sizes(place: Place) -> dict[str, tuple[int, int]]:
+    """Return the memory and the descriptors of each process there is."""
+    procfs.wait_until_idle(place.scratch)
     return {
-        process.pid: (process.resident_memory, process.descriptors)
-        for process in procfs.marked(place.mark)
-        if not process.is_zombie
+        f"{process.pid} {process.command.partition(':')[0]}": (process.resident_memory, process.descriptors)
+        for process in procfs.inside(place.scratch)
     }
+
+
+def _told(sizes: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{name} {size / 1e6:.2f} MB, {descriptors} fds" for name, (size, descriptors) in sizes.items())
 
 
 def fork(bench: Bench) -> Samples:

@@ -1,7 +1,8 @@
 """What Linux tells about processes: who there is, how much memory, time and how many descriptors they have.
 
-All processes that a benchmark starts, however indirectly, inherit a mark in their environment. It is read from
-/proc, so no process needs to cooperate: a daemon that forks, changes its session and its name is still found.
+The processes of a benchmark are those whose working folder, or a file that they have open, is in its scratch folder.
+So no process needs to cooperate: a daemon that forks, leaves its session and changes its name is still found. (A mark
+in the environment would not do: changing a process's name overwrites what /proc shows of its environment.)
 """
 
 import os
@@ -58,27 +59,31 @@ class Process:
         return len(list((self.folder / "fd").iterdir()))
 
     @property
-    def is_zombie(self) -> bool:
-        """Whether it has ended and was not waited for."""
-        return (self.folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    def watches(self) -> int:
+        """How many files and folders it has asked the system to report changes of."""
+        return sum(info.read_text().count("inotify wd:") for info in (self.folder / "fdinfo").iterdir())
 
 
-def marked(mark: str) -> list[Process]:
-    """Return the living processes that have *mark* (``NAME=value``) in the environment they were started with.
+def inside(folder: Path) -> list[Process]:
+    """Return the living processes that have their working folder or an open file in *folder*.
 
     Where there is no /proc, none are found.
     """
-    return sorted(_marked(mark.encode()), key=lambda process: process.pid)
+    entries = [entry for entry in _PROC.iterdir() if entry.name.isdecimal()] if _PROC.is_dir() else []
+    found = [
+        Process(int(entry.name)) for entry in entries if any(link.is_relative_to(folder) for link in _links(entry))
+    ]
+    return sorted((process for process in found if process.pid != os.getpid()), key=lambda process: process.pid)
 
 
-def _marked(mark: bytes) -> Iterator[Process]:
-    for entry in _PROC.iterdir() if _PROC.is_dir() else ():
-        if entry.name.isdecimal():
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    yield Process(int(entry.name))
-            except OSError:
-                pass  # it has ended, or is another user's
+def _links(process: Path) -> Iterator[Path]:
+    """Give the working folder and the open files of a process, as far as we may see them and it lives."""
+    with suppress(OSError):
+        yield (process / "cwd").readlink()
+    with suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with suppress(OSError):
+                yield descriptor.readlink()
 
 
 def cpu_seconds(processes: Iterable[Process]) -> float:
@@ -90,8 +95,8 @@ def cpu_seconds(processes: Iterable[Process]) -> float:
     return total
 
 
-def wait_until_idle(mark: str, quiet: float = 0.25, deadline: float = 60.0) -> None:
-    """Wait until the marked processes have used no processor time for *quiet* seconds.
+def wait_until_idle(folder: Path, quiet: float = 0.25, deadline: float = 60.0) -> None:
+    """Wait until the processes inside *folder* have used no processor time for *quiet* seconds.
 
     What a daemon does in the background after an edit would otherwise be measured in a run that has nothing to do
     with it.
@@ -101,11 +106,19 @@ def wait_until_idle(mark: str, quiet: float = 0.25, deadline: float = 60.0) -> N
     """
     end = time.monotonic() + deadline
     before = -1.0
-    while (now := cpu_seconds(marked(mark))) != before:
+    while (now := cpu_seconds(inside(folder))) != before:
         if time.monotonic() > end:
             raise TimeoutError(f"the daemon is still busy after {deadline:.0f} s")
         before = now
         pause(quiet)
+
+
+def wait_until_gone(processes: Iterable[Process], deadline: float = 5.0) -> list[Process]:
+    """Wait until these processes have ended, and return those that have not at the *deadline*."""
+    end = time.monotonic() + deadline
+    while (living := [process for process in processes if process.folder.exists()]) and time.monotonic() < end:
+        pause(0.05)
+    return living
 
 
 def pause(seconds: float) -> None:

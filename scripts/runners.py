@@ -15,9 +15,6 @@ from scripts import procfs, stopwatch
 from scripts.environments import Environment
 from scripts.stopwatch import Run, UntrueRunError
 
-MARK = "ZYGOTE_BENCHMARK"
-"""The environment variable by which the processes of a benchmark are known."""
-
 _OURS = ("PYTEST", "PYTHON", "COV_", "COVERAGE")
 _NOT_A_USERS = ("CI", "VIRTUAL_ENV")
 
@@ -33,11 +30,6 @@ class Place:
     scratch: Path
     environ: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def mark(self) -> str:
-        """What /proc shows of every process that was started here."""
-        return f"{MARK}={self.environ[MARK]}"
-
     def with_environ(self, **more: str) -> "Place":
         """Return the same place with more in its environment."""
         return replace(self, environ={**self.environ, **more})
@@ -50,18 +42,18 @@ class Place:
 @contextmanager
 def private_place() -> Iterator[Place]:
     """Make a place of our own, and leave no file and no process of it behind."""
-    scratch = Path(tempfile.mkdtemp(prefix="zygote-"))
+    scratch = Path(tempfile.mkdtemp(prefix="zygote-")).resolve()
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _NOT_A_USERS
     }
     folders = {"XDG_RUNTIME_DIR": scratch / "run", "TMPDIR": scratch / "tmp"}
     for folder in folders.values():
         folder.mkdir(mode=0o700)
-    place = Place(scratch, {**inherited, **{name: str(path) for name, path in folders.items()}, MARK: scratch.name})
+    place = Place(scratch, inherited | {name: str(path) for name, path in folders.items()})
     try:
         yield place
     finally:
-        for process in procfs.marked(place.mark):
+        for process in procfs.inside(scratch):
             with suppress(ProcessLookupError):
                 os.kill(process.pid, 9)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -96,15 +88,23 @@ class Plain:
 
 @dataclass(frozen=True)
 class Warm(Plain):
-    """pytest with our plugin, and its thin client `pz`."""
+    """pytest with our plugin, and its thin client `pz`.
+
+    Attributes:
+        runs: the warm runs so far. The daemon is asked in the end whether it served them.
+    """
+
+    runs: list[Run] = field(default_factory=list, compare=False)
 
     def pytest(self, *args: str, tests: int = 1) -> Run:
         """Run pytest; *tests* tests must pass, warm."""
-        return super().pytest(*args, tests=tests).that_was_warm()
+        self.runs.append(super().pytest(*args, tests=tests).that_was_warm())
+        return self.runs[-1]
 
     def pz(self, *args: str, tests: int = 1) -> Run:
         """Run the thin client; *tests* tests must pass, warm."""
-        return self.call("pz", *args).that_passed(tests).that_was_warm()
+        self.runs.append(self.call("pz", *args).that_passed(tests).that_was_warm())
+        return self.runs[-1]
 
     def status(self) -> dict[str, object]:
         """Return what the daemon says of itself."""
@@ -125,15 +125,19 @@ class Warm(Plain):
         """Start the daemon, and stop it in the end.
 
         Raises:
-            UntrueRunError: it did not start, or left processes behind.
+            UntrueRunError: it did not start, did not serve all runs, or left processes behind.
         """
+        self.runs.clear()
+        others = set(procfs.inside(self.place.scratch))
         self.call("pytest", "--daemon", "--detach").that_succeeded()
         try:
             yield self
+            served = self.status()["runs_served"]
+            if not isinstance(served, int) or served < len(self.runs):
+                raise UntrueRunError(f"the daemon served {served} of {len(self.runs)} runs")
         finally:
             self.stop()
-        leftovers = [process for process in procfs.marked(self.place.mark) if not process.is_zombie]
-        if leftovers:
+        if leftovers := procfs.wait_until_gone(set(procfs.inside(self.place.scratch)) - others):
             raise UntrueRunError(f"left behind by --stop-daemon: {[process.command for process in leftovers]}")
 
 

@@ -9,10 +9,11 @@ monotonic clock, so the notes of a run and the times of its client are on one li
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from scripts import example
 from scripts.environments import Environment
@@ -25,13 +26,17 @@ _NOTES = """
 
 import json
 import os
+import resource
 import time
 
-_notes = {"conftest.py is imported": time.monotonic()}
+_notes = {}
 
 
 def _note(name):
-    _notes.setdefault(name, time.monotonic())
+    _notes.setdefault(name, (time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt))
+
+
+_note("conftest.py is imported")
 
 
 def pytest_configure():
@@ -62,7 +67,19 @@ def pytest_unconfigure():
         json.dump(_notes, file)
 """
 
-Notes = Mapping[str, float]
+
+class Note(NamedTuple):
+    """When something happened, and how many page faults the run had had by then.
+
+    A fork shares its memory until someone writes to it; each page written to is a fault, and faults are what a warm
+    run pays for instead of imports.
+    """
+
+    time: float
+    faults: int = 0
+
+
+Notes = Mapping[str, Note]
 
 
 def main() -> None:
@@ -89,21 +106,18 @@ def noted(runner: Plain, script: str, notes: Path) -> Notes:
     run = runner.call(script, example.ONE_TEST).that_passed(1)
     if isinstance(runner, Warm):
         run.that_was_warm()
-    hooks: dict[str, float] = json.loads(notes.read_text(encoding="utf-8"))
-    return {"it is started": begin, **hooks, "its end is known": begin + run.seconds}
+    hooks = {name: Note(*note) for name, note in json.loads(notes.read_text(encoding="utf-8")).items()}
+    return {"it is started": Note(begin), **hooks, "its end is known": Note(begin + run.seconds)}
 
 
 def print_phases(title: str, runs: list[Notes]) -> None:
     """Print how long each phase took, as the median of these runs."""
-    total = median(run["its end is known"] - run["it is started"] for run in runs)
+    total = median(run["its end is known"].time - run["it is started"].time for run in runs)
     print(f"\n{title}: {total * 1000:.1f} ms")
-    for name, seconds in _phases(runs):
-        print(f"  {seconds * 1000:7.1f} ms  until {name}")
-
-
-def _phases(runs: list[Notes]) -> Iterator[tuple[str, float]]:
     for before, after in pairwise(runs[0]):
-        yield after, median(run[after] - run[before] for run in runs)
+        seconds = median(run[after].time - run[before].time for run in runs)
+        faults = median(run[after].faults - run[before].faults for run in runs)
+        print(f"  {seconds * 1000:7.1f} ms  until {after}" + (f", {faults:.0f} page faults" if faults > 0 else ""))
 
 
 def print_floors(warm: Warm) -> None:
