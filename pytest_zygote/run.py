@@ -72,6 +72,8 @@ class Layer:
         self.environ: dict[str, str] = {}
         self.base_files: tuple[tuple[str, str], ...] = ()
         self.base_warned: tuple[str, ...] = ()
+        self.warned: tuple[str, ...] = ()
+        self.known: frozenset[str] = frozenset()
         self.rewritten = False
         self.own: frozenset[str] = frozenset()
         self.leaves: frozenset[str] = frozenset()
@@ -86,6 +88,8 @@ class Layer:
         self.last_name = next(reversed(sys.modules))
         self.environ = plan.environ
         self.rewritten = self.rewritten or bool(plan.rewritten)
+        # Once here instead of in each run, where looking through the logs would copy their pages.
+        self.warned = self.ledger.warned()
         if plan.kind == "base":
             self.base_files = tuple(zip(plan.modules, plan.origins, strict=True))
             self.base_warned = built.warned
@@ -96,6 +100,7 @@ class Layer:
         self.leaves = frozenset(plan.leaves)
         if plan.kind == "project":
             self.own = site.own_modules()
+        self.known = self.own | self.ledger.carriers
         foreign = {name for name, importers in self.ledger.importers.items() if importers & self.own} - self.own
         loaded = foreign & sys.modules.keys()
         # In the order in which they were complete: what two of them hold belongs to the first.
@@ -116,6 +121,7 @@ class Layer:
             importers=ledger.importers,
             carriers=ledger.carriers,
             own=self.own,
+            known=self.known,
             environ=self.environ,
             changed=self.namespaces.changed,
             moved=self.homes.moved,
@@ -127,8 +133,7 @@ class Layer:
 
     def traits(self) -> depth.LayerTraits:
         """Return what the depth rules need to know."""
-        warned = self.ledger.warned()
-        return depth.LayerTraits(self.kind, self.facts, warned, self.base_warned, self.base_files, self.rewritten)
+        return depth.LayerTraits(self.kind, self.facts, self.warned, self.base_warned, self.base_files, self.rewritten)
 
 
 class Run:

@@ -39,6 +39,7 @@ class Surroundings(NamedTuple):
         importers: name → the modules that import it.
         carriers: modules whose log must be read.
         own: modules of the project that the layer holds.
+        known: own modules and carriers.
         environ: the environment in which the layer was built.
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
@@ -52,6 +53,7 @@ class Surroundings(NamedTuple):
     importers: Mapping[str, set[str]]
     carriers: set[str]
     own: frozenset[str]
+    known: frozenset[str]
     environ: Mapping[str, str]
     changed: Callable[[Iterable[str]], Mapping[str, str]]
     moved: Callable[[], Mapping[str, str]]
@@ -88,7 +90,7 @@ class Admission:
 
     def start(self) -> None:
         """Be told of first imports from now on."""
-        known = self._s.own | self._s.carriers
+        known = self._s.known
         admitted = self._admitted
 
         def lock_unlock(name: str) -> None:
@@ -135,7 +137,7 @@ class Admission:
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
             prefix = ".".join(parts[:end])
-            if prefix not in self._admitted and (prefix in self._s.own or prefix in self._s.carriers):
+            if prefix in self._s.known and prefix not in self._admitted:
                 self._admit(prefix)
 
     def _admit(self, name: str) -> None:
