@@ -104,6 +104,10 @@ class _Builder:
         sys.meta_path.insert(0, self._guard)
         sys.meta_path.append(self._misses)
         self._ledger.on_loaded = self._check_threads
+        limit = sys.getrecursionlimit()
+        # Watching adds two frames to the six that an import takes: a deep chain of imports that
+        # just fits in a run must not fail here. An odd number: no module sets the limit to this one.
+        sys.setrecursionlimit(limit * 3 // 2 + 1)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings._showwarnmsg_impl = self._on_warning  # type: ignore[attr-defined]  # noqa: SLF001 - what catch_warnings replaces
@@ -112,6 +116,7 @@ class _Builder:
                 yield
             finally:
                 self._stop()
+                sys.setrecursionlimit(limit)
                 sys.path[:] = path
 
     def _start(self) -> None:

@@ -89,3 +89,17 @@ def test_second_chance(project: Project) -> None:
     assert project.pytest("-q").returncode == 0
     project.settle()
     assert _early(project) == 2
+
+
+def test_deep_chain(project: Project) -> None:
+    """A chain of imports that just fits in the recursion limit of a run is imported early as well."""
+    names = [f"link_{number:03}" for number in range(125)]
+    for name, following in zip(names, [*names[1:], ""], strict=True):
+        project.write(f"{name}.py", f"import {following}\n" if following else "")
+    project.write("conftest.py", "")
+    project.write("test_it.py", f"import {names[0]}\ndef test_it(): pass\n")
+    result = project.warm_up("-q")
+
+    assert result.returncode == 0
+    assert project.status().rejected == {}
+    assert _early(project) == len(names)
