@@ -105,11 +105,13 @@ def test_nothing_listens_on_the_network(warm: Project) -> None:
 
 def test_descriptors_of_clients_do_not_stay(warm: Project) -> None:
     """Daemon and zygotes hold nothing of a client that has gone."""
+    warm.settle()
     pids = list(warm.processes())
-    counts = [descriptor_count(pid) for pid in pids]
+    counts = {pid: descriptor_count(pid) for pid in pids}
     for _ in range(3):
         assert warm.pytest("-q").was_warm
-    eventually(lambda: [descriptor_count(pid) for pid in pids] == counts, "the same descriptors")
+    # Fewer is fine: what a retired layer held may still have been counted before.
+    eventually(lambda: all(descriptor_count(pid) <= counts[pid] for pid in pids), "no more descriptors than before")
 
 
 def descriptor_count(pid: int) -> int:
