@@ -480,15 +480,16 @@ def examine(suite: Suite, cache: Path, *, is_quick: bool) -> Report:
     return report
 
 
-def table(reports: Iterable[Report]) -> str:
-    """Lay out the rows of all reports."""
-    form = "{:<11} {:<9} {:<13} {:>6} {:>9} {:>8} {:>9}"
-    lines = [form.format("project", "version", "runs", "tests", "plain s", "warm s", "problems")]
-    for report in reports:
-        for row in report.rows:
-            cells = (report.project.name, report.project.version, row.scope, row.tests)
-            lines.append(form.format(*cells, f"{row.plain_s:.2f}", f"{row.warm_s:.2f}", len(row.problems)))
-    return "\n".join(lines)
+def lay_out(*cells: object) -> str:
+    """Lay out one line of the table."""
+    return "{:<11} {:<9} {:<13} {:>6} {:>9} {:>8} {:>9}".format(*cells)
+
+
+def lines_of(report: Report) -> Iterable[str]:
+    """Give the table's lines of one project."""
+    for row in report.rows:
+        seconds = f"{row.plain_s:.2f}", f"{row.warm_s:.2f}"
+        yield lay_out(report.project.name, report.project.version, row.scope, row.tests, *seconds, len(row.problems))
 
 
 def details(report: Report) -> str:
@@ -514,12 +515,16 @@ def main() -> int:
     suites = [
         suite for suite in SUITES if suite.name in (options.only or [suite.name]) and (suite.quick or not options.quick)
     ]
+    print(lay_out("project", "version", "runs", "tests", "plain s", "warm s", "problems"), flush=True)
+    reports = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        reports = list(pool.map(lambda suite: examine(suite, options.cache, is_quick=options.quick), suites))
-    print(table(reports))
-    for report in reports:
-        print(details(report))
-    return int(not reports or any(report.problems for report in reports))
+        for report in pool.map(lambda suite: examine(suite, options.cache, is_quick=options.quick), suites):
+            print(*lines_of(report), sep="\n", flush=True)
+            reports.append(report)
+    print(*filter(None, map(details, reports)), sep="\n")
+    has_failed = not reports or any(report.problems for report in reports)
+    print("Warm runs and plain runs differ." if has_failed else "Nothing tells warm runs from plain ones.")
+    return int(has_failed)
 
 
 if __name__ == "__main__":
