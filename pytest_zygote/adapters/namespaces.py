@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _SKIPPED = frozenset({"sys", "builtins", "warnings", "__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
 """Modules that pytest itself changes in every run, or that change without meaning anything."""
 
-_IGNORED = frozenset({"__warningregistry__", "__builtins__", "__cached__", "__spec__", "__loader__"})
+# pytest sets ``threading.excepthook`` in every run, before it collects.
+_IGNORED = frozenset({"excepthook", "__warningregistry__", "__builtins__", "__cached__", "__spec__", "__loader__"})
 
 _VERSION_OFFSET = 24
 """Of ``ma_version_tag`` in ``PyDictObject`` of CPython 3.10 and 3.11."""
