@@ -139,3 +139,19 @@ def test_two_helpers_of_one_name(project: Project) -> None:
 
         assert _shown(result.stdout) == _shown(project.plain("-q", *args).stdout)
         assert result.was_warm
+
+
+def test_what_pytest_changes_itself(project: Project) -> None:
+    """A module that imports threading, whose hook pytest replaces in every run, is served from the project layer."""
+    project.write("own.py", "import threading\n")
+    project.write("conftest.py", "")
+    project.write("test_it.py", "import own\ndef test_it(): pass\n")
+    project.warm_up("-q")
+    before = project.status().layer("project")
+    result = project.pytest("-q")
+    after = project.status().layer("project")
+
+    assert result.was_warm
+    assert before is not None
+    assert after is not None
+    assert after.runs_served == before.runs_served + 1
