@@ -97,10 +97,11 @@ class Layer:
 
     def _remember(self, plan: messages.Build) -> None:
         """Take down what a run must find unchanged when it imports modules of this layer."""
+        site.gather_module_names()
         self.leaves = frozenset(plan.leaves)
         if plan.kind == "project":
             self.own = site.own_modules()
-        self.known = self.own | self.ledger.carriers
+        self.known = self.own | self.ledger.digests.reach.keys()
         foreign = {name for name, importers in self.ledger.importers.items() if importers & self.own} - self.own
         loaded = foreign & sys.modules.keys()
         # In the order in which they were complete: what two of them hold belongs to the first.
@@ -119,7 +120,7 @@ class Layer:
         return Surroundings(
             log=ledger.log,
             importers=ledger.importers,
-            carriers=ledger.carriers,
+            digests=ledger.digests,
             own=self.own,
             known=self.known,
             environ=self.environ,
@@ -151,6 +152,7 @@ class Run:
         self.is_collecting = True
         self.admission = Admission(layer.surroundings(self.refuse))
         self._report = report
+        self._pid = os.getpid()
         # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
         self._report_identity = streams.identity(report.fileno())
 
@@ -163,11 +165,29 @@ class Run:
         own = tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))
         return tuple(name for name in reversed(own) if name not in self.layer.names)
 
-    def tell(self, message: messages.Learned | messages.Misfit) -> None:
-        """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm."""
+    def tell(self, message: messages.Learned | messages.Misfit | messages.Ended) -> None:
+        """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm.
+
+        Neither does a test that forks and whose child goes on with the session: it is not this run.
+        """
         with contextlib.suppress(OSError, ValueError):
-            if streams.identity(self._report.fileno()) == self._report_identity:
+            if self._can_report():
                 self._report.send(message)
+
+    def _can_report(self) -> bool:
+        return os.getpid() == self._pid and streams.identity(self._report.fileno()) == self._report_identity
+
+    def end(self, status: int) -> None:
+        """Tell the status before this process ends, when it holds nothing that others may wait for.
+
+        The kernel frees memory first, and closes locked files and listening sockets after that.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            if self._can_report():
+                report = self._report.fileno()
+                os.closerange(0, report)
+                os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+                self._report.send(messages.Ended(status))
 
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
@@ -213,7 +233,9 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     _current.append(run)
     run.admission.start()
     _take_name(request)
-    return _wind_up(_pytest_status())
+    status = _wind_up(_pytest_status())
+    run.end(status)
+    return status
 
 
 def _take_surroundings(request: messages.RunRequest) -> None:
@@ -229,6 +251,7 @@ def _take_identity(request: messages.RunRequest) -> None:
     """Look like the program that the user started: to tests, and to processes that multiprocessing spawns."""
     name, file = request.main
     sys.argv[:] = [request.argv0, *request.args]
+    sys.executable = request.interpreter[0]
     sys.orig_argv[:] = [sys.executable, *(("-m", name.removesuffix(".__main__")) if name else (file,)), *request.args]
     sys.path[:] = request.path
     main = types.ModuleType("__main__")

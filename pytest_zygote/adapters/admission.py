@@ -5,7 +5,8 @@ imported before. Here their logs are read instead (`adapters.imports`): what the
 the same now, and what they did is done again. If it is not the same, the layer is *disturbed* for
 this run, which starts over from a shallower one.
 
-Only logs that hold more than imports are read; the others cost nothing, however many they are.
+Only digests of the logs are read (`core.digest`): imports that lead to nothing cost nothing, however
+many they are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.core.digest import lineage
 from pytest_zygote.core.inputs import MISSING, environ_differences
 from pytest_zygote.core.traits import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import FrameType, ModuleType
 
+    from pytest_zygote.core.digest import Digests
     from pytest_zygote.core.traits import Event
 
 
@@ -37,9 +40,9 @@ class Surroundings(NamedTuple):
     Attributes:
         log: name → what executing the module did.
         importers: name → the modules that import it.
-        carriers: modules whose log must be read.
+        digests: what of the logs must be done again.
         own: modules of the project that the layer holds.
-        known: own modules and carriers.
+        known: own modules, and those with a digest.
         environ: the environment in which the layer was built.
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
@@ -51,7 +54,7 @@ class Surroundings(NamedTuple):
 
     log: Mapping[str, list[Event]]
     importers: Mapping[str, set[str]]
-    carriers: set[str]
+    digests: Digests
     own: frozenset[str]
     known: frozenset[str]
     environ: Mapping[str, str]
@@ -77,6 +80,8 @@ class Admission:
         self._s = surroundings
         self._admitted: set[str] = set()
         self._named: list[str] = []
+        self._begun: set[str] = set()
+        self._replayed = 0
         self._disturbed: set[str] = set()
         self._reasons: dict[str, str] = {}
         self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
@@ -133,10 +138,7 @@ class Admission:
         _BOOTSTRAP["_find_spec"] = find_spec
 
     def _see(self, name: str) -> None:
-        # ``import a.b`` executes ``a`` first.
-        parts = name.split(".")
-        for end in range(1, len(parts) + 1):
-            prefix = ".".join(parts[:end])
+        for prefix in lineage(name):
             if prefix in self._s.known and prefix not in self._admitted:
                 self._admit(prefix)
 
@@ -149,12 +151,14 @@ class Admission:
             self._named.append(name)
         self._admitted.add(name)
         self._s.unmark(name)
-        if name in self._s.carriers:
-            self._replay(name)
+        self._replay(name)
 
     def _check(self, name: str) -> None:
         """See whether the module would be what it is, were it executed now."""
-        moved = {other: where for other, where in self._s.moved().items() if other not in self._admitted}
+        moved = self._s.moved()
+        if moved:
+            executed = self._executed()
+            moved = {other: where for other, where in moved.items() if other not in executed}
         if moved and name in self._affected(moved):
             culprit, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
             self._refuse(f"{culprit} is {where or 'not found'} for this run", (culprit,))
@@ -216,19 +220,22 @@ class Admission:
 
     def _events(self, name: str) -> Iterator[tuple[str, Event]]:
         """Give the events of a module, and those of what it imports where it imports it."""
-        stack = [(name, iter(tuple(self._s.log.get(name, ()))))]
+        digests = self._s.digests
+        events: Iterator[Event] = iter((Imported(name),))
+        stack = [events]
+        names = [""]
         while stack:
-            executed, events = stack[-1]
-            event = next(events, None)
+            event = next(stack[-1], None)
             if event is None:
                 stack.pop()
+                names.pop()
             elif not isinstance(event, Imported):
-                yield executed, event
-            else:
-                for prefix in _prefixes(event.name):
-                    if prefix in self._s.carriers and prefix not in self._admitted:
-                        self._admitted.add(prefix)
-                        stack.append((prefix, iter(tuple(self._s.log.get(prefix, ())))))
+                yield names[-1], event
+            elif digests.reach.get(event.name, 0) & ~self._replayed and event.name not in self._begun:
+                self._begun.add(event.name)
+                self._replayed |= digests.bits.get(event.name, 0)
+                stack.append(iter(digests.entries[event.name]))
+                names.append(event.name)
 
     def _compare(self, name: str, key: str, seen: str) -> None:
         if not environ_differences({key: seen}, self._s.environ, os.environ):
@@ -264,13 +271,6 @@ class Admission:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
         _BOOTSTRAP["_find_spec"] = self._find
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """Give the innermost first: they are put on a stack."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
 
 
 def _write(key: str, value: str) -> None:

@@ -28,6 +28,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.digest import Digests
 from pytest_zygote.core.preload import is_excluded
 from pytest_zygote.core.traits import Imported, PathGrew, Warned, Wrote
 
@@ -57,7 +58,7 @@ class Ledger:
         files: path → identity, of all modules.
         log: name → what executing the module did, in order.
         importers: name → the modules that import it.
-        carriers: modules whose log, or that of something they import, holds more than imports.
+        digests: of the logs, once the layer is built.
         took_s: name → duration of its import, with what it imported.
         stack: the modules being executed, outermost first.
         on_turn: called when another module's code begins or goes on.
@@ -70,7 +71,7 @@ class Ledger:
         self.files: dict[str, tuple[int, ...]] = {}
         self.log: dict[str, list[Event]] = {}
         self.importers: dict[str, set[str]] = {}
-        self.carriers: set[str] = set()
+        self.digests = Digests()
         self.took_s: dict[str, float] = {}
         self.stack: list[str] = []
         self.on_turn: Callable[[], None] = _nothing
@@ -79,6 +80,7 @@ class Ledger:
         self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
         self._from_list = _BOOTSTRAP["_handle_fromlist"]
         self._path: list[str] = []
+        self._executed: list[str] = []
 
     def note(self, event: Event) -> None:
         """Add to the log of the module that is being executed, if one is."""
@@ -106,12 +108,13 @@ class Ledger:
             mark(name)
 
     def stop_observing(self, kept: Iterable[str]) -> None:
-        """Leave the import system as it was; the marks stay on the modules to keep and on carriers."""
+        """Leave the import system as it was; the marks stay on the modules to keep and on those with a digest."""
         _BOOTSTRAP["_load_unlocked"] = self._load
         _BOOTSTRAP["_handle_fromlist"] = self._from_list
         _BOOTSTRAP["_lock_unlock_module"] = self._lock_unlock
-        self._find_carriers()
-        for name in sys.modules.keys() - self.carriers - set(kept):
+        self.digests.add(self._executed, self.log)
+        self._executed = []
+        for name in sys.modules.keys() - self.digests.reach.keys() - set(kept):
             mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
@@ -129,6 +132,7 @@ class Ledger:
             self.took_s[spec.name] = time.perf_counter() - started
             self._turn()
             self.stack.pop()
+            self._executed.append(spec.name)
         self.on_loaded(spec.name)
         mark(spec.name)
         return module
@@ -156,23 +160,14 @@ class Ledger:
             if full in sys.modules:
                 self._see(full)
 
-    def _find_carriers(self) -> None:
-        waiting = [name for name, log in self.log.items() if any(type(event) is not Imported for event in log)]
-        self.carriers = set()
-        while waiting:
-            name = waiting.pop()
-            if name not in self.carriers:
-                self.carriers.add(name)
-                waiting += self.importers.get(name, ())
-                # Importing ``a.b`` imports ``a``, but ``a`` does not import ``a.b``: nothing to add.
-
     def warned(self) -> tuple[str, ...]:
         """Return the modules that warned while they were executed."""
-        return tuple(name for name, log in self.log.items() if any(type(event) is Warned for event in log))
+        return tuple(name for name in self.digests.bits if any(type(event) is Warned for event in self.log[name]))
 
     def written(self) -> tuple[str, ...]:
         """Return the environment keys that modules set."""
-        return tuple(sorted({event.key for log in self.log.values() for event in log if isinstance(event, Wrote)}))
+        events = (event for name in self.digests.bits for event in self.log[name])
+        return tuple(sorted({event.key for event in events if isinstance(event, Wrote)}))
 
 
 def _nothing(*_: object) -> None:

@@ -91,6 +91,7 @@ class Namespaces:
                     self._look_inside(name, module, owned)
         self._watched.pop(id(sys.modules), None)
         self._add("sys.modules", sys.modules, "modules")  # type: ignore[arg-type]  # modules are objects
+        self._touches.begin()
 
     def _look_inside(self, name: str, module: ModuleType, owned: frozenset[str]) -> None:
         for key, value in tuple(module.__dict__.items()):
@@ -156,6 +157,9 @@ class _Watcher:
     def watch(self, dictionary: dict[str, object]) -> None:
         ctypes.pythonapi.PyDict_Watch(self._number, ctypes.py_object(dictionary))
 
+    def begin(self) -> None:
+        self._keys.clear()
+
     def seen(self) -> dict[int, set[object] | None]:
         return dict(self._keys)
 
@@ -171,6 +175,9 @@ class _Versions:
 
     def watch(self, dictionary: dict[str, object]) -> None:
         self._known[id(dictionary)] = _version(id(dictionary))
+
+    def begin(self) -> None:
+        """Do nothing: versions are taken when a dictionary is added."""
 
     def seen(self) -> dict[int, set[object] | None]:
         return {address: None for address, version in self._known.items() if _version(address) != version}

@@ -36,7 +36,9 @@ class Rendezvous:
         self.root = os.path.realpath(root)
         self.name = name
         self.folder = runtime_folder()
-        stem = os.path.join(self.folder, _digest(f"{self.root}\0{sys.executable}\0{name}"))
+        # An interpreter has several names (python, python3, python3.12), and one daemon serves them all.
+        interpreter = f"{sys.prefix}\0{os.path.realpath(sys.executable)}"
+        stem = os.path.join(self.folder, _digest(f"{self.root}\0{interpreter}\0{name}"))
         self.socket = f"{stem}.sock"
         self.lock = f"{stem}.lock"
         self.start_lock = f"{stem}.start"

@@ -4,7 +4,7 @@ client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, 
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
 daemon → zygote    Build, Spawn (with one descriptor), Fork (with four), Deliver, Retire
 zygote → daemon    Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited
-run    → daemon    Forked, Learned, Misfit
+run    → daemon    Forked, Learned, Misfit, Ended
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
 """
@@ -241,6 +241,15 @@ class RunExited(Record):
     status: int
 
 
+class Ended(Record):
+    """The run is over and has given back its descriptors; freeing its memory is all that is left.
+
+    Said by the run itself: a large one is torn down for 10 ms and more, which nobody needs to wait for.
+    """
+
+    status: int
+
+
 class Learned(Record):
     """Modules that a run imported and its layer did not have, in the order of their import.
 
@@ -284,6 +293,6 @@ REGISTRY: dict[str, type[Record]] = {
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
         *(Build, Spawn, Fork, Deliver, Retire),
         *(Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited),
-        *(Learned, Misfit),
+        *(Learned, Misfit, Ended),
     )
 }

@@ -10,6 +10,7 @@ pytest), or it leaves. Nothing here calls itself: events only note that somethin
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -262,7 +263,9 @@ def outdated_for(request: messages.RunRequest) -> str:
     ours = pytest_zygote.__version__
     if request.version != ours:
         return f"the daemon is version {ours}, this is {request.version}"
-    if request.interpreter[:3] != (sys.executable, sys.version, sys.prefix):
+    executable, version, prefix = request.interpreter[:3]
+    # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
+    if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
         return "the daemon runs another interpreter"
     return ""
 

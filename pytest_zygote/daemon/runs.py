@@ -1,6 +1,7 @@
 """Runs: from the order to fork until the client has the status, whoever dies in between.
 
-A run is a child of its zygote, and its status comes from there. If the zygote dies first, the
+A run is a child of its zygote, and its status comes from there, unless it told the daemon itself
+that it is over: then only its memory is left to be freed. If the zygote dies first, the
 daemon inherits the run (it is a subreaper) and collects the status itself. A run tells its pid
 on its own line to the daemon before it does anything else: so a zygote that dies leaves no doubt
 whether a run was started. One that was not is started elsewhere; one whose end nobody saw
@@ -141,6 +142,8 @@ class Runs:
             case messages.Misfit():
                 run.misfit = message
                 self._owner.misfitted(run, message)
+            case messages.Ended(status):
+                self._ended(run, status)
             case _:
                 log.warning("a run sent %s out of place", type(message).__name__)
 

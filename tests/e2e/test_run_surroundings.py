@@ -35,6 +35,7 @@ COMMANDS = {
     "pytest": [str(BIN / "pytest")],
     "pytest -s": [str(BIN / "pytest"), "-s"],
     "python -m pytest": [sys.executable, "-m", "pytest"],
+    "python3 -m pytest": [str(BIN / "python3"), "-m", "pytest"],
 }
 
 ENVIRONMENTS: dict[str, dict[str, str]] = {
