@@ -22,6 +22,15 @@ MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """Bytes of ``sun_path`` without its closing zero (unix(7), and ``sys/un.h`` on macOS)."""
 
 
+def interpreter() -> str:
+    """Return what tells this interpreter and its environment from others.
+
+    Not its path: a virtual environment has it under several names (python, python3, python3.12), and
+    ``python -m pytest`` often uses another than the script ``pytest``.
+    """
+    return f"{sys.prefix}\0{os.path.realpath(sys.executable)}"
+
+
 class Rendezvous:
     """The files of one daemon: of a project folder, an interpreter and a name.
 
@@ -36,9 +45,7 @@ class Rendezvous:
         self.root = os.path.realpath(root)
         self.name = name
         self.folder = runtime_folder()
-        # An interpreter has several names (python, python3, python3.12), and one daemon serves them all.
-        interpreter = f"{sys.prefix}\0{os.path.realpath(sys.executable)}"
-        stem = os.path.join(self.folder, _digest(f"{self.root}\0{interpreter}\0{name}"))
+        stem = os.path.join(self.folder, _digest(f"{self.root}\0{interpreter()}\0{name}"))
         self.socket = f"{stem}.sock"
         self.lock = f"{stem}.lock"
         self.start_lock = f"{stem}.start"

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 
+from pytest_zygote.adapters.rendezvous import interpreter
 from pytest_zygote.core.preload import Graph
 
 FORMAT = 1
@@ -54,7 +55,7 @@ def save_graph(cache: str, graph: Graph) -> None:
 
 
 def _interpreter() -> str:
-    return f"{sys.executable} {sys.version}"
+    return f"{interpreter()} {sys.version}"
 
 
 def _path(cache: str) -> str:
