@@ -9,6 +9,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -26,12 +27,42 @@ if TYPE_CHECKING:
     from pytest_zygote.run import Run
 
 
+class Word(argparse.Action):
+    """An option that may be followed by a word of its own; any other word is a path, as in ``--affected tests``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the word; give a path to those who look at what is left of the command line."""
+        del parser, option_string
+        if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
+            rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
+            rest.append(values)
+            values = self.const
+        setattr(namespace, self.dest, values)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Take part in the run, before it imports anything of the project's."""
+    options = early_config.known_args_namespace
+    if options.affected and not early_config.pluginmanager.has_plugin("zygote_served"):
+        from pytest_zygote.affected.plugin import begin
+
+        begin(early_config)
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options; hand over to the daemon if this run can be warm."""
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
     for option in OPTIONS:
         if option.takes_a_word:
-            group.addoption(option.flag, nargs="?", const="1", metavar=option.value.strip("[]"), help=option.help)
+            word = option.value.strip("[]")
+            group.addoption(option.flag, nargs="?", const="1", metavar=word, help=option.help, action=Word)
         elif option.value:
             group.addoption(option.flag, metavar=option.value, help=option.help)
         else:

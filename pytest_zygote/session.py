@@ -48,6 +48,8 @@ class RunPlugin:
             misfit = depth.shallower(layer.traits(), self._facts)
             if misfit is not None:
                 self._run.start_over(misfit.depth, misfit.reason)
+            if early_config.known_args_namespace.affected and layer.kind == "project":
+                self._run.start_over("base", "--affected must see the imports")
         return (yield)
 
     @pytest.hookimpl(trylast=True)

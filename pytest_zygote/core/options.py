@@ -57,6 +57,9 @@ OPTIONS = (
     Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ"),
     Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
     Option(
+        "--affected", "run the tests that changes reach, and those that failed; =explain says why", value="[explain]"
+    ),
+    Option(
         "--daemon-port",
         "name of one of several daemons of a project (no TCP)",
         value="NAME",

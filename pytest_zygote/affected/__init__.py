@@ -1,0 +1,13 @@
+"""Runs only the tests that a change can reach: what ``--affected`` does inside a run.
+
+=================  ==============================================================================
+`plugin`           hooks of pytest: when to record, what to leave out
+`recorder`         puts together what a test depended on
+`executions`       which code ran, by `sys.monitoring`
+`modules`          the project's loaded files: fingerprints, and which imports which
+`outside`          files opened, folders listed, environment keys read, processes started
+`tree`             the checksums that all of these have now
+`store`            rows on disk
+`surroundings`     what holds for all tests of a run: interpreter, packages, options
+=================  ==============================================================================
+"""

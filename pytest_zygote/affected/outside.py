@@ -1,0 +1,220 @@
+"""What a test reads besides code: files, folders, environment keys; and whether it starts processes.
+
+Files are told by an audit hook, which stays until the process ends: a run is a process of its own.
+Environment keys and questions whether a path exists raise no audit event, but they go through
+functions written in Python, whose starts `executions` reports with their arguments (3.12 on).
+
+What pytest and plugins of its family read on their own account does not count: the nearest caller
+outside of the standard library decides. Nor does what the import system reads: code has fingerprints
+of its own. A file that a run has written is no input of it.
+"""
+
+from __future__ import annotations
+
+import genericpath
+import os
+import pathlib
+import sys
+import sysconfig
+import tempfile
+import threading
+from typing import TYPE_CHECKING
+
+from pytest_zygote.affected.tree import TICK_NS, stamp
+from pytest_zygote.core import impact
+from pytest_zygote.core.impact import Need
+from pytest_zygote.core.inputs import WHOLE, is_volatile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+    from pytest_zygote.affected.tree import Tree
+
+PROCESSES = frozenset(
+    {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"}
+)
+"""Audit events of what starts another process, which may read anything."""
+
+FOLDERS = frozenset({"os.listdir", "os.scandir"})
+
+CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
+"""Folders below the root that tools write, and no test means."""
+
+OURS = ("_pytest", "pytest", "pluggy", "pytest_zygote", "coverage", "pytest_cov", "xdist", "execnet", "hypothesis")
+"""Packages whose own reading says nothing about a test."""
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+_SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
+
+
+class Outside:
+    """Collects what is read from now on."""
+
+    def __init__(self, tree: Tree, started_ns: int) -> None:
+        """Collect nothing yet; `started_ns` is when this process began."""
+        self._tree = tree
+        self._started_ns = started_ns
+        self._read: dict[Need, bytes] = {}
+        self._set: set[str] = set()
+        self._written: set[str] = set()
+        self._starts_processes = False
+        self._busy_thread = 0
+        self._is_active = False
+        self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
+
+    def start(self) -> None:
+        """Collect from now on."""
+        self._is_active = True
+        sys.addaudithook(self._audit)
+
+    def stop(self) -> None:
+        """Collect no more; the hook itself cannot be taken back."""
+        self._is_active = False
+
+    def pause(self) -> bool:
+        """Collect nothing for a while; return what `resume` wants."""
+        was_active, self._is_active = self._is_active, False
+        return was_active
+
+    def resume(self, was_active: bool) -> None:  # noqa: FBT001 - only ever what `pause` returned
+        """Go on after `pause`."""
+        self._is_active = was_active
+
+    def take(self) -> dict[Need, bytes]:
+        """Return what was read since the last time, with the checksums that it had."""
+        found, self._read = self._read, {}
+        if self._starts_processes:
+            found[Need(impact.PROJECT)] = self._tree.now(Need(impact.PROJECT))
+        self._set.clear()
+        self._starts_processes = False
+        return found
+
+    # Files
+
+    def _audit(self, event: str, args: tuple[object, ...]) -> None:
+        if not self._is_active:
+            return
+        if event not in ("open", "import", "sqlite3.connect") and event not in PROCESSES and event not in FOLDERS:
+            return
+        thread = threading.get_ident()
+        if self._busy_thread == thread:
+            return  # this is our own looking
+        self._busy_thread = thread
+        try:
+            self._on_event(event, args)
+        except Exception:  # noqa: BLE001, S110 - whatever it is, it must not reach the test
+            pass
+        finally:
+            self._busy_thread = 0
+
+    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
+        if event in PROCESSES:
+            self._starts_processes = self._starts_processes or _counts(sys._getframe(2))  # noqa: SLF001
+        elif event == "import":
+            self._on_file(args[1], impact.DATA)
+        elif event in FOLDERS:
+            self._on_file("." if args[0] is None else args[0], impact.LISTING)
+        elif event == "open" and _is_write(args[1], args[2]):
+            self._written.add(self._path(args[0]))
+        else:
+            self._on_file(args[0], impact.DATA)
+
+    def _path(self, name: object) -> str:
+        if not isinstance(name, (str, bytes, os.PathLike)):
+            return ""
+        return os.path.abspath(os.fsdecode(name))
+
+    def _on_file(self, name: object, kind: str) -> None:
+        path = self._path(name)
+        if path and self._is_input(path) and _counts(sys._getframe(3)):  # noqa: SLF001 - documented in sys
+            need = Need(kind, self._tree.relative(path))
+            if need not in self._read:
+                self._read[need] = self._checksum(need, path)
+
+    def _is_input(self, path: str) -> bool:
+        if path in self._written or path.endswith((".pyc", ".pyo")):
+            return False
+        if path.startswith(f"{self._tree.root}/") or path == self._tree.root:
+            return CACHES.isdisjoint(path.split("/"))
+        if path.startswith(self._foreign):
+            return False
+        # Another program's file that changes all the time is no edit of the project.
+        return self._changed_ns(path) < self._started_ns
+
+    def _changed_ns(self, path: str) -> int:
+        return max(stamp(path)[:2], default=0)
+
+    def _checksum(self, need: Need, path: str) -> bytes:
+        """Return what a need is now; nothing it ever is again if the file was changed since the run began."""
+        if need.kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS:
+            return os.urandom(8)
+        return self._tree.now(need)
+
+    # Environment, and questions about paths
+
+    def watched(self) -> dict[CodeType, Callable[[FrameType], None]]:
+        """Return what to do when certain functions of the standard library start."""
+        environ = type(os.environ)
+        seen: dict[CodeType, Callable[[FrameType], None]] = {
+            environ.__getitem__.__code__: self._on_key,
+            environ.__setitem__.__code__: self._on_set,
+            environ.__iter__.__code__: self._on_environ,
+            pathlib.Path.stat.__code__: self._on_question,
+        }
+        for function in (genericpath.exists, genericpath.isfile, genericpath.isdir):
+            if hasattr(function, "__code__"):
+                seen[function.__code__] = self._on_question
+        return seen
+
+    def _on_key(self, frame: FrameType) -> None:
+        key = frame.f_locals.get("key")
+        if self._is_active and isinstance(key, str) and key not in self._set and not is_volatile(key):
+            self._note_environ(key, frame)
+
+    def _on_environ(self, frame: FrameType) -> None:
+        if self._is_active:
+            self._note_environ(WHOLE, frame)
+
+    def _on_set(self, frame: FrameType) -> None:
+        key = frame.f_locals.get("key")
+        if self._is_active and isinstance(key, str):
+            self._set.add(key)
+
+    def _note_environ(self, key: str, frame: FrameType) -> None:
+        need = Need(impact.ENVIRON, "", key)
+        if need not in self._read and _counts(frame):
+            self._read[need] = self._tree.now(need)
+
+    def _on_question(self, frame: FrameType) -> None:
+        names = frame.f_code.co_varnames
+        path = self._path(frame.f_locals.get(names[0])) if self._is_active and names else ""
+        need = Need(impact.PRESENCE, self._tree.relative(path))
+        if path and need not in self._read and self._is_input(path) and _counts(frame):
+            self._read[need] = self._tree.presence(need.path)
+
+
+def _is_write(mode: object, flags: object) -> bool:
+    if isinstance(mode, str):
+        return any(letter in mode for letter in "wax")
+    return bool(isinstance(flags, int) and flags & _WRITES)
+
+
+def _counts(frame: FrameType | None) -> bool:
+    """Tell whether the nearest caller outside of the standard library is neither pytest nor an import."""
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if filename.startswith("<frozen importlib"):
+            outer = frame.f_back
+            if frame.f_code.co_name != "get_data" or (outer is not None and outer.f_code.co_name == "get_code"):
+                return False
+        elif not filename.startswith("<frozen ") and not _is_standard(filename):
+            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            return package not in OURS
+        frame = frame.f_back
+    return True
+
+
+def _is_standard(filename: str) -> bool:
+    return filename.startswith(_STANDARD) and "/site-packages/" not in filename

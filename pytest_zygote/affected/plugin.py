@@ -1,0 +1,217 @@
+"""Hooks of ``--affected``: records what tests depend on, and leaves out those that nothing has reached.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters import site
+from pytest_zygote.affected import surroundings
+from pytest_zygote.affected.recorder import Recorder
+from pytest_zygote.affected.selection import Selection
+from pytest_zygote.affected.store import SCHEMA, Store, StoreError
+from pytest_zygote.affected.tree import Tree
+from pytest_zygote.core.impact import NEW, Selected, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+NAME = "zygote_affected"
+WORDS = ("1", "explain")
+FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
+"""Below pytest's cache folder."""
+
+IMPRECISE = (
+    f"affected: Python {sys.version_info[0]}.{sys.version_info[1]} does not tell which code a test runs (3.12 does): "
+    "each test depends on all loaded modules of the project"
+)
+
+
+def begin(config: pytest.Config) -> None:
+    """Take part in this session from now on.
+
+    Raises:
+        UsageError: the options cannot go together.
+    """
+    options = config.known_args_namespace
+    if options.affected not in WORDS:
+        message = f"--affected takes no value or 'explain', not {options.affected!r}"
+        raise pytest.UsageError(message)
+    if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
+        return
+    config.pluginmanager.register(AffectedPlugin(config), NAME)
+
+
+class AffectedPlugin:
+    """One session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Watch imports from here on."""
+        self._config = config
+        self._started_ns = time.time_ns()
+        self._store = Store(_store_path(config), self._say)
+        self._environ = dict(os.environ)
+        self._tree = Tree(str(config.rootpath), self._environ, (), self._store)
+        self._recorder = Recorder(self._tree, self._started_ns)
+        self._surroundings = 0
+        self._outcomes: dict[str, str] = {}
+        self._selected: dict[str, Selected] = {}
+        self._total = 0
+        self._moved = ""
+        self._left_out = 0
+        self._recorder.start()
+
+    def _say(self, text: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"zygote: {text}")
+
+    # Selection
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Leave out the tests that nothing has reached since they passed."""
+        self._tree.roots = _own_roots()
+        self._recorder.finish_collection(_leaves(session, items))
+        if _is_distributed(self._config):
+            self._say("affected: pytest-xdist runs tests in processes that we do not see: all tests run")
+            self._store.is_broken = True
+        self._total = len(items)
+        try:
+            self._selected = self._select(item.nodeid for item in items)
+        except StoreError:
+            self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
+        chosen = [item for item in items if item.nodeid in self._selected]
+        left_out = [item for item in items if item.nodeid not in self._selected]
+        if left_out:
+            self._left_out = len(left_out)
+            self._config.hook.pytest_deselected(items=left_out)
+            items[:] = chosen
+
+    def _select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
+        parts = surroundings.parts_of(self._config, knows_environ=self._recorder.is_precise)
+        digests = surroundings.digests_of(parts)
+        self._surroundings = self._store.surroundings(surroundings.digest_of(parts), digests)
+        selection = Selection(self._store, self._tree, self._surroundings)
+        if not selection.rows:
+            before = self._store.last_surroundings(self._surroundings)
+            self._moved = " and ".join(name for name, digest in digests.items() if before and before[name] != digest)
+        return selection.select(nodeids)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Say how many tests run, and why."""
+        lines = [summary(self._selected.values(), self._total)]
+        if self._moved:
+            lines.append(f"affected: nothing is known for {self._moved} of this run")
+        if not self._recorder.is_precise:
+            lines.append(IMPRECISE)
+        if self._config.option.affected == "explain":
+            lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
+        return lines
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Call it a success if there was nothing to run."""
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._left_out:
+            session.exitstatus = pytest.ExitCode.OK
+        return (yield)
+
+    # Recording
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Record one test."""
+        self._outcomes.pop(item.nodeid, None)
+        self._recorder.begin_test()
+        started = time.perf_counter()
+        result = yield
+        self._note(item, time.perf_counter() - started)
+        return result
+
+    def _note(self, item: pytest.Item, duration_s: float) -> None:
+        is_exact, own, shared = self._recorder.end_test(
+            str(item.path), _conftests(item), is_code=isinstance(item, pytest.Function)
+        )
+        outcome = self._outcomes.get(item.nodeid)
+        if outcome is None or self._store.is_broken:
+            return
+        try:
+            self._store.add(self._surroundings, item.nodeid, (outcome, is_exact, duration_s), own, shared)
+        except StoreError:
+            return
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the worst outcome of the phases: a test that passed only when repeated has not passed."""
+        report = yield
+        known = self._outcomes.get(item.nodeid, "passed")
+        if report.outcome not in ("passed", "skipped") or known == "failed":
+            self._outcomes[item.nodeid] = "failed"
+        else:
+            self._outcomes[item.nodeid] = "skipped" if "skipped" in (report.outcome, known) else "passed"
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """Let what a fixture of a wider scope does belong to all tests that follow."""
+        if fixturedef.scope == "function":
+            return (yield)
+        before = self._recorder.begin_fixture()
+        try:
+            return (yield)
+        finally:
+            self._recorder.end_fixture(fixturedef, before)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Remember what was read of the tree."""
+        self._recorder.stop()
+        try:
+            self._tree.keep()
+        except StoreError:
+            return
+        finally:
+            self._store.close()
+
+
+def _store_path(config: pytest.Config) -> str:
+    try:
+        cache = str(config.getini("cache_dir"))
+    except ValueError:
+        cache = ".pytest_cache"  # -p no:cacheprovider
+    return os.path.join(str(config.rootpath), os.path.expandvars(cache), FILE)
+
+
+def _own_roots() -> tuple[str, ...]:
+    entries = (os.path.abspath(entry) for entry in sys.path)
+    return tuple(dict.fromkeys(entry for entry in entries if not site.is_third_party(f"{entry}/")))
+
+
+def _leaves(session: pytest.Session, items: Iterable[pytest.Item]) -> set[str]:
+    """Return the files that only their own tests depend on: test modules, and conftest files."""
+    plugins = session.config.pluginmanager.get_plugins()
+    conftests = {str(file) for plugin in plugins if (file := getattr(plugin, "__file__", None)) and _is_conftest(file)}
+    return {*conftests, *(str(item.path) for item in items)}
+
+
+def _is_conftest(file: str) -> bool:
+    return os.path.basename(file) == "conftest.py"
+
+
+def _conftests(item: pytest.Item) -> list[str]:
+    """Return the conftest files that hold for a test."""
+    modules = item.config.pluginmanager._getconftestmodules(item.path)  # noqa: SLF001 - there is no public way
+    return [str(module.__file__) for module in modules]
+
+
+def _is_distributed(config: pytest.Config) -> bool:
+    return config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")

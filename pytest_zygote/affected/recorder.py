@@ -1,0 +1,237 @@
+"""Puts together what a test depended on, while it runs.
+
+What runs before the first test (imports, parametrisation, hooks of conftest files) belongs to every
+test of the run: a cache that one module fills when it is imported may hide what the import of
+another needs. So do fixtures of a wider scope than a function's, once they are set up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters import site
+from pytest_zygote.affected.executions import Executions
+from pytest_zygote.affected.modules import Modules
+from pytest_zygote.affected.outside import Outside
+from pytest_zygote.core.fingerprints import MODULE
+from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, SKELETON, Need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeAlias
+
+    from pytest_zygote.affected.tree import Tree
+
+    Needs: TypeAlias = dict[Need, bytes]
+
+
+class Seen:
+    """What was executed and read in some stretch of time.
+
+    Attributes:
+        units: (path, name of the unit); the name is '*' for code whose unit is not known.
+        needs: what was read, with the checksums.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.units: set[tuple[str, str]] = set()
+        self.needs: dict[Need, bytes] = {}
+
+    def add(self, other: Seen) -> None:
+        """Add what was seen at another time; of two checksums of one need the first counts."""
+        self.units |= other.units
+        self.needs = {**other.needs, **self.needs}
+
+    @property
+    def paths(self) -> set[str]:
+        """The files in which something was executed."""
+        return {path for path, _ in self.units}
+
+
+class Recorder:
+    """Watches a run, and says after each test what it depended on.
+
+    Attributes:
+        is_precise: whether this interpreter tells which code runs; if not, tests depend on all
+            modules of the project that are loaded.
+        tests_run: how many tests have run in this process, or in the one it was forked from.
+    """
+
+    def __init__(self, tree: Tree, started_ns: int) -> None:
+        """Watch nothing yet."""
+        self._tree = tree
+        self._outside = Outside(tree, started_ns)
+        self._modules = Modules(tree, _owner_of(tree.root), started_ns)
+        self._executions = Executions(self._modules.see)
+        self._session = Seen()
+        self._wide: dict[object, Seen] = {}
+        self._now = Seen()
+        self._leaves: frozenset[str] = frozenset()
+        self._known: dict[tuple[frozenset[str], bool, int], Needs] = {}
+        self.is_precise = False
+        self.tests_run = 0
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._modules.see_early(_loaded_files())
+        self._executions.start(self._outside.watched())
+        self.is_precise = self._executions.is_watching
+        self._outside.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._executions.stop()
+        self._outside.stop()
+
+    def finish_collection(self, leaves: Iterable[str]) -> None:
+        """Take what was seen until now as part of every test.
+
+        Args:
+            leaves: files of the collected tests, and conftest files: only their own tests depend on them.
+        """
+        self._take()
+        self._session.add(self._now)
+        self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
+        self._now = Seen()
+
+    def _take(self) -> None:
+        """Add what was seen since the last time."""
+        was_active = self._outside.pause()
+        try:
+            started = self._executions.drain()
+            self._modules.settle()
+            if not self.is_precise:
+                self._modules.see_early(_loaded_files())
+            units = (self._modules.unit_of(code) for code in started)
+            self._now.units.update(unit for unit in units if unit is not None)
+            read = self._outside.take()
+            self._now.needs = {**read, **self._now.needs}
+        finally:
+            self._outside.resume(was_active)
+
+    # One test
+
+    def begin_test(self) -> None:
+        """Start anew."""
+        self._take()
+        self._now = Seen()
+
+    def begin_fixture(self) -> Seen:
+        """Set aside what the test has done so far; return what `end_fixture` wants."""
+        self._take()
+        before, self._now = self._now, Seen()
+        return before
+
+    def end_fixture(self, fixture: object, before: Seen) -> None:
+        """Note what setting up a fixture of a wider scope did: later tests use it too."""
+        self._take()
+        self._wide.setdefault(fixture, Seen()).add(self._now)
+        self._now.add(before)
+
+    def end_test(self, path: str, conftests: Iterable[str], *, is_code: bool) -> tuple[bool, Needs, Needs]:
+        """Return whether the record is exact, what the test itself needs, and what it shares with others.
+
+        Args:
+            path: of the file that the test is in.
+            conftests: the conftest files that hold for it.
+            is_code: whether the test is a function of its file, rather than something in its text.
+        """
+        self._take()
+        seen, self._now = self._now, Seen()
+        is_exact = self.is_precise and self.tests_run == 0
+        self.tests_run += 1
+        for wide in self._wide.values() if not is_exact else ():
+            seen.add(wide)
+        was_active = self._outside.pause()
+        try:
+            return (is_exact, *self._needs(seen, path, tuple(conftests), is_exact=is_exact, is_code=is_code))
+        finally:
+            self._outside.resume(was_active)
+
+    def _needs(
+        self, seen: Seen, path: str, conftests: tuple[str, ...], *, is_exact: bool, is_code: bool
+    ) -> tuple[Needs, Needs]:
+        start = {self._tree.relative(file) for file in (path, *conftests)} | seen.paths
+        own = {**seen.needs, **dict(self._folders(path))}
+        if not is_code:
+            own[Need(DATA, self._tree.relative(path))] = self._tree.now(Need(DATA, self._tree.relative(path)))
+        if is_exact:
+            own.update(self._bodies(seen.units))
+        return own, self._shared(frozenset(start), is_exact=is_exact)
+
+    def _shared(self, start: frozenset[str], *, is_exact: bool) -> Needs:
+        """Return what all tests need that start from these files: the same object, if asked again."""
+        key = (start, is_exact, self._modules.generation)
+        found = self._known.get(key)
+        if found is None:
+            asked = self._modules.unasked - self._leaves
+            files = self._modules.closure({*start, *asked, *self._session_paths(), *self._all()})
+            found = self._known[key] = {**self._session.needs, **dict(self._imports(files))}
+            if is_exact:
+                found.update(self._bodies(self._session.units))
+                found.update(self._early(files))
+            else:
+                found.update((Need(FILE, file), self._modules.files[file].fingerprint()) for file in files)
+        return found
+
+    def _session_paths(self) -> set[str]:
+        return {path for path, name in self._session.units if name != MODULE} - self._leaves
+
+    def _all(self) -> Iterable[str]:
+        """Return all loaded files but other tests', if nothing tells which of them a test needs."""
+        return () if self.is_precise else self._modules.files.keys() - self._leaves
+
+    def _imports(self, files: Iterable[str]) -> Iterator[tuple[Need, bytes]]:
+        for file in files:
+            loaded = self._modules.files[file]
+            yield Need(SKELETON, file, MODULE), loaded.units.get(MODULE, b"")
+            yield Need(NAMES, file), self._tree.names(file, loaded.imports)
+
+    def _bodies(self, units: Iterable[tuple[str, str]]) -> Iterator[tuple[Need, bytes]]:
+        for path, name in units:
+            loaded = self._modules.files[path]
+            if name in loaded.units:
+                if name != MODULE:
+                    yield Need(BODY, path, name), loaded.units[name]
+            else:
+                yield Need(FILE, path), loaded.fingerprint()
+
+    def _early(self, files: Iterable[str]) -> Iterator[tuple[Need, bytes]]:
+        for file in files:
+            loaded = self._modules.files[file]
+            if loaded.is_early:
+                yield Need(FILE, file), loaded.fingerprint()
+
+    def _folders(self, path: str) -> Iterator[tuple[Need, bytes]]:
+        """Give the files whose coming would change what surrounds a test: conftest files, and packages."""
+        folder = os.path.dirname(path)
+        while folder.startswith(self._tree.root):
+            for name in ("conftest.py", "__init__.py"):
+                need = Need(DATA, self._tree.relative(os.path.join(folder, name)))
+                if not self._tree.now(need):
+                    yield need, b""
+            folder = os.path.dirname(folder)
+
+
+def _owner_of(root: str) -> Callable[[str], bool]:
+    """Return what tells whether a file is the project's: below the root, or installed in place from elsewhere."""
+    below = f"{root}/"
+    temporary = f"{tempfile.gettempdir()}/"
+
+    def is_own(path: str) -> bool:
+        if path.startswith(below):
+            return not site.is_third_party(path)
+        return os.path.isabs(path) and site.is_own(path) and not path.startswith(temporary)
+
+    return is_own
+
+
+def _loaded_files() -> Iterator[str]:
+    for module in tuple(sys.modules.values()):
+        origin = site.origin_of(module)
+        if origin.endswith(".py"):
+            yield origin

@@ -1,0 +1,49 @@
+"""Which of the collected tests must run: stored rows against the present tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_zygote.affected.store import unpack
+from pytest_zygote.core.impact import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_zygote.affected.store import Store
+    from pytest_zygote.affected.tree import Tree
+    from pytest_zygote.core.impact import Need, Row, Selected
+
+
+class Selection:
+    """What is known of all tests, and whether it holds."""
+
+    def __init__(self, store: Store, tree: Tree, surroundings: int) -> None:
+        """Read the store."""
+        self.rows: dict[str, list[Row]] = store.rows(surroundings)
+        self._versions = store.versions()
+        self._sets = store.sets()
+        self._tree = tree
+        self._broken: dict[int, Need | None] = {}
+        self._holds: dict[int, bool] = {}
+
+    def select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
+        """Return the tests that must run, with reasons."""
+        judged = (judge(nodeid, self.rows.get(nodeid, ()), self._first_broken) for nodeid in nodeids)
+        return {entry.nodeid: entry for entry in judged if entry is not None}
+
+    def _first_broken(self, number: int) -> Need | None:
+        """Return the first need of a set that is not as it was."""
+        if number not in self._broken:
+            self._broken[number] = next(
+                (self._versions[version][0] for version in unpack(self._sets[number]) if not self._is_held(version)),
+                None,
+            )
+        return self._broken[number]
+
+    def _is_held(self, version: int) -> bool:
+        known = self._holds.get(version)
+        if known is None:
+            need, found = self._versions[version]
+            known = self._holds[version] = self._tree.now(need) == found
+        return known

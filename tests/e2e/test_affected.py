@@ -1,0 +1,666 @@
+"""`pytest --affected`: what must run after which edit. Each case is run cold, in a fork of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support_affected import AffectedProject, Server, serve
+from tests.support_daemon import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PRECISE = sys.version_info >= (3, 12)
+
+CALC = """
+    LIMIT = 10
+
+    class Base:
+        factor = 2
+
+        def scale(self, value):
+            return value * self.factor
+
+    def add(a, b):
+        return a + b
+
+    def sub(a, b):
+        return a - b
+    """
+TESTS = """
+    from app import calc
+
+    def test_add():
+        assert calc.add(1, 2) == 3
+
+    def test_sub():
+        assert calc.sub(3, 2) == 1
+    """
+OTHER = """
+    def test_other():
+        assert True
+    """
+
+
+@pytest.fixture(name="server", scope="module")
+def _server() -> Iterator[Server]:
+    yield from serve()
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: Server) -> AffectedProject:
+    """Give a project of two test files, one of which uses a module."""
+    project = AffectedProject(tmp_path, server)
+    project.write("app/__init__.py", "")
+    project.write("app/calc.py", CALC)
+    project.write("tests/test_calc.py", TESTS)
+    project.write("tests/test_other.py", OTHER)
+    return project
+
+
+class TestCounts:
+    """What the user is told."""
+
+    def test_the_first_run_records_everything(self, project: AffectedProject) -> None:
+        """Nothing is known, so all run."""
+        first = project.affected()
+
+        assert first.names == {"test_add", "test_sub", "test_other"}
+        assert first.said == ["affected: 3 of 3 tests (3 new)"]
+
+    def test_nothing_runs_if_nothing_changed(self, project: AffectedProject) -> None:
+        """And that is a success, although pytest alone calls it a failure to collect no test."""
+        project.affected()
+
+        second = project.affected()
+
+        assert (second.names, second.status) == (set(), 0)
+        assert second.said == ["affected: 0 of 3 tests"]
+
+    def test_a_path_may_follow(self, project: AffectedProject) -> None:
+        """``--affected tests/test_other.py`` names a path, not a word."""
+        assert project.run("--affected", "tests/test_other.py").names == {"test_other"}
+
+    def test_an_unknown_word_is_refused(self, project: AffectedProject) -> None:
+        """With what is accepted."""
+        ran = project.run("--affected=explian")
+
+        assert ran.status == pytest.ExitCode.USAGE_ERROR
+        assert "--affected takes no value or 'explain', not 'explian'" in ran.output
+
+    def test_without_the_option_nothing_is_stored(self, project: AffectedProject) -> None:
+        """A plain run leaves no file."""
+        project.run()
+
+        assert not project.store.exists()
+
+    def test_explain_names_the_change(self, project: AffectedProject) -> None:
+        """For each test."""
+        project.affected()
+        project.replace("app/calc.py", "a + b", "b + a")
+
+        assert "tests/test_calc.py::test_add: app/calc.py" in project.affected().output
+
+
+class TestCode:
+    """Edits of Python files."""
+
+    def test_a_function_body(self, project: AffectedProject) -> None:
+        """Rows of a shared process reach as far as the imports of the test's module."""
+        project.affected()
+        project.replace("app/calc.py", "a + b", "b + a")
+
+        assert project.affected().names == {"test_add", "test_sub"}
+
+    @pytest.mark.skipif(not PRECISE, reason="the interpreter does not tell")
+    def test_the_first_test_of_a_process_is_known_exactly(self, project: AffectedProject) -> None:
+        """Nothing ran before it that could hide what it needs."""
+        project.affected("tests/test_calc.py::test_add")
+        project.affected("tests/test_calc.py::test_sub")
+        project.replace("app/calc.py", "a - b", "a + -b")
+
+        assert project.affected("tests/test_calc.py").names == {"test_sub"}
+
+    def test_formatting_and_comments_are_nothing(self, project: AffectedProject) -> None:
+        """They are in no compiled code."""
+        project.affected()
+        project.replace("app/calc.py", "return a + b", "# sum\n    return (a\n            + b)")
+
+        assert project.affected().names == set()
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            pytest.param("LIMIT = 10", "LIMIT = 11", id="constant"),
+            pytest.param("factor = 2", "factor = 3", id="class attribute"),
+            pytest.param("def sub(a, b):", "def sub(a, b=1):", id="default"),
+            pytest.param("def sub(a, b):", "@staticmethod\ndef sub(a, b):", id="decorator"),
+            pytest.param("class Base:", "class Base(dict):", id="base class"),
+            pytest.param("def sub(a, b):\n", 'def sub(a, b):\n    """Help."""\n', id="docstring"),
+        ],
+    )
+    @pytest.mark.parametrize("is_alone", [True, False])
+    def test_what_an_import_executes(self, project: AffectedProject, old: str, new: str, *, is_alone: bool) -> None:
+        """It concerns every test that imports the module, although none of its functions may run in one."""
+        project.write("tests/test_calc.py", "from app import calc\n\ndef test_limit():\n    assert calc.LIMIT\n")
+        project.affected(*(["tests/test_calc.py"] if is_alone else []))
+        project.replace("app/calc.py", old, new)
+
+        assert "test_limit" in project.affected().names
+
+    def test_a_function_that_ran_at_import(self, project: AffectedProject) -> None:
+        """``TOTAL = add(1, 2)`` depends on the body of the function."""
+        project.write("app/total.py", "from app.calc import add\nTOTAL = add(1, 2)\n")
+        project.write("tests/test_calc.py", "from app.total import TOTAL\n\ndef test_total():\n    assert TOTAL == 3\n")
+        project.affected("tests/test_calc.py")
+        project.replace("app/calc.py", "a + b", "a + b + 1")
+
+        assert project.affected().ran["test_total"] == "FAILED"
+
+    def test_a_module_that_is_gone(self, project: AffectedProject) -> None:
+        """Its tests run, and fail."""
+        project.affected()
+        (project.root / "app/calc.py").unlink()
+
+        ran = project.affected()
+
+        assert ran.status != 0
+        assert "ModuleNotFoundError" in ran.output or "ImportError" in ran.output
+
+    def test_a_module_that_hides_another(self, project: AffectedProject) -> None:
+        """A new ``json.py`` before the standard library's."""
+        project.write("tests/test_calc.py", "import json\n\ndef test_json():\n    assert json.dumps(1) == '1'\n")
+        project.affected()
+        project.write("json.py", "def dumps(x): return 'hidden'\n")
+
+        assert "test_json" in project.affected().names
+
+    def test_a_module_that_was_missing(self, project: AffectedProject) -> None:
+        """``try: import speedups`` finds it now."""
+        project.write(
+            "app/calc.py",
+            """
+            try:
+                from app.speedups import add
+            except ImportError:
+                def add(a, b):
+                    return a + b
+            """,
+        )
+        project.write("tests/test_calc.py", TESTS.partition("    def test_sub")[0])
+        project.affected()
+        project.write("app/speedups.py", "def add(a, b): return 0\n")
+
+        assert project.affected().ran == {"test_add": "FAILED"}
+
+    def test_a_module_that_is_found_by_listing(self, project: AffectedProject) -> None:
+        """A new plugin in a folder that code lists."""
+        project.write("app/plugins/__init__.py", "")
+        project.write("app/plugins/one.py", "NAME = 'one'\n")
+        project.write(
+            "app/loader.py",
+            """
+            import importlib, pkgutil
+            import app.plugins
+            NAMES = [
+                importlib.import_module(f"app.plugins.{entry.name}").NAME
+                for entry in pkgutil.iter_modules(app.plugins.__path__)
+            ]
+            """,
+        )
+        project.write(
+            "tests/test_calc.py", "from app.loader import NAMES\n\ndef test_names():\n    assert NAMES == ['one']\n"
+        )
+        project.affected()
+        project.write("app/plugins/two.py", "NAME = 'two'\n")
+        assert project.affected().ran["test_names"] == "FAILED"
+
+        (project.root / "app/plugins/two.py").unlink()
+        project.write("app/plugins/one.py", "NAME = 'uno'\n")
+        assert project.affected().ran["test_names"] == "FAILED"
+
+    def test_a_cache_does_not_hide_a_function(self, project: AffectedProject) -> None:
+        """Only the first test fills the cache; all depend on what filled it."""
+        project.write(
+            "app/calc.py",
+            """
+            import functools
+
+            @functools.lru_cache
+            def parse(text):
+                return int(text)
+            """,
+        )
+        project.write(
+            "tests/test_calc.py",
+            """
+            import pytest
+            from app.calc import parse
+
+            @pytest.mark.parametrize("number", [1, 2, 3])
+            def test_parse(number):
+                assert parse("5") == 5
+            """,
+        )
+        project.affected()
+        project.replace("app/calc.py", "int(text)", "-int(text)")
+
+        assert project.affected().ran == dict.fromkeys([f"test_parse[{n}]" for n in (1, 2, 3)], "FAILED")
+
+
+class TestBranches:
+    """One checkout, several states."""
+
+    def test_back_to_what_was_known_costs_nothing(self, project: AffectedProject) -> None:
+        """A to B to A: the rows of A are still there."""
+        project.affected()
+        project.replace("app/calc.py", "a + b", "b + a + 0")
+        assert project.affected().names
+        project.replace("app/calc.py", "b + a + 0", "a + b")
+
+        assert project.affected().names == set()
+
+    def test_a_failure_is_that_of_its_state(self, project: AffectedProject) -> None:
+        """What failed on another branch has passed on this one."""
+        project.affected()
+        project.replace("app/calc.py", "a + b", "a + b + 1")
+        assert project.affected().ran["test_add"] == "FAILED"
+        assert project.affected().ran == {"test_add": "FAILED"}
+        project.replace("app/calc.py", "a + b + 1", "a + b")
+
+        assert project.affected().names == set()
+
+    def test_another_environment_has_rows_of_its_own(self, project: AffectedProject) -> None:
+        """And the user is told which part is new."""
+        project.affected()
+        other = project.affected("-p", "no:cacheprovider", "-o", "cache_dir=.pytest_cache")
+
+        assert other.names == {"test_add", "test_sub", "test_other"}
+        assert "affected: nothing is known for options of this run" in other.said
+        assert project.affected().names == set()
+
+
+class TestTests:
+    """Edits of tests, fixtures and parameters."""
+
+    def test_a_new_test(self, project: AffectedProject) -> None:
+        """It runs; so do the others of its file, whose module's names have changed."""
+        project.affected()
+        project.write("tests/test_new.py", "def test_new(): pass\n")
+
+        assert project.affected().names == {"test_new"}
+
+    def test_a_new_parameter(self, project: AffectedProject) -> None:
+        """It is a new test."""
+        text = "import pytest\n\n@pytest.mark.parametrize('n', [1])\ndef test_n(n): pass\n"
+        project.write("tests/test_other.py", text)
+        project.affected()
+        project.write("tests/test_other.py", text.replace("[1]", "[1, 2]"))
+
+        assert "test_n[2]" in project.affected().names
+
+    def test_a_new_conftest(self, project: AffectedProject) -> None:
+        """It may hold a fixture for all tests below."""
+        project.affected()
+        project.write(
+            "tests/conftest.py", "import pytest\n\n@pytest.fixture(autouse=True)\ndef f():\n    assert False\n"
+        )
+
+        assert set(project.affected().ran.values()) == {"ERROR"}
+
+    @pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
+    def test_a_fixture(self, project: AffectedProject, scope: str) -> None:
+        """It belongs to all tests that use it, not to the first."""
+        project.write("app/made.py", "def make():\n    return 1\n")
+        project.write(
+            "tests/conftest.py",
+            f"""
+            import pytest
+
+            @pytest.fixture(scope="{scope}")
+            def made():
+                from app.made import make
+                return make()
+            """,
+        )
+        project.write(
+            "tests/test_calc.py", "def test_one(made): assert made == 1\n\ndef test_two(made): assert made == 1\n"
+        )
+        project.affected()
+        project.replace("app/made.py", "return 1", "return 2")
+
+        assert {name for name, outcome in project.affected().ran.items() if outcome == "FAILED"} == {
+            "test_one",
+            "test_two",
+        }
+
+    def test_a_class_setup(self, project: AffectedProject) -> None:
+        """Setup of unittest classes, too."""
+        project.write("app/made.py", "def make():\n    return 1\n")
+        project.write(
+            "tests/test_calc.py",
+            """
+            import unittest
+
+            class TestIt(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    from app.made import make
+                    cls.made = make()
+
+                def test_one(self):
+                    assert self.made == 1
+
+                def test_two(self):
+                    assert self.made == 1
+            """,
+        )
+        project.affected()
+        project.replace("app/made.py", "return 1", "return 2")
+
+        assert {name for name, outcome in project.affected().ran.items() if outcome == "FAILED"} == {
+            "TestIt::test_one",
+            "TestIt::test_two",
+        }
+
+    def test_doctests_in_text(self, project: AffectedProject) -> None:
+        """The whole file is the test."""
+        project.write("README.txt", ">>> 1 + 1\n2\n")
+        project.affected("--doctest-glob=*.txt")
+        project.write("README.txt", ">>> 1 + 1\n3\n")
+
+        assert project.affected("--doctest-glob=*.txt").ran == {"README.txt": "FAILED"}
+
+    def test_failed_tests_run_again(self, project: AffectedProject) -> None:
+        """Until they pass, whether anything changed or not."""
+        project.write("tests/test_other.py", "def test_other(): assert False\n")
+        project.affected()
+
+        again = project.affected()
+
+        assert again.ran == {"test_other": "FAILED"}
+        assert again.said == ["affected: 1 of 3 tests (1 failed the last time)"]
+
+    def test_skipped_and_expected_failures_do_not(self, project: AffectedProject) -> None:
+        """They have ended as they should."""
+        project.write(
+            "tests/test_other.py",
+            "import pytest\n\n@pytest.mark.skip\ndef test_a(): pass\n\n@pytest.mark.xfail\ndef test_b(): assert 0\n",
+        )
+        project.affected()
+
+        assert project.affected().names == set()
+
+
+class TestOutside:
+    """What tests read besides code."""
+
+    def read(self, project: AffectedProject, body: str) -> None:
+        """Write a test with this body, and record it."""
+        project.write("tests/test_other.py", f"import os, pathlib\n\ndef test_other():\n    {body}\n")
+        project.affected()
+        assert project.affected().names == set()
+
+    @pytest.mark.parametrize(
+        "body", ["open('data.txt').read()", "pathlib.Path('data.txt').read_text()", "os.open('data.txt', os.O_RDONLY)"]
+    )
+    def test_a_data_file(self, project: AffectedProject, body: str) -> None:
+        """By content."""
+        project.write("data.txt", "one")
+        self.read(project, body)
+        project.write("data.txt", "two")
+        assert project.affected().names == {"test_other"}
+        (project.root / "data.txt").unlink()
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_package_data(self, project: AffectedProject) -> None:
+        """Read by way of the import system."""
+        project.write("app/data.txt", "one")
+        self.read(project, "import pkgutil; assert pkgutil.get_data('app', 'data.txt') == b'one'")
+        project.write("app/data.txt", "two")
+
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_a_file_that_is_not_there(self, project: AffectedProject) -> None:
+        """Until it is."""
+        self.read(project, "\n    try: open('data.txt')\n    except OSError: pass")
+        project.write("data.txt", "two")
+
+        assert project.affected().names == {"test_other"}
+
+    @pytest.mark.skipif(not PRECISE, reason="the interpreter does not tell")
+    @pytest.mark.parametrize("body", ["assert not os.path.exists('flag')", "assert not pathlib.Path('flag').exists()"])
+    def test_a_question_whether_a_file_is_there(self, project: AffectedProject, body: str) -> None:
+        """Without opening it."""
+        self.read(project, body)
+        project.write("flag", "")
+
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_a_folder(self, project: AffectedProject) -> None:
+        """By the names in it."""
+        project.write("data/one", "")
+        self.read(project, "assert os.listdir('data') == ['one']")
+        project.write("data/two", "")
+
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_a_file_that_the_test_wrote(self, project: AffectedProject) -> None:
+        """It is no input."""
+        self.read(project, "pathlib.Path('made').write_text(str(os.getpid())); open('made').read()")
+
+        assert project.affected().names == set()
+
+    def test_an_environment_key(self, project: AffectedProject) -> None:
+        """Only for those who read it."""
+        self.read(project, "assert os.environ.get('COLOUR', '') == ''")
+
+        ran = project.affected(COLOUR="red")
+
+        assert ran.ran["test_other"] == "FAILED"
+        if PRECISE:
+            assert ran.names == {"test_other"}
+
+    def test_an_environment_key_that_the_test_set(self, project: AffectedProject) -> None:
+        """It is no input."""
+        body = "os.environ['COLOUR'] = 'red'; assert os.environ['COLOUR'] == 'red'"
+        self.read(project, body)
+        if PRECISE:
+            assert project.affected(COLOUR="blue").names == set()
+
+    def test_a_process(self, project: AffectedProject) -> None:
+        """It may read any file of the project."""
+        project.write("script.py", "print(1)\n")
+        self.read(project, "import subprocess, sys; subprocess.run([sys.executable, 'script.py'], check=True)")
+        project.write("script.py", "1 / 0\n")
+
+        ran = project.affected()
+
+        assert ran.ran == {"test_other": "FAILED"}
+        assert "it starts processes" in ran.output
+
+    def test_the_ini_file(self, project: AffectedProject) -> None:
+        """It decides what a warning is, and much else."""
+        self.read(project, "import warnings; warnings.warn('old')")
+        project.replace("pytest.ini", "pythonpath", "filterwarnings = error\npythonpath")
+
+        assert project.affected().ran["test_other"] == "FAILED"
+
+
+class TestInterrupted:
+    """Whatever ends a run, the store has exactly the tests that finished."""
+
+    @pytest.fixture(autouse=True)
+    def _gate(self, project: AffectedProject) -> None:
+        """Have the third test of five wait for a file, and tell when it does."""
+        os.mkfifo(project.root / "gate")
+        project.write(
+            "tests/test_calc.py",
+            """
+            import os, pytest
+            from app import calc
+
+            @pytest.mark.parametrize("n", range(5))
+            def test_n(n):
+                if n == 2 and "WAIT" in os.environ:
+                    open("gate").read()
+                assert calc.add(n, 1) == n + 1
+            """,
+        )
+        (project.root / "tests/test_other.py").unlink()
+        project.write("pytest.ini", (project.root / "pytest.ini").read_text())
+
+    @pytest.mark.parametrize("number", [2, 9, 15])
+    def test_by_a_signal(self, project: AffectedProject, number: int) -> None:
+        """Ctrl-C, kill -9 and kill."""
+        pid = project.begin("--affected", WAIT="1")
+        with (project.root / "gate").open("w"):  # the test waits now
+            project.kill(pid, number)
+            project.finish()
+
+        rest = project.affected()
+
+        expected = {f"test_n[{n}]" for n in (2, 3, 4)}
+        assert rest.names == (expected if PRECISE else {*expected, "test_n[0]", "test_n[1]"})
+
+    def test_an_edit_while_it_runs_is_not_lost(self, project: AffectedProject) -> None:
+        """Results are those of the code that ran."""
+        project.begin("--affected")
+        project.finish()
+        project.write("tests/conftest.py", "")
+        project.begin("--affected", WAIT="1")
+        with (project.root / "gate").open("w"):
+            project.replace("app/calc.py", "a + b", "a + b + 1")
+        assert project.finish().status == 0
+
+        assert set(project.affected().ran.values()) == {"FAILED"}
+
+    def test_an_edit_of_the_test_file_while_it_runs(self, project: AffectedProject) -> None:
+        """Pytest rewrites it, so the text that ran is not known; the tests run again."""
+        project.begin("--affected", WAIT="1")
+        with (project.root / "gate").open("w"):
+            project.replace("tests/test_calc.py", "== n + 1", "== n + 2")
+        assert project.finish().status == 0
+
+        assert set(project.affected().ran.values()) == {"FAILED"}
+
+
+class TestStore:
+    """The file."""
+
+    @pytest.mark.parametrize("size", [0, 100, 5000, 40000])
+    def test_a_damaged_one_is_set_aside(self, project: AffectedProject, size: int) -> None:
+        """With a line; the run goes on, and the next one knows again."""
+        project.affected()
+        content = project.store.read_bytes()
+        project.store.write_bytes(content[:size] + b"damaged " * 2000 + content[size + 16000 :])
+
+        first = project.affected()
+
+        assert first.status == 0
+        assert "damaged" in first.output
+        assert first.names == {"test_add", "test_sub", "test_other"}
+        project.affected()
+        assert project.affected().names == set()
+
+    def test_one_that_cannot_be_written(self, project: AffectedProject) -> None:
+        """Everything runs, with a line."""
+        project.write(".pytest_cache", "no folder")
+
+        ran = project.affected()
+
+        assert (ran.status, len(ran.names)) == (0, 3)
+        assert "cannot be used" in ran.output
+
+    def test_two_runs_at_once(self, project: AffectedProject, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """Both write; each row is there as a whole."""
+        del tmp_path_factory
+        other = Server()
+        try:
+            order = {**project.order("--affected"), "output": str(project.root / ".output2")}
+            project.begin("--affected")
+            other.begin(order)
+            assert (project.finish().status, other.end()) == (0, 0)
+        finally:
+            other.close()
+
+        assert project.affected().names == set()
+
+
+class TestComposition:
+    """Together with other options."""
+
+    @pytest.mark.parametrize(
+        ("args", "expected"),
+        [
+            (["-k", "add"], {"test_add"}),
+            (["tests/test_other.py"], set()),
+            (["--deselect", "tests/test_calc.py::test_add"], {"test_sub"}),
+            (["tests/test_calc.py::test_sub"], {"test_sub"}),
+        ],
+    )
+    def test_both_choose(self, project: AffectedProject, args: list[str], expected: set[str]) -> None:
+        """A test runs if all agree; the others stay to be run."""
+        project.affected()
+        project.replace("app/calc.py", "a + b", "b + a + 0")
+
+        assert project.affected(*args).names == expected
+        assert project.affected().names == {"test_add", "test_sub"} - expected
+
+    def test_stop_at_the_first_failure(self, project: AffectedProject) -> None:
+        """What has passed is not run again."""
+        project.write(
+            "tests/test_calc.py", f"{TESTS}\n    def test_fails(): assert False\n\n    def test_last(): pass\n"
+        )
+        assert project.affected("-x").names == {"test_add", "test_sub", "test_fails"}
+
+        again = project.affected("-x")
+
+        assert again.names == ({"test_fails"} if PRECISE else {"test_add", "test_sub", "test_fails"} & again.names)
+
+    def test_last_failed(self, project: AffectedProject) -> None:
+        """--lf chooses among the affected."""
+        project.write("tests/test_other.py", "def test_other(): assert False\n")
+        project.affected()
+        project.replace("app/calc.py", "a + b", "b + a + 0")
+
+        assert project.affected("--lf").names == {"test_other"}
+
+    def test_nothing_is_recorded_if_nothing_runs(self, project: AffectedProject) -> None:
+        """--collect-only lists all tests and stores nothing."""
+        ran = project.affected("--collect-only")
+
+        assert "test_add" in ran.output
+        assert not project.store.exists()
+
+
+class TestWarm:
+    """Served by a daemon: first-party modules are imported in the run, so that their imports are seen."""
+
+    def test_rows_of_warm_and_cold_runs_are_the_same(self, tmp_path: Path) -> None:
+        """What one recorded, the other knows; an edit is seen by both."""
+        root = tmp_path / "project"
+        root.mkdir()
+        project = Project(root)
+        try:
+            project.write("calc.py", "def add(a, b):\n    return a + b\n")
+            project.write("test_calc.py", "import calc\n\ndef test_add():\n    assert calc.add(1, 2) == 3\n")
+            project.warm_up()
+            first = project.pytest("--affected")
+            assert first.was_warm
+            assert "affected: 1 of 1 test (1 new)" in first.stdout
+
+            assert "affected: 0 of 1 test" in project.plain("--affected").stdout
+            project.write("calc.py", "def add(a, b):\n    return b - a\n")
+
+            edited = project.pytest("--affected")
+            assert (edited.was_warm, edited.returncode) == (True, 1)
+            assert "affected: 1 of 1 test (1 by changes)" in edited.stdout
+            assert "affected: 1 of 1 test (1 failed the last time)" in project.plain("--affected").stdout
+        finally:
+            project.close()

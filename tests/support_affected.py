@@ -1,0 +1,203 @@
+"""A project whose tests run again and again, each time in a fork of a process that has pytest imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from textwrap import dedent
+from typing import IO, TYPE_CHECKING
+
+from tests.support_daemon import STRANGE, UNIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
+_SERVER = """
+import json, os, sys
+import pytest, sqlite3, pytest_zygote.plugin, _pytest.pytester, pytest_zygote.affected.plugin
+for line in sys.stdin:
+    order = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        out = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0); os.dup2(out, 1); os.dup2(out, 2)
+        os.chdir(order["folder"])
+        os.environ.clear()
+        os.environ.update(order["environ"])
+        sys.argv[:] = ["pytest", *order["args"]]
+        status = 70
+        try:
+            status = int(pytest.console_main())
+        except SystemExit as leaving:
+            status = int(leaving.code)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    print(f"pid {pid}", flush=True)
+    _, status = os.waitpid(pid, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Server:
+    """The process that forks."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        environ = {k: v for k, v in os.environ.items() if k not in STRANGE and not k.startswith(("PYTEST_", "COV"))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**environ, "PYTEST_DAEMON_DISABLE": "1"},
+            cwd="/",
+            text=True,
+        )
+        self.pid = 0
+
+    def begin(self, order: dict[str, object]) -> None:
+        """Start a command."""
+        self._pipe(self._process.stdin).write(json.dumps(order) + "\n")
+        self._pipe(self._process.stdin).flush()
+        self.pid = int(self._pipe(self._process.stdout).readline().split()[1])
+
+    def end(self) -> int:
+        """Wait for a command; return its exit code."""
+        return int(self._pipe(self._process.stdout).readline())
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+    def close(self) -> None:
+        """End it."""
+        self._pipe(self._process.stdin).close()
+        self._pipe(self._process.stdout).close()
+        self._process.wait(4 * UNIT_S)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended.
+
+    Attributes:
+        ran: names of the tests that ran, with their outcomes.
+    """
+
+    status: int
+    output: str
+    ran: dict[str, str]
+
+    @property
+    def names(self) -> set[str]:
+        """The tests that ran."""
+        return set(self.ran)
+
+    @property
+    def said(self) -> list[str]:
+        """What we, not pytest, told the user."""
+        return [line for line in self.output.splitlines() if line.startswith(("affected: ", "zygote: "))]
+
+
+_LINE = re.compile(r"^(\S+?)::(\S+)(?: <- \S+)? (PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)", re.MULTILINE)
+
+
+class AffectedProject:
+    """A folder with tests that are run by ``pytest --affected``.
+
+    Attributes:
+        root: the folder.
+        environ: the environment of all runs; change it as you like.
+    """
+
+    def __init__(self, root: Path, server: Server) -> None:
+        """Make a project that has nothing but an ini-file."""
+        self.root = root
+        self._server = server
+        self.environ = {
+            **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
+            "PYTEST_DAEMON_DISABLE": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        self.write("pytest.ini", "[pytest]\naddopts = -p pytest_zygote\npythonpath = .\n")
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file, dedented, and long enough ago that no run can have been going on."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text), encoding="utf-8")
+        return file
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file."""
+        file = self.root / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    def order(self, *args: str, **environ: str) -> dict[str, object]:
+        """Return what the server is asked."""
+        self._wait_for_the_clock()
+        return {
+            "folder": str(self.root),
+            "args": [*args, "-vv", "--color=no"],
+            "environ": {**self.environ, **environ},
+            "output": str(self.root / ".output"),
+        }
+
+    def _wait_for_the_clock(self) -> None:
+        """Wait until files that were just written are older than a tick: what a run reads must have been there."""
+        probe = self.root / ".clock"
+        probe.write_text("")
+        start = probe.stat().st_ctime_ns
+        while probe.stat().st_ctime_ns < start + 25_000_000:
+            select.select([], [], [], 0.01)
+            probe.write_text("")
+
+    def run(self, *args: str, **environ: str) -> Ran:
+        """Run pytest."""
+        self._server.begin(self.order(*args, **environ))
+        return self.finish()
+
+    def begin(self, *args: str, **environ: str) -> int:
+        """Start pytest; return its process id."""
+        self._server.begin(self.order(*args, **environ))
+        return self._server.pid
+
+    def finish(self) -> Ran:
+        """Wait for pytest."""
+        status = self._server.end()
+        output = (self.root / ".output").read_text(errors="replace")
+        ran = {f"{path.rpartition('/')[2]}::{name}": outcome for path, name, outcome in _LINE.findall(output)}
+        return Ran(status, output, {name.partition("::")[2]: outcome for name, outcome in ran.items()})
+
+    def affected(self, *args: str, **environ: str) -> Ran:
+        """Run what is affected."""
+        ran = self.run("--affected=explain", *args, **environ)
+        assert "INTERNALERROR" not in ran.output, ran.output
+        return ran
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Send a signal to a run."""
+        os.kill(pid, number)
+
+    @property
+    def store(self) -> Path:
+        """The file of the store."""
+        return self.root / ".pytest_cache" / "zygote" / "affected-1.db"
+
+
+def serve() -> Iterator[Server]:
+    """Give a server, and end it."""
+    server = Server()
+    yield server
+    server.close()
