@@ -71,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             parser.addini(option.ini, option.help, default=None)
     parser.addini("zygote_preload", "modules to import early, beside those that runs imported", type="args", default=[])
     parser.addini("zygote_exclude", "modules, packages or patterns never to import early", type="args", default=[])
+    parser.addini("zygote_always_reload", "globs of modules that are never patched in place", type="args", default=[])
     config = pluginmanager.get_plugin("pytestconfig")
     if config is None:  # a program made a plugin manager of its own
         return

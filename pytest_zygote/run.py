@@ -112,7 +112,13 @@ class Layer:
             for path, finder in sys.path_importer_cache.items()
             if isinstance(finder, FileFinder) and not site.is_third_party(f"{path}/")
         )
-        gc.freeze()
+        if plan.kind == "base":
+            gc.freeze()
+
+    def refresh(self, names: set[str]) -> None:
+        """Take what these modules hold now as right: they were patched."""
+        imported = {name for name, importers in self.ledger.importers.items() if importers & names} - self.own
+        self.namespaces.refresh(names, imported & sys.modules.keys())
 
     def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
         """Return what is needed to admit modules of this layer to a run."""
@@ -217,6 +223,8 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     """Become the client's process and run pytest in it; return the exit code."""
     (request,) = framing.FrameReader().receive(frame)
     assert isinstance(request, messages.RunRequest)  # noqa: S101 - the daemon forwards nothing else
+    # A collection in this process would touch, and so copy, every page of the layer.
+    gc.freeze()
     signals.reset_signals(request.ignored)
     *terminal, report = descriptors
     streams.take_descriptors(terminal, request.closed)

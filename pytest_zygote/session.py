@@ -129,6 +129,7 @@ def facts_of(config: pytest.Config) -> dict[str, str]:
         "warnings": "\n".join(options.pythonwarnings or ()),
         "preload": " ".join(config.getini("zygote_preload")),
         "exclude": " ".join(config.getini("zygote_exclude")),
+        "always_reload": " ".join(config.getini("zygote_always_reload")),
         depth.COVERAGE: _measured(options),
     }
 

@@ -29,6 +29,17 @@ def identity(path: str) -> tuple[int, ...]:
     return (*basic, _entries_checksum(path)) if stat.S_ISDIR(status.st_mode) else basic
 
 
+def read_unchanged(path: str) -> tuple[bytes, tuple[int, ...]] | None:
+    """Return the bytes of a file, and the identity that it had before and after they were read; None if it has none."""
+    before = identity(path)
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    return (text, before) if before == identity(path) else None
+
+
 def presence(path: str) -> tuple[int, ...]:
     """Return the (kind,) of what is at a path, whatever it holds; () if nothing is there."""
     try:

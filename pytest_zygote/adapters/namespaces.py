@@ -40,8 +40,14 @@ class _Watched:
         self.owner = owner
         self.dictionary = contents
         self.kind = kind
+        self._had = {*names}
+        self.take()
+
+    def take(self) -> None:
+        """Take what it holds now as right."""
+        contents = self.dictionary
         self.known: Contents = {key: id(value) for key, value in contents.items()}
-        self._had = {*contents, *names}
+        self._had |= contents.keys()
         self._functions = frozenset(key for key, value in contents.items() if callable(value))
 
     def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
@@ -109,6 +115,18 @@ class Namespaces:
         if id(contents) not in self._watched and contents is not os.environ:
             self._watched[id(contents)] = _Watched(owner, contents, kind)
             self._touches.watch(contents)
+
+    def refresh(self, own: set[str], foreign: Iterable[str]) -> None:
+        """Take what modules hold now as right once more, and watch more that they import."""
+        for watched in self._watched.values():
+            if watched.owner in own:
+                watched.take()
+                self._touches.watch(watched.dictionary)
+        for name in foreign:
+            module = sys.modules.get(name)
+            if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
+                self._modules.add(name)
+                self._add(name, module.__dict__, "foreign")
 
     def changed(self, imported: Iterable[str]) -> dict[str, str]:
         """Return the modules that are not what they were, each with what differs.

@@ -278,12 +278,13 @@ class Patcher:
 
     # Doing
 
-    def apply(self) -> None:
-        """Do what was decided.
+    def apply(self) -> dict[str, frozenset[str]]:
+        """Do what was decided; return module → what it imports now besides.
 
         Raises:
             PatchError: an object would not be changed. The process must not be used.
         """
+        imports: dict[str, frozenset[str]] = {}
         for path, work in self._work.items():
             try:
                 self._apply(work)
@@ -293,6 +294,8 @@ class Patcher:
             memory.packed = zlib.compress(work.source, 1)
             memory.ran = _translated(work.plan, work.ran)
             linecache.checkcache(path)
+            imports[memory.name] = frozenset(name for added in work.plan.added for name in _imported(added.node))
+        return imports
 
     def _apply(self, work: _Work) -> None:
         self._registry.found = {id(holders.code): holders for holders, _ in work.swaps}
@@ -565,6 +568,15 @@ def _make(module: ModuleType, path: str, added: Added) -> object:
         made.__code__ = added.code
         made.__qualname__ = added.title
     return made
+
+
+def _imported(node: ast.stmt) -> Iterator[str]:
+    """Give the names of the modules that executing a statement imports."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        for alias in node.names:
+            full = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+            parts = full.split(".")
+            yield from (name for end in range(len(parts)) if (name := ".".join(parts[: end + 1])) in sys.modules)
 
 
 def _check_places(module: ModuleType, additions: Sequence[Added]) -> None:

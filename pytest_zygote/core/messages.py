@@ -2,8 +2,8 @@
 
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
-daemon → zygote    Build, Spawn (with one descriptor), Fork (with four), Deliver, Retire
-zygote → daemon    Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited
+daemon → zygote    Build, Spawn (with one descriptor), Patch, Fork (with four), Deliver, Retire
+zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, RunStopped, RunExited
 run    → daemon    Forked, Learned, Misfit, Ended
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
@@ -146,6 +146,18 @@ class Spawn(Record):
     layer: int
 
 
+class Patch(Record):
+    """Become the layer that these edits of its modules make.
+
+    Attributes:
+        files: path → the text now.
+        identities: path → identity of the file that had this text.
+    """
+
+    files: dict[str, bytes]
+    identities: dict[str, tuple[int, ...]]
+
+
 class Fork(Record):
     """Fork a run; `request` is the client's frame, opened only in the child."""
 
@@ -210,6 +222,23 @@ class BuildFailed(Record):
     """This layer cannot be built; without the `culprits` it may be."""
 
     culprits: dict[str, str]
+    reason: str
+
+
+class Patched(Record):
+    """A fork of a layer has followed the edits, proved it, and is ready to fork.
+
+    Attributes:
+        verdicts: path → what was done, in words.
+    """
+
+    verdicts: dict[str, str]
+    took_ms: int
+
+
+class Refused(Record):
+    """These edits need a fresh import; nothing was changed that anybody uses."""
+
     reason: str
 
 
@@ -291,8 +320,8 @@ REGISTRY: dict[str, type[Record]] = {
     for kind in (
         *(RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest),
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
-        *(Build, Spawn, Fork, Deliver, Retire),
-        *(Hello, Importing, Built, BuildFailed, Forked, ForkFailed, RunStopped, RunExited),
+        *(Build, Spawn, Patch, Fork, Deliver, Retire),
+        *(Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, RunStopped, RunExited),
         *(Learned, Misfit, Ended),
     )
 }

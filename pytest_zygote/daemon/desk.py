@@ -34,6 +34,9 @@ log = logging.getLogger("pytest_zygote")
 MAX_BUILDS = 3
 """Layers of a kind that are built for one client, before it runs cold."""
 
+MAX_PATCHES = 20
+"""Layers that are built or patched for one client, before it runs cold: a file that is written all the time."""
+
 MAX_FORKS = 3
 """Zygotes that may die while forking for one client, before it runs cold."""
 
@@ -157,15 +160,16 @@ class Desk:
     def _await(self, client: Client, layer: Layer) -> bool:
         if layer not in client.awaited:
             client.awaited.append(layer)
-        builds = [known for known in client.awaited if known.plan.kind == layer.plan.kind]
-        if len(builds) > MAX_BUILDS:
+        alike = [known for known in client.awaited if known.plan.kind == layer.plan.kind]
+        builds = [known for known in alike if known.order is None]
+        if len(builds) > MAX_BUILDS or len(alike) > MAX_PATCHES:
             self.send_away(client, f"{layer.reason}, again and again")
             return True
         return False
 
     def _explain(self, client: Client) -> None:
         """Tell a client why layers were built anew for its run."""
-        built = [layer for layer in client.awaited if layer.built is not None]
+        built = [layer for layer in client.awaited if layer.built is not None and layer.order is None]
         reasons = [layer.reason for layer in built if layer.reason != FIRST_START]
         client.awaited.clear()
         if not reasons:

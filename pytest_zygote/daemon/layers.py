@@ -35,6 +35,9 @@ log = logging.getLogger("pytest_zygote")
 RETIREMENT_S = 3.0
 """How long a layer without runs may take to leave before it is killed."""
 
+PATCH_PATIENCE_S = 10.0
+"""How long a fork may take to follow edits before the layer is built anew instead."""
+
 BOOTSTRAP = (
     "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pytest_zygote.zygote.serving import main; main()"
 )
@@ -131,14 +134,29 @@ class Layers:
         self.tell(layer, plan)
         return layer
 
+    def spawn_successor(self, project: Layer, order: messages.Patch, reason: str) -> Layer:
+        """Have a project zygote fork one that follows edits of its modules."""
+        channel, theirs = sockets.pair()
+        layer = Layer(next(self._numbers), project.plan, channel, reason)
+        layer.succeed(project, order)
+        log.info("project layer %d: a fork of %d to be patched: %s", layer.number, project.number, reason)
+        self._watch(layer, min(PATCH_PATIENCE_S, self._build_patience_s))
+        self.tell(project, messages.Spawn(layer.number), [theirs])
+        os.close(theirs)
+        self.tell(layer, order)
+        return layer
+
     def _add(self, plan: messages.Build, channel: Channel, reason: str) -> Layer:
         layer = Layer(next(self._numbers), plan, channel, reason)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._tally.reload(plan.kind, reason)
-        self._layers.append(layer)
-        self._builds[layer] = Build(self._loop.after(self._build_patience_s, lambda: self._give_up(layer)))
-        self._loop.watch(channel, lambda: self._hear(layer))
+        self._watch(layer, self._build_patience_s)
         return layer
+
+    def _watch(self, layer: Layer, patience_s: float) -> None:
+        self._layers.append(layer)
+        self._builds[layer] = Build(self._loop.after(patience_s, lambda: self._give_up(layer)))
+        self._loop.watch(layer.channel, lambda: self._hear(layer))
 
     def tell(self, layer: Layer, message: Record, descriptors: Sequence[int] = ()) -> bool:
         """Send a message to a zygote; tell whether it could be sent. A dead one shows by its end of file."""
@@ -179,7 +197,7 @@ class Layers:
             self._end(layer)
 
     def _give_up(self, layer: Layer) -> None:
-        module = self._builds[layer].module or "the interpreter's start"
+        module = self._builds[layer].module or ("the patch" if layer.order else "the interpreter's start")
         log.error("%s layer %d: killed, %s takes too long", layer.plan.kind, layer.number, module)
         self._deaths[module] = self._deaths.get(module, 0) + 1  # one more than a death: no second attempt
         self.kill(layer, signal.SIGKILL)
@@ -210,6 +228,13 @@ class Layers:
                 self._owner.layer_changed()
             case messages.BuildFailed(culprits, reason):
                 self._fail(layer, culprits, reason)
+            case messages.Patched():
+                self._finish_build(layer)
+                layer.follow(message)
+                self._note_verdicts(layer, message)
+                self._owner.layer_changed()
+            case messages.Refused(reason):
+                self._refuse(layer, reason)
             case _:
                 self._owner.hear_of_run(message)
 
@@ -233,6 +258,22 @@ class Layers:
         self.tell(layer, messages.Retire())
         self._owner.build_failed(culprits, reason)
 
+    def _note_verdicts(self, layer: Layer, patched: messages.Patched) -> None:
+        for path, verdict in patched.verdicts.items():
+            said = f"{path.removeprefix(f'{layer.plan.cwd}/')}: {verdict}"
+            log.info("project layer %d: %s (%d ms)", layer.number, said, patched.took_ms)
+            self._tally.judge(said)
+
+    def _refuse(self, layer: Layer, reason: str) -> None:
+        """Give up a fork that did not follow its edits; the tower will build another layer, for this reason."""
+        log.info("project layer %d: not patched: %s", layer.number, reason)
+        self._finish_build(layer)
+        self._tally.judge(f"{reason}: reloaded")
+        layer.refusal = reason
+        layer.step(lifecycle.FAILED)
+        self.tell(layer, messages.Retire())
+        self._owner.layer_changed()
+
     def _end(self, layer: Layer) -> None:
         """Account for a layer whose process is gone."""
         if layer.phase == lifecycle.GONE:
@@ -245,7 +286,9 @@ class Layers:
         self._layers.remove(layer)
         if was != lifecycle.RETIRED:
             log.error("%s layer %d died while it was %s", layer.plan.kind, layer.number, was)
-        if build is not None:
+        if build is not None and layer.order is not None:
+            layer.refusal = f"{layer.reason}, and the process that was to be patched died"
+        elif build is not None:
             self._blame(build.module)
         self._owner.layer_ended(layer)
         self._owner.layer_changed()

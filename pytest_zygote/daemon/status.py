@@ -64,6 +64,7 @@ class Facts(TypedDict):
     layers: list[LayerFacts]
     rejected: dict[str, str]
     reloads: list[Entry]
+    verdicts: list[Entry]
     cold: list[Entry]
 
 
@@ -75,6 +76,7 @@ class Tally:
     runs: int = 0
     saved_ms: int = 0
     reloads: list[Entry] = field(default_factory=list)
+    verdicts: list[Entry] = field(default_factory=list)
     refusals: list[Entry] = field(default_factory=list)
 
     def count(self, saved_ms: int) -> None:
@@ -85,6 +87,10 @@ class Tally:
     def reload(self, kind: str, reason: str) -> None:
         """Remember why a layer was built."""
         self.reloads = [*self.reloads[-KEPT + 1 :], Entry(at=time.time(), layer=kind, reason=reason)]
+
+    def judge(self, verdict: str) -> None:
+        """Remember what was done about an edit."""
+        self.verdicts = [*self.verdicts[-KEPT + 1 :], Entry(at=time.time(), layer="", reason=verdict)]
 
     def refuse(self, reason: str) -> None:
         """Remember why a run was cold."""
@@ -114,6 +120,7 @@ def collect(server: Server) -> Facts:
         layers=[_layer(layer) for layer in desk.layers],
         rejected=desk.towers.graph.rejected,
         reloads=tally.reloads,
+        verdicts=tally.verdicts,
         cold=tally.refusals,
     )
 
@@ -163,6 +170,7 @@ def table(facts: Facts) -> Iterator[str]:
         yield from _layer_lines(layer)
     yield from _section("never imported early", (f"{name}: {why}" for name, why in sorted(facts["rejected"].items())))
     yield from _section("layers were built because", _entries(facts["reloads"]))
+    yield from _section("edits of loaded modules", _entries(facts["verdicts"]))
     yield from _section("runs were cold because", _entries(facts["cold"]))
 
 

@@ -1,7 +1,8 @@
 """The layers that stand on each other, and the rules when they are built anew.
 
     base     third-party modules; its process is started with exec
-    project  first-party modules; forked from the base
+    project  first-party modules; forked from the base, or, after an edit that can be patched,
+             from the project layer of before
 
 A tower decides (`layer_for`), and has the effects done by its `Builder`. Two towers may exist:
 the one that serves, and one that is being built because runs taught more modules.
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters import files
 from pytest_zygote.core import inputs, lifecycle
-from pytest_zygote.core.messages import Build
+from pytest_zygote.core.messages import Build, Built, Patch
 from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
+from pytest_zygote.core.verdict import is_always_reloaded
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
-    from pytest_zygote.core.messages import Built, RunRequest
+    from pytest_zygote.core.messages import Patched, RunRequest
     from pytest_zygote.core.preload import Graph
 
 
@@ -33,6 +35,9 @@ class Layer:
         phase: of `core.lifecycle`.
         built: its report, once it is ready.
         runs: ids of the runs that it forked and that have not ended.
+        order: the edits that it was forked to follow; None for a layer that is built.
+        patches: path → what was done to it since it was imported.
+        refusal: why it could not become a layer.
     """
 
     def __init__(self, number: int, plan: Build, channel: Channel, reason: str) -> None:
@@ -47,6 +52,10 @@ class Layer:
         self.pid = 0
         self.started = time.time()
         self.served = 0
+        self.order: Patch | None = None
+        self.patches: dict[str, str] = {}
+        self.refusal = ""
+        self._parent: Built | None = None
         self._folders: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
 
     def step(self, event: str) -> None:
@@ -61,6 +70,38 @@ class Layer:
             folder: (files.identity(folder), files.importable_names(folder)) for folder in built.directories
         }
 
+    def succeed(self, parent: Layer, order: Patch) -> None:
+        """Be the fork of another layer that is to follow these edits."""
+        self.order = order
+        self.built = None
+        self._parent = parent.built
+        self.patches = dict(parent.patches)
+        self._folders = dict(parent._folders)
+
+    def follow(self, patched: Patched) -> None:
+        """Take the report of a fork that has followed its edits."""
+        assert self.order is not None  # noqa: S101 - only such a layer is patched
+        assert self._parent is not None  # noqa: S101 - only a layer that is ready is forked
+        values = dict(zip(Built.field_names, self._parent.values(), strict=True))
+        files_now = {**self._parent.files, **self.order.identities}
+        self.built = Built(**{**values, "files": files_now, "took_ms": patched.took_ms})
+        self.order, self._parent = Patch({}, self.order.identities), None
+        self.patches |= patched.verdicts
+        self.step(lifecycle.BUILT)
+
+    def edits(self, root: str, always: tuple[str, ...]) -> Patch | None:
+        """Return what is to be patched, if all that has changed are texts of modules."""
+        changed = files.changed(self.built.files) if self.built is not None else []
+        if not 0 < len(changed) <= MAX_FILES:
+            return None
+        if any(not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always) for path in changed):
+            return None
+        texts = {path: files.read_unchanged(path) for path in changed}
+        found = {path: text for path, text in texts.items() if text is not None}
+        if len(found) < len(texts):
+            return None  # gone, or being written
+        return Patch({path: text[0] for path, text in found.items()}, {path: text[1] for path, text in found.items()})
+
     def outdated(self, request: RunRequest, root: str) -> str:
         """Return why this layer is not what a fresh interpreter would import now; '' if it is.
 
@@ -72,6 +113,16 @@ class Layer:
         if changed:
             files.drop_bytecode(changed)
             return inputs.describe_paths(changed, root)
+        return self.disturbed(request)
+
+    def changes(self) -> list[str]:
+        """Return the files that are not what this layer was made of, or was to become."""
+        if self.order is not None:
+            return list(self.order.identities)
+        return files.changed(self.built.files) if self.built is not None else []
+
+    def disturbed(self, request: RunRequest) -> str:
+        """Return what besides its files makes this layer not exact for a run; '' if nothing does."""
         return self._supplied() or self._environ(request)
 
     def missed_context(self, learned: dict[str, str], known: dict[str, str]) -> dict[str, str]:
@@ -117,6 +168,10 @@ class Layer:
         return ""
 
 
+MAX_FILES = 40
+"""More files than this that changed at once are imported: that is not slower than comparing them."""
+
+
 class Builder(Protocol):
     """Makes the processes of layers."""
 
@@ -125,6 +180,9 @@ class Builder(Protocol):
 
     def spawn_project(self, base: Layer, plan: Build, reason: str) -> Layer:
         """Have a base zygote fork a project zygote."""
+
+    def spawn_successor(self, project: Layer, order: Patch, reason: str) -> Layer:
+        """Have a project zygote fork one that follows edits of its modules."""
 
     def retire(self, layer: Layer) -> None:
         """Let a layer finish its runs and go."""
@@ -182,6 +240,7 @@ class Tower:
     def _valid_base(self, request: RunRequest) -> Layer:
         reason = "first start" if self.base is None else self._why_replace(self.base, request)
         if reason:
+            self._forgive(self.base.changes() if self.base is not None else [])
             self.retire()
             self.base = self._builder.start_base(self._plan(request, "base"), reason)
         assert self.base is not None  # noqa: S101 - just made
@@ -191,12 +250,28 @@ class Tower:
         reason = "first start" if self.project is None else self._why_replace(self.project, request)
         reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
         if reason:
-            self._second_chance = ""
-            if self.project is not None:
-                self._builder.retire(self.project)
-            self.project = self._builder.spawn_project(base, self._plan(request, "project"), reason)
+            self.project = self._successor(base, self.project, request, reason)
         assert self.project is not None  # noqa: S101 - just made
         return self.project
+
+    def _successor(self, base: Layer, project: Layer | None, request: RunRequest, reason: str) -> Layer:
+        """Have the project layer patched, or built anew."""
+        order = self._edits(project, request) if project is not None else None
+        if project is not None and order is not None:
+            layer = self._builder.spawn_successor(project, order, reason)
+        else:
+            self._forgive(project.changes() if project is not None else [])
+            self._second_chance = ""
+            layer = self._builder.spawn_project(base, self._plan(request, "project"), reason)
+        if project is not None:
+            self._builder.retire(project)
+        return layer
+
+    def _edits(self, project: Layer, request: RunRequest) -> Patch | None:
+        """Return the edits to patch; None if a patch would not be all that is needed."""
+        if project.phase != lifecycle.READY or self._second_chance or project.disturbed(request):
+            return None
+        return project.edits(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
 
     def retire(self) -> None:
         """Let all layers go."""
@@ -215,15 +290,12 @@ class Tower:
 
     def _why_replace(self, layer: Layer, request: RunRequest) -> str:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
-            return "the process was gone"
+            return layer.refusal or "the process was gone"
         missed = layer.missed_context(self._graph.context, self._context)
         if missed:
             self._context.update(missed)
             return f"conftest files or plugins set {', '.join(missed)}"
-        reason = layer.outdated(request, self._root)
-        if reason and layer.built is not None:
-            self._forgive(files.changed(layer.built.files))
-        return reason
+        return layer.outdated(request, self._root)
 
     def _plan(self, request: RunRequest, kind: str) -> Build:
         graph = self._graph

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.core.messages import Build
+    from pytest_zygote.zygote.editing import Editor
 
 SLOWEST = 15
 """How many of the longest imports the status shows."""
@@ -44,13 +45,14 @@ class CulpritError(BuildError):
         self.culprits = culprits
 
 
-def build(plan: Build, ledger: Ledger, announce: Callable[[str], None]) -> Built:
+def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: Editor | None) -> Built:
     """Import the modules of a plan into this process.
 
     Args:
         plan: what to import.
         ledger: where imports are recorded.
         announce: is told the name of each module before it is imported.
+        editor: is to patch this layer later.
 
     Raises:
         CulpritError: a module cannot be in a layer, and left something behind. This process is of no more use.
@@ -58,16 +60,21 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None]) -> Built
     started = time.perf_counter()
     builder = _Builder(plan, ledger)
     before = set(sys.modules)
-    with builder.watching(), rewriting(plan.rewritten):
+    recording_starts = editor.recording() if editor is not None else contextlib.nullcontext()
+    with recording_starts, builder.watching(), rewriting(plan.rewritten):
         for name, origin in zip(plan.modules, plan.origins, strict=True):
             if name not in sys.modules:
                 announce(name)
                 builder.import_early(name, origin)
     builder.blame()
-    # Modules that were imported and dropped again are garbage now; what stays is never looked
-    # at by the collector again: a collection in a run would touch, and so copy, every page.
+    # Modules that were imported and dropped again are garbage now. What stays is never looked
+    # at by the collector again: a collection in a run would touch, and so copy, every page. The
+    # patcher must find what is in a project layer; so that is frozen in each run (`run.execute`).
     gc.collect()
-    gc.freeze()
+    if editor is None:
+        gc.freeze()
+    else:
+        editor.see(builder.looked_at())
     return builder.report(before, started)
 
 
@@ -245,6 +252,10 @@ class _Builder:
         if self._plan.kind != "base":
             return {}
         return {path: files.identity(path) for path in site.fingerprint_paths(self._plan.path)}
+
+    def looked_at(self) -> frozenset[str]:
+        """Return the paths that were opened, listed or asked for by code that was imported."""
+        return frozenset(self._files.paths)
 
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""

@@ -18,6 +18,7 @@ from pytest_zygote.adapters.imports import Ledger
 from pytest_zygote.core import framing, messages
 from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.zygote.building import CulpritError, build
+from pytest_zygote.zygote.editing import Editor
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -40,6 +41,8 @@ class Zygote:
         self._layer = run.Layer(self._ledger)
         self._runs: dict[int, int] = {}
         self._retired = False
+        self._editor: Editor | None = None
+        self._is_tidy = True
 
     def serve(self) -> None:
         """Serve until the daemon is gone or retires this layer, and the last run has ended."""
@@ -49,7 +52,9 @@ class Zygote:
         poll.register(self._channel.fileno(), select.POLLIN)
         self._say(messages.Hello(os.getpid()))
         while not (self._retired and not self._runs):
-            for descriptor, _ in poll.poll():
+            events = poll.poll(None if self._is_tidy else 0)
+            self._tidy(is_idle=not events)
+            for descriptor, _ in events:
                 if descriptor == self._pipe.fileno():
                     self._pipe.read()
                     self._reap()
@@ -58,6 +63,11 @@ class Zygote:
                     poll.unregister(self._channel.fileno())
                     self._retired = True
         signals.leave(0)
+
+    def _tidy(self, *, is_idle: bool) -> None:
+        """Do a part of what can wait, when nothing else is to do."""
+        if is_idle and self._editor is not None:
+            self._is_tidy = self._editor.put_aside()
 
     def _listen(self) -> bool:
         received = self._channel.receive()
@@ -76,6 +86,8 @@ class Zygote:
                     processes.signal_group(pid, number)
             case messages.Spawn():
                 self._spawn()
+            case messages.Patch():
+                self._patch(message)
             case messages.Retire():
                 self._retired = True
             case _:
@@ -83,16 +95,33 @@ class Zygote:
 
     def _build(self, plan: messages.Build) -> None:
         setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
+        editor = Editor(plan.cwd, self._ledger) if plan.kind == "project" else None
         try:
-            built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)))
+            built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
             self._layer.take(plan, built)
             self._prove()
+            self._take_editor(editor)
         except CulpritError as error:
             self._say(messages.BuildFailed(error.culprits, str(error)))
         except (RuntimeError, OSError) as error:
             self._say(messages.BuildFailed({}, str(error)))
         else:
             self._say(built)
+
+    def _take_editor(self, editor: Editor | None) -> None:
+        if editor is not None:
+            editor.take(self._layer.own)
+        self._editor = editor
+        self._is_tidy = editor is None
+
+    def _patch(self, order: messages.Patch) -> None:
+        assert self._editor is not None  # noqa: S101 - only project layers are patched
+        outcome: Record = self._editor.follow(order, self._layer)
+        try:
+            self._prove()
+        except (RuntimeError, OSError) as error:
+            outcome = messages.Refused(str(error))
+        self._say(outcome)
 
     def _say(self, message: Record) -> None:
         try:
@@ -150,6 +179,8 @@ class Zygote:
 
     def _spawn(self) -> None:
         (descriptor,) = self._take_descriptors(1)
+        if self._editor is not None:
+            self._is_tidy = self._editor.put_aside(None)
         # A layer that cannot be forked shows at the daemon as one that died: its connection closes.
         with contextlib.suppress(OSError, RuntimeError):
             processes.fork(lambda: self._become_layer(descriptor))
