@@ -24,6 +24,7 @@ SHAPES: dict[str, st.SearchStrategy[object]] = {
     "tuple[str, str]": st.tuples(texts, texts),
     "tuple[tuple[str, int], ...]": st.lists(st.tuples(texts, numbers), max_size=3).map(tuple),
     "tuple[tuple[str, str, str, str], ...]": st.lists(st.tuples(texts, texts, texts, texts), max_size=3).map(tuple),
+    "dict[str, bytes]": st.dictionaries(texts, st.binary(max_size=20), max_size=3),
     "dict[str, str]": st.dictionaries(texts, texts, max_size=3),
     "dict[str, tuple[int, ...]]": st.dictionaries(texts, st.lists(numbers, max_size=3).map(tuple), max_size=3),
 }

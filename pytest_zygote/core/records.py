@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
-    from typing_extensions import dataclass_transform
+    from typing_extensions import Self, dataclass_transform
 else:
 
     def dataclass_transform(**_: object) -> object:
@@ -47,6 +47,10 @@ class Record:
     def values(self) -> tuple[object, ...]:
         """Return the values in the order of the fields."""
         return tuple(getattr(self, name) for name in self.field_names)
+
+    def replaced(self, **named: object) -> Self:
+        """Return this record with other values in some fields."""
+        return type(self)(**{**dict(zip(self.field_names, self.values(), strict=True)), **named})
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a record does not change."""

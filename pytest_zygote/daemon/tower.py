@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters import files
 from pytest_zygote.core import inputs, lifecycle
-from pytest_zygote.core.messages import Build, Built, Patch
+from pytest_zygote.core.messages import Build, Patch
 from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
 from pytest_zygote.core.verdict import is_always_reloaded
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
-    from pytest_zygote.core.messages import Patched, RunRequest
+    from pytest_zygote.core.messages import Built, Patched, RunRequest
     from pytest_zygote.core.preload import Graph
 
 
@@ -82,9 +82,8 @@ class Layer:
         """Take the report of a fork that has followed its edits."""
         assert self.order is not None  # noqa: S101 - only such a layer is patched
         assert self._parent is not None  # noqa: S101 - only a layer that is ready is forked
-        values = dict(zip(Built.field_names, self._parent.values(), strict=True))
         files_now = {**self._parent.files, **self.order.identities}
-        self.built = Built(**{**values, "files": files_now, "took_ms": patched.took_ms})
+        self.built = self._parent.replaced(files=files_now, took_ms=patched.took_ms)
         self.order, self._parent = Patch({}, self.order.identities), None
         self.patches |= patched.verdicts
         self.step(lifecycle.BUILT)
@@ -94,7 +93,9 @@ class Layer:
         changed = files.changed(self.built.files) if self.built is not None else []
         if not 0 < len(changed) <= MAX_FILES:
             return None
-        if any(not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always) for path in changed):
+        if any(
+            not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always) for path in changed
+        ):
             return None
         texts = {path: files.read_unchanged(path) for path in changed}
         found = {path: text for path, text in texts.items() if text is not None}

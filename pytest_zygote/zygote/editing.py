@@ -47,7 +47,7 @@ class Editor:
         self._ledger = ledger
         self._below = frozenset(ledger.files)
         self._starts = new_starts(self._is_new)
-        self._patcher = Patcher(root, self._starts, site.is_own, self._is_quiet)
+        self._patcher = Patcher(root, self._starts, _is_own, self._is_quiet)
         self._waiting: Iterator[tuple[str, str]] = iter(())
         self._looked_at: frozenset[str] = frozenset()
         self._folders: dict[str, str] = {}
@@ -152,6 +152,10 @@ class Editor:
                 self._ledger.importers.setdefault(other, set()).add(name)
                 self._ledger.log.setdefault(name, []).append(Imported(other))
         layer.refresh(set(imports))
+
+
+def _is_own(path: str) -> bool:
+    return os.path.isabs(path) and site.is_own(path)  # not "built-in", not "frozen"
 
 
 def describe(verdict: Verdict) -> str:

@@ -138,3 +138,11 @@ def test_a_record_can_be_copied() -> None:
     assert copy.copy(named) == named
     assert copy.deepcopy(named) == named
     assert pickle.loads(pickle.dumps(named)) == named  # noqa: S301 - pickled in this line
+
+
+def test_a_record_with_other_values() -> None:
+    """The others stay; the first one is not changed."""
+    named = Named(1, 2, "here")
+
+    assert named.replaced(y=3) == Named(1, 3, "here")
+    assert named == Named(1, 2, "here")
