@@ -25,7 +25,7 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all differential bench clean
+.PHONY: help demo daemon test check test-all test-edits differential bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -61,6 +61,10 @@ test-all: ## run the tests on every Python 3.10 to 3.13 found, with pytest 8 and
 			|| failed="$$failed $$name"; \
 	done; done; \
 	test -z "$$failed" || { echo "Failed:$$failed" >&2; exit 1; }
+
+test-edits: $(VENV)/.installed-dev ## try every known kind of edit, and 2,000 random ones
+	ZYGOTE_TEST_ALL_EDITS=1 $(BIN)/python -m pytest tests/e2e/test_edit_cases.py $(ARGS)
+	$(BIN)/python -m scripts.edits
 
 differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
 	$(BIN)/python -m scripts.differential $(ARGS)

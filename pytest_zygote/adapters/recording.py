@@ -68,13 +68,19 @@ class EnvironRecorder:
 
 
 class FileRecorder:
-    """Collects the files that are opened to read, the folders listed, and what was looked for."""
+    """Collects the files that are opened to read, the folders listed, and what was looked for.
+
+    Attributes:
+        paths: path → identity of what was read, or presence of what was only looked for.
+        measured: paths whose size or times may have been asked for.
+    """
 
     def __init__(self, identify: Callable[[str], tuple[int, ...]], presence: Callable[[str], tuple[int, ...]]) -> None:
         """Start with no paths; `identify` gives the identity of a path, `presence` only whether it is there."""
         self._identify = identify
         self._presence = presence
         self.paths: dict[str, tuple[int, ...]] = {}
+        self.measured: set[str] = set()
         self._replaced: dict[Function, Function] = {}
         # Python 3.10 only: the class in which pathlib keeps its own references.
         self._accessor = getattr(pathlib, "_NormalAccessor", None)
@@ -124,23 +130,41 @@ class FileRecorder:
 
     def _probing(self, function: Function) -> Function:
         def probed(*args: object, **named: object) -> object:
-            self._add(args[:1], sys._getframe(1), is_probe=True)
+            path = self._add(args[:1], sys._getframe(1), is_probe=True)
+            if path and not _only_looks_for(sys._getframe(1)):
+                self.measured.add(path)
             return function(*args, **named)
 
         return probed
 
-    def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> None:
+    def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> str:
         if args and isinstance(args[0], (str, os.PathLike)) and not is_own_caller(caller):
             path = os.path.abspath(os.fsdecode(args[0]))
             if path.startswith(("/proc/", "/sys/", "/dev/")):
-                return
+                return ""
             if is_probe:
                 self.paths.setdefault(path, self._presence(path))
             elif len(self.paths.get(path, ())) <= 1:
                 self.paths[path] = self._identify(path)
+            return path
+        return ""
 
 
 _FUNCTION = type(lambda: None)
+
+
+_LOOKING = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "resolve"})
+"""Functions of the standard library that take no more from ``os.stat`` than what is there, if anything."""
+
+
+def _only_looks_for(frame: FrameType) -> bool:
+    """Tell whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
+    caller = frame.f_back if frame.f_code.co_name == "stat" else frame
+    return (
+        caller is not None
+        and caller.f_code.co_name in _LOOKING
+        and str(caller.f_globals.get("__name__", "")).partition(".")[0] in sys.stdlib_module_names
+    )
 
 
 def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: object) -> bool:

@@ -254,8 +254,8 @@ class _Builder:
         return {path: files.identity(path) for path in site.fingerprint_paths(self._plan.path)}
 
     def looked_at(self) -> frozenset[str]:
-        """Return the paths that were opened, listed or asked for by code that was imported."""
-        return frozenset(self._files.paths)
+        """Return the paths whose contents or attributes were looked at by code that was imported."""
+        return frozenset(path for path, known in self._files.paths.items() if len(known) > 1) | self._files.measured
 
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""
@@ -265,7 +265,8 @@ class _Builder:
         times = sorted(((name, took) for name, took in self._ledger.took_s.items() if name in new), key=_took)
         return Built(
             names=tuple(sys.modules),
-            files={**self._new_files(), **self._files.paths, **self._fingerprint()},
+            # A module that asks whether its own file is there is an input as a whole all the same.
+            files={**self._files.paths, **self._new_files(), **self._fingerprint()},
             directories=folders,
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,

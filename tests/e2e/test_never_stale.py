@@ -26,8 +26,8 @@ APP = {
         """,
     "app/settings.py": """
         import json, os, pathlib
-        HERE = pathlib.Path(__file__).parent.parent
-        FOUND = [os.environ.get("APP_A"), os.getenv("APP_B"), "APP_C" in os.environ, dict(os.environ).get("APP_D")]
+        HERE = pathlib.Path(__file__).resolve().parent.parent
+        FOUND = ["S1", os.environ.get("APP_A"), os.getenv("APP_B"), "APP_C" in os.environ, dict(os.environ).get("APP_D")]
         try:
             FOUND.append(json.loads((HERE / "settings.json").read_text()))
         except FileNotFoundError:
@@ -81,6 +81,7 @@ def test_edits(app: Project) -> None:
     edits = [
         ("app/core.py", "return 1", "return 2"),
         ("app/core.py", "LIMIT = 5", "LIMIT = 6"),
+        ("app/settings.py", '"S1"', '"S2"'),
         ("conftest.py", "CONFTEST = 1", "CONFTEST = 2"),
         ("tests/help_here.py", "HELP = 1", "HELP = 2"),
         ("tests/test_app.py", '"T1"', '"T2"'),
