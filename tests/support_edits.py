@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 UNIMPORTABLE = "unimportable"
-ADDRESS = re.compile(r"0x[0-9a-f]+")
+ADDRESS = re.compile(r"0x[0-9a-f]+|(?<=:)\d{12,}")  # pydantic writes them as decimal numbers
 
 
 @dataclass

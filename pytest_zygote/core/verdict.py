@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     Compiler: TypeAlias = Callable[[bytes | ast.Module], CodeType]
 
 PIN = re.compile(rb"#\s*zygote:\s*reload\b")
+MAX_FILES = 40
+"""More files than this that changed at once are imported: that is not slower than comparing them."""
+
 PIN_LINES = 10
 """How many of a file's first lines may hold the mark."""
 

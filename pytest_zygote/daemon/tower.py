@@ -18,7 +18,6 @@ from pytest_zygote.adapters import files
 from pytest_zygote.core import inputs, lifecycle
 from pytest_zygote.core.messages import Build, Patch
 from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
-from pytest_zygote.core.verdict import is_always_reloaded
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -90,6 +89,8 @@ class Layer:
 
     def edits(self, root: str, always: tuple[str, ...]) -> Patch | None:
         """Return what is to be patched, if all that has changed are texts of modules."""
+        from pytest_zygote.core.verdict import MAX_FILES, is_always_reloaded  # what it imports delays a daemon's start
+
         changed = files.changed(self.built.files) if self.built is not None else []
         if not 0 < len(changed) <= MAX_FILES:
             return None
@@ -167,10 +168,6 @@ class Layer:
                 return f"{found[0]} is found elsewhere now"
             self._folders[folder] = (present, names)
         return ""
-
-
-MAX_FILES = 40
-"""More files than this that changed at once are imported: that is not slower than comparing them."""
 
 
 class Builder(Protocol):

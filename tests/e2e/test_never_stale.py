@@ -27,7 +27,8 @@ APP = {
     "app/settings.py": """
         import json, os, pathlib
         HERE = pathlib.Path(__file__).resolve().parent.parent
-        FOUND = ["S1", os.environ.get("APP_A"), os.getenv("APP_B"), "APP_C" in os.environ, dict(os.environ).get("APP_D")]
+        FOUND = ["S1"]
+        FOUND += [os.environ.get("APP_A"), os.getenv("APP_B"), "APP_C" in os.environ, dict(os.environ).get("APP_D")]
         try:
             FOUND.append(json.loads((HERE / "settings.json").read_text()))
         except FileNotFoundError:

@@ -1,0 +1,57 @@
+"""Finds live classes by their names, and moves the lines that they know."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, cast
+
+from pytest_zygote.core import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from pytest_zygote.core.verdict import Plan
+
+
+def find_class(module: ModuleType, title: str) -> type | None:
+    """Return the class of a module with a qualified name, if it is where its name says."""
+    found: object = None
+    namespace: Mapping[str, object] = vars(module)
+    for name in title.split("."):
+        found = namespace.get(name)
+        if not isinstance(found, type) or found.__module__ != module.__name__:
+            return None
+        namespace = vars(found)
+    return found if isinstance(found, type) and found.__qualname__ == title else None
+
+
+def move_classes(module: ModuleType, plan: Plan) -> None:
+    """Since 3.13 a class knows its first line, and what its methods assign to `self`."""
+    changes = {}
+    for pair in plan.scopes if sys.version_info >= (3, 13) else ():
+        old, new = codes.stored(pair.old), codes.stored(pair.new)
+        if any(old.get(name) != new.get(name) for name in codes.MASKED):
+            changes[old.get("__qualname__"), old.get("__firstlineno__")] = new
+    for found in _classes() if changes else ():
+        own = vars(found)
+        new = changes.get((found.__qualname__, own.get("__firstlineno__")), {})
+        if own.get("__module__") == module.__name__:
+            for name in codes.MASKED & new.keys():
+                type.__setattr__(found, name, new[name])
+
+
+def _classes() -> Iterator[type]:
+    """Give all classes of the process."""
+    seen: set[int] = set()
+    rest: list[type] = [object]
+    while rest:
+        found = rest.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            # Not found.__subclasses__(): that of a metaclass wants an argument, and others are overwritten.
+            rest.extend(subclasses(found))
+
+
+subclasses = cast("Callable[[type], list[type]]", type.__subclasses__)

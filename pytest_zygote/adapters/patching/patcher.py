@@ -1,0 +1,276 @@
+"""Decides, applies and verifies: the whole of a patch, for the modules of this process."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import os
+import sys
+import zlib
+from dataclasses import dataclass, field, replace
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_zygote.core.additions import ClassFacts, Module, mentions
+from pytest_zygote.core.verdict import MAX_FILES, Plan, Reload, Verdict, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import CodeType
+
+    from pytest_zygote.core.additions import Added
+
+from pytest_zygote.adapters.patching.adding import bind, check_places, imported, make
+from pytest_zygote.adapters.patching.classes import find_class, move_classes, subclasses
+from pytest_zygote.adapters.patching.compiling import make_compiler, objections
+from pytest_zygote.adapters.patching.engine import new_registry
+from pytest_zygote.adapters.patching.errors import PatchError, Refusal
+from pytest_zygote.adapters.patching.holders import Holders, account, conforms, held
+from pytest_zygote.adapters.patching.matching import check_doc_holders, match, set_docs, translated
+
+
+class Starts(Protocol):
+    """Knows which code ran (`adapters.starts`)."""
+
+    def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
+        """Return (name, first line) of all code of a file that ran, or may have."""
+
+
+@dataclass
+class _Work:
+    """What will be done for one file."""
+
+    module: ModuleType
+    source: bytes
+    plan: Plan
+    ran: frozenset[tuple[str, int]]
+    swaps: list[tuple[Holders, CodeType]]
+    objects: list[tuple[Added, object]] = field(default_factory=list)
+
+
+@dataclass
+class _Memory:
+    """What is known of a module since it was imported.
+
+    Attributes:
+        packed: its text, compressed.
+        ran: what ran while it was imported, at today's lines; None until it is first asked for.
+    """
+
+    name: str
+    packed: bytes
+    ran: frozenset[tuple[str, int]] | None = None
+
+
+class Patcher:
+    """Patches the modules of the process it lives in.
+
+    A zygote makes one when it builds its layer; a fork of the zygote, the *candidate*, decides,
+    applies and verifies. If anything fails there, the candidate ends, and nothing has happened.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        starts: Starts,
+        is_ours: Callable[[str], bool],
+        is_quiet: Callable[[str], bool] = lambda _name: True,
+        always: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start with no modules.
+
+        Args:
+            root: the project's folder, for shorter names in sentences.
+            starts: tells which functions ran.
+            is_ours: tells whether a file is the project's.
+            is_quiet: tells whether importing a loaded module by name leaves no traits behind.
+            always: module name → why it must never be patched ('warned when it was imported').
+        """
+        self._root = root
+        self._starts = starts
+        self._is_ours = is_ours
+        self._is_quiet = is_quiet
+        self._never = dict(always or {})
+        self._memory: dict[str, _Memory] = {}
+        self._work: dict[str, _Work] = {}
+        self._registry = new_registry()
+
+    def remember(self, name: str, path: str, source: bytes) -> None:
+        """Keep the text that a module was made of, at about a quarter of its size.
+
+        Args:
+            name: the module's.
+            path: as its code objects have it.
+            source: must be what was imported: read it when the file's identity is still that of
+                the import, and look at the identity again afterwards.
+        """
+        self._memory[path] = _Memory(name, zlib.compress(source, 1))
+
+    def forbid(self, name: str, reason: str) -> None:
+        """Never patch this module."""
+        self._never[name] = reason
+
+    # Deciding
+
+    def decide(self, changed: Mapping[str, bytes]) -> dict[str, Verdict]:
+        """Return the verdicts on edits of loaded files; stops at the first that is a reload.
+
+        Args:
+            changed: path → the text now.
+        """
+        self._work.clear()
+        if len(changed) > MAX_FILES:
+            return {next(iter(changed)): Reload(f"{len(changed)} files changed at once")}
+        verdicts: dict[str, Verdict] = {}
+        found = self._find_functions(changed)
+        for holders in found.values():
+            account(holders)
+        for path, source in changed.items():
+            try:
+                verdicts[path] = self._decide(path, source, found)
+            except Refusal as refusal:
+                verdicts[path] = Reload(f"{self._label(path)}: {refusal}")
+            if isinstance(verdicts[path], Reload):
+                break
+        return verdicts
+
+    def _label(self, path: str) -> str:
+        return path.removeprefix(f"{self._root}/")
+
+    def _decide(self, path: str, source: bytes, found: dict[str, list[Holders]]) -> Verdict:
+        module = self._module(path)
+        memory = self._memory[path]
+        old = zlib.decompress(memory.packed)
+        compiler = make_compiler(module, path, (old, source))
+        live = found.get(path, [])
+        ran = memory.ran
+        if ran is None:
+            ran = self._starts.ran(path, compiler(old), [holders.code for holders in live])
+        verdict = decide(old, source, self._facts(module, path, ran), compiler)
+        if isinstance(verdict, Reload):
+            return verdict
+        work = _Work(module, source, verdict.plan, ran, match(verdict.plan, live))
+        for docs in verdict.plan.docs:
+            check_doc_holders(module, docs.title, docs.old)
+        check_places(module, verdict.plan.added)
+        work.objects = [(added, make(module, path, added)) for added in verdict.plan.added]
+        self._work[path] = work
+        # Without the plan: whoever kept it would keep the codes, and seem to be a holder next time.
+        return replace(verdict, plan=Plan())
+
+    def _module(self, path: str) -> ModuleType:
+        memory = self._memory.get(path)
+        if memory is None:
+            raise Refusal("its text at import is not known")
+        module = sys.modules.get(memory.name)
+        if type(module) is not ModuleType:
+            raise Refusal("the module is not an ordinary one")
+        same = [name for name, other in sys.modules.items() if _file_of(other) == path]
+        if same != [memory.name]:
+            raise Refusal(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
+        if module.__name__ in self._never:
+            raise Refusal(self._never[module.__name__])
+        return module
+
+    def _facts(self, module: ModuleType, path: str, ran: frozenset[tuple[str, int]]) -> Module:
+        return Module(
+            label=self._label(path),
+            last_name=module.__name__.rpartition(".")[2],
+            ran=ran,
+            bound=frozenset(vars(module)),
+            objections=tuple(objections(path)),
+            classes=lambda title: self._class_facts(module, title),
+            is_mentioned=lambda owner, name: self._is_mentioned(path, owner, name),
+            is_importable=self._is_importable,
+        )
+
+    def _class_facts(self, module: ModuleType, title: str) -> ClassFacts | None:
+        found = find_class(module, title)
+        if found is None:
+            return None
+        bases = found.__mro__[1:]
+        files = {name: _file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
+        return ClassFacts(
+            is_plain=type(found) is type and not any("__init_subclass__" in vars(base) for base in bases[:-1]),
+            is_ours=all(name == "builtins" or self._is_ours(file) for name, file in files.items()),
+            has_subclasses=bool(subclasses(found)),
+            attributes=frozenset(dir(found)),
+        )
+
+    def _is_mentioned(self, path: str, owner: str, name: str) -> bool:
+        others = (memory.packed for other, memory in self._memory.items() if other != path)
+        return any(mentions(zlib.decompress(packed), owner, name) for packed in others)
+
+    def _is_importable(self, name: str, attribute: str) -> bool:
+        parts = name.split(".")
+        for prefix in (".".join(parts[: end + 1]) for end in range(len(parts))):
+            module = sys.modules.get(prefix)
+            if module is None or self._is_ours(_file_of(module)) or not self._is_quiet(prefix):
+                return False
+        return not attribute or attribute in vars(sys.modules[name])
+
+    # Finding
+
+    def _find_functions(self, paths: Iterable[str]) -> dict[str, list[Holders]]:
+        """Return the functions of these files by their code, found in one pass over the heap."""
+        modules = [sys.modules.get(self._memory[path].name) for path in paths if path in self._memory]
+        namespaces = [vars(module) for module in modules if type(module) is ModuleType]
+        # Not isinstance: that asks lazy objects for their class, and wakes them.
+        functions = [thing for thing in gc.get_referrers(*namespaces) if type(thing) is FunctionType]
+        return {path: held(functions, path) for path in paths}
+
+    # Doing
+
+    def apply(self) -> dict[str, frozenset[str]]:
+        """Do what was decided; return module → what it imports now besides.
+
+        Raises:
+            PatchError: an object would not be changed. The process must not be used.
+        """
+        imports: dict[str, frozenset[str]] = {}
+        for path, work in self._work.items():
+            try:
+                self._apply(work)
+            except Exception as error:  # whatever it is, nobody must use this process
+                raise PatchError(f"{self._label(path)}: {type(error).__name__}: {error}") from error
+            memory = self._memory[path]
+            memory.packed = zlib.compress(work.source, 1)
+            memory.ran = translated(work.plan, work.ran)
+            linecache.checkcache(path)
+            imports[memory.name] = frozenset(name for added in work.plan.added for name in imported(added.node))
+        return imports
+
+    def _apply(self, work: _Work) -> None:
+        self._registry.found = {id(holders.code): holders for holders, _ in work.swaps}
+        for holders, new in work.swaps:
+            set_docs(holders, new)
+            self._registry.conform(holders.code, new)
+        for docs in work.plan.docs:
+            (find_class(work.module, docs.title) if docs.title else work.module).__doc__ = docs.new
+        move_classes(work.module, work.plan)
+        for added, made in work.objects:
+            bind(work.module, added, made)
+        self._registry.found = {}
+
+    def verify(self) -> None:
+        """Prove that every function of the files has the code of a fresh import.
+
+        Raises:
+            PatchError: one has not. The process must not be used.
+        """
+        for path, work in self._work.items():
+            new = {id(code) for _, code in work.swaps} | {id(added.code) for added, _ in work.objects}
+            for holders in self._find_functions([path])[path]:
+                if id(holders.code) not in new and not conforms(holders.functions):
+                    raise PatchError(f"{self._label(path)}: {holders.code.co_name}() still has other code")
+            account([holders for holders, _ in work.swaps], is_after=True)
+            for holders, _ in work.swaps:
+                if holders.excess and not (holders.conforming or conforms(holders.functions)):
+                    raise PatchError(f"{self._label(path)}: the old code of {holders.code.co_name}() is still held")
+        self._work.clear()
+
+
+def _file_of(module: object) -> str:
+    spec = getattr(module, "__spec__", None) if type(module) is ModuleType else None
+    origin = getattr(spec, "origin", None)
+    return os.fspath(origin) if isinstance(origin, str) else ""
