@@ -33,10 +33,14 @@ from scripts.differential import Project, Runner, differences
 from tests.support_edits import Outcome, try_edit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAMED = re.compile(r"^\S+: |class [\w.]+|[\w.<>]+\(\)|^[\w.<>]+ (?=ran|has|uses|does|is)|line \d+|[\w.<>]+(?= is new,)")
 """What makes two reasons of the same kind different texts."""
+
+
+VERDICT = re.compile(r"project layer \d+: (?:\S+: )?(kept|patched|not patched)(?:: | |$)(.*)")
+"""What the daemon's log says of an edit."""
 
 
 @dataclass
@@ -90,9 +94,9 @@ class History:
         command = ["git", "-C", str(self._repository), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, errors="replace").stdout
 
-    def commits(self, selection: str) -> list[str]:
-        """Return the commits of a range along the first parents, oldest first."""
-        return self.git("rev-list", "--reverse", "--first-parent", selection).split()
+    def commits(self, selection: str, paths: Sequence[str] = ()) -> list[str]:
+        """Return the commits of a range along the first parents, oldest first; only those that touch the paths."""
+        return self.git("rev-list", "--reverse", "--first-parent", selection, "--", *paths).split()
 
     def sources(self, commit: str, package: str) -> dict[str, str]:
         """Return path → text of a package's modules."""
@@ -168,8 +172,20 @@ def replay_suite(history: History, commits: list[str], checkout: Path, scripts: 
                 print("".join(f"      {line}\n" for line in render(found)), end="", flush=True)
         finally:
             runner.stop()
-    print(f"{len(commits)} commits: {wrong} different, {cold} cold")
+        print(f"{len(commits)} commits: {wrong} different, {cold} cold")
+        _show_verdicts(Path(runtime))
     return not wrong
+
+
+def _show_verdicts(runtime: Path) -> None:
+    """Say what the daemon did about the edits, and rank the reasons why it did not patch."""
+    lines = [line for log in runtime.glob("*/*.log") for line in log.read_text(errors="replace").splitlines()]
+    told = [match.groups() for line in lines if (match := VERDICT.search(line))]
+    counts = collections.Counter(word for word, _ in told)
+    print(", ".join(f"{word} {count}" for word, count in counts.most_common()))
+    reasons = collections.Counter(NAMED.sub("…", rest) for word, rest in told if word == "not patched")
+    for reason, times in reasons.most_common(25):
+        print(f"{times:5}  {reason}")
 
 
 def main() -> int:
@@ -178,11 +194,12 @@ def main() -> int:
     parser.add_argument("repository", type=Path)
     parser.add_argument("range")
     parser.add_argument("--package", default="[a-z_]+", help="a pattern of the packages whose modules count")
+    parser.add_argument("--touching", nargs="+", default=(), metavar="PATH", help="only commits that change these")
     parser.add_argument("--suite", type=Path, metavar="CHECKOUT", help="run the tests in this folder at each commit")
     parser.add_argument("--scripts", type=Path, help="where the environment's pytest is")
     args, options = parser.parse_known_args()
     history = History(args.repository)
-    commits = history.commits(args.range)
+    commits = history.commits(args.range, args.touching)
     if args.suite is None:
         return not replay_saves(history, commits, args.package)
     return not replay_suite(history, commits, args.suite, args.scripts or Path(sys.executable).parent, options)
