@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from scripts import example, procfs, synthetic
+from scripts.edit_experiments import branch_switch, edit_large, many_edits, shifted_lines
 from scripts.environments import Cache, Environment
 from scripts.figures import Samples
 from scripts.procfs import Process
@@ -315,5 +316,8 @@ def fork(bench: Bench) -> Samples:
 
 EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
     experiment.__name__: experiment
-    for experiment in (one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork)
+    for experiment in (
+        *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
+        *(edit_large, shifted_lines, branch_switch, many_edits),
+    )
 }

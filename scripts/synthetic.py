@@ -13,6 +13,9 @@ from scripts.example import ini, write_files
 EDITED_TEST = "tests/test_edited.py::test_runs_the_saved_text"
 """Passes only if the edited module's text as it is on disk is what runs: see `Edits`."""
 
+LONG_TEST = "test_long.py"
+"""Calls the last function of a module made by `write_long_file`."""
+
 WATCHED_TEST = "test_watched.py"
 """Imports every file of a project made by `write_plain_files`."""
 
@@ -159,6 +162,15 @@ def write_plain_files(folder: Path, count: int, addopts: str = "", per_package: 
     imports = "".join(f"import {name.replace('/', '.')}\n" for name in names)
     test = f"\n\ndef test_last():\n    assert {names[-1].replace('/', '.')}.NUMBER == {count - 1}\n"
     write_files(folder, texts | {WATCHED_TEST: imports + test, "conftest.py": "", "pytest.ini": ini(addopts)})
+    return folder
+
+
+def write_long_file(folder: Path, count: int, addopts: str = "") -> Path:
+    """Write a module of *count* functions that imports big libraries, and a test of the last one; return *folder*."""
+    functions = "".join(f"\n\ndef f{number}(x):\n    y = x + {number}\n    return [y, x]\n" for number in range(count))
+    test = f"import long\n\n\ndef test_last():\n    assert long.f{count - 1}(1) == [{count}, 1]\n"
+    texts = {"long.py": f"import pandas\nimport scipy.stats\n{functions}", LONG_TEST: test}
+    write_files(folder, texts | {"conftest.py": "", "pytest.ini": ini(addopts)})
     return folder
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.sockets import Channel, Listener
     from pytest_zygote.core.records import Record
+    from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.loop import Loop
     from pytest_zygote.daemon.runs import Run
-    from pytest_zygote.daemon.tower import Layer
 
 log = logging.getLogger("pytest_zygote")
 

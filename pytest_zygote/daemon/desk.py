@@ -23,10 +23,10 @@ from pytest_zygote.daemon.runs import Run, Runs
 if TYPE_CHECKING:
     from pytest_zygote.core.records import Record
     from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layers import Layers
     from pytest_zygote.daemon.loop import Loop
     from pytest_zygote.daemon.status import Tally
-    from pytest_zygote.daemon.tower import Layer
     from pytest_zygote.daemon.towers import Towers
 
 log = logging.getLogger("pytest_zygote")

@@ -20,7 +20,7 @@ from pytest_zygote.adapters import processes, sockets
 from pytest_zygote.core import lifecycle, messages
 from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.core.inputs import at_start
-from pytest_zygote.daemon.tower import Layer
+from pytest_zygote.daemon.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -254,6 +254,7 @@ class Layers:
     def _fail(self, layer: Layer, culprits: dict[str, str], reason: str) -> None:
         log.warning("%s layer %d: %s", layer.plan.kind, layer.number, reason)
         self._finish_build(layer)
+        layer.refusal = layer.reason  # the next one is built for the same reason
         layer.step(lifecycle.FAILED)
         self.tell(layer, messages.Retire())
         self._owner.build_failed(culprits, reason)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.records import Record
     from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layers import Layers
     from pytest_zygote.daemon.loop import Loop
-    from pytest_zygote.daemon.tower import Layer
 
 log = logging.getLogger("pytest_zygote")
 

@@ -13,8 +13,8 @@ import pytest_zygote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.server import Server
-    from pytest_zygote.daemon.tower import Layer
 
 KEPT = 20
 """How many of the last reloads and refusals are remembered."""

@@ -19,8 +19,8 @@ from pytest_zygote.daemon.tower import Tower
 
 if TYPE_CHECKING:
     from pytest_zygote.core.messages import Learned, RunRequest
+    from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layers import Layers
-    from pytest_zygote.daemon.tower import Layer
 
 log = logging.getLogger("pytest_zygote")
 
