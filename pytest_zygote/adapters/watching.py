@@ -2,6 +2,9 @@
 
 Only the daemon may import this: an observer is three threads, and a process that forks has one.
 Watchdog reports on its own thread; a byte in a pipe takes it to the daemon's loop.
+
+Where events cannot be had, `Watcher.must_poll` says so, and the daemon looks at its files now and then. Watchdog could
+poll too, but it would look at every file below the folder; the daemon knows the few that matter.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+
+from pytest_zygote.core.mounts import silent_type
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -52,6 +57,7 @@ class Watcher:
 
     Attributes:
         state: one line for the status.
+        must_poll: whether changes may be missed.
     """
 
     def __init__(self, root: str, ignored: tuple[str, ...] = ()) -> None:
@@ -68,6 +74,7 @@ class Watcher:
         os.set_blocking(self._write, False)
         self._observer: BaseObserver | None = None
         self.state = "starting to watch"
+        self.must_poll = False
 
     def fileno(self) -> int:
         """Return the descriptor that can be read when something has changed."""
@@ -85,6 +92,10 @@ class Watcher:
         threading.Thread(target=self._start, name="watch", daemon=True).start()
 
     def _start(self) -> None:
+        kind = silent_type(_mountinfo(), os.path.realpath(self._root))
+        if kind:
+            self._give_up(f"file system of type {kind}, where others may change files without a word")
+            return
         observer = Observer()
         try:
             observer.schedule(_Handler(self), self._root, recursive=True)
@@ -92,12 +103,17 @@ class Watcher:
         except OSError as error:
             setting = LIMITS.get(error.errno or 0)
             hint = f"; raise it: sysctl {setting}" if setting else ""
-            self.state = f"not watching: {error.strerror or error}{hint} (each run looks at all files itself)"
-            log.warning(self.state)
+            self._give_up(f"{error.strerror or error}{hint}")
         else:
             self._observer = observer
             self.state = f"watching {self._root}"
             log.info(self.state)
+
+    def _give_up(self, reason: str) -> None:
+        self.state = f"no file events: {reason}"
+        self.must_poll = True
+        log.warning(self.state)
+        os.write(self._write, b"!")
 
     def stop(self) -> None:
         """End watching; the process ends soon after, so nobody waits for the threads."""
@@ -118,6 +134,14 @@ class Watcher:
         if not name or not IGNORED_FOLDERS.isdisjoint((*folders, name)):
             return False
         return not any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in self._ignored)
+
+
+def _mountinfo() -> str:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 class _Handler(FileSystemEventHandler):

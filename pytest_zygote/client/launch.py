@@ -33,22 +33,32 @@ class Launch(Record):
         cache: pytest's cache folder, where it keeps what it learned.
         idle_s: seconds without a run after which it leaves.
         ignored: globs of files whose events do not matter.
-        watches: whether it watches files, or looks at them only when a run is asked for.
+        uses_events: whether it asks the system for events of files, or looks at the files now and then.
+        throttle: multiplies the pause between two looks.
     """
 
     place: Rendezvous
     cache: str
     idle_s: float
     ignored: tuple[str, ...] = ()
-    watches: bool = True
+    uses_events: bool = True
+    throttle: float = 1.0
 
     def command(self, ready: int) -> list[str]:
         """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
         options = {"root": self.place.root, "name": self.place.name, "cache": self.cache}
         flat = [f"--{key}={value}" for key, value in options.items()]
         flat += [f"--ignore={glob}" for glob in self.ignored]
-        flat += [] if self.watches else ["--no-watching"]
-        return [sys.executable, "-c", BOOTSTRAP, *flat, f"--idle-s={self.idle_s}", f"--ready={ready}"]
+        flat += [] if self.uses_events else ["--no-events"]
+        return [
+            sys.executable,
+            "-c",
+            BOOTSTRAP,
+            *flat,
+            f"--idle-s={self.idle_s}",
+            f"--throttle={self.throttle}",
+            f"--ready={ready}",
+        ]
 
     def become_daemon(self, ready: int) -> NoReturn:
         """Turn this process into the daemon, with its log on our stderr."""

@@ -69,7 +69,8 @@ def _launch(config: pytest.Config, settings: Settings) -> Launch:
         cache=_cache(config),
         idle_s=settings.seconds("--daemon-timeout"),
         ignored=tuple(glob for glob in settings.text("--daemon-ignore-watch-globs").split(":") if glob),
-        watches=settings.switch("--daemon-use-os-events"),
+        uses_events=settings.switch("--daemon-use-os-events"),
+        throttle=settings.factor("--daemon-poll-throttle"),
     )
 
 

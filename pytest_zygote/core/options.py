@@ -16,6 +16,7 @@ from pytest_zygote.core.records import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import NoReturn
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
@@ -89,14 +90,15 @@ OPTIONS = (
     ),
     Option(
         "--daemon-use-os-events",
-        "watch by events of the system (the default)",
+        "watch by events of the system (the default); =0: look at the files every few seconds",
+        value="[0]",
         environ="PYTEST_DAEMON_USE_OS_EVENTS",
         ini="zygote_use_os_events",
         default="1",
     ),
     Option(
         "--daemon-poll-throttle",
-        "accepted: nothing is polled",
+        "without events, files are looked at every 2 s times this",
         value="N",
         environ="PYTEST_DAEMON_POLL_THROTTLE",
         ini="zygote_poll_throttle",
@@ -175,14 +177,26 @@ class Settings:
         Raises:
             UsageError: it is none.
         """
-        text, source = self._find(flag)
+        return self._number(flag, "number of seconds")
+
+    def factor(self, flag: str) -> float:
+        """Return a value that multiplies something.
+
+        Raises:
+            UsageError: it is no number, or not above 0.
+        """
+        return self._number(flag, "number above 0") or self._refuse(flag, "number above 0")
+
+    def _number(self, flag: str, kind: str) -> float:
         try:
-            seconds = float(text)
+            number = float(self._find(flag)[0])
         except ValueError:
-            seconds = -1.0
-        if 0 <= seconds < FOREVER_S:
-            return seconds
-        message = f"{source} is {text!r}: use a number of seconds"
+            number = -1.0
+        return number if 0 <= number < FOREVER_S else self._refuse(flag, kind)
+
+    def _refuse(self, flag: str, kind: str) -> NoReturn:
+        text, source = self._find(flag)
+        message = f"{source} is {text!r}: use a {kind}"
         raise UsageError(message)
 
     def _find(self, flag: str) -> tuple[str, str]:

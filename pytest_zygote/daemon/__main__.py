@@ -46,6 +46,8 @@ def main() -> None:
         build_patience_s=options.build_patience_s,
         ignored=tuple(options.ignore),
         watches=not options.no_watching,
+        uses_events=not options.no_events,
+        throttle=options.throttle,
     )
     server = Server(place, listener, lock, settings)
     if options.ready is not None:
@@ -73,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build-patience-s", type=float, default=BUILD_PATIENCE_S, help="how long an import may take")
     parser.add_argument("--ignore", action="append", default=[], help="glob of files whose events do not matter")
     parser.add_argument("--no-watching", action="store_true", help="look at files only when a run is asked for")
+    parser.add_argument("--no-events", action="store_true", help="look at files every few seconds, without events")
+    parser.add_argument("--throttle", type=float, default=1.0, help="multiplies the pause between two such looks")
     return parser
 
 

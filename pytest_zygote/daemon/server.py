@@ -21,7 +21,7 @@ from pytest_zygote.daemon.clients import Clients
 from pytest_zygote.daemon.desk import Desk
 from pytest_zygote.daemon.layers import Layers
 from pytest_zygote.daemon.loop import Loop
-from pytest_zygote.daemon.prefetch import Prefetch
+from pytest_zygote.daemon.prefetch import Prefetch, Watching
 from pytest_zygote.daemon.status import Tally, describe
 from pytest_zygote.daemon.towers import Towers
 
@@ -46,7 +46,9 @@ class Settings:
         idle_s: it leaves when nobody asked for a run for so long; 0 for never.
         build_patience_s: how long one import may take.
         ignored: globs of files whose events do not matter.
-        watches: whether to watch files at all.
+        watches: whether to do the next run's work as soon as files change.
+        uses_events: whether the system is asked for events, or files are looked at now and then.
+        throttle: multiplies the pause between two looks.
     """
 
     cache: str
@@ -54,6 +56,8 @@ class Settings:
     build_patience_s: float
     ignored: tuple[str, ...]
     watches: bool
+    uses_events: bool = True
+    throttle: float = 1.0
 
 
 class Server:
@@ -71,7 +75,8 @@ class Server:
         layers = Layers(self._loop, self.tally, settings.build_patience_s)
         self.desk = Desk(self._loop, self.tally, self, layers, Towers(layers, place.root, settings.cache))
         self._clients = Clients(self._loop, listener, self)
-        self.prefetch = Prefetch(self._loop, place.root, settings.ignored, self._refresh)
+        watching = Watching(place.root, settings.ignored, settings.uses_events, settings.throttle)
+        self.prefetch = Prefetch(self._loop, watching, self._refresh, self.desk.towers.is_outdated)
         self._stoppers: list[Client] = []
 
     def serve(self) -> None:

@@ -127,6 +127,11 @@ class Towers:
             coming.tower.retire()
             self._coming = None
 
+    def is_outdated(self) -> bool:
+        """Tell whether a run like the last would find something to patch or to build."""
+        request, tower = self._last_request, self.serving
+        return request is not None and any(layer.outdated(request, self._root) for layer in tower.layers())
+
     def prefetch(self) -> None:
         """Do now what the next run would have to wait for."""
         if self._last_request is not None and self.serving.size:

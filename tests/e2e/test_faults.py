@@ -780,7 +780,7 @@ def test_full_disk_makes_runs_cold(project: Project) -> None:
 
 
 def test_watch_limit_is_told_and_changes_nothing(project: Project) -> None:
-    """Without file events the runs are as true as with them; the status names the setting."""
+    """Without file events files are looked at now and then; the status names the setting."""
     project.write("app/__init__.py", APP)
     project.write("test_app.py", TEST)
     limit = in_namespace("echo 0 > /proc/sys/user/max_inotify_watches")
@@ -791,6 +791,9 @@ def test_watch_limit_is_told_and_changes_nothing(project: Project) -> None:
         result = project.pytest("-q", "test_app.py")
         assert (result.returncode, result.was_warm) == (1, True)
         assert any("app/__init__.py: " in line for line in result.said)
+        before = project.reloads()
+        project.write("app/__init__.py", "VALUE = 3\n")
+        eventually(lambda: project.reloads() != before, "the change is found")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN
+from tests.support_daemon import BIN, eventually
 
 if TYPE_CHECKING:
     from tests.support_daemon import Project
@@ -205,6 +205,20 @@ def test_what_a_patch_adds_disturbs_no_run(app: Project) -> None:
 
     app.write("conftest.py", "import textwrap\ntextwrap.dedent = lambda text: '13'\nimport app.double\n")
     assert shown(app) == "13 5 10 101 26"
+
+
+def test_files_are_looked_at_where_there_are_no_events(project: Project) -> None:
+    """An edit is patched before the next run asks, with no event."""
+    for path, text in APP.items():
+        project.write(path, text)
+    project.write("conftest.py", "")
+    ini = (project.root / "pytest.ini").read_text()
+    project.write("pytest.ini", f"{ini}zygote_use_os_events = 0\nzygote_poll_throttle = 0.05\n")
+    project.warm_up("-s")
+    swap(project, "app/core.py", "return 100", "return 300")
+    eventually(lambda: verdicts(project) == ["app/core.py: patched Shop.__price"], "it is patched")
+    assert shown(project) == "1 5 10 301 2"
+    assert "every 0.1 s (as asked for)" in project.status().raw
 
 
 def test_a_link_is_another_file(app: Project) -> None:
