@@ -127,6 +127,7 @@ class Namespaces:
             if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
                 self._modules.add(name)
                 self._add(name, module.__dict__, "foreign")
+        self._touches.begin()
 
     def changed(self, imported: Iterable[str]) -> dict[str, str]:
         """Return the modules that are not what they were, each with what differs.

@@ -57,7 +57,7 @@ class Editor:
         return path in self._ledger.files and path not in self._below
 
     def _is_quiet(self, name: str) -> bool:
-        return name not in self._ledger.carriers
+        return name not in self._ledger.digests.reach
 
     # While the layer is built
 
