@@ -80,6 +80,14 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         _take_part(run, config)
     else:
         _hand_over(config, parser)
+    _stand_in(pluginmanager, _settings(config))
+
+
+def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:
+    if not settings.switch("--no-zygote-workers"):
+        from pytest_zygote.workers import standin
+
+        standin.take_place(pluginmanager, settings.args)
 
 
 def _current_run() -> Run | None:

@@ -61,24 +61,32 @@ class ExitHandlers:
     def begin_run(self) -> None:
         """Keep the handlers that are right for a run, and stop writing down."""
         atexit.register, atexit.unregister = self._register, self._unregister
-        atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
-        self._disarm_finalizers()
-        early = [getattr(sys.modules[module], name) for module, name in EARLY if module in sys.modules]
-        for handler in (*early, *(handler for handler in self._handlers if handler not in early)):
-            if self._is_right(handler):
+        early = forget()
+        for handler in self._handlers:
+            if handler not in early and self._is_right(handler):
                 atexit.register(handler)
 
     def _is_right(self, handler: Callable[[], object]) -> bool:
         file = _file_of(handler)
         return self._is_installed(file) or (self._is_foreign(file) and not hasattr(handler, "__self__"))
 
-    @staticmethod
-    def _disarm_finalizers() -> None:
-        finalize = sys.modules["weakref"].finalize
-        for finalizer in list(finalize._registry):  # noqa: SLF001 - there is no public list
-            finalizer.atexit = False
-        if finalize._registered_with_atexit:  # noqa: SLF001
-            atexit.register(finalize._exitfunc)  # noqa: SLF001
+
+def forget() -> list[Callable[[], object]]:
+    """Run at the end of this process, a fork, only what the standard library must tidy up; return those handlers."""
+    atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
+    _disarm_finalizers()
+    early = [getattr(sys.modules[module], name) for module, name in EARLY if module in sys.modules]
+    for handler in early:
+        atexit.register(handler)
+    return early
+
+
+def _disarm_finalizers() -> None:
+    finalize = sys.modules["weakref"].finalize
+    for finalizer in list(finalize._registry):  # noqa: SLF001 - there is no public list
+        finalizer.atexit = False
+    if finalize._registered_with_atexit:  # noqa: SLF001
+        atexit.register(finalize._exitfunc)  # noqa: SLF001
 
 
 def _file_of(handler: object) -> str:

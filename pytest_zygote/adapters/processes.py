@@ -37,6 +37,15 @@ def fork(child: Callable[[], int]) -> int:
         names = ", ".join(thread.name for thread in threading.enumerate())
         message = f"a process with threads must not fork: {names}"
         raise RuntimeError(message)
+    return _fork(child)
+
+
+def fork_among_threads(child: Callable[[], int]) -> int:
+    """Fork although other threads run; the caller knows which ones, and that the child needs none of them."""
+    return _fork(child)
+
+
+def _fork(child: Callable[[], int]) -> int:
     with warnings.catch_warnings():
         # Native threads (OpenBLAS) stop themselves around a fork, yet 3.12 counts them.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -104,3 +113,31 @@ def become_subreaper() -> None:
         ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
     except (AttributeError, OSError):  # pragma: no cover - not Linux
         return
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however that happens (Linux)."""
+    import ctypes
+
+    pr_set_pdeathsig, sigkill = 1, 9  # linux/prctl.h
+    try:
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
+    except (AttributeError, OSError):  # pragma: no cover - not Linux
+        return
+
+
+def open_pid(pid: int) -> int:
+    """Return a descriptor that becomes readable when a process ends; -1 where there is none (macOS)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # pragma: no cover - not Linux
+        return -1
+
+
+def wait(pid: int, *, nohang: bool = False) -> int | None:
+    """Collect a child; return its exit code, or the negative number of the signal; None if it still runs."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG if nohang else 0)
+    except ChildProcessError:  # somebody else has collected it
+        return 0
+    return decode_wait(status) if found else None

@@ -27,7 +27,7 @@ FORWARDED = tuple(
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """What the interpreter itself ignores at its start."""
 
-SIGCONT, SIGTSTP = signal.SIGCONT, signal.SIGTSTP
+SIGCONT, SIGTSTP, SIGINT, SIGKILL = signal.SIGCONT, signal.SIGTSTP, signal.SIGINT, signal.SIGKILL
 HARMLESS = (signal.SIGWINCH, signal.SIGCONT)
 """Those of them that do not end a process which does not expect them."""
 

@@ -57,6 +57,7 @@ OPTIONS = (
     Option("--daemon-reload", "have the daemon import everything anew"),
     Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ"),
     Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
+    Option("--no-zygote-workers", "leave -n to pytest-xdist", ini="zygote_no_workers"),
     Option(
         "--affected", "run the tests that changes reach, and those that failed; =explain says why", value="[explain]"
     ),

@@ -1,0 +1,307 @@
+"""Which worker runs which test, and when: decisions only, no process in here.
+
+Theory of operation. Tests that share dear fixtures form a *unit*, and units that are large are
+cut into *pieces*. Pieces wait in the pool, the longest first: what is begun last should be
+short. A worker holds a *lease*: tests that it runs one after the other, in pytest's order. A
+lease binds nothing but the test that runs, since what has not been begun can be recalled at any
+moment. So a worker always has some work ahead and never waits, and yet the last tests are shared
+out by the time they take, not by who got them first:
+
+* `refill` gives a worker the next piece before it runs out. Of pieces that are nearly as long as
+  the longest it prefers one of the unit whose fixtures it has set up already.
+* A worker that has nothing left waits, and gets the tail half, by time, of the longest lease
+  (`victim`, `split`), unless setting up the fixtures again would take longer than the work.
+* A worker that died gives back what it held, but for the test that it died of (`lost`).
+
+Durations are those of earlier runs; what is unknown is taken for the mean of its unit so far.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+PIECES_PER_WORKER = 4
+"""Large units are cut so that each worker pulls about this often: fewer, and the end is uneven."""
+WORTH = 4
+"""A piece lasts at least this many times what its fixtures cost."""
+NEARLY = 0.75
+"""A piece of the same unit goes first if it is at least this long, compared with the longest."""
+AHEAD_S = 0.02
+"""Work that a worker has ahead at least, so that it need not wait for tests that take no time."""
+MOST = 2000
+"""Tests of one piece at most: what is leased waits in a pipe, which holds 64 KiB."""
+UNKNOWN_S = 0.01
+"""A test of which nothing is known, in a run of which nothing is known."""
+
+
+class Unit(Record):
+    """Tests that belong together.
+
+    Attributes:
+        items: indexes of the tests, in pytest's order.
+        divisible: whether several workers may share it.
+        cost_s: what setting up its fixtures once more would take.
+        priority: lower ones are begun earlier.
+    """
+
+    items: tuple[int, ...]
+    divisible: bool = True
+    cost_s: float = 0.0
+    priority: int = 0
+
+
+class Piece(Record):
+    """Part of a unit, or all of it."""
+
+    unit: int
+    items: tuple[int, ...]
+    seconds: float
+
+
+class Estimates:
+    """How long each test takes: known from earlier runs, or guessed from its unit in this one."""
+
+    def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float]) -> None:
+        """Start with what earlier runs measured."""
+        self.unit_of = {item: at for at, unit in enumerate(units) for item in unit.items}
+        self._known = seconds
+        self._sums = [[0.0, 0] for _ in units]
+        self._all = [0.0, 0]
+        for item, taken in seconds.items():
+            if item in self.unit_of:
+                self._count(item, taken)
+
+    def learn(self, item: int, seconds: float) -> None:
+        """Note what a test took in this run."""
+        if item not in self._known:
+            self._count(item, seconds)
+
+    def _count(self, item: int, seconds: float) -> None:
+        for sums in (self._sums[self.unit_of[item]], self._all):
+            sums[0] += seconds
+            sums[1] += 1
+
+    def of(self, item: int) -> float:
+        """Return the seconds that a test is expected to take."""
+        known = self._known.get(item)
+        if known is not None:
+            return known
+        for total, count in (self._sums[self.unit_of[item]], self._all):
+            if count:
+                return total / count
+        return UNKNOWN_S
+
+    def sum(self, items: Iterable[int]) -> float:
+        """Return the seconds that some tests are expected to take together."""
+        return sum(map(self.of, items))
+
+
+class Schedule:
+    """What waits, and what each worker holds."""
+
+    def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
+        """Cut the units, and put the pieces in order."""
+        self._units = units
+        self._estimates = Estimates(units, seconds)
+        self._pool = cut(units, self._estimates, workers)
+        self._leases: dict[int, deque[int]] = {}
+        self._ahead: dict[int, float] = {}
+        self._weights: dict[int, float] = {}
+        self._last_unit: dict[int, int] = {}
+        self._finished_in: dict[int, int] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no test waits and no worker holds one."""
+        return not self._pool and not any(self._leases.values())
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The tests that nobody holds."""
+        return tuple(item for piece in self._pool for item in piece.items)
+
+    def join(self, worker: int) -> None:
+        """Take in a worker."""
+        self._leases[worker] = deque()
+        self._ahead[worker] = 0.0
+
+    def holds(self, worker: int) -> tuple[int, ...]:
+        """Return what a worker has not finished, first what it runs."""
+        return tuple(self._leases.get(worker, ()))
+
+    def refill(self, worker: int) -> list[int]:
+        """Return what to lease to a worker now, from the pool."""
+        given: list[int] = []
+        lease = self._leases[worker]
+        while self._pool and (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
+            piece = self._pool.pop(self._choose(worker))
+            self._last_unit[worker] = piece.unit
+            self._hand(worker, piece.items)
+            given += piece.items
+        return given
+
+    def _choose(self, worker: int) -> int:
+        head, unit = self._pool[0], self._last_unit.get(worker)
+        for at, piece in enumerate(self._pool):
+            if self._units[piece.unit].priority != self._units[head.unit].priority:
+                break
+            if piece.seconds < NEARLY * head.seconds:
+                break
+            if piece.unit == unit:
+                return at
+        return 0
+
+    def _hand(self, worker: int, items: Iterable[int]) -> None:
+        for item in items:
+            self._leases[worker].append(item)
+            self._weights[item] = self._estimates.of(item)
+            self._ahead[worker] += self._weights[item]
+
+    def done(self, worker: int, item: int, seconds: float) -> None:
+        """Note that a worker has finished a test."""
+        lease = self._leases[worker]
+        if not lease or lease[0] != item:
+            message = f"worker {worker} finished test {item}, but holds {list(lease)[:3]}"
+            raise ValueError(message)
+        lease.popleft()
+        self._ahead[worker] -= self._weights.pop(item)
+        self._finished_in[worker] = self._estimates.unit_of[item]
+        self._estimates.learn(item, seconds)
+
+    def victim(self, thief: int, spared: Collection[int] = ()) -> int | None:
+        """Return who has most to share with a worker that waits; None if nobody has."""
+        rich = [worker for worker, lease in self._leases.items() if len(lease) > 1 and worker not in {thief, *spared}]
+        return max(rich, key=lambda worker: self._ahead[worker], default=None)
+
+    def split(self, victim: int, thief: int, recalled: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Share out what was recalled from a lease; return what goes back, and what the waiting worker gets."""
+        self._take_back(victim, recalled)
+        # Nobody knows how far the test is that runs now; half of it is left on average.
+        busy = sum(self._weights[item] for item in self._leases[victim]) / 2
+        half = (busy + self._estimates.sum(recalled)) / 2
+        stolen: list[Piece] = []
+        taken = 0.0
+        parts = self._parts(recalled)
+        bound = sum(self._is_bound(part, victim) for part in parts[:1])
+        while len(parts) > bound and (not stolen or taken + parts[-1].seconds <= half):
+            taken += parts[-1].seconds
+            stolen.insert(0, parts.pop())
+        if not self._is_worth(stolen, victim):
+            parts, stolen = [*parts, *stolen], []
+        kept, given = ([item for part in some for item in part.items] for some in (parts, stolen))
+        self._hand(victim, kept)
+        self._hand(thief, given)
+        if stolen:
+            self._last_unit[thief] = stolen[-1].unit
+        return kept, given
+
+    def _begun(self, worker: int) -> set[int]:
+        """Return the units that a worker is in the middle of."""
+        begun = {self._estimates.unit_of[item] for item in self._leases[worker]}
+        return begun | {self._finished_in[worker]} if worker in self._finished_in else begun
+
+    def _is_bound(self, part: Piece, worker: int) -> bool:
+        """Tell whether a part belongs to a unit that the worker has begun and must finish."""
+        return not self._units[part.unit].divisible and part.unit in self._begun(worker)
+
+    def _take_back(self, worker: int, items: Sequence[int]) -> None:
+        lease = self._leases[worker]
+        for expected in reversed(items):
+            if lease.pop() != expected:
+                message = f"worker {worker} gave back test {expected}, which it does not hold last"
+                raise ValueError(message)
+            self._ahead[worker] -= self._weights.pop(expected)
+
+    def _parts(self, items: Sequence[int]) -> list[Piece]:
+        """Return the smallest parts that may go separate ways: tests, and what is left of units not divisible."""
+        parts: list[Piece] = []
+        for item in items:
+            unit = self._estimates.unit_of[item]
+            seconds = self._estimates.of(item)
+            if parts and parts[-1].unit == unit and not self._units[unit].divisible:
+                before = parts.pop()
+                parts.append(Piece(unit, (*before.items, item), before.seconds + seconds))
+            else:
+                parts.append(Piece(unit, (item,), seconds))
+        return parts
+
+    def _is_worth(self, stolen: Sequence[Piece], victim: int) -> bool:
+        again = {part.unit for part in stolen} & self._begun(victim)
+        return sum(part.seconds for part in stolen) > sum(self._units[unit].cost_s for unit in again)
+
+    def lost(self, worker: int, unbegun: Sequence[int]) -> int | None:
+        """Take back what a dead worker held; return the test that it died of, None if it held none.
+
+        Args:
+            worker: the dead one.
+            unbegun: what it had not even taken out of its lease.
+        """
+        held = tuple(self._leases.pop(worker))
+        for item in held:
+            self._weights.pop(item)
+        del self._ahead[worker]
+        culprit = held[0] if len(held) > len(unbegun) else None
+        self.put_back(held[1:] if culprit is not None else held)
+        return culprit
+
+    def put_back(self, items: Sequence[int]) -> None:
+        """Have tests wait again, before all others, what belongs together in one piece."""
+        pieces: list[Piece] = []
+        for item in items:
+            unit = self._estimates.unit_of[item]
+            if pieces and pieces[-1].unit == unit:
+                before = pieces.pop()
+                pieces.append(Piece(unit, (*before.items, item), before.seconds + self._estimates.of(item)))
+            else:
+                pieces.append(Piece(unit, (item,), self._estimates.of(item)))
+        self._pool[:0] = pieces
+
+    def retire(self, worker: int) -> tuple[int, ...]:
+        """Let a worker go; return what it still held."""
+        self._ahead.pop(worker, None)
+        held = tuple(self._leases.pop(worker, ()))
+        for item in held:
+            self._weights.pop(item)
+        return held
+
+
+def cut(units: Sequence[Unit], estimates: Estimates, workers: int) -> list[Piece]:
+    """Cut large units into pieces; return all pieces in the order in which they should be begun."""
+    target = estimates.sum(estimates.unit_of) / (PIECES_PER_WORKER * max(workers, 1))
+    pieces = [
+        piece
+        for at, unit in enumerate(units)
+        for piece in (_cut(at, unit, estimates, target) if unit.divisible else _pages(at, unit.items, estimates))
+    ]
+    pieces.sort(key=lambda piece: (units[piece.unit].priority, -piece.seconds, piece.items[0]))
+    return pieces
+
+
+def _cut(at: int, unit: Unit, estimates: Estimates, target: float) -> list[Piece]:
+    least = max(target, WORTH * unit.cost_s)
+    pieces: list[Piece] = []
+    items: list[int] = []
+    seconds = 0.0
+    for item in unit.items:
+        own = estimates.of(item)
+        if items and (seconds + own > least or len(items) >= MOST):
+            pieces.append(Piece(at, tuple(items), seconds))
+            items, seconds = [], 0.0
+        items.append(item)
+        seconds += own
+    return [*pieces, Piece(at, tuple(items), seconds)] if items else pieces
+
+
+def _pages(at: int, items: tuple[int, ...], estimates: Estimates) -> list[Piece]:
+    return [Piece(at, items, estimates.sum(items))] if items else []
+
+
+def parallelism(units: Sequence[Unit]) -> int:
+    """Return how many workers can have something to do at the same time."""
+    return sum(len(unit.items) if unit.divisible else 1 for unit in units)

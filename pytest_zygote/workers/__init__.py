@@ -1,0 +1,24 @@
+"""Parallel runs: the run process collects once, then forks its workers.
+
+========== ======================================================================================
+module     what it does
+========== ======================================================================================
+standin    options, hooks, fixtures and marks of pytest-xdist, in its place
+units      which tests belong together, how long they took
+crew       the run process's part: forks, leases, replays reports, replaces who died
+member     one worker, as the run process sees it
+worker     the fork: runs what is leased to it, sends what would have been reported
+inheriting what a fork must not share with its parent
+observers  hooks that only the run process calls: they see what they would see without workers
+replay     what workers tell, told again to the hooks of the session
+ordering   puts summaries and junit files in the order of collection
+board      whether to stop, for all processes
+parallel   the plugin of a parallel run
+plan       how many workers, which units; or why there are none
+measuring  coverage
+wire       reports and warnings as bytes
+lease      the queue of a worker, which its parent can empty at any moment
+========== ======================================================================================
+
+PYTEST_DONT_REWRITE: a run finds this package already imported.
+"""

@@ -1,0 +1,47 @@
+"""A few bytes that all processes of a run share: whether to stop.
+
+A worker that has failed must not begin another test under ``-x``, and the parent hears of the
+failure too late to prevent it. Each worker counts in a place of its own, so no lock is needed.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+SIZE = 4
+MEMBERS = 4096
+
+
+class Board:
+    """Failures of each worker, and a word for all."""
+
+    def __init__(self, most: int) -> None:
+        """Stop after so many failures; 0 for no limit."""
+        self._most = most
+        self._shared = mmap.mmap(-1, SIZE * (MEMBERS + 1))
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no test may begin any more."""
+        return self._shared[0] != 0
+
+    def stop(self) -> None:
+        """Let no test begin any more."""
+        self._shared[0] = 1
+
+    def count_failure(self, worker: int) -> None:
+        """Note a failure, and stop if it was one too many."""
+        if not self._most:
+            return
+        at = SIZE * (1 + worker % MEMBERS)
+        count = int.from_bytes(self._shared[at : at + SIZE], "little") + 1
+        self._shared[at : at + SIZE] = count.to_bytes(SIZE, "little")
+        counts = (self._shared[at : at + SIZE] for at in range(SIZE, SIZE * (MEMBERS + 1), SIZE))
+        if sum(int.from_bytes(count, "little") for count in counts) >= self._most:
+            self.stop()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._shared.close()

@@ -1,0 +1,281 @@
+"""The run process of a parallel run: it forks workers, leases tests, and replays what they report.
+
+It runs no test itself, so it stays what it was after collection, and a worker that died is
+replaced by another fork of it within milliseconds. Whatever a worker reports goes through the
+same hooks as without workers, in this process.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import selectors
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters import processes, signals
+from pytest_zygote.core.schedule import Schedule
+from pytest_zygote.workers import worker
+from pytest_zygote.workers.board import Board
+from pytest_zygote.workers.lease import END
+from pytest_zygote.workers.member import Member, Node
+from pytest_zygote.workers.replay import Replay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_zygote.workers.plan import Plan
+    from pytest_zygote.workers.wire import Event
+
+LOOK_AGAIN_S = 0.5
+"""Where no descriptor tells of a process's end (macOS), it is asked for this often."""
+GRACE_S = 10.0
+"""What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
+
+
+class Crew:
+    """The workers of a run."""
+
+    def __init__(self, session: pytest.Session, plan: Plan) -> None:
+        """Prepare to run the tests of a session."""
+        self._session = session
+        self._plan = plan
+        self._config = session.config
+        self._schedule = Schedule(plan.units, plan.seconds, plan.count)
+        self._board = Board(session.config.getvalue("maxfail"))
+        self._members: dict[int, Member] = {}
+        self._selector = selectors.DefaultSelector()
+        self._replay = Replay(session, plan)
+        self._basetemp = _basetemp(session.config)
+        self._born = 0
+        self._crashes = 0
+        self._is_stopping = False
+        self.summary = ""
+
+    def run(self) -> None:
+        """Run all tests; return when the last worker is gone."""
+        try:
+            for _ in range(self._plan.count):
+                self._hire()
+            while self._members:
+                self._step()
+        except BaseException:
+            self._interrupt()
+            raise
+        finally:
+            self._selector.close()
+            self._board.close()
+            self._replay.restore_order()
+        self._replay.raise_what_was_told()
+
+    # Workers come and go
+
+    def _hire(self) -> None:
+        number = self._born
+        self._born += 1
+        node = Node(self._config, f"gw{number}", self._plan.count, self._plan.testrunuid)
+        self._config.hook.pytest_configure_node(node=node)
+        member = Member(number, node)
+        self._schedule.join(number)
+        member.lease.give(self._schedule.refill(number))
+        basetemp = None if self._basetemp is None else self._basetemp / f"popen-{node.gateway.id}"
+        _flush(self._config)
+        pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
+        member.started(pid)
+        self._members[number] = member
+        self._selector.register(member, selectors.EVENT_READ, member)
+        if member.descriptor >= 0:
+            self._selector.register(member.descriptor, selectors.EVENT_READ, member)
+        self._config.hook.pytest_testnodeready(node=node)
+        ids = self._plan.ids
+        self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=ids)
+
+    def _be(self, member: Member, basetemp: Path | None) -> int:
+        """Be the new process."""
+        self._selector.close()
+        for other in self._members.values():
+            other.forget()
+        return worker.work(self._session, member, self._board, basetemp)
+
+    def _dismiss(self, member: Member) -> None:
+        """Let go of a worker that has ended, or died."""
+        self._selector.unregister(member)
+        if member.descriptor >= 0:
+            self._selector.unregister(member.descriptor)
+        del self._members[member.number]
+        status = _await(member)
+        if member.is_down:
+            self._schedule.put_back(self._schedule.retire(member.number))
+            self._config.hook.pytest_testnodedown(node=member.node, error=None)
+        else:
+            self._bury(member, status)
+        member.close()
+
+    def _bury(self, member: Member, status: int) -> None:
+        """Report the test that a worker died of, and replace the worker."""
+        culprit = self._schedule.lost(member.number, member.lease.recall())
+        self._config.hook.pytest_testnodedown(node=member.node, error="Not properly terminated")
+        if culprit is not None and self._replay.crashed(member, culprit, status):
+            self._schedule.put_back([culprit])
+        if self._is_stopping:
+            return
+        self._crashes += 1
+        if self._crashes > self._plan.most_restarts:
+            self.summary = (
+                f"maximum crashed workers reached: {self._plan.most_restarts}"
+                if self._plan.most_restarts
+                else f"worker {member.name} crashed and worker restarting disabled"
+            )
+            self._replay.say(f"\n{self.summary}")
+            self._stop()
+        elif not self._schedule.is_over:
+            self._replay.say(f"\nreplacing crashed worker {member.name}")
+            self._hire()
+
+    # Events
+
+    def _step(self) -> None:
+        """Handle what has happened."""
+        ready = self._selector.select(None if _all_watched(self._members) else LOOK_AGAIN_S)
+        members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
+        for member in members:
+            if member.number not in self._members:
+                continue
+            events, may_be_dead = member.receive()
+            for event in events:
+                self._handle(member, event)
+            if may_be_dead or _has_ended(member):
+                self._handle_rest(member)
+                self._dismiss(member)
+            self._look_whether_to_stop()
+        self._feed_those_who_wait()
+
+    def _handle_rest(self, member: Member) -> None:
+        """Handle what came between the last look and the end of a process."""
+        for event in member.receive()[0]:
+            self._handle(member, event)
+
+    def _handle(self, member: Member, event: Event) -> None:
+        match event:
+            case ("done", int(item), float(seconds), float(fixtures)):
+                member.waits_after = None
+                self._schedule.done(member.number, item, seconds)
+                self._plan.note(item, seconds, fixtures)
+                if not self._is_stopping:
+                    member.lease.give(self._schedule.refill(member.number))
+            case ("begin", int(item)):
+                member.waits_after = None
+                self._replay.begin(member, item)
+            case ("waiting", int(item)):
+                member.waits_after = item
+            case ("down", bytes(output)):
+                self._replay.take_output(member, output)
+                member.is_down = True
+            case _:
+                self._replay.handle(member, event)
+
+    def _feed_those_who_wait(self) -> None:
+        """Give to each worker that waits a share of what another one has ahead, or let it go.
+
+        Who has been given something still counts as waiting until it has finished the test after which
+        it waited: it may be asleep yet, and must not be robbed of what it was given.
+        """
+        waiting = [member for member in self._members.values() if member.waits_after is not None]
+        waking = [member for member in waiting if self._has_more(member)]
+        for member in waiting:
+            if member in waking:
+                continue
+            items = [] if self._is_stopping else self._schedule.refill(member.number) or self._steal(member, waking)
+            if items:
+                member.lease.give(items)
+                waking.append(member)
+            elif not any(len(self._schedule.holds(other.number)) > 1 for other in waking):
+                member.lease.give([END])
+                member.waits_after = None
+
+    def _has_more(self, member: Member) -> bool:
+        """Tell whether a worker that waits has been given more than the test after which it waits."""
+        return self._schedule.holds(member.number) not in {(), (member.waits_after,)}
+
+    def _steal(self, thief: Member, waking: list[Member]) -> list[int]:
+        number = self._schedule.victim(thief.number, {member.number for member in waking})
+        if number is None:
+            return []
+        victim = self._members[number]
+        kept, stolen = self._schedule.split(number, thief.number, victim.lease.recall())
+        victim.lease.give(kept)
+        return stolen
+
+    # The end
+
+    def _look_whether_to_stop(self) -> None:
+        session = self._session
+        if not self._is_stopping and (session.shouldfail or session.shouldstop or self._replay.is_told_to_stop):
+            self._stop()
+
+    def _stop(self) -> None:
+        """Let the tests end that run now, and no other begin."""
+        self._is_stopping = True
+        self._board.stop()
+        for member in self._members.values():
+            member.node.shutting_down = True
+            member.lease.recall()
+            member.lease.give([END])
+
+    def _interrupt(self) -> None:
+        """End all workers: they tear down what they have set up; who takes too long for that is killed."""
+        self._stop()
+        for member in self._members.values():
+            processes.signal_process(member.pid, signals.SIGINT)
+        deadline = time.monotonic() + GRACE_S
+        try:
+            while self._members and time.monotonic() < deadline:
+                self._selector.select(LOOK_AGAIN_S)
+                for member in [member for member in self._members.values() if _has_ended(member)]:
+                    self._selector.unregister(member)
+                    del self._members[member.number]
+        finally:
+            for member in self._members.values():
+                processes.signal_process(member.pid, signals.SIGKILL)
+                processes.wait(member.pid)
+
+
+def _has_ended(member: Member) -> bool:
+    status = processes.wait(member.pid, nohang=True) if member.status is None else member.status
+    member.status = status
+    return status is not None
+
+
+def _await(member: Member) -> int:
+    """Wait for the end of a process that has nothing left to tell."""
+    if member.status is None:
+        deadline = time.monotonic() + GRACE_S
+        with selectors.DefaultSelector() as selector:
+            if member.descriptor >= 0:
+                selector.register(member.descriptor, selectors.EVENT_READ)
+            while not _has_ended(member) and time.monotonic() < deadline:
+                selector.select(LOOK_AGAIN_S)
+    if member.status is None:
+        processes.signal_process(member.pid, signals.SIGKILL)
+        member.status = processes.wait(member.pid)
+    return member.status or 0
+
+
+def _all_watched(members: dict[int, Member]) -> bool:
+    return all(member.descriptor >= 0 for member in members.values())
+
+
+def _basetemp(config: pytest.Config) -> Path | None:
+    factory = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else factory.getbasetemp()
+
+
+def _flush(config: pytest.Config) -> None:
+    """Write what is buffered: each fork would write it once more."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, reporter and reporter._tw):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()

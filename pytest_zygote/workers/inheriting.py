@@ -1,0 +1,115 @@
+"""What a worker must not share with the process that it was forked from.
+
+Exit handlers and finalizers would delete the parent's folders and end its children; the files
+that hold captured output have one position for all; folders for temporary files would be the
+same; and multiprocessing takes the parent's children for the worker's.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters import exits
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+    from types import FrameType
+
+    import pytest
+
+    from pytest_zygote.workers.member import Node
+
+
+class Interrupts:
+    """Ctrl-C ends the test that runs; while its fixtures are torn down, another one is not heard.
+
+    The terminal sends the signal to all processes, and the parent sends it once more to those
+    that have not ended: it must count once.
+    """
+
+    def __init__(self) -> None:
+        """Take the signal over, unless it is ignored (nohup, a shell's background)."""
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._interrupt)
+        self._came = self._is_held = self._is_due = False
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_held:
+            self._is_due = True
+        elif not self._came:
+            self._came = True
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Let what must not be cut in half come to its end first."""
+        self._is_held = True
+        yield
+        self._is_held = False
+        if self._is_due:
+            self._is_due = False
+            self._interrupt(signal.SIGINT, None)
+
+
+def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
+    """Stop sharing, right after the fork."""
+    gc.freeze()  # a collection would copy all pages of the parent
+    exits.forget()
+    signal.set_wakeup_fd(-1)
+    _part_from_children()
+    config.workerinput = node.workerinput  # type: ignore[attr-defined]
+    config.workeroutput = node.workeroutput  # type: ignore[attr-defined]
+    # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
+    option = config.option
+    option.loadgroup = option.dist == "loadgroup"
+    option.dist, option.distload, option.looponfail, option.usepdb = "no", False, False, False
+    option.numprocesses = option.maxprocesses = None
+    option.tx = []
+    os.environ.update(node.environ)
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and basetemp is not None:
+        option.basetemp = str(basetemp)
+        basetemp.mkdir(mode=0o700)
+        factory._given_basetemp = factory._basetemp = basetemp
+
+
+def _part_from_children() -> None:
+    """Forget the parent's children: multiprocessing would end them with us."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes._children.clear()
+
+
+def take_output(config: pytest.Config, dump: int) -> list[int]:
+    """Capture into files of our own; return the descriptors of what is captured from stderr, and of dumps.
+
+    Args:
+        config: of this session.
+        dump: where faulthandler is to write, if pytest has enabled it.
+    """
+    if faulthandler.is_enabled():
+        faulthandler.enable(dump)
+    capture = config.pluginmanager.getplugin("capturemanager")
+    shared = getattr(capture, "_global_capturing", None)
+    if capture is None or shared is None:
+        return [dump]
+    was_started = shared.is_started()
+    shared.stop_capturing()
+    capture._global_capturing = None
+    capture.start_global_capturing()
+    if not was_started:
+        capture.suspend_global_capture()
+    file = getattr(capture._global_capturing.err, "tmpfile", None)
+    try:
+        return [file.fileno(), dump] if file is not None else [dump]
+    except (OSError, ValueError):  # captured in memory only
+        return [dump]

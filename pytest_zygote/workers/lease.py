@@ -1,0 +1,80 @@
+"""The tests that a worker is to run next, in a pipe.
+
+Reading four bytes from a pipe is atomic, so the worker and its parent may both read: the worker
+to take the next test, the parent to take back what the worker has not begun. No lock is needed,
+and none can be left behind by a worker that dies.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+
+END = 0xFFFFFFFF
+"""No test follows."""
+SIZE = 4
+DEFAULT_CAPACITY = 16_000
+"""Tests that fit into a pipe as the system makes it."""
+CAPACITY = 1 << 20
+
+
+class Lease:
+    """A queue of test indexes between two processes."""
+
+    def __init__(self) -> None:
+        """Make it, empty."""
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def give(self, items: list[int]) -> None:
+        """Append tests; a worker that has died needs none."""
+        if len(items) > DEFAULT_CAPACITY and hasattr(fcntl, "F_SETPIPE_SZ"):
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._write, fcntl.F_SETPIPE_SZ, CAPACITY)
+        data = b"".join(item.to_bytes(SIZE, "little") for item in items)
+        if data:
+            os.write(self._write, data)
+
+    def recall(self) -> list[int]:
+        """Take back all that has not been begun."""
+        items: list[int] = []
+        while chunk := self._take(CAPACITY):
+            items += [int.from_bytes(chunk[at : at + SIZE], "little") for at in range(0, len(chunk), SIZE)]
+        return [item for item in items if item != END]
+
+    def peek(self) -> bool:
+        """Tell whether something is there."""
+        return bool(select.select([self._read], [], [], 0)[0])
+
+    def take(self) -> int | None:
+        """Return the next test, `END` if none follows or the parent is gone, None if nothing is there yet."""
+        chunk = self._take(SIZE)
+        if chunk is None:
+            return None
+        return int.from_bytes(chunk, "little") if chunk else END
+
+    def wait(self) -> int:
+        """Return the next test, or `END`; wait until one is there."""
+        while (item := self.take()) is None:
+            select.select([self._read], [], [])
+        return item
+
+    def _take(self, size: int) -> bytes | None:
+        try:
+            return os.read(self._read, size)
+        except BlockingIOError:
+            return None
+
+    def keep_reading_end(self) -> None:
+        """Be the worker: if nobody can write any more, the parent is gone."""
+        os.close(self._write)
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self._read)
+        os.close(self._write)

@@ -1,0 +1,217 @@
+"""One worker, as the run process sees it, and as plugins written for pytest-xdist do.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters import processes, streams
+from pytest_zygote.workers.lease import Lease
+from pytest_zygote.workers.wire import Frames
+
+if TYPE_CHECKING:
+    import socket
+
+    import pytest
+
+    from pytest_zygote.workers.wire import Event
+
+CHUNK = 256 * 1024
+MOST = 3000
+"""Bytes of a dead worker's last words."""
+
+
+class Platform:
+    """Where a worker runs: here."""
+
+    platform = sys.platform
+    version_info = sys.version_info
+    executable = sys.executable
+
+    def __init__(self) -> None:
+        """Note the folder of now."""
+        self.cwd = os.getcwd()
+        self.version = sys.version
+
+
+class Spec:
+    """How a worker was made: as pytest-xdist's ``popen``, on this machine."""
+
+    popen = True
+    chdir = None
+    python = None
+
+    def __init__(self, name: str) -> None:
+        """Have the name of the worker."""
+        self.id = name
+
+
+class Gateway:
+    """The way to a worker, as far as plugins look at it."""
+
+    def __init__(self, name: str) -> None:
+        """Have the name of the worker."""
+        self.id = name
+        self.spec = Spec(name)
+
+    def _rinfo(self) -> Platform:
+        return Platform()
+
+
+class NodeManager:
+    """All workers, as far as plugins look at them."""
+
+    roots: tuple[str, ...] = ()
+
+    def __init__(self, testrunuid: str, specs: list[Spec]) -> None:
+        """Have the id of the run."""
+        self.testrunuid = testrunuid
+        self.specs = specs
+
+
+class Node:
+    """What hooks and reports get as ``node``.
+
+    Attributes:
+        workerinput: what plugins give to the worker.
+        workeroutput: what they give back.
+    """
+
+    def __init__(self, config: pytest.Config, name: str, count: int, testrunuid: str) -> None:
+        """Describe a worker that does not run yet."""
+        self.config = config
+        self.gateway = Gateway(name)
+        self.nodemanager = NodeManager(testrunuid, [self.gateway.spec])
+        self.workerinput: dict[str, object] = {
+            "workerid": name,
+            "workercount": count,
+            "testrunuid": testrunuid,
+            "mainargv": list(sys.argv),
+        }
+        self.workeroutput: dict[str, object] = {}
+        self.workerinfo: dict[str, object] = {
+            "version": sys.version,
+            "version_info": tuple(sys.version_info),
+            "sysplatform": sys.platform,
+            "platform": platform.platform(),
+            "executable": sys.executable,
+            "cwd": os.getcwd(),
+            "id": name,
+            "spec": self.gateway.spec,
+        }
+        self.shutting_down = False
+        self.environ = {
+            "PYTEST_XDIST_TESTRUNUID": testrunuid,
+            "PYTEST_XDIST_WORKER": name,
+            "PYTEST_XDIST_WORKER_COUNT": str(count),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.gateway.id}>"
+
+
+class Member:
+    """A worker's process and the ways to it.
+
+    Attributes:
+        number: of the worker, for the schedule.
+        node: for plugins.
+        lease: what it is to run.
+        waits_after: the test after which it has nothing to run, and waits to be told; None while it does not wait.
+        is_down: whether it has said that it ends.
+        status: how its process has ended; None while it runs.
+    """
+
+    def __init__(self, number: int, node: Node) -> None:
+        """Prepare everything but the process."""
+        import socket
+
+        self.number = number
+        self.node = node
+        self.lease = Lease()
+        self.waits_after: int | None = None
+        self.is_down = False
+        self.status: int | None = None
+        self.pid = 0
+        self.descriptor = -1
+        self._frames = Frames()
+        self._link, self._far = (_moved(end) for end in socket.socketpair())
+        # Inherited as an open file: what the worker writes can be read here after its death.
+        self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the member
+        self._words: list[int] = [self._dump.fileno()]
+
+    @property
+    def name(self) -> str:
+        """Its id, 'gw0' and so on."""
+        return self.node.gateway.id
+
+    def started(self, pid: int) -> None:
+        """Be the parent of the process."""
+        self._far.close()
+        self._link.settimeout(0)
+        self.pid = pid
+        self.descriptor = processes.open_pid(pid)
+
+    def become(self) -> tuple[socket.socket, int]:
+        """Be the process: return the way to the parent, and where dumps go."""
+        self._link.close()
+        self.lease.keep_reading_end()
+        return self._far, self._dump.fileno()
+
+    def forget(self) -> None:
+        """Be another worker: close what belongs to this one."""
+        self.lease.close()
+        self._link.close()
+        self._dump.close()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+    def fileno(self) -> int:
+        """Return the descriptor on which its events come."""
+        return self._link.fileno()
+
+    def receive(self) -> tuple[list[Event], bool]:
+        """Return the events that have come, and whether it may have died."""
+        events: list[Event] = []
+        while True:
+            try:
+                data, descriptors, _, _ = _receive(self._link)
+            except BlockingIOError:
+                return events, False
+            except ConnectionError:
+                return events, True
+            self._words += descriptors
+            if not data:
+                return events, True
+            events += self._frames.receive(data)
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to stderr, and the beginning of what faulthandler wrote: the last frames."""
+        dump, *captured = self._words
+        parts = [os.pread(file, MOST, max(0, os.fstat(file).st_size - MOST)) for file in captured]
+        parts.append(os.pread(dump, MOST, 0))
+        return "\n".join(part.decode(errors="replace").strip() for part in parts if part)
+
+    def close(self) -> None:
+        """Let go of a process that has been waited for."""
+        for descriptor in self._words[1:]:
+            os.close(descriptor)
+        self.forget()
+
+
+def _moved(end: socket.socket) -> socket.socket:
+    import socket
+
+    return socket.socket(fileno=streams.move_away(end.detach()))
+
+
+def _receive(link: socket.socket) -> tuple[bytes, list[int], int, object]:
+    import socket
+
+    return socket.recv_fds(link, CHUNK, 4, getattr(socket, "MSG_CMSG_CLOEXEC", 0))

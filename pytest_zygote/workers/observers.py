@@ -1,0 +1,99 @@
+"""Hooks that tell what happened: in a worker nobody listens but the one who passes it on.
+
+The run process calls them again for what it is told, so plugins that watch (the terminal, junitxml,
+last-failed …) see in one process what they would see without workers.
+
+Hooks that begin and end a session are not called in a worker either, since the run process is the
+session. Some plugins do one thing in the workers of pytest-xdist and another in its controller:
+they ask for ``workerinput`` or for ``PYTEST_XDIST_WORKER``. Such a hook is called in a worker too.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.workers import wire
+
+if TYPE_CHECKING:
+    import warnings
+    from collections.abc import Callable
+
+TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish", "pytest_warning_recorded")
+ASKS = ("workerinput", "workeroutput", "PYTEST_XDIST_WORKER", "is_xdist_worker", "get_xdist_worker_id")
+FOR_PARENT = ("_pytest.", "pytest_zygote.", "pytest_cov.", "xdist.")
+"""Plugins whose hooks are known to do nothing in a worker, or are served otherwise."""
+
+
+def silence(config: pytest.Config) -> None:
+    """Have nobody listen in this process."""
+    for name in TOLD:
+        caller = getattr(config.hook, name)
+        for implementation in caller.get_hookimpls():
+            caller._remove_plugin(implementation.plugin)
+
+
+class Teller:
+    """Sends what would have been reported."""
+
+    def __init__(self, config: pytest.Config, send: Callable[[wire.Event], None]) -> None:
+        """Listen, but not to what happened before."""
+        self._config = config
+        self._send = send
+        self.is_listening = False
+        self.failures = 0
+
+    @pytest.hookimpl
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Pass on."""
+        self._send(("logstart", nodeid, location))
+
+    @pytest.hookimpl
+    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Pass on."""
+        self._send(("logfinish", nodeid, location))
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Pass on, in the form that pytest has for it."""
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self.failures += report.failed and not hasattr(report, "wasxfail")
+        self._send(("report", wire.dump(data)))
+
+    @pytest.hookimpl
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Pass on what is not repeated from before the fork."""
+        if self.is_listening:
+            self._send(("warning", wire.dump_warning(warning_message), when, nodeid, location))
+
+
+def call_those_that_ask(config: pytest.Config, name: str, /, **arguments: object) -> None:
+    """Call a hook's implementations that do something else in workers."""
+    for implementation in reversed(getattr(config.hook, name).get_hookimpls()):
+        if _asks(implementation.function) and not (implementation.wrapper or implementation.hookwrapper):
+            implementation.function(*(arguments[argument] for argument in implementation.argnames))
+
+
+def _asks(function: object) -> bool:
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None or str(getattr(function, "__module__", "")).startswith(FOR_PARENT):
+        return False
+    return _mentions(code)
+
+
+def _mentions(code: CodeType) -> bool:
+    words = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
+    return not words.isdisjoint(ASKS) or any(
+        _mentions(constant) for constant in code.co_consts if isinstance(constant, CodeType)
+    )

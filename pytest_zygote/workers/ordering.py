@@ -1,0 +1,36 @@
+"""The order of collection, for what is shown and written at the end of a run.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Order:
+    """Puts the terminal's summary and the junit file in the order that they have without workers."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        """Look for those who collect reports."""
+        manager = session.config.pluginmanager
+        self._places = {item.nodeid: at for at, item in enumerate(session.items)}
+        self._terminal = manager.getplugin("terminalreporter")
+        self._junits = [plugin for plugin in manager.get_plugins() if type(plugin).__module__ == "_pytest.junitxml"]
+        self._cases: dict[int, int] = {}
+
+    def note(self, report: pytest.TestReport) -> None:
+        """Note the place of a test in junit files: once it is complete it does not know its name any more."""
+        for junit in self._junits:
+            self._cases.setdefault(id(junit.node_reporter(report)), self._places.get(report.nodeid, -1))
+
+    def restore(self) -> None:
+        """Sort."""
+        for reports in self._terminal.stats.values() if self._terminal is not None else ():
+            if all(hasattr(report, "nodeid") for report in reports):
+                reports.sort(key=lambda report: self._places.get(report.nodeid, -1))
+        for junit in self._junits:
+            junit.node_reporters_ordered.sort(key=lambda case: self._cases.get(id(case), -1))

@@ -1,0 +1,100 @@
+"""The plugin of a parallel run: it takes the place of pytest's own loop over the tests.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.workers.crew import Crew
+from pytest_zygote.workers.member import Node
+from pytest_zygote.workers.plan import Plan, hindrance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Parallel:
+    """Runs the tests of a session by workers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Belong to this session."""
+        self._config = config
+        self._summary = ""
+        self._plan: Plan | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run all tests, or leave it to pytest."""
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return None
+        if not session.items:
+            return None
+        reason = hindrance(session)
+        if reason:
+            self._say(f"zygote: one process: {reason}")
+            return None
+        self._plan = Plan(session, len(session.config.option.tx))
+        if self._plan.count == 1:
+            _run_here(session, self._plan)
+        else:
+            self._run(session, self._plan)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _run(self, session: pytest.Session, plan: Plan) -> None:
+        self._say(f"{plan.count} workers [{len(session.items)} items]")
+        crew = Crew(session, plan)
+        try:
+            crew.run()
+        finally:
+            self._summary = crew.summary
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.write_line(line)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Keep what was learned about durations."""
+        if self._plan is not None:
+            self._plan.save()
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say why the run did not go to its end."""
+        if self._summary and self._config.option.verbose >= 0:
+            terminalreporter.write_sep("=", f"zygote: {self._summary}")
+
+
+def _run_here(session: pytest.Session, plan: Plan) -> None:
+    """Run what only one worker could run: in this process, which looks to the tests like that worker."""
+    config = session.config
+    node = Node(config, "gw0", 1, plan.testrunuid)
+    config.hook.pytest_configure_node(node=node)
+    before = {key: os.environ.get(key) for key in node.environ}
+    os.environ.update(node.environ)
+    config.workerinput = node.workerinput  # type: ignore[attr-defined]
+    try:
+        for item, following in _pairs(session.items):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail or session.shouldstop:
+                break
+    finally:
+        del config.workerinput  # type: ignore[attr-defined]
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+
+
+def _pairs(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    return zip(items, [*items[1:], None], strict=True)

@@ -1,0 +1,69 @@
+"""How the tests of a session are to be run in parallel, or why they are not.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.schedule import Unit, parallelism
+from pytest_zygote.workers.units import History, Units
+
+if TYPE_CHECKING:
+    import pytest
+
+RESTARTS_PER_WORKER = 4
+
+
+class Plan:
+    """What is to be run, by how many workers.
+
+    Attributes:
+        units: of the schedule.
+        seconds: index of a test → how long it takes.
+        count: of workers: no more than can have something to do.
+        ids: of all tests.
+        testrunuid: the name of this run.
+        most_restarts: how many dead workers are replaced.
+    """
+
+    def __init__(self, session: pytest.Session, wanted: int) -> None:
+        """Look at the tests of a session."""
+        option = session.config.option
+        self._history = History(session.config)
+        self._units = Units(session.items, str(option.dist), self._history)
+        self.units: list[Unit] = self._units.units
+        self.ids = [item.nodeid for item in session.items]
+        known = self._history.tests
+        self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
+        self.count = min(wanted, parallelism(self.units))
+        self.testrunuid = option.testrunuid or uuid.uuid4().hex
+        restarts = option.maxworkerrestart
+        self.most_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
+
+    def note(self, item: int, seconds: float, fixtures: float) -> None:
+        """Note what a test took."""
+        self._history.note(self.ids[item], seconds, self._units.names[item], fixtures)
+
+    def save(self) -> None:
+        """Keep durations for the next run."""
+        self._history.save()
+
+
+def hindrance(session: pytest.Session) -> str:
+    """Return why tests cannot be run by workers; '' if they can."""
+    config = session.config
+    if config.getoption("stepwise", default=False):
+        return "--stepwise needs the tests one after the other"
+    if config.getoption("usepdb", default=False):
+        return "--pdb"
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    others = [name for name in threads if name != threading.current_thread().name]
+    if others:
+        return f"a fork would not have this process's threads: {', '.join(others)}"
+    if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
+        return "pytest_xdist_make_scheduler is implemented; --no-zygote-workers gives pytest-xdist back"
+    return ""

@@ -1,0 +1,160 @@
+"""What workers tell, told again to this session's hooks.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.workers import wire
+from pytest_zygote.workers.ordering import Order
+
+if TYPE_CHECKING:
+    from pluggy import HookRelay
+
+    from pytest_zygote.workers.member import Member
+    from pytest_zygote.workers.plan import Plan
+    from pytest_zygote.workers.wire import Event
+
+MOST_DEATHS = 2
+"""A test that killed so many workers is not tried again, whoever asks for it."""
+
+
+class WorkerError(Exception):
+    """An internal error of pytest or a plugin, in a worker; the text is its traceback."""
+
+
+class Again:
+    """What plugins get as the scheduler when a worker has died: they may ask for another try."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Nothing is asked for yet."""
+        self.config = config
+        self.is_asked = False
+
+    def mark_test_pending(self, item: str) -> None:
+        """Ask for another try."""
+        del item
+        self.is_asked = True
+
+
+class Replay:
+    """Calls the hooks of the run process."""
+
+    def __init__(self, session: pytest.Session, plan: Plan) -> None:
+        """Speak to the plugins of this session."""
+        self._session = session
+        self._config = session.config
+        self._plan = plan
+        self._running: dict[int, int] = {}
+        self._deaths: dict[int, int] = {}
+        self._told: list[BaseException] = []
+        self._order = Order(session)
+        self.restore_order = self._order.restore
+
+    @property
+    def is_told_to_stop(self) -> bool:
+        """Whether a worker met something that ends a session."""
+        return bool(self._told)
+
+    def raise_what_was_told(self) -> None:
+        """Raise what a worker met that ends a session."""
+        if self._told:
+            raise self._told[0]
+
+    def say(self, line: str) -> None:
+        """Write a line, unless the user wants it quiet."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.write_line(line)
+
+    def begin(self, member: Member, item: int) -> None:
+        """Note what a worker runs."""
+        self._running[member.number] = item
+
+    def handle(self, member: Member, event: Event) -> None:
+        """Pass an event on."""
+        match event:
+            case ("report", bytes(data)):
+                self._report(member, data)
+            case ("logstart", nodeid, location):
+                self._hook(member).pytest_runtest_logstart(nodeid=nodeid, location=location)
+            case ("logfinish", nodeid, location):
+                self._hook(member).pytest_runtest_logfinish(nodeid=nodeid, location=location)
+            case ("warning", bytes(data), when, nodeid, location):
+                values = {"when": when, "nodeid": nodeid, "location": location}
+                values["warning_message"] = wire.load_warning(data)
+                self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
+            case _:
+                self._take_order(event)
+
+    def _take_order(self, event: Event) -> None:
+        """Note what concerns the session."""
+        match event:
+            case ("should", str(fail), str(stop)):
+                self._session.shouldfail = self._session.shouldfail or fail
+                self._session.shouldstop = self._session.shouldstop or stop
+            case ("exit", str(text), code):
+                self._told.append(pytest.exit.Exception(text, code if isinstance(code, int) else None))
+            case ("interrupt",):
+                self._told.append(KeyboardInterrupt())
+            case ("internal", str(text)):
+                self._told.append(WorkerError(text))
+            case _:  # descriptors came beside it, and are taken
+                pass
+
+    def _hook(self, member: Member) -> HookRelay:
+        running = self._running.get(member.number)
+        return self._config.hook if running is None else self._session.items[running].ihook
+
+    def _report(self, member: Member, data: bytes) -> None:
+        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=wire.load(data))
+        self._mark(report, member)
+        self._order.note(report)
+        self._hook(member).pytest_runtest_logreport(report=report)
+
+    def _mark(self, report: pytest.TestReport, member: Member) -> None:
+        report.node = member.node  # type: ignore[attr-defined]
+        report.worker_id = member.name  # type: ignore[attr-defined]
+        report.testrun_uid = self._plan.testrunuid  # type: ignore[attr-defined]
+        report.item_index = self._running.get(member.number)  # type: ignore[attr-defined]
+
+    def take_output(self, member: Member, output: bytes) -> None:
+        """Give back what plugins of the worker left for those of this process."""
+        values = wire.load(output)
+        if isinstance(values, dict):
+            member.node.workeroutput.update(values)
+
+    def crashed(self, member: Member, item: int, status: int) -> bool:
+        """Report that a worker died of a test; return whether the test is to be tried again."""
+        test = self._session.items[item]
+        self._running[member.number] = item
+        self._deaths[item] = self._deaths.get(item, 0) + 1
+        ending = f"worker {member.name!r} crashed while running {test.nodeid!r}"
+        words = member.last_words()
+        report = pytest.TestReport(
+            nodeid=test.nodeid,
+            location=test.location,
+            keywords={},
+            outcome="failed",
+            longrepr=f"{ending} ({_cause(status)})" + (f"\n{words}" if words else ""),
+            when="???",  # type: ignore[arg-type]  # what pytest-xdist says, and plugins look for
+        )
+        self._mark(report, member)
+        again = Again(self._config)
+        self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=again)
+        self._hook(member).pytest_runtest_logreport(report=report)
+        return again.is_asked and self._deaths[item] < MOST_DEATHS
+
+
+def _cause(status: int) -> str:
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"

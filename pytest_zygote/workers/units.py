@@ -1,0 +1,117 @@
+"""Which tests belong together, and how long they took in earlier runs.
+
+Durations are kept in pytest's cache (``--cache-show 'zygote/durations'``).
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.schedule import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+KEY = "zygote/durations"
+WEIGHT = 0.5
+"""Of the last run, against all before."""
+DIGITS = 4
+
+WHOLE = ("loadfile", "loadscope")
+"""Modes of pytest-xdist that promise that a file, or a class, has one worker."""
+
+
+class History:
+    """Seconds of tests and of the fixtures of units, from earlier runs and from this one."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Read what is stored; nothing without pytest's cache."""
+        self._cache = getattr(config, "cache", None)
+        stored = self._cache.get(KEY, None) if self._cache is not None else None
+        self.tests = _seconds(stored, "tests")
+        self.fixtures = _seconds(stored, "fixtures")
+        self._new: dict[str, float] = {}
+        self._new_fixtures: dict[str, float] = {}
+
+    def note(self, test: str, seconds: float, unit: str, fixtures: float) -> None:
+        """Note what a test took, and what it took besides to set up what its unit shares."""
+        self._new[test] = seconds
+        if fixtures:
+            self._new_fixtures[unit] = max(fixtures, self._new_fixtures.get(unit, 0.0))
+
+    def save(self) -> None:
+        """Store it for the next run."""
+        for old, new in ((self.tests, self._new), (self.fixtures, self._new_fixtures)):
+            for key, seconds in new.items():
+                old[key] = round(WEIGHT * seconds + (1 - WEIGHT) * old.get(key, seconds), DIGITS)
+        if self._cache is not None and self._new:
+            self._cache.set(KEY, {"tests": self.tests, "fixtures": self.fixtures})
+
+
+def _seconds(stored: object, key: str) -> dict[str, float]:
+    entries = stored.get(key) if isinstance(stored, dict) else None
+    if not isinstance(entries, dict):
+        return {}
+    return {name: float(seconds) for name, seconds in entries.items() if isinstance(seconds, (int, float))}
+
+
+class Units:
+    """The units of a session.
+
+    Attributes:
+        units: for the schedule.
+        names: of the unit of each test.
+    """
+
+    def __init__(self, items: Sequence[pytest.Item], dist: str, history: History) -> None:
+        """Find what belongs together."""
+        self.names: list[str] = []
+        groups: dict[str, list[int]] = {}
+        whole: set[str] = set()
+        for at, item in enumerate(items):
+            group = group_of(item)
+            name = f"group {group}" if group else _place(item, dist)
+            if group or dist in WHOLE:
+                whole.add(name)
+            self.names.append(name)
+            groups.setdefault(name, []).append(at)
+        self.units = [
+            Unit(tuple(members), divisible=name not in whole, cost_s=history.fixtures.get(name, 0.0))
+            for name, members in groups.items()
+        ]
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name of the group that a test was put into by marks, as pytest-xdist joins several; '' for none."""
+    names = {
+        str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+        for mark in item.iter_markers("xdist_group")
+    }
+    return "_".join(sorted(names))
+
+
+def _place(item: pytest.Item, dist: str) -> str:
+    path = item.nodeid.partition("::")[0]
+    if dist == "loadscope":
+        return _scope(item)
+    if dist == "loadfile":
+        return path
+    return f"{path} {_shared_parameters(item)}".strip()
+
+
+def _scope(item: pytest.Item) -> str:
+    """Return the class or module of a test."""
+    parent = item.parent
+    return parent.nodeid if parent is not None else item.nodeid
+
+
+def _shared_parameters(item: pytest.Item) -> str:
+    """Return which instances of parametrised fixtures a test shares with others."""
+    spec = getattr(item, "callspec", None)
+    scopes, indices = getattr(spec, "_arg2scope", {}), getattr(spec, "indices", {})
+    shared = [f"{name}={indices.get(name)}" for name, scope in scopes.items() if scope.value != "function"]
+    return ",".join(sorted(shared))

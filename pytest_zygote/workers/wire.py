@@ -1,0 +1,102 @@
+"""What a worker tells its parent, as bytes: pickles, which both sides of a fork can trust.
+
+What a report or a warning carries may be anything that a plugin or a test put there. So it
+travels as a pickle of its own inside the frame: what cannot be pickled is replaced by its
+`repr`, and a class that only the worker has imported by one of the same name, without importing
+anything in the parent.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Event: TypeAlias = tuple[object, ...]
+
+LENGTH = 4
+
+
+def frame(events: list[Event]) -> bytes:
+    """Return some events as one frame."""
+    payload = pickle.dumps(events, protocol=5)
+    return len(payload).to_bytes(LENGTH, "little") + payload
+
+
+class Frames:
+    """Bytes to events, however they were cut on the way."""
+
+    def __init__(self) -> None:
+        """Start with nothing received."""
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Return the events that are complete now."""
+        self._buffer += data
+        events: list[Event] = []
+        while len(self._buffer) >= LENGTH:
+            end = LENGTH + int.from_bytes(self._buffer[:LENGTH], "little")
+            if len(self._buffer) < end:
+                break
+            events += pickle.loads(self._buffer[LENGTH:end])  # noqa: S301 - our own fork wrote it
+            del self._buffer[:end]
+        return events
+
+
+def dump(value: object) -> bytes:
+    """Return any value as bytes; what cannot be pickled becomes its `repr`."""
+    try:
+        return pickle.dumps(value, protocol=5)
+    except Exception:  # noqa: BLE001 - __reduce__ of a foreign class may raise anything
+        if isinstance(value, dict):
+            return pickle.dumps({key: load(dump(part)) for key, part in value.items()}, protocol=5)
+        return pickle.dumps(repr(value), protocol=5)
+
+
+def load(data: bytes) -> object:
+    """Return a value that `dump` wrote."""
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+class _Unpickler(pickle.Unpickler):  # noqa: S301 - see `frame`
+    def find_class(self, module: str, name: str) -> object:
+        try:
+            if module in sys.modules:
+                return super().find_class(module, name)
+        except AttributeError:
+            pass
+        # A warning, because this is where foreign classes are met; it takes any arguments.
+        return type(name.rpartition(".")[2], (Warning,), {"__module__": module})
+
+
+def dump_warning(message: warnings.WarningMessage) -> bytes:
+    """Return a warning as bytes."""
+    text = f"{message.message}"
+    values = (message.message, message.category, message.filename, message.lineno, message.line)
+    try:
+        data = pickle.dumps(values, protocol=5)
+        load(data)
+    except Exception:  # noqa: BLE001 - see `dump`; or it can be pickled, but not made again
+        category = type(message.category.__name__, (Warning,), {})
+        kind = (category.__name__, message.category.__module__)
+        return pickle.dumps((text, kind, message.filename, message.lineno, message.line), protocol=5)
+    return data
+
+
+def load_warning(data: bytes) -> warnings.WarningMessage:
+    """Return a warning that `dump_warning` wrote."""
+    values = load(data)
+    assert isinstance(values, tuple)  # noqa: S101 - see `dump_warning`
+    message, category, filename, lineno, line = values
+    if isinstance(category, tuple):
+        name, module = category
+        category = type(name, (Warning,), {"__module__": module})
+        message = category(message)
+    return warnings.WarningMessage(message, category, filename, lineno, line=line)

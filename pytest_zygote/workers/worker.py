@@ -1,0 +1,244 @@
+"""A worker: a fork of the run process that runs what is leased to it.
+
+A test's fixtures are torn down as far as the next test does not need them, so pytest must know
+the next test then, and no earlier: `Worker` asks for it when the teardown begins. Until that
+moment the parent may give the test to another worker.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters import processes, streams
+from pytest_zygote.workers import inheriting, measuring, observers, wire
+from pytest_zygote.workers.lease import END
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from pytest_zygote.workers.board import Board
+    from pytest_zygote.workers.member import Member
+    from pytest_zygote.workers.wire import Event
+
+FLUSH_S = 0.02
+"""What happens within this time goes in one frame, if it belongs to one test."""
+
+
+class Line:
+    """The way to the parent."""
+
+    def __init__(self, link: socket.socket, *, is_chatty: bool) -> None:
+        """Collect events, and send them when they are due.
+
+        Args:
+            link: to the parent.
+            is_chatty: whether the user wants to see what begins.
+        """
+        self._link = link
+        self._is_chatty = is_chatty
+        self._events: list[Event] = []
+        self._sent = time.monotonic()
+        self.interrupts = inheriting.Interrupts()
+
+    def tell(self, event: Event) -> None:
+        """Send an event, now or with the next ones."""
+        self._events.append(event)
+        if self._is_chatty or time.monotonic() - self._sent > FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what has been collected."""
+        if self._events:
+            data = wire.frame(self._events)
+            self._events = []
+            with self.interrupts.held():  # half a frame would be the last that the parent understands
+                self._link.sendall(data)
+        self._sent = time.monotonic()
+
+    def lend(self, descriptors: list[int]) -> None:
+        """Have the parent share open files."""
+        packed = array.array("i", descriptors)
+        data = wire.frame([("lend",)])
+        if descriptors:
+            sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+            self._link.sendall(data[sent:])
+
+
+class Worker:
+    """Runs tests one after the other."""
+
+    def __init__(self, session: pytest.Session, member: Member, board: Board, line: Line) -> None:
+        """Prepare to run."""
+        self._session = session
+        self._lease = member.lease
+        self._number = member.number
+        self._board = board
+        self._line = line
+        self._teller = observers.Teller(session.config, line.tell)
+        self._next: int | None = None
+        self._current = END
+        self._counted = 0
+        self._fixtures_s = 0.0
+
+    def listen_and_run(self) -> None:
+        """Run what is leased, in the place of all who listen to what happens."""
+        self._listen()
+        self._run_all()
+
+    def _listen(self) -> None:
+        manager = self._session.config.pluginmanager
+        observers.silence(self._session.config)
+        manager.register(self._teller, "zygote_teller")
+        self._teller.is_listening = True
+        manager.register(self, "zygote_worker")
+        state = self._session._setupstate
+        teardown = state.teardown_exact
+
+        def teardown_exact(nextitem: pytest.Item | None) -> None:
+            del nextitem
+            following = self._following()
+            teardown(None if following == END else self._session.items[following])
+
+        state.teardown_exact = teardown_exact  # type: ignore[method-assign]
+
+    def _following(self) -> int:
+        """Return the next test; decide it now if that has not been done."""
+        if self._next is None:
+            self._count_failures()
+            session = self._session
+            if session.shouldstop or session.shouldfail or self._board.is_stopped:
+                self._next = END
+            else:
+                self._next = self._pull()
+        return self._next
+
+    def _pull(self) -> int:
+        item = self._lease.take()
+        if item is None:
+            self._line.tell(("waiting", self._current))
+            self._line.flush()
+            item = self._lease.wait()
+        return item
+
+    def _count_failures(self) -> None:
+        """Have all workers stop at one failure too many: the parent hears of it too late."""
+        while self._counted < self._teller.failures:
+            self._counted += 1
+            self._board.count_failure(self._number)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """Measure what fixtures cost that several tests share."""
+        if fixturedef.scope == "function":
+            return (yield)
+        before, begun = self._fixtures_s, time.perf_counter()
+        try:
+            return (yield)
+        finally:  # and not twice what fixtures cost that this one needs
+            self._fixtures_s = before + time.perf_counter() - begun
+
+    def _run_all(self) -> None:
+        current = self._pull()
+        while current != END and not self._board.is_stopped:
+            self._run(current)
+            current = self._next if self._next is not None else END
+
+    def _run(self, index: int) -> None:
+        item = self._session.items[index]
+        self._current, self._next, self._fixtures_s = index, None, 0.0
+        self._line.tell(("begin", index))
+        begun = time.perf_counter()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._guess(index))
+        seconds = time.perf_counter() - begun
+        self._count_failures()
+        self._following()
+        session = self._session
+        if session.shouldfail or session.shouldstop:
+            self._line.tell(("should", str(session.shouldfail or ""), str(session.shouldstop or "")))
+        self._line.tell(("done", index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
+        self._line.flush()
+
+    def _guess(self, index: int) -> pytest.Item | None:
+        """Return what probably comes next, for plugins that look at it; pytest itself asks again."""
+        items = self._session.items
+        return items[index + 1] if index + 1 < len(items) and self._lease.peek() else None
+
+    def tear_down(self) -> None:
+        """Tear down what is left: of a test that did not end, or that was bound next and may not begin."""
+        self._next = END
+        if self._session._setupstate.stack:
+            self._session._setupstate.teardown_exact(None)
+
+
+def work(session: pytest.Session, member: Member, board: Board, basetemp: Path | None) -> int:
+    """Be a worker, in a fresh fork of the run process; return the exit code."""
+    processes.die_with_parent()
+    link, dump = member.become()
+    line = Line(link, is_chatty=session.config.option.verbose > 0)
+    worker = Worker(session, member, board, line)
+    try:
+        if _guarded(line, lambda: _begin(session, member, line, (basetemp, dump))):
+            _guarded(line, worker.listen_and_run)
+        _guarded(line, lambda: _finish(session, worker))
+        line.tell(("down", wire.dump(member.node.workeroutput)))
+        line.flush()
+    except BrokenPipeError:  # the parent is gone
+        return 1
+    return _end()
+
+
+def _begin(session: pytest.Session, member: Member, line: Line, places: tuple[Path | None, int]) -> None:
+    config, (basetemp, dump) = session.config, places
+    inheriting.part(config, member.node, basetemp)
+    line.lend(inheriting.take_output(config, dump)[:-1])
+    measuring.start(config)
+    observers.call_those_that_ask(config, "pytest_configure", config=config)
+    observers.call_those_that_ask(config, "pytest_sessionstart", session=session)
+
+
+def _finish(session: pytest.Session, worker: Worker) -> None:
+    config = session.config
+    try:
+        worker.tear_down()
+    finally:
+        os.chdir(session.startpath)
+        observers.call_those_that_ask(config, "pytest_sessionfinish", session=session, exitstatus=0)
+        observers.call_those_that_ask(config, "pytest_unconfigure", config=config)
+        measuring.finish(config)
+
+
+def _guarded(line: Line, run: Callable[[], None]) -> bool:
+    """Run; tell the parent what it must hear of; return whether all went well."""
+    try:
+        run()
+    except BrokenPipeError:
+        raise
+    except pytest.exit.Exception as error:
+        line.tell(("exit", str(error.msg), error.returncode))
+    except KeyboardInterrupt:
+        line.tell(("interrupt",))
+    except BaseException as error:  # noqa: BLE001 - an internal error, also of a plugin
+        text = str(pytest.ExceptionInfo.from_exception(error).getrepr(style="native", chain=True))
+        line.tell(("internal", text))
+    else:
+        return True
+    return False
+
+
+def _end() -> int:
+    """Do what an interpreter does at its end."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    streams.flush_streams()
+    return 0

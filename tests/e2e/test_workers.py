@@ -1,0 +1,409 @@
+"""Parallel runs: what the session sees is what it would see without workers."""
+
+from __future__ import annotations
+
+import re
+import signal
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support_daemon import UNIT_S, eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support_daemon import Project, Result
+
+MIXED = """
+    import os
+    import warnings
+
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def module():
+        yield os.getpid()
+
+    @pytest.mark.parametrize("value", ["a/x", "b/x", "b@y", "c::z", "é", *range(10)])
+    def test_value(value, module, worker_id, record_property):
+        print("shown", value)
+        record_property("value", str(value))
+        assert module == os.getpid()
+        assert value != 7
+
+    def test_skipped():
+        pytest.skip("not now")
+
+    @pytest.mark.xfail(strict=False)
+    def test_expected():
+        assert False
+
+    def test_warns():
+        warnings.warn("careful")
+
+    class TestTearDown:
+        @pytest.fixture
+        def broken(self):
+            yield
+            raise ValueError("in teardown")
+
+        def test_broken(self, broken): ...
+"""
+
+
+def mixed(project: Project) -> None:
+    """Write two test files of the same name, with all kinds of outcomes."""
+    for folder in ("one", "two"):
+        project.write(f"{folder}/__init__.py", "")
+        project.write(f"{folder}/test_same.py", MIXED)
+
+
+def count(result: Result) -> str:
+    """Return the numbers in pytest's last line, without the time."""
+    lines = [line for line in result.stdout.splitlines() if re.search(r" in \d", line)]
+    return re.sub(r" in .*", "", lines[-1]).strip("= ") if lines else ""
+
+
+def junit(path: Path) -> list[tuple[str, ...]]:
+    """Return what a junit file says of each test, in its order."""
+    rows = []
+    for case in ET.parse(path).getroot().iter("testcase"):  # noqa: S314 - our own file
+        parts = [f"{part.tag} {part.get('message')} {[sub.get('value') for sub in part]}" for part in case]
+        rows.append((str(case.get("classname")), str(case.get("name")), *parts))
+    return rows
+
+
+def summary(result: Result) -> list[str]:
+    """Return the lines that follow the progress of the tests, without what names a process or a time."""
+    _, _, after = result.stdout.partition("= FAILURES =")
+    varying = re.compile(r"\w+\.xml|0x[0-9a-f]+|\d+\.\d+s|popen-gw\d+/|'gw\d+'|'master'|module = \d+")
+    return [varying.sub("", line) for line in after.splitlines() if not line.startswith("[gw")]
+
+
+def test_results_equal_those_of_one_process(project: Project) -> None:
+    """Counts, failures, warnings, captured output, junit file and exit code."""
+    mixed(project)
+    alone = project.plain("-n0", "--junitxml=alone.xml", "-rA")
+    many = project.plain("-n3", "--junitxml=many.xml", "-rA")
+    assert (many.returncode, count(many)) == (1, count(alone))
+    assert "shown 7" in many.stdout
+    assert "UserWarning: careful" in many.stdout
+    assert "3 workers [38 items]" in many.stdout
+    assert junit(project.root / "many.xml") == junit(project.root / "alone.xml")
+    assert summary(many) == summary(alone)
+
+
+def test_warm_runs_have_workers_too(project: Project) -> None:
+    """They are forks of the run, and the daemon hears of one run only."""
+    mixed(project)
+    project.warm_up("-q")
+    result = project.pz("-n2", "-q", "-v")
+    assert result.was_warm
+    assert count(result) == "2 failed, 32 passed, 2 skipped, 2 xfailed, 2 warnings, 2 errors"
+    assert "[gw0]" in result.stdout
+    assert "[gw1]" in result.stdout
+
+
+def test_workers_look_like_those_of_xdist(project: Project) -> None:
+    """To tests, to plugins and to conftest files written for it."""
+    project.write(
+        "conftest.py",
+        """
+        import os
+        import pytest
+
+        def pytest_configure(config):
+            if hasattr(config, "workerinput"):
+                config.log = f"{config.workerinput['workerid']} {config.workerinput['gift']}"
+
+        def pytest_configure_node(node):
+            node.workerinput["gift"] = "for " + node.gateway.id
+
+        def pytest_sessionfinish(session):
+            if hasattr(session.config, "workeroutput"):
+                session.config.workeroutput["back"] = session.config.log
+            else:
+                print("the session is over")
+
+        def pytest_testnodedown(node, error):
+            print(node.workeroutput["back"], error)
+
+        @pytest.fixture(scope="session")
+        def folder(tmp_path_factory, worker_id):
+            return tmp_path_factory.getbasetemp().parent
+        """,
+    )
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import time
+
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_it(request, worker_id, testrun_uid, tmp_path, folder, n):
+            assert worker_id == os.environ["PYTEST_XDIST_WORKER"] == request.config.workerinput["workerid"]
+            assert testrun_uid == os.environ["PYTEST_XDIST_TESTRUNUID"] == "this run"
+            assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == "2"
+            assert tmp_path.parent.name == f"popen-{worker_id}"
+            (folder / worker_id).touch()
+            until = time.monotonic() + 20
+            while len(list(folder.glob("gw*"))) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        """,
+    )
+    result = project.plain("-n2", "--testrunuid=this run")
+    assert (result.returncode, count(result)) == (0, "4 passed")
+    assert "gw0 for gw0 None" in result.stdout
+    assert "gw1 for gw1 None" in result.stdout
+    assert result.stdout.count("the session is over") == 1
+
+
+@pytest.mark.parametrize(
+    ("death", "cause"),
+    [("os._exit(3)", "exit code 3"), ("os.kill(os.getpid(), 9)", "SIGKILL"), ("faulthandler._sigsegv()", "SIGSEGV")],
+)
+def test_a_dead_worker_fails_the_test_that_it_ran(project: Project, death: str, cause: str) -> None:
+    """By its name, with its last words; all others run, once."""
+    project.write(
+        "test_it.py",
+        f"""
+        import faulthandler
+        import os
+        import pathlib
+        import sys
+
+        import pytest
+
+        @pytest.mark.parametrize("n", range(20))
+        def test_it(n):
+            with pathlib.Path("ran").open("a") as file:
+                file.write(f"{{n}} ")
+            if n == 3:
+                os.write(2, b"last words\\n")
+                {death}
+        """,
+    )
+    result = project.plain("-n2")
+    assert (result.returncode, count(result)) == (1, "1 failed, 19 passed")
+    assert f"crashed while running 'test_it.py::test_it[3]' ({cause})" in result.stdout
+    assert "last words" in result.stdout
+    assert ("Fatal Python error" in result.stdout) == (cause == "SIGSEGV")
+    assert "replacing crashed worker" in result.stdout
+    assert sorted(map(int, (project.root / "ran").read_text().split())) == list(range(20))
+
+
+def test_a_test_that_kills_twice_is_not_tried_again(project: Project) -> None:
+    """Though a plugin asks for another try each time; and there is an end to replacing workers."""
+    project.write(
+        "conftest.py",
+        """
+        def pytest_handlecrashitem(crashitem, report, sched):
+            sched.mark_test_pending(crashitem)
+        """,
+    )
+    body = "import os\ndef test_a(): os._exit(1)\ndef test_b(): ...\ndef test_c(): ...\n"
+    project.write("test_it.py", body)
+    assert count(project.plain("-n2")) == "2 failed, 2 passed"
+    project.remove("conftest.py")
+    result = project.plain("-n2", "--max-worker-restart=0")
+    assert re.search(r"worker gw\d crashed and worker restarting disabled", result.stdout)
+    assert result.returncode == 1
+
+
+def test_no_test_begins_after_the_last_failure_that_is_allowed(project: Project) -> None:
+    """With -x only those end that run already, and what they have set up is torn down."""
+    project.write(
+        "test_it.py",
+        """
+        import pathlib
+        import time
+
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def set_up(worker_id):
+            yield
+            pathlib.Path(f"down-{worker_id}").touch()
+
+        @pytest.mark.parametrize("n", range(200))
+        def test_it(n, set_up):
+            pathlib.Path(f"ran-{n}").touch()
+            time.sleep(0.01)
+            assert n != 0
+        """,
+    )
+    result = project.plain("-n2", "-x")
+    assert result.returncode == 1
+    assert "stopping after 1 failures" in result.stdout
+    ran = len(list(project.root.glob("ran-*")))
+    told = sum(map(int, re.findall(r"(\d+) (?:failed|passed)", count(result))))
+    assert ran == told < 100
+    assert 1 <= len(list(project.root.glob("down-*"))) <= 2
+
+
+def test_what_ends_a_session_ends_it(project: Project) -> None:
+    """`pytest.exit`, an internal error, an error while collecting, no tests."""
+    project.write("test_it.py", "import pytest\ndef test_a(): ...\ndef test_b(): pytest.exit('enough', 7)\n")
+    result = project.plain("-n2")
+    assert result.returncode == 7
+    assert "enough" in result.stdout
+    project.write("conftest.py", "def pytest_runtest_protocol(item): raise RuntimeError('broken hook')\n")
+    result = project.plain("-n2")
+    assert result.returncode == 3
+    assert "INTERNALERROR> RuntimeError: broken hook" in result.stdout
+    project.write("conftest.py", "")
+    assert project.plain("-n2", "-k", "nothing").returncode == 5
+    project.write("test_it.py", "import missing_module\n")
+    result = project.plain("-n2")
+    assert result.returncode == 2
+    assert "No module named 'missing_module'" in result.stdout
+
+
+def test_the_cache_is_that_of_one_process(project: Project) -> None:
+    """--lf and --ff know the failures, --durations the times; --sw stays in one process."""
+    body = "import pytest\n@pytest.mark.parametrize('n', range(9))\ndef test_it(n): assert n not in (2, 5)\n"
+    project.write("test_it.py", body)
+    assert count(project.plain("-n2", "--durations=3", "-vv")) == "2 failed, 7 passed"
+    result = project.plain("-n2", "--lf", "--durations=3", "-vv")
+    assert count(result) == "2 failed"
+    assert "slowest 3 durations" in result.stdout
+    result = project.plain("-n2", "--sw")
+    assert "one process: --stepwise" in result.stdout
+    assert count(result) == "1 failed, 2 passed"
+    assert "test_it.py::test_it[8]" in (project.root / ".pytest_cache/v/zygote/durations").read_text()
+
+
+def test_coverage_equals_that_of_one_process(project: Project) -> None:
+    """Also of lines that only one of the workers runs."""
+    lines = "\n".join(f"    if n == {n}:\n        return {n}" for n in range(6))
+    project.write("app.py", f"def choose(n):\n{lines}\n")
+    body = "import app, pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n): app.choose(n)\n"
+    project.write("test_it.py", body)
+    totals = []
+    for workers in ("-n0", "-n2", "-n1"):
+        result = project.plain(workers, "--cov=app", "--cov-branch", "--cov-context=test", "--cov-report=term-missing")
+        totals += [line for line in result.stdout.splitlines() if line.startswith(("app.py", "TOTAL"))]
+        assert result.returncode == 0, result.stdout
+    assert len(set(totals)) == 2, totals
+
+
+def test_one_unit_of_work_needs_no_fork(project: Project) -> None:
+    """It runs in the run process, and looks like a worker to the test all the same."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+
+        def test_it(worker_id):
+            assert worker_id == "gw0" == os.environ["PYTEST_XDIST_WORKER"]
+            assert os.getpid() == int(os.environ["RUN"])
+        """,
+    )
+    project.write("conftest.py", "import os\nos.environ['RUN'] = str(os.getpid())\n")
+    result = project.plain("-n4", "--junitxml=it.xml")
+    assert (result.returncode, count(result)) == (0, "1 passed")
+    assert (project.root / "it.xml").exists()
+
+
+def test_groups_and_modes(project: Project) -> None:
+    """A group has one worker, in every mode; with loadfile a file has one; ids stay what they are."""
+    body = """
+        import os, pathlib, time, pytest
+
+        @pytest.mark.parametrize("n", range(8))
+        def test_it(n, worker_id):
+            pathlib.Path(f"file-{__name__}-{worker_id}").touch()
+            time.sleep(0.01)
+
+        @pytest.mark.xdist_group("g")
+        def test_group(worker_id):
+            pathlib.Path(f"group-{worker_id}").touch()
+            time.sleep(0.05)
+    """
+    project.write("test_a.py", body)
+    project.write("test_b.py", body)
+    result = project.plain("-n3", "--dist=loadgroup", "-v")
+    assert count(result) == "18 passed"
+    assert "test_a.py::test_group" in result.stdout
+    assert "@g" not in result.stdout
+    assert len(list(project.root.glob("group-*"))) == 1
+    for left in project.root.glob("file-*"):
+        left.unlink()
+    assert count(project.plain("-n3", "--dist=loadfile", "--strict-markers")) == "18 passed"
+    assert len(list(project.root.glob("file-*"))) == 2
+
+
+def test_ctrl_c_ends_all_processes(project: Project) -> None:
+    """What is set up is torn down, and nothing is left."""
+    project.write(
+        "test_it.py",
+        """
+        import pathlib
+        import time
+
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def set_up(worker_id):
+            yield
+            pathlib.Path(f"down-{worker_id}").touch()
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(n, set_up):
+            pathlib.Path(f"ran-{n}").touch()
+            time.sleep(600)
+        """,
+    )
+    process = project.start(["pytest", "-n2"], PYTEST_DAEMON_DISABLE="1")
+    eventually(lambda: len(list(project.root.glob("ran-*"))) == 2, "both tests run")
+    children = psutil.Process(process.pid).children()
+    assert len(children) == 2
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=4 * UNIT_S)
+    assert process.returncode == 2
+    assert "KeyboardInterrupt" in output
+    assert len(list(project.root.glob("down-*"))) == 2
+    assert not any(child.is_running() for child in children)
+
+
+def test_workers_do_not_outlive_the_run(project: Project) -> None:
+    """However it dies."""
+    project.write("test_it.py", "import time\ndef test_a(): time.sleep(600)\ndef test_b(): time.sleep(600)\n")
+    process = project.start(["pytest", "-n2"], PYTEST_DAEMON_DISABLE="1")
+    eventually(lambda: len(psutil.Process(process.pid).children()) == 2, "two workers")
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate(timeout=4 * UNIT_S)
+    _, left = psutil.wait_procs(children, timeout=4 * UNIT_S)
+    assert not left
+
+
+def test_the_real_xdist_can_be_had_back(project: Project) -> None:
+    """By an option; and what is about other machines goes there by itself."""
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
+    result = project.plain("-n2", "--no-zygote-workers", "-v")
+    assert "scheduling tests via LoadScheduling" in result.stdout
+    result = project.plain("--dist=each", "--tx=2*popen")
+    assert count(result) == "4 passed"
+
+
+def test_threads_keep_the_tests_in_one_process(project: Project) -> None:
+    """A fork would not have them, and might wait forever for their locks."""
+    project.write(
+        "conftest.py",
+        """
+        import threading
+        event = threading.Event()
+        threading.Thread(target=event.wait, name="beat", daemon=True).start()
+        """,
+    )
+    project.write("test_it.py", "import os\ndef test_a(): ...\ndef test_b(): ...\n")
+    result = project.plain("-n2")
+    assert count(result) == "2 passed"
+    assert "zygote: one process: a fork would not have this process's threads: beat" in result.stdout
