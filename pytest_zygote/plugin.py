@@ -72,6 +72,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("zygote_preload", "modules to import early, beside those that runs imported", type="args", default=[])
     parser.addini("zygote_exclude", "modules, packages or patterns never to import early", type="args", default=[])
     parser.addini("zygote_always_reload", "globs of modules that are never patched in place", type="args", default=[])
+    parser.addini("zygote_workarounds", "modules that register workarounds", type="args", default=[])
     config = pluginmanager.get_plugin("pytestconfig")
     if config is None:  # a program made a plugin manager of its own
         return
@@ -81,6 +82,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     else:
         _hand_over(config, parser)
     _stand_in(pluginmanager, _settings(config))
+    from pytest_zygote import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:
@@ -96,9 +100,11 @@ def _current_run() -> Run | None:
 
 
 def _take_part(run: Run, config: pytest.Config) -> None:
+    from pytest_zygote.around import AroundSession
     from pytest_zygote.session import RunPlugin
 
     config.pluginmanager.register(RunPlugin(run), "zygote_run")
+    config.pluginmanager.register(AroundSession(run.layer.workarounds), "zygote_around")
     if _settings(config).switch("--daemon-disable"):
         run.start_over("cold", "")  # `pz` reads no ini-file
 

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from setproctitle import setproctitle, setthreadtitle
 
+from pytest_zygote import workaround
 from pytest_zygote.adapters import files, signals, site, sockets, streams
 from pytest_zygote.adapters.admission import Admission, Surroundings
 from pytest_zygote.adapters.command_line import console_main
@@ -43,6 +44,8 @@ from pytest_zygote.adapters.imports import mark
 from pytest_zygote.adapters.limits import take_limits
 from pytest_zygote.adapters.namespaces import Namespaces
 from pytest_zygote.adapters.state import become
+from pytest_zygote.around import tell
+from pytest_zygote.builtin import django
 from pytest_zygote.core import depth, framing, messages
 from pytest_zygote.core.inputs import CHILD_MARK
 from pytest_zygote.core.preload import is_leaf
@@ -79,10 +82,15 @@ class Layer:
         self.leaves: frozenset[str] = frozenset()
         self.namespaces = Namespaces()
         self.homes = site.Homes(files.importable_names)
+        self.path: tuple[str, ...] = ()
+        self.workarounds: tuple[str, ...] = ()
 
     def take(self, plan: messages.Build, built: messages.Built) -> None:
         """Add what a build brought."""
         self.kind = plan.kind
+        self.path = plan.path
+        if plan.kind == "base":
+            self.workarounds = site.entry_points(workaround.ENTRY_POINTS)
         self.facts = plan.facts
         self.names = frozenset(built.names)
         self.last_name = next(reversed(sys.modules))
@@ -238,11 +246,13 @@ def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     _reseed(layer)
     layer.exits.begin_run()
     _look_again_for_new_files(layer)
+    _prepare_libraries(run)
     _current.append(run)
     run.admission.start()
     _take_name(request)
     status = _wind_up(_pytest_status())
-    run.end(status)
+    if not workaround.registry.is_awaited:  # else the zygote tells it, with what becomes of second halves
+        run.end(status)
     return status
 
 
@@ -287,6 +297,12 @@ def _reseed(layer: Layer) -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None and "numpy.random" in layer.names:
         numpy_random.seed()
+
+
+def _prepare_libraries(run: Run) -> None:
+    workaround.registry.inherit()
+    tell(None, workaround.registry.run_forked(workaround.is_loaded))
+    django.disguise(run.refuse)
 
 
 def _look_again_for_new_files(layer: Layer) -> None:

@@ -16,7 +16,7 @@ from pytest_zygote.adapters import site
 from pytest_zygote.adapters.rewriting import is_rewritten
 from pytest_zygote.core import depth, messages
 from pytest_zygote.core.inputs import MISSING, is_volatile
-from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
+from pytest_zygote.core.preload import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -76,7 +76,8 @@ class RunPlugin:
         """Tell the daemon what it does not know yet."""
         if not self._names or self._facts[depth.COVERAGE]:
             return
-        late = (name for name in self._run.loaded() if name not in self._leaves)
+        excluded = (*EXCLUDED, *self._facts["exclude"].split())
+        late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]
         collected = frozenset(self._names)
         rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
         if not rows and self._facts == self._run.layer.facts:
@@ -125,7 +126,7 @@ def facts_of(config: pytest.Config) -> dict[str, str]:
         "noconftest": str(options.noconftest),
         "confcutdir": str(options.confcutdir or ""),
         "overrides": "\n".join(options.override_ini or ()),
-        "plugins": "\n".join(plugin for plugin in options.plugins or () if plugin != "pytest_zygote"),
+        "plugins": "\n".join(plugin for plugin in options.plugins or () if plugin not in NEUTRAL),
         "warnings": "\n".join(options.pythonwarnings or ()),
         "preload": " ".join(config.getini("zygote_preload")),
         "exclude": " ".join(config.getini("zygote_exclude")),

@@ -210,3 +210,32 @@ class MissRecorder:
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Find nothing, ever; remember the name."""
         self.names.add(name)
+
+
+class ClosedImports:
+    """A context in which nothing new can be imported: where nobody records imports, nobody would look at the files.
+
+    A module that does not exist is reported missing, as always.
+    """
+
+    def __init__(self, refusal: type[BaseException]) -> None:
+        """Raise `refusal` at every attempt."""
+        self._refusal = refusal
+
+    def __enter__(self) -> None:
+        """Be asked first."""
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        """Be asked no more."""
+        sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
+        """Find nothing, ever.
+
+        Raises:
+            BaseException: the chosen one, if somebody else would find the module.
+        """
+        for finder in sys.meta_path:
+            if finder is not self and finder.find_spec(name, path, target) is not None:
+                raise self._refusal(name)

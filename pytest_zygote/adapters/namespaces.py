@@ -50,6 +50,10 @@ class _Watched:
         self._had |= contents.keys()
         self._functions = frozenset(key for key, value in contents.items() if callable(value))
 
+    def accept(self) -> None:
+        """Take what it holds now as right."""
+        self.known = {key: id(value) for key, value in self.dictionary.items()}
+
     def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
         """Give the keys whose values matter and are others now."""
         now = self.dictionary
@@ -154,6 +158,15 @@ class Namespaces:
         elif key in self._modules:
             found[key] = f"sys.modules[{key!r}]"
 
+    def accept(self) -> None:
+        """Take what modules hold now as right; it was changed in the zygote, before the fork."""
+        for address in self._touches.seen():
+            self._watched[address].accept()
+            self._touches.watch(self._watched[address].dictionary)
+        self._touches.begin()
+        for watched in (watched for group in self._objects.values() for watched in group):
+            watched.accept()
+
     def forget(self) -> None:
         """Look no more."""
         self._touches.stop()
@@ -196,7 +209,7 @@ class _Versions:
         self._known[id(dictionary)] = _version(id(dictionary))
 
     def begin(self) -> None:
-        """Do nothing: versions are taken when a dictionary is added."""
+        """Do nothing: versions are taken when a dictionary is watched."""
 
     def seen(self) -> dict[int, set[object] | None]:
         return {address: None for address, version in self._known.items() if _version(address) != version}

@@ -83,6 +83,13 @@ def fingerprint_paths(path: Iterable[str]) -> list[str]:
     return found
 
 
+def entry_points(group: str) -> tuple[str, ...]:
+    """Return the modules that installed packages name in a group of entry points."""
+    from importlib import metadata
+
+    return tuple(dict.fromkeys(entry.module for entry in metadata.entry_points(group=group)))
+
+
 class Homes:
     """Where a layer found its top-level modules, to tell whether a run would find them there too."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from pytest_zygote.client.request import MODULES, make_request
 from pytest_zygote.core.errors import ProtocolError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from typing import NoReturn
 
     from pytest_zygote.core.messages import RunRequest
@@ -47,9 +48,10 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
     Where pytest is the program, this process ends as the run ended. Where a program called
     `pytest.main`, the program gets the exit code: see `Served`.
     """
-    if config.invocation_params.plugins:
+    names = _plugin_names(config.invocation_params.plugins or ())
+    if names is None:
         return "plugin objects cannot be sent to another process"
-    args = tuple(str(arg) for arg in config.invocation_params.args)
+    args = (*(f"-p{name}" for name in names), *(str(arg) for arg in config.invocation_params.args))
     launch = _launch(config, settings)
     try:
         outcome = _serve(launch, make_request(args), settings)
@@ -61,6 +63,19 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
         signals.leave_like(outcome.status)
     config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
     return None
+
+
+def _plugin_names(plugins: Sequence[object]) -> list[str] | None:
+    """Return the names by which a run can import the plugins that a program gives; None if there is one without.
+
+    PyCharm gives its plugin as a module.
+    """
+    names = [plugin if isinstance(plugin, str) else getattr(plugin, "__name__", "") for plugin in plugins]
+    are_modules = (
+        isinstance(plugin, str) or (isinstance(plugin, ModuleType) and sys.modules.get(name) is plugin)
+        for name, plugin in zip(names, plugins, strict=True)
+    )
+    return names if all(are_modules) else None
 
 
 def _launch(config: pytest.Config, settings: Settings) -> Launch:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MISSING = "\0"
 """Stands for an environment key that was not set; no real value contains it."""
@@ -97,6 +97,27 @@ def supplied_names(prefix: str, before: Iterable[str], now: Iterable[str], wante
     """
     changed = {*before} ^ {*now}
     return tuple(sorted(prefix + name for name in changed if prefix + name in wanted))
+
+
+def path_differences(
+    before: Sequence[str], now: Sequence[str], is_irrelevant: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """Return the entries of `sys.path` that could have a layer's modules found elsewhere now.
+
+    An IDE finds tests by one command and runs them by another, and each adds folders with its own scripts: folders
+    that hold no module which the layer loaded, or looked for in vain, decide nothing.
+
+    Args:
+        before: `sys.path` for the layer.
+        now: that of a run.
+        is_irrelevant: tells whether a folder holds no such module.
+    """
+    common = frozenset(before) & frozenset(now)
+    different = (entry for entry in dict.fromkeys((*before, *now)) if entry not in common)
+    matter = [entry for entry in different if entry.endswith((".zip", ".egg")) or not is_irrelevant(entry)]
+    # An entry that comes again decides nothing.
+    kept = {tuple(entry for entry in dict.fromkeys(path) if entry in common) for path in (before, now)}
+    return (*matter, *(sorted(common) if len(kept) > 1 else ()))
 
 
 def describe_paths(paths: Iterable[str], root: str) -> str:

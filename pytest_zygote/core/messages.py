@@ -3,7 +3,8 @@
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
 daemon → zygote    Build, Spawn (with one descriptor), Patch, Fork (with four), Deliver, Retire
-zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, RunStopped, RunExited
+zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, Troubled,
+                   RunStopped, RunExited
 run    → daemon    Forked, Learned, Misfit, Ended
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
@@ -256,6 +257,13 @@ class ForkFailed(Record):
     reason: str
 
 
+class Troubled(Record):
+    """Something that the user should read went wrong around this run, which goes on."""
+
+    run: int
+    text: str
+
+
 class RunStopped(Record):
     """The run's process was stopped by a signal."""
 
@@ -321,7 +329,8 @@ REGISTRY: dict[str, type[Record]] = {
         *(RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest),
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
         *(Build, Spawn, Patch, Fork, Deliver, Retire),
-        *(Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, RunStopped, RunExited),
+        *(Hello, Importing, Built, BuildFailed, Patched, Refused),
+        *(Forked, ForkFailed, Troubled, RunStopped, RunExited),
         *(Learned, Misfit, Ended),
     )
 }

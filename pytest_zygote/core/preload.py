@@ -11,11 +11,25 @@ from dataclasses import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 FIRST = "first"
 THIRD = "third"
 REWRITTEN = "rewritten"
+
+DJANGO = "pytest_zygote.builtin.django_apps"
+"""The module of ours that stands in the project layer for the loading of Django's apps."""
+
+DJANGO_SETTINGS = "DJANGO_SETTINGS_MODULE"
+
+SETTINGS_KEYS = (DJANGO_SETTINGS, "DJANGO_CONFIGURATION")
+"""Environment keys without which a project cannot be imported at all: always given to layers if a run had them."""
+
+EXCLUDED = ("vscode_pytest",)
+"""Never imported early: VS Code's plugin reads the name of its pipe when it is imported, another in each run."""
+
+NEUTRAL = ("pytest_zygote", "vscode_pytest", "teamcity.pytest_plugin")
+"""Plugins that only report: a project's modules are the same with and without them, in a terminal and in an IDE."""
 
 FAILED = "it cannot be imported early: "
 """How reasons begin that any edit may remove, unlike what a module does by itself (a thread, a socket)."""
@@ -58,6 +72,26 @@ class Graph:
                 del self.rejected[name]
                 has_grown = True
         return has_grown
+
+    def blame(self, culprits: dict[str, str]) -> bool:
+        """Take note of modules that made a build fail; tell whether this changes the next build.
+
+        A third-party module that fails in the base layer may need the project (its settings, say), so it gets
+        another chance in the project layer.
+        """
+        before = len(self.rejected), list(self.modules.values())
+        for name, reason in culprits.items():
+            origin, party, rewritten = self.modules.get(name, ("", FIRST, ""))
+            if party == THIRD and reason.startswith(FAILED):
+                self.modules[name] = (origin, FIRST, rewritten)
+            else:
+                self.rejected[name] = reason
+        return before != (len(self.rejected), list(self.modules.values()))
+
+    def builtin(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the modules of ours that the project layer imports first."""
+        needs_django = "django.apps.registry" in self.modules and DJANGO_SETTINGS in environ
+        return (DJANGO,) if needs_django and DJANGO not in self.rejected else ()
 
     def forgive(self, changed: Iterable[str]) -> list[str]:
         """Give modules another chance whose files changed, and all that only failed; return their names."""

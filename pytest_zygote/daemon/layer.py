@@ -140,7 +140,9 @@ class Layer:
             return f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
         for key in inputs.native_differences(self.plan.environ, now):
             return f"{key} changed, which native code reads at import"
-        if request.path[1:] != self.plan.client_path[1:]:
+        wanted = frozenset(self.built.names) | frozenset(self.built.missing)
+        paths = self.plan.client_path[1:], request.path[1:]
+        if inputs.path_differences(*paths, lambda entry: wanted.isdisjoint(files.importable_names(entry))):
             return "sys.path changed"
         return ""
 

@@ -160,6 +160,8 @@ class Runs:
                 self._forked(self._runs[number], pid)
             case messages.ForkFailed(number, reason) if number in self._runs:
                 self._never_was(self._runs[number], reason)
+            case messages.Troubled(number, text) if number in self._runs:
+                self._runs[number].client.say(messages.Notice(text))
             case messages.RunStopped(number, signal_number) if number in self._runs:
                 self._runs[number].client.say(messages.Stopped(signal_number))
             case messages.RunExited(number, status) if number in self._runs:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_zygote.adapters import files
 from pytest_zygote.core import inputs, lifecycle
 from pytest_zygote.core.messages import Build
-from pytest_zygote.core.preload import FIRST, REWRITTEN, THIRD
+from pytest_zygote.core.preload import EXCLUDED, FIRST, REWRITTEN, SETTINGS_KEYS, THIRD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Tower:
         self.base: Layer | None = None
         self.project: Layer | None = None
         self.size = len(graph.modules)
-        self._context: dict[str, str] = {}
+        self._context = {key: graph.context[key] for key in SETTINGS_KEYS if key in graph.context}
         self._second_chance = ""
 
     def layer_for(self, request: RunRequest, depth: str) -> Layer:
@@ -144,7 +144,7 @@ class Tower:
 
     def excluded(self) -> tuple[str, ...]:
         """Return the user's patterns of modules that must not be imported early."""
-        return tuple(self._graph.facts.get("exclude", "").split())
+        return (*EXCLUDED, *self._graph.facts.get("exclude", "").split())
 
     def _why_replace(self, layer: Layer, request: RunRequest) -> str:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
@@ -160,17 +160,23 @@ class Tower:
         names = graph.select(THIRD if kind == "base" else FIRST, self.excluded())
         names = [name for name in names if os.path.exists(graph.modules[name][0])]
         rows = [graph.modules[name] for name in names]
-        preload = [name for name in graph.facts.get("preload", "").split() if name not in names]
+        environ = {k: v for k, v in {**request.environ, **self._context}.items() if v != inputs.MISSING}
+        first, last = self._unlearned(names, environ) if kind == "project" else ((), ())
         return Build(
             kind=kind,
-            modules=(*names, *(preload if kind == "project" else ())),
-            origins=(*(origin for origin, _, _ in rows), *("*" for _ in (preload if kind == "project" else ()))),
+            modules=(*first, *names, *last),
+            origins=(*("*" for _ in first), *(origin for origin, _, _ in rows), *("*" for _ in last)),
             rewritten=tuple(name for name, row in zip(names, rows, strict=True) if row[2] == REWRITTEN),
             leaves=(*(name for name, file in graph.leaves.items() if os.path.exists(file)), *graph.rejected),
             path=graph.path if kind == "project" and graph.path else request.path,
             client_path=request.path,
-            environ={k: v for k, v in {**request.environ, **self._context}.items() if v != inputs.MISSING},
+            environ=environ,
             context=tuple(self._context),
             cwd=self._root if os.path.isdir(self._root) else "/",
             facts=graph.facts,
         )
+
+    def _unlearned(self, names: list[str], environ: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what the project layer imports before and after the modules that runs imported."""
+        preload = self._graph.facts.get("preload", "").split()
+        return self._graph.builtin(environ), tuple(name for name in preload if name not in names)

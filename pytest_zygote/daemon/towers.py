@@ -192,9 +192,7 @@ class Towers:
 
     def fail(self, culprits: dict[str, str], reason: str) -> None:
         """Take note of a build that failed; one that names new culprits is a step forward."""
-        is_news = not culprits.keys() <= self.graph.rejected.keys()
-        self.graph.rejected.update(culprits)
-        if is_news:
+        if self.graph.blame(culprits):
             self._version += 1
             storage.save_graph(self._cache, self.graph)
         else:

@@ -19,6 +19,7 @@ from pytest_zygote.core import framing, messages
 from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.zygote.building import CulpritError, build
 from pytest_zygote.zygote.editing import Editor
+from pytest_zygote.zygote.preparing import Preparation
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -39,6 +40,7 @@ class Zygote:
         self._channel = channel
         self._ledger = Ledger(identity)
         self._layer = run.Layer(self._ledger)
+        self._preparation = Preparation(self._layer)
         self._runs: dict[int, int] = {}
         self._retired = False
         self._editor: Editor | None = None
@@ -99,6 +101,7 @@ class Zygote:
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
             self._layer.take(plan, built)
+            _log(self._preparation.layer_built())
             self._prove()
             self._take_editor(editor)
         except CulpritError as error:
@@ -155,6 +158,7 @@ class Zygote:
 
     def _fork_run(self, run_id: int, request: bytes) -> None:
         descriptors = self._take_descriptors(RUN_DESCRIPTORS)
+        self._tell(run_id, self._preparation.before_fork(is_first=not self._runs))
         try:
             pid = processes.fork(lambda: self._become_run(run_id, request, descriptors))
         except (OSError, RuntimeError) as error:
@@ -191,6 +195,7 @@ class Zygote:
         self._channel.close()
         self._channel = sockets.adopt(descriptor)
         self._runs.clear()
+        _log(self._preparation.after_last())  # the runs for which it was begun are not ours
         self.serve()
         return 0
 
@@ -203,7 +208,20 @@ class Zygote:
             if pid in self._runs:
                 self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
         elif pid in self._runs:
-            self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))
+            run_id = self._runs.pop(pid)
+            if not self._runs:
+                self._tell(run_id, self._preparation.after_last())
+            self._say(messages.RunExited(run_id, processes.decode_wait(status)))
+
+    def _tell(self, run_id: int, troubles: list[str]) -> None:
+        _log(troubles)
+        for trouble in troubles:
+            self._say(messages.Troubled(run_id, trouble))
+
+
+def _log(troubles: list[str]) -> None:
+    for trouble in troubles:
+        sys.stderr.write(f"{trouble}\n")
 
 
 def main() -> None:

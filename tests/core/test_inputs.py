@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_zygote.core.inputs import (
     MISSING,
     WHOLE,
     describe_paths,
     environ_differences,
     native_differences,
+    path_differences,
     supplied_names,
 )
 
@@ -45,3 +48,23 @@ def test_descriptions() -> None:
     assert describe_paths(["/p/a.py"], "/p") == "a.py changed"
     assert describe_paths(["/p/b.py", "/p/a.py"], "/p") == "a.py and b.py changed"
     assert describe_paths(["/p/b.py", "/p/a.py", "/q/c.py"], "/p") == "a.py and 2 more changed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "different"),
+    [
+        (("/a", "/b"), ("/a", "/b"), ()),
+        (("/a", "/b"), ("/b", "/a"), ("/a", "/b")),
+        (("/a", "/b"), ("/a", "/ide", "/b"), ()),
+        (("/ide", "/a"), ("/a",), ()),
+        (("/a",), ("/app", "/a"), ("/app",)),
+        (("/a", "/b"), ("/a", "/b", "/a"), ()),
+        (("/app", "/a"), ("/a",), ("/app",)),
+        (("/a",), ("/a", "/ide.zip"), ("/ide.zip",)),
+    ],
+)
+def test_only_folders_that_hold_wanted_modules_make_a_path_differ(
+    before: tuple[str, ...], now: tuple[str, ...], different: tuple[str, ...]
+) -> None:
+    """An IDE adds folders of its own; what lies in an archive nobody looks up."""
+    assert path_differences(before, now, lambda entry: entry.startswith("/ide")) == different

@@ -1,0 +1,1 @@
+"""What single libraries need to be warm: imported by layers and runs only where the library is."""

@@ -1,0 +1,235 @@
+"""Runs a project with each plugin that people have installed, warm and plain, and makes the README's table of it.
+
+Each plugin has an environment of its own, in a cache folder. Of each command line the plain run is made twice (what
+differs there already is chance), then warm runs until one teaches the daemon nothing new, and that one is compared:
+results, order, warnings, exit code, every line of the output, and the files that the plugin writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from textwrap import dedent
+
+from pytest_zygote.core.comparison import Difference, Result, compare_output, render, unexplained
+from scripts.differential import REPOSITORY, Project, Run, Runner, differences
+from scripts.plugin_cases import APP, CASES, Case
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
+WARM_RUNS = 4
+"""A new project takes a few runs until its layers hold all that it imports."""
+
+SHOWN = 8
+BEGIN, END = "<!-- plugins -->", "<!-- /plugins -->"
+
+
+@dataclass
+class Row:
+    """What became of one case.
+
+    Attributes:
+        served: how the last run of each command was served.
+        problems: what differs.
+    """
+
+    case: Case
+    version: str = ""
+    tests: int = 0
+    served: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def line(self) -> str:
+        """Return the row of the table."""
+        how = ", ".join(dict.fromkeys(self.served))
+        name = f"{self.case.name} ({self.case.key})" if self.case.key else self.case.name
+        result = "equal" if not self.problems else f"**{len(self.problems)} differ**"
+        return f"| {name} {self.version} | {len(self.served)} | {how} | {result} |"
+
+
+def install(case: Case) -> Path:
+    """Make the environment of a case unless the cache has it; return its commands' folder."""
+    folder = CACHE / "-".join(
+        filter(None, (case.name, case.key, f"py{sys.version_info.major}{sys.version_info.minor}"))
+    )
+    stamp = folder / "requirements"
+    wanted = " ".join(("pytest", case.name, *case.requirements))
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, symlinks=True, with_pip=False)
+        _pip(folder, *wanted.split())
+        stamp.write_text(wanted, encoding="utf-8")
+    _pip(folder, "--force-reinstall", "--no-deps", str(REPOSITORY))
+    _pip(folder, str(REPOSITORY))
+    return folder / "bin"
+
+
+def _pip(folder: Path, *args: str) -> None:
+    command = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "--quiet", "install", *args]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+def version_of(scripts: Path, name: str) -> str:
+    """Return the version of an installed distribution."""
+    code = f"import importlib.metadata as m; print(m.version({name!r}))"
+    return subprocess.run([scripts / "python", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def write_project(case: Case, root: Path) -> None:
+    """Write the files of a case's project."""
+    for path, text in {**APP, **case.files}.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    (root / "pytest.ini").write_text(f"[pytest]\npythonpath = .\n{case.ini}", encoding="utf-8")
+    if case.needs:
+        (root / case.needs).write_text(os.environ[case.needs], encoding="utf-8")
+
+
+class Trial:
+    """The runs of one case."""
+
+    def __init__(self, case: Case, root: Path, runner: Runner) -> None:
+        self._case = case
+        self._root = root
+        self._runner = runner
+        self._masks = [re.compile(mask) for mask in case.masks]
+        self._kept = root.with_name("kept")
+
+    def run(self, row: Row) -> None:
+        """Run all commands, and note in the row what becomes of them."""
+        for command in self._case.commands:
+            self._keep()
+            plain, artifacts = self._run(command, is_plain=True)
+            again, more = self._run(command, is_plain=True)
+            noise = self._differences(plain, again) + self._compare_files(artifacts, more)
+            warm, ours = self._settle(command)
+            row.tests += len(_results(warm))
+            row.served.append(_served(warm))
+            found = unexplained(self._differences(plain, warm) + self._compare_files(artifacts, ours), noise)
+            if not any(phase.outcome == "passed" for result in _results(warm) for phase in result.phases):
+                row.problems.append(f"{' '.join(command)}: no test passed:\n{warm.text}")
+            if found:
+                row.problems.append("\n".join([f"{' '.join(command) or '(no options)'}:", *render(found, SHOWN)]))
+
+    def _settle(self, command: tuple[str, ...]) -> tuple[Run, dict[str, str]]:
+        for _ in range(WARM_RUNS - 1):
+            self._run(command, is_plain=False)
+        return self._run(command, is_plain=False)
+
+    def _run(self, command: tuple[str, ...], *, is_plain: bool) -> tuple[Run, dict[str, str]]:
+        """Run a command in the project as the commands before have left it."""
+        self._restore()
+        run = self._runner.plain(*command) if is_plain else self._runner.warm(*command)
+        paths = [(name, self._root / name) for name in self._case.artifacts]
+        return run, {name: path.read_text(encoding="utf-8") for name, path in paths if path.exists()}
+
+    def _keep(self) -> None:
+        shutil.rmtree(self._kept, ignore_errors=True)
+        shutil.copytree(self._root, self._kept)
+
+    def _restore(self) -> None:
+        """Give back what a run has written, except what the daemon learned: files that are equal stay as they are."""
+        for path in sorted(self._root.rglob("*"), reverse=True):
+            other = self._kept / path.relative_to(self._root)
+            if "__pycache__" in path.parts or "zygote" in path.parts or path.is_dir():
+                continue
+            if not other.exists():
+                path.unlink()
+            elif other.read_bytes() != path.read_bytes():
+                path.write_bytes(other.read_bytes())
+
+    def _differences(self, plain: Run, warm: Run) -> tuple[Difference, ...]:
+        found = differences(replace(plain, text=self._mask(plain.text)), replace(warm, text=self._mask(warm.text)))
+        chance = ("output", "run order", "collected order") if self._case.is_unordered else ()
+        return tuple(difference for difference in found if difference.kind not in chance)
+
+    def _compare_files(self, plain: dict[str, str], warm: dict[str, str]) -> tuple[Difference, ...]:
+        found: list[Difference] = []
+        for name in sorted({*plain, *warm}):
+            pair = [self._sorted(texts.get(name, "(no such file)")) for texts in (plain, warm)]
+            found += [
+                Difference(name, one.subject, one.plain[:300], one.warm[:300])
+                for one in compare_output(pair[0], pair[1])
+            ]
+        return tuple(found)
+
+    def _sorted(self, text: str) -> str:
+        """Sort lines: what is written from a set has the order of hashes, which differ in each plain run."""
+        return "\n".join(sorted(self._mask(text).replace(",\n", "\n").splitlines()))
+
+    def _mask(self, text: str) -> str:
+        for mask in self._masks:
+            text = mask.sub("#", text)
+        return text
+
+
+def _results(run: Run) -> tuple[Result, ...]:
+    return run.recording.results if run.recording is not None else ()
+
+
+def _served(run: Run) -> str:
+    if run.is_warm:
+        return "warm"
+    return next((line.removeprefix("zygote: ") for line in run.told if "cold" in line), "cold")
+
+
+def examine(case: Case) -> Row:
+    """Install a case and run it."""
+    scripts = install(case)
+    row = Row(case, version_of(scripts, case.name))
+    # A short path: the name of a unix socket has little more than a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="pz") as runtime, tempfile.TemporaryDirectory(prefix="pj") as home:
+        root = Path(home) / "project"
+        write_project(case, root)
+        runner = Runner(Project(case.name, row.version, root, scripts, (), ()), Path(runtime))
+        try:
+            Trial(case, root, runner).run(row)
+        finally:
+            runner.stop()
+    return row
+
+
+def table(rows: list[Row]) -> str:
+    """Return the table for the README."""
+    head = ["| plugin | commands | served | warm and plain |", "|---|---|---|---|"]
+    return "\n".join([*head, *(row.line for row in rows)])
+
+
+def write_readme(text: str) -> None:
+    """Replace the table in the README."""
+    path = REPOSITORY / "README.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def main() -> int:
+    """Examine the chosen plugins and print the table."""
+    parser = argparse.ArgumentParser(description="Run projects with plugins warm and plain, and compare.")
+    parser.add_argument("--only", metavar="NAME", action="append", help="this plugin; may be given several times")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
+    options = parser.parse_args()
+    rows = []
+    for case in CASES:
+        if options.only and case.name not in options.only:
+            continue
+        if case.needs and case.needs not in os.environ:
+            print(f"{case.name} ({case.key}) is left out: {case.needs} is not set", flush=True)
+            continue
+        rows.append(examine(case))
+        print(rows[-1].line, *rows[-1].problems, sep="\n", flush=True)
+    if options.readme:
+        write_readme(table(rows))
+    return int(any(row.problems for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
