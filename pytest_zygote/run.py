@@ -51,7 +51,7 @@ from pytest_zygote.core.inputs import CHILD_MARK
 from pytest_zygote.core.preload import is_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.adapters.sockets import Channel
@@ -123,10 +123,9 @@ class Layer:
         if plan.kind == "base":
             gc.freeze()
 
-    def refresh(self, names: set[str]) -> None:
-        """Take what these modules hold now as right: they were patched."""
-        imported = {name for name, importers in self.ledger.importers.items() if importers & names} - self.own
-        self.namespaces.refresh(names, imported & sys.modules.keys())
+    def refresh(self, imports: Mapping[str, frozenset[str]]) -> None:
+        """Take what modules hold now as right: they were patched, and may import more than before."""
+        self.namespaces.refresh(imports.keys(), {name for names in imports.values() for name in names} - self.own)
 
     def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
         """Return what is needed to admit modules of this layer to a run."""

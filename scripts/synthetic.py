@@ -101,6 +101,7 @@ _EDITED_TEST = Template('''
 
 from pathlib import Path
 
+import app.every
 from app import $last, $edited
 
 
@@ -145,6 +146,8 @@ class Edits:
     def _files(self, test_files: int) -> Iterator[tuple[str, str]]:
         yield "conftest.py", "import app  # puts this folder on the import path\n"
         yield "app/__init__.py", ""
+        # In this order: a chain of so many imports in each other is too deep for the interpreter.
+        yield "app/every.py", "".join(f"from app import {_name(number)}\n" for number in range(self._modules))
         for number in range(self._modules):
             yield f"app/{_name(number)}.py", _module_text(number)
         for number in range(test_files):

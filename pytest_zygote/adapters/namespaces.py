@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     Contents = dict[object, int]
 
@@ -120,7 +120,7 @@ class Namespaces:
             self._watched[id(contents)] = _Watched(owner, contents, kind)
             self._touches.watch(contents)
 
-    def refresh(self, own: set[str], foreign: Iterable[str]) -> None:
+    def refresh(self, own: Container[str], foreign: Iterable[str]) -> None:
         """Take what modules hold now as right once more, and watch more that they import."""
         for watched in self._watched.values():
             if watched.owner in own:

@@ -94,7 +94,10 @@ class Editor:
         for path, name in islice(self._waiting, count):
             self._remember(path, name)
             done += 1
-        return count is None or done < count
+        is_last = count is None or done < count
+        if is_last:
+            self._patcher.take_names()
+        return is_last
 
     def _remember(self, path: str, name: str) -> None:
         known = self._ledger.files[path]
@@ -151,7 +154,7 @@ class Editor:
             for other in imported:
                 self._ledger.importers.setdefault(other, set()).add(name)
                 self._ledger.log.setdefault(name, []).append(Imported(other))
-        layer.refresh(set(imports))
+        layer.refresh(imports)
 
 
 def _is_own(path: str) -> bool:

@@ -93,6 +93,7 @@ class Patcher:
         self._never = dict(always or {})
         self._memory: dict[str, _Memory] = {}
         self._work: dict[str, _Work] = {}
+        self._names: dict[str, list[str]] = {}
         self._registry = new_registry()
 
     def remember(self, name: str, path: str, source: bytes) -> None:
@@ -105,6 +106,12 @@ class Patcher:
                 the import, and look at the identity again afterwards.
         """
         self._memory[path] = _Memory(name, zlib.compress(source, 1))
+
+    def take_names(self) -> None:
+        """Note under which names each file was imported: once, since looking at all modules copies their pages."""
+        if not self._names:
+            for name, module in tuple(sys.modules.items()):
+                self._names.setdefault(_file_of(module), []).append(name)
 
     def forbid(self, name: str, reason: str) -> None:
         """Never patch this module."""
@@ -165,7 +172,8 @@ class Patcher:
         module = sys.modules.get(memory.name)
         if type(module) is not ModuleType:
             raise Refusal("the module is not an ordinary one")
-        same = [name for name, other in sys.modules.items() if _file_of(other) == path]
+        self.take_names()
+        same = self._names.get(path, [])
         if same != [memory.name]:
             raise Refusal(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
         if module.__name__ in self._never:
