@@ -96,7 +96,7 @@ class Editor:
             done += 1
         is_last = count is None or done < count
         if is_last:
-            self._patcher.take_names()
+            self._patcher.take_stock()
         return is_last
 
     def _remember(self, path: str, name: str) -> None:

@@ -183,7 +183,7 @@ class Zygote:
 
     def _spawn(self) -> None:
         (descriptor,) = self._take_descriptors(1)
-        if self._editor is not None:
+        if self._editor is not None and not self._is_tidy:
             self._is_tidy = self._editor.put_aside(None)
         # A layer that cannot be forked shows at the daemon as one that died: its connection closes.
         with contextlib.suppress(OSError, RuntimeError):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import linecache
-import os
 import sys
 import zlib
 from dataclasses import dataclass, field, replace
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.core.additions import ClassFacts, Module, mentions
@@ -27,6 +25,7 @@ from pytest_zygote.adapters.patching.engine import new_registry
 from pytest_zygote.adapters.patching.errors import PatchError, Refusal
 from pytest_zygote.adapters.patching.holders import Holders, account, conforms, held
 from pytest_zygote.adapters.patching.matching import check_doc_holders, match, set_docs, translated
+from pytest_zygote.adapters.patching.stock import Stock, file_of
 
 
 class Starts(Protocol):
@@ -93,7 +92,7 @@ class Patcher:
         self._never = dict(always or {})
         self._memory: dict[str, _Memory] = {}
         self._work: dict[str, _Work] = {}
-        self._names: dict[str, list[str]] = {}
+        self._stock = Stock()
         self._registry = new_registry()
 
     def remember(self, name: str, path: str, source: bytes) -> None:
@@ -107,11 +106,10 @@ class Patcher:
         """
         self._memory[path] = _Memory(name, zlib.compress(source, 1))
 
-    def take_names(self) -> None:
-        """Note under which names each file was imported: once, since looking at all modules copies their pages."""
-        if not self._names:
-            for name, module in tuple(sys.modules.items()):
-                self._names.setdefault(_file_of(module), []).append(name)
+    def take_stock(self) -> None:
+        """Look at all functions once, so that no patch has to; nothing but patches may be executed afterwards."""
+        modules = [sys.modules.get(memory.name) for memory in self._memory.values()]
+        self._stock.take([vars(module) for module in modules if type(module) is ModuleType])
 
     def forbid(self, name: str, reason: str) -> None:
         """Never patch this module."""
@@ -172,8 +170,7 @@ class Patcher:
         module = sys.modules.get(memory.name)
         if type(module) is not ModuleType:
             raise Refusal("the module is not an ordinary one")
-        self.take_names()
-        same = self._names.get(path, [])
+        same = self._stock.names(path)
         if same != [memory.name]:
             raise Refusal(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
         if module.__name__ in self._never:
@@ -197,7 +194,7 @@ class Patcher:
         if found is None:
             return None
         bases = found.__mro__[1:]
-        files = {name: _file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
+        files = {name: file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
         return ClassFacts(
             is_plain=type(found) is type and not any("__init_subclass__" in vars(base) for base in bases[:-1]),
             is_ours=all(name == "builtins" or self._is_ours(file) for name, file in files.items()),
@@ -213,18 +210,17 @@ class Patcher:
         parts = name.split(".")
         for prefix in (".".join(parts[: end + 1]) for end in range(len(parts))):
             module = sys.modules.get(prefix)
-            if module is None or self._is_ours(_file_of(module)) or not self._is_quiet(prefix):
+            if module is None or self._is_ours(file_of(module)) or not self._is_quiet(prefix):
                 return False
         return not attribute or attribute in vars(sys.modules[name])
 
     # Finding
 
     def _find_functions(self, paths: Iterable[str]) -> dict[str, list[Holders]]:
-        """Return the functions of these files by their code, found in one pass over the heap."""
+        """Return the functions of these files by their code."""
         modules = [sys.modules.get(self._memory[path].name) for path in paths if path in self._memory]
         namespaces = [vars(module) for module in modules if type(module) is ModuleType]
-        # Not isinstance: that asks lazy objects for their class, and wakes them.
-        functions = [thing for thing in gc.get_referrers(*namespaces) if type(thing) is FunctionType]
+        functions = self._stock.functions(namespaces)
         return {path: held(functions, path) for path in paths}
 
     # Doing
@@ -258,6 +254,9 @@ class Patcher:
         move_classes(work.module, work.plan)
         for added, made in work.objects:
             bind(work.module, added, made)
+            self._stock.add(made)
+        if any(holders.conforming or conforms(holders.functions) for holders, _ in work.swaps):
+            self._stock.distrust()
         self._registry.found = {}
 
     def verify(self) -> None:
@@ -276,9 +275,3 @@ class Patcher:
                 if holders.excess and not (holders.conforming or conforms(holders.functions)):
                     raise PatchError(f"{self._label(path)}: the old code of {holders.code.co_name}() is still held")
         self._work.clear()
-
-
-def _file_of(module: object) -> str:
-    spec = getattr(module, "__spec__", None) if type(module) is ModuleType else None
-    origin = getattr(spec, "origin", None)
-    return os.fspath(origin) if isinstance(origin, str) else ""
