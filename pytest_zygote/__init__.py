@@ -9,6 +9,22 @@ PYTEST_DONT_REWRITE: a run finds this package already imported, and pytest would
 that it comes too late to rewrite its assertions. There are none.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pytest_zygote.workers.sharing import fixture, global_fixture, node_fixture, shared
+    from pytest_zygote.workers.tags import GroupTag, TestError, group, priority
+
 pytest_plugins = ("pytest_zygote.plugin",)
 
 __version__ = "0.1.0"
+
+__all__ = ("GroupTag", "TestError", "fixture", "global_fixture", "group", "node_fixture", "priority", "shared")
+
+
+def __getattr__(name: str) -> object:
+    """Import what conftest files and tests use when they use it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module("pytest_zygote.mproc"), name)

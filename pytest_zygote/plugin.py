@@ -89,8 +89,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:
     if not settings.switch("--no-zygote-workers"):
-        from pytest_zygote.workers import standin
+        from pytest_zygote.workers import folders, standin
 
+        pluginmanager.register(folders, "zygote_folders")
         standin.take_place(pluginmanager, settings.args)
 
 

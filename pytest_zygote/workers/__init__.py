@@ -16,6 +16,10 @@ board      whether to stop, for all processes
 parallel   the plugin of a parallel run
 plan       how many workers, which units; or why there are none
 measuring  coverage
+sharing    how shared fixtures are declared
+host       owns them: sets them up before the fork, tears them down after the last worker
+instance   one value of them
+tags       groups and priorities, as pytest-mproc has them
 wire       reports and warnings as bytes
 lease      the queue of a worker, which its parent can empty at any moment
 ========== ======================================================================================

@@ -17,10 +17,17 @@ MEMBERS = 4096
 class Board:
     """Failures of each worker, and a word for all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, tests: int) -> None:
         """Stop after so many failures; 0 for no limit."""
         self._most = most
         self._shared = mmap.mmap(-1, SIZE * (MEMBERS + 1))
+        self._tried = mmap.mmap(-1, max(tests, 1))
+
+    def may_try_again(self, test: int) -> bool:
+        """Tell whether a test has not been given another try yet, and note that it is."""
+        was_tried = self._tried[test] != 0
+        self._tried[test] = 1
+        return not was_tried
 
     @property
     def is_stopped(self) -> bool:
@@ -45,3 +52,4 @@ class Board:
     def close(self) -> None:
         """Let go of it."""
         self._shared.close()
+        self._tried.close()

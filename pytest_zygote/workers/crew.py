@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_zygote.workers.host import Host
     from pytest_zygote.workers.plan import Plan
     from pytest_zygote.workers.wire import Event
 
@@ -39,19 +40,21 @@ GRACE_S = 10.0
 class Crew:
     """The workers of a run."""
 
-    def __init__(self, session: pytest.Session, plan: Plan) -> None:
+    def __init__(self, session: pytest.Session, plan: Plan, host: Host) -> None:
         """Prepare to run the tests of a session."""
         self._session = session
         self._plan = plan
+        self._host = host
         self._config = session.config
         self._schedule = Schedule(plan.units, plan.seconds, plan.count)
-        self._board = Board(session.config.getvalue("maxfail"))
+        self._board = Board(session.config.getvalue("maxfail"), len(session.items))
         self._members: dict[int, Member] = {}
         self._selector = selectors.DefaultSelector()
         self._replay = Replay(session, plan)
         self._basetemp = _basetemp(session.config)
         self._born = 0
         self._crashes = 0
+        self._again: list[int] = []
         self._is_stopping = False
         self.summary = ""
 
@@ -98,7 +101,7 @@ class Crew:
         self._selector.close()
         for other in self._members.values():
             other.forget()
-        return worker.work(self._session, member, self._board, basetemp)
+        return worker.work(worker.Place(self._session, member, self._board, self._host, basetemp))
 
     def _dismiss(self, member: Member) -> None:
         """Let go of a worker that has ended, or died."""
@@ -163,6 +166,8 @@ class Crew:
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None
                 self._schedule.done(member.number, item, seconds)
+                self._schedule.put_back(self._again)
+                self._again.clear()
                 self._plan.note(item, seconds, fixtures)
                 if not self._is_stopping:
                     member.lease.give(self._schedule.refill(member.number))
@@ -171,6 +176,10 @@ class Crew:
                 self._replay.begin(member, item)
             case ("waiting", int(item)):
                 member.waits_after = item
+            case ("again", int(item)):
+                self._again.append(item)
+            case ("want", int(item), str(name)):
+                member.answer(self._host.lend(self._session.items[item], name))
             case ("down", bytes(output)):
                 self._replay.take_output(member, output)
                 member.is_down = True

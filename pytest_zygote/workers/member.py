@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -12,15 +13,13 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import processes, streams
+from pytest_zygote.workers import wire
 from pytest_zygote.workers.lease import Lease
-from pytest_zygote.workers.wire import Frames
 
 if TYPE_CHECKING:
     import socket
 
     import pytest
-
-    from pytest_zygote.workers.wire import Event
 
 CHUNK = 256 * 1024
 MOST = 3000
@@ -140,7 +139,7 @@ class Member:
         self.status: int | None = None
         self.pid = 0
         self.descriptor = -1
-        self._frames = Frames()
+        self._frames = wire.Frames()
         self._link, self._far = (_moved(end) for end in socket.socketpair())
         # Inherited as an open file: what the worker writes can be read here after its death.
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the member
@@ -176,9 +175,9 @@ class Member:
         """Return the descriptor on which its events come."""
         return self._link.fileno()
 
-    def receive(self) -> tuple[list[Event], bool]:
+    def receive(self) -> tuple[list[wire.Event], bool]:
         """Return the events that have come, and whether it may have died."""
-        events: list[Event] = []
+        events: list[wire.Event] = []
         while True:
             try:
                 data, descriptors, _, _ = _receive(self._link)
@@ -190,6 +189,14 @@ class Member:
             if not data:
                 return events, True
             events += self._frames.receive(data)
+
+    def answer(self, value: object) -> None:
+        """Send what it has asked for, and waits for."""
+        data = wire.parcel(value)
+        self._link.settimeout(None)
+        with contextlib.suppress(OSError):  # it is dead, which its descriptor tells
+            self._link.sendall(data)
+        self._link.settimeout(0)
 
     def last_words(self) -> str:
         """Return the end of what it wrote to stderr, and the beginning of what faulthandler wrote: the last frames."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.workers.crew import Crew
+from pytest_zygote.workers.host import Host
 from pytest_zygote.workers.member import Node
 from pytest_zygote.workers.plan import Plan, hindrance
 
@@ -50,17 +51,28 @@ class Parallel:
         return True
 
     def _run(self, session: pytest.Session, plan: Plan) -> None:
-        self._say(f"{plan.count} workers [{len(session.items)} items]")
-        crew = Crew(session, plan)
+        host = Host(session)
+        crew = Crew(session, plan, host)
         try:
+            for reason in host.set_up():
+                self._say(f"zygote: {reason}")
+            self._say(f"{plan.count} workers [{len(session.items)} items]")
             crew.run()
         finally:
             self._summary = crew.summary
+            host.tear_down()
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
+
+    @pytest.hookimpl
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Show a test that is tried again as pytest-rerunfailures does."""
+        return ("rerun", "R", ("RERUN", {"yellow": True})) if str(report.outcome) == "rerun" else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import sys
@@ -17,12 +18,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters import cores
+from pytest_zygote.core.options import FALSE, TRUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAME = "xdist"
-OURS = ("-n", "--numprocesses", "--dist", "--maxprocesses", "--max-worker-restart", "--testrunuid", "-d")
+OURS = (
+    "-n",
+    "--numprocesses",
+    "--dist",
+    "--maxprocesses",
+    "--max-worker-restart",
+    "--testrunuid",
+    "-d",
+    "--cores",
+    "--disable-mproc",
+)
 FOREIGN = ("--tx", "--px", "--rsyncdir", "--rsyncignore", "-f", "--looponfail", "xdist.plugin")
 MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "no")
 GROUP_MARK = "xdist_group(name): tests of one group run in the same worker, one after the other."
@@ -46,6 +58,20 @@ def _processes(text: str) -> int | str:
     return text if text in {"auto", "logical"} else int(text)
 
 
+def _cores(text: str) -> int:
+    word, sign, factor = text.partition("/" if "/" in text else "*")
+    number = cores.usable(logical=False) if word == "auto" else int(word)
+    if not sign:
+        return number
+    return max(1, number * int(factor) if sign == "*" else number // int(factor))
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in {*TRUE, *FALSE}:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false: write --disable-mproc=true {text}")
+    return text.lower() in TRUE
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options of pytest-xdist that are about this machine."""
     group = parser.getgroup("xdist", "parallel runs, by forks of one process that has collected the tests")
@@ -57,6 +83,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("-d", dest="distload", action="store_true", default=False, help="short for --dist=load")
     add("--testrunuid", dest="testrunuid", metavar="ID", help="what the fixture testrun_uid returns")
     add("--maxschedchunk", dest="maxschedchunk", metavar="N", type=int, help="accepted: nothing is bound beforehand")
+    if importlib.util.find_spec("pytest_mproc") is None:
+        add("--cores", dest="cores", metavar="N", type=_cores, help="the -n of pytest-mproc: N, auto, auto*2, auto/2")
+        add(
+            "--disable-mproc",
+            dest="disable_mproc",
+            metavar="true",
+            type=_truth,
+            nargs="?",
+            const=True,
+            default=False,
+            help="run the tests in one process",
+        )
     reorder = {"dest": "loadscopereorder", "default": True}
     add("--loadscope-reorder", action="store_true", help="accepted: long ones go first", **reorder)
     add("--no-loadscope-reorder", action="store_false", help="accepted", **reorder)
@@ -84,6 +122,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Understand the options: `numprocesses` is a number afterwards, and `dist` is 'no' where nothing is parallel."""
     option = config.option
+    if getattr(option, "cores", None) is not None and option.numprocesses is None:
+        option.numprocesses = option.cores
+    if getattr(option, "disable_mproc", False):
+        option.numprocesses = 0
     if option.distload:
         option.dist = "load"
     if option.numprocesses in {"auto", "logical"}:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.schedule import Unit
+from pytest_zygote.workers import tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,17 +73,32 @@ class Units:
         self.names: list[str] = []
         groups: dict[str, list[int]] = {}
         whole: set[str] = set()
+        levels: dict[str, int] = {}
         for at, item in enumerate(items):
-            group = group_of(item)
+            tag = tags.tag_of(item) if group_of(item) == "" else tags.GroupTag(group_of(item))
+            group, level = (tag.name, tag.priority) if tag is not None else ("", tags.priority_of(item))
             name = f"group {group}" if group else _place(item, dist)
-            if group or dist in WHOLE:
+            if level != tags.DEFAULT_PRIORITY and not group:
+                name = f"{name} priority {level}"
+            if _is_bound(tag) or dist in WHOLE:
                 whole.add(name)
+            levels[name] = min(level, levels.get(name, level))
             self.names.append(name)
             groups.setdefault(name, []).append(at)
         self.units = [
-            Unit(tuple(members), divisible=name not in whole, cost_s=history.fixtures.get(name, 0.0))
+            Unit(
+                # Within a group, the priorities of its tests decide.
+                tuple(sorted(members, key=lambda at: tags.priority_of(items[at]))),
+                divisible=name not in whole,
+                cost_s=history.fixtures.get(name, 0.0),
+                priority=levels[name],
+            )
             for name, members in groups.items()
         ]
+
+
+def _is_bound(tag: tags.GroupTag | None) -> bool:
+    return tag is not None and tag.restrict_to is tags.TestExecutionConstraint.SINGLE_PROCESS
 
 
 def group_of(item: pytest.Item) -> str:

@@ -17,6 +17,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     Event: TypeAlias = tuple[object, ...]
@@ -74,6 +75,43 @@ class _Unpickler(pickle.Unpickler):  # noqa: S301 - see `frame`
             pass
         # A warning, because this is where foreign classes are met; it takes any arguments.
         return type(name.rpartition(".")[2], (Warning,), {"__module__": module})
+
+
+class Refusal:
+    """Why a value cannot be given to a worker."""
+
+    def __init__(self, reason: str) -> None:
+        """Have a reason."""
+        self.reason = reason
+
+
+def parcel(value: object) -> bytes:
+    """Return a value as a frame of its own; in its place why it cannot be sent."""
+    try:
+        payload = pickle.dumps(value, protocol=5)
+    except Exception as error:  # noqa: BLE001 - __reduce__ of a foreign class may raise anything
+        payload = pickle.dumps(Refusal(f"it cannot be sent to another process ({error})"), protocol=5)
+    return len(payload).to_bytes(LENGTH, "little") + payload
+
+
+def unpack(read: Callable[[int], bytes]) -> object:
+    """Return the value of a parcel, of which `read` gives so many bytes at most.
+
+    Raises:
+        EOFError: the parent is gone.
+    """
+    size = int.from_bytes(_exactly(read, LENGTH), "little")
+    return pickle.loads(_exactly(read, size))  # noqa: S301 - our own parent wrote it
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        chunk = read(size - len(data))
+        if not chunk:
+            raise EOFError("the run process is gone")
+        data += chunk
+    return data
 
 
 def dump_warning(message: warnings.WarningMessage) -> bytes:

@@ -15,19 +15,21 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from pytest_zygote.adapters import processes, streams
 from pytest_zygote.workers import inheriting, measuring, observers, wire
 from pytest_zygote.workers.lease import END
+from pytest_zygote.workers.tags import TestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
     from pytest_zygote.workers.board import Board
+    from pytest_zygote.workers.host import Host
     from pytest_zygote.workers.member import Member
     from pytest_zygote.workers.wire import Event
 
@@ -65,6 +67,12 @@ class Line:
             with self.interrupts.held():  # half a frame would be the last that the parent understands
                 self._link.sendall(data)
         self._sent = time.monotonic()
+
+    def ask(self, item: int, name: str) -> object:
+        """Ask for a shared fixture that nobody knew to be needed, and wait for it."""
+        self.tell(("want", item, name))
+        self.flush()
+        return wire.unpack(self._link.recv)
 
     def lend(self, descriptors: list[int]) -> None:
         """Have the parent share open files."""
@@ -148,6 +156,21 @@ class Worker:
         finally:  # and not twice what fixtures cost that this one needs
             self._fixtures_s = before + time.perf_counter() - begun
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Give a test another try if not the test has failed but its surroundings."""
+        report = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, TestError):
+            if error.fatal:
+                self._session.shouldstop = f"fatal: {error}"
+            elif error.retry and self._board.may_try_again(self._current):
+                report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures has it
+                self._line.tell(("again", self._current))
+        return report
+
     def _run_all(self) -> None:
         current = self._pull()
         while current != END and not self._board.is_stopped:
@@ -181,26 +204,38 @@ class Worker:
             self._session._setupstate.teardown_exact(None)
 
 
-def work(session: pytest.Session, member: Member, board: Board, basetemp: Path | None) -> int:
+class Place(NamedTuple):
+    """What a worker inherits on purpose."""
+
+    session: pytest.Session
+    member: Member
+    board: Board
+    host: Host
+    basetemp: Path | None
+
+
+def work(place: Place) -> int:
     """Be a worker, in a fresh fork of the run process; return the exit code."""
     processes.die_with_parent()
+    session, member = place.session, place.member
     link, dump = member.become()
     line = Line(link, is_chatty=session.config.option.verbose > 0)
-    worker = Worker(session, member, board, line)
+    worker = Worker(session, member, place.board, line)
     try:
-        if _guarded(line, lambda: _begin(session, member, line, (basetemp, dump))):
+        if _guarded(line, lambda: _begin(place, line, dump)):
             _guarded(line, worker.listen_and_run)
         _guarded(line, lambda: _finish(session, worker))
         line.tell(("down", wire.dump(member.node.workeroutput)))
         line.flush()
-    except BrokenPipeError:  # the parent is gone
+    except (BrokenPipeError, EOFError):  # the parent is gone
         return 1
     return _end()
 
 
-def _begin(session: pytest.Session, member: Member, line: Line, places: tuple[Path | None, int]) -> None:
-    config, (basetemp, dump) = session.config, places
-    inheriting.part(config, member.node, basetemp)
+def _begin(place: Place, line: Line, dump: int) -> None:
+    session, config = place.session, place.session.config
+    inheriting.part(config, place.member.node, place.basetemp)
+    place.host.become_guest(line.ask)
     line.lend(inheriting.take_output(config, dump)[:-1])
     measuring.start(config)
     observers.call_those_that_ask(config, "pytest_configure", config=config)
@@ -222,7 +257,7 @@ def _guarded(line: Line, run: Callable[[], None]) -> bool:
     """Run; tell the parent what it must hear of; return whether all went well."""
     try:
         run()
-    except BrokenPipeError:
+    except (BrokenPipeError, EOFError):
         raise
     except pytest.exit.Exception as error:
         line.tell(("exit", str(error.msg), error.returncode))
