@@ -106,6 +106,8 @@ def _take_part(run: Run, config: pytest.Config) -> None:
 
     config.pluginmanager.register(RunPlugin(run), "zygote_run")
     config.pluginmanager.register(AroundSession(run.layer.workarounds), "zygote_around")
+    for name, plugin in run.plugins.items():
+        config.pluginmanager.register(plugin, name)
     if _settings(config).switch("--daemon-disable"):
         run.start_over("cold", "")  # `pz` reads no ini-file
 

@@ -41,7 +41,7 @@ from pytest_zygote.adapters.admission import Admission, Surroundings
 from pytest_zygote.adapters.command_line import console_main
 from pytest_zygote.adapters.exits import ExitHandlers
 from pytest_zygote.adapters.imports import mark
-from pytest_zygote.adapters.limits import take_limits
+from pytest_zygote.adapters.limits import limits_of, take_limits
 from pytest_zygote.adapters.namespaces import Namespaces
 from pytest_zygote.adapters.state import become
 from pytest_zygote.around import tell
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_zygote.adapters.imports import Ledger
+    from pytest_zygote.adapters.limits import Limits
     from pytest_zygote.adapters.sockets import Channel
 
 MISFIT = 75
@@ -156,6 +157,7 @@ class Run:
     Attributes:
         layer: what it was forked from.
         request: what the client asked for.
+        plugins: what takes part in this run's session beside our own, by the name that it is registered with.
     """
 
     def __init__(self, request: messages.RunRequest, layer: Layer, report: Channel) -> None:
@@ -163,7 +165,12 @@ class Run:
         self.request = request
         self.layer = layer
         self.is_collecting = True
+        self.plugins: dict[str, object] = {}
         self.admission = Admission(layer.surroundings(self.refuse))
+        self.report_to(report)
+
+    def report_to(self, report: Channel) -> None:
+        """Tell the daemon what there is to tell on this line."""
         self._report = report
         self._pid = os.getpid()
         # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
@@ -228,31 +235,45 @@ def claim() -> Run | None:
 
 def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
     """Become the client's process and run pytest in it; return the exit code."""
-    (request,) = framing.FrameReader().receive(frame)
-    assert isinstance(request, messages.RunRequest)  # noqa: S101 - the daemon forwards nothing else
+    request = request_in(frame)
     # A collection in this process would touch, and so copy, every page of the layer.
     gc.freeze()
-    signals.reset_signals(request.ignored)
     *terminal, report = descriptors
+    take_terminal(request, terminal)
+    run = Run(request, layer, sockets.adopt(streams.move_away(report)))
+    begin(run, limits_of(request.pid))
+    return finish(run, pytest_status())
+
+
+def request_in(frame: bytes) -> messages.RunRequest:
+    """Return the request that the daemon has forwarded."""
+    (request,) = framing.FrameReader().receive(frame)
+    assert isinstance(request, messages.RunRequest)  # noqa: S101 - the daemon forwards nothing else
+    return request
+
+
+def take_terminal(request: messages.RunRequest, terminal: list[int]) -> None:
+    """Have the client's signals, descriptors and streams."""
+    signals.reset_signals(request.ignored)
     streams.take_descriptors(terminal, request.closed)
     streams.make_streams(request.closed, request.environ)
-    run = Run(request, layer, sockets.adopt(streams.move_away(report)))
+
+
+def begin(run: Run, limits: Limits) -> None:
+    """Be the process of this run, whose terminal is there already, for pytest to start in."""
+    request, layer = run.request, run.layer
     _take_surroundings(request)
-    unequal = take_limits(request.pid)
+    unequal = take_limits(limits)
     if unequal:
         run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
     _take_identity(request)
-    _reseed(layer)
+    reseed(layer)
     layer.exits.begin_run()
     _look_again_for_new_files(layer)
     _prepare_libraries(run)
     _current.append(run)
     run.admission.start()
-    _take_name(request)
-    status = _wind_up(_pytest_status())
-    if not workaround.registry.is_awaited:  # else the zygote tells it, with what becomes of second halves
-        run.end(status)
-    return status
+    take_name(request)
 
 
 def _take_surroundings(request: messages.RunRequest) -> None:
@@ -284,14 +305,14 @@ def _take_identity(request: messages.RunRequest) -> None:
     sys.modules["__main__"] = main
 
 
-def _take_name(request: messages.RunRequest) -> None:
+def take_name(request: messages.RunRequest) -> None:
     """Have the name that ps, top and psutil show for the program that the user started."""
     setproctitle(" ".join(sys.orig_argv))
     # The kernel names a process after the file that was executed: a script, or the interpreter.
     setthreadtitle(os.path.basename(sys.executable if request.main[0] else request.argv0))
 
 
-def _reseed(layer: Layer) -> None:
+def reseed(layer: Layer) -> None:
     """Draw new seeds where a fresh interpreter would; `random` does so by itself after a fork."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None and "numpy.random" in layer.names:
@@ -310,7 +331,7 @@ def _look_again_for_new_files(layer: Layer) -> None:
         finder.invalidate_caches()
 
 
-def _pytest_status() -> int:
+def pytest_status() -> int:
     """Run pytest; return the exit code, or the negative number of the signal that ends an interpreter."""
     try:
         return _exit_code(console_main())
@@ -330,6 +351,14 @@ def _exit_code(code: object) -> int:
         return int(code) & 0xFF
     sys.stderr.write(f"{code}\n")
     return 1
+
+
+def finish(run: Run, status: int) -> int:
+    """End this run, all but its process; return the exit code."""
+    status = _wind_up(status)
+    if not workaround.registry.is_awaited:  # else the zygote tells it, with what becomes of second halves
+        run.end(status)
+    return status
 
 
 def _wind_up(status: int) -> int:

@@ -12,6 +12,9 @@ index, gets an environment of its own in a cache folder, and runs
 4. one file with other options, plain and warm.
 
 Compared are results, order, warnings, collection, exit codes and every line of the output.
+With PYTEST_DAEMON_SESSIONS=3 and PYTEST_DAEMON_FORCE_SESSIONS=1 in the environment, all warm runs that can be are
+forked from collected sessions (`make differential-sessions`).
+
 The exit code is 1 if anything differs, or if a run that had to be warm was not, which the
 recording proves by the process it names.
 """
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -27,6 +31,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,6 +224,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     noise: list[Difference] = field(default_factory=list)
     log: str = ""
+    sessions: str = ""
 
     @property
     def problems(self) -> list[str]:
@@ -256,6 +262,15 @@ class Runner:
     def stop(self) -> None:
         """Stop the daemon; there may be none."""
         self._run(("--stop-daemon",), {})
+
+    def told_of_sessions(self) -> str:
+        """Say how many runs the daemon has forked from collected sessions, and why the others were not."""
+        status = json.loads(self._run(("--daemon-status=json",), {}).text.partition("\non stderr:")[0])
+        logs = [path.read_text(encoding="utf-8", errors="replace") for path in self._runtime.glob("*/*.log")]
+        refusals = (line.partition("no collected session: ")[2] for log in logs for line in log.splitlines())
+        reasons = Counter(filter(None, refusals))
+        lines = [f"{status['session_runs']} of {status['runs_served']} warm runs were forked from collected sessions"]
+        return "\n".join([*lines, *(f"  {count} not: {reason}" for reason, count in reasons.most_common())])
 
     def log(self) -> str:
         """Give the last lines of the daemon's log."""
@@ -474,6 +489,7 @@ def examine(suite: Suite, cache: Path, *, is_quick: bool) -> Report:
         runner = Runner(project, Path(runtime))
         try:
             report = Trial(project, runner).run()
+            report.sessions = runner.told_of_sessions()
             report.log = runner.log()
         finally:
             runner.stop()
@@ -499,6 +515,7 @@ def details(report: Report) -> str:
     lines = [f"{name}: {problem}" for problem in report.problems] + sorted(noise)
     if count := sum(one.kind == "output" for one in report.noise):
         lines.append(f"{name}, plain and plain: {count} lines of output")
+    lines += [f"{name}: {line}" for line in report.sessions.splitlines()]
     if report.problems:
         lines += [f"{name}, daemon: {line}" for line in report.log.splitlines()]
     return "\n".join(lines)

@@ -23,6 +23,12 @@ SHAPES: dict[str, st.SearchStrategy[object]] = {
     "tuple[int, ...]": st.lists(numbers, max_size=3).map(tuple),
     "tuple[str, str]": st.tuples(texts, texts),
     "tuple[tuple[str, int], ...]": st.lists(st.tuples(texts, numbers), max_size=3).map(tuple),
+    "tuple[tuple[str, tuple[int, ...]], ...]": st.lists(
+        st.tuples(texts, st.lists(numbers, max_size=3).map(tuple)), max_size=3
+    ).map(tuple),
+    "tuple[tuple[str, int, int, int], ...]": st.lists(st.tuples(texts, numbers, numbers, numbers), max_size=3).map(
+        tuple
+    ),
     "tuple[tuple[str, str, str, str], ...]": st.lists(st.tuples(texts, texts, texts, texts), max_size=3).map(tuple),
     "dict[str, bytes]": st.dictionaries(texts, st.binary(max_size=20), max_size=3),
     "dict[str, str]": st.dictionaries(texts, texts, max_size=3),

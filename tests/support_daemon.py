@@ -38,6 +38,9 @@ INI = "[pytest]\naddopts = -p pytest_zygote -p no:randomly\n"
 STRANGE = ("CI", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS")
 """Environment keys of whoever runs these tests that would reach into the projects."""
 
+SESSION_KEYS = ("PYTEST_DAEMON_SESSIONS", "PYTEST_DAEMON_FORCE_SESSIONS")
+"""Environment keys with which the tests are run from collected sessions."""
+
 RUNTIME_FILES = (".lock", ".start", ".log")
 """What a daemon may leave in its runtime folder: no state, only names to meet at and a log."""
 
@@ -69,10 +72,24 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Session:
+    """One collected session of the daemon's status."""
+
+    args: tuple[str, ...]
+    pid: int
+    phase: str
+    tests: int
+    hits: int
+    why_closed: str
+
+
+@dataclass(frozen=True)
 class Status:
     """What the daemon says about itself.
 
     Attributes:
+        session_runs: runs that were forked from collected sessions.
+        unused: why the last run was not.
         raw: all of it, as it came.
     """
 
@@ -82,6 +99,9 @@ class Status:
     layers: tuple[Layer, ...]
     rejected: dict[str, str]
     reloads: tuple[str, ...]
+    sessions: tuple[Session, ...]
+    session_runs: int
+    unused: str
     raw: str
 
     def layer(self, kind: str) -> Layer | None:
@@ -91,7 +111,8 @@ class Status:
     @property
     def is_building(self) -> bool:
         """Whether a layer is being built."""
-        return any(layer.phase == "building" for layer in self.layers)
+        phases = [*(layer.phase for layer in self.layers), *(session.phase for session in self.sessions)]
+        return "building" in phases
 
 
 @dataclass(frozen=True)
@@ -118,6 +139,7 @@ class Project:
     """A folder with tests, and the daemon that may run for it.
 
     Attributes:
+        bin: where ``pytest`` and ``pz`` are.
         root: the project's folder.
         environ: the environment of all commands; change it as you like.
     """
@@ -125,6 +147,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         """Make a project that has nothing but an ini-file which enables the plugin."""
         self.root = root
+        self.bin = BIN
         # Short, because a socket's path may have 103 bytes only; pytest's own folders are long.
         self.home = Path(tempfile.mkdtemp(dir="/tmp", prefix="z"))
         self.folder = self.home / "pytest-zygote"
@@ -135,6 +158,7 @@ class Project:
 
     def _environment(self) -> dict[str, str]:
         kept = {key: v for key, v in os.environ.items() if key not in STRANGE and not key.startswith("PYTEST_")}
+        kept |= {key: os.environ[key] for key in SESSION_KEYS if key in os.environ}
         return {
             **kept,
             "XDG_RUNTIME_DIR": str(self.home),
@@ -329,6 +353,12 @@ def _parse(text: str) -> Status:
         layers=tuple(Layer(**{key: entry[key] for key in keys}) for entry in facts["layers"]),
         rejected=facts["rejected"],
         reloads=tuple(f"{entry['layer']} at {entry['at']}: {entry['reason']}" for entry in facts["reloads"]),
+        sessions=tuple(
+            Session(tuple(entry["args"]), *(entry[key] for key in ("pid", "phase", "tests", "hits", "why_closed")))
+            for entry in facts["sessions"]
+        ),
+        session_runs=facts["session_runs"],
+        unused=facts["session_unused"],
         raw=text,
     )
 

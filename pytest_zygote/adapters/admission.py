@@ -73,6 +73,8 @@ class Admission:
         started: the modules that the run loaded itself, in the order in which they were begun.
         given: the environment when the first module of the project was imported.
         is_exact: whether changes of modules still count: while tests run, they are the tests' affair.
+        on_found: called with the file of each module before it is loaded ('' for none).
+        pid: the process whose imports count; those of processes that tests fork do not.
     """
 
     def __init__(self, surroundings: Surroundings) -> None:
@@ -91,7 +93,8 @@ class Admission:
         self.started: list[str] = []
         self.given: dict[str, str] | None = None
         self.is_exact = True
-        self._pid = os.getpid()
+        self.on_found: Callable[[str], None] = _nothing
+        self.pid = os.getpid()
 
     def start(self) -> None:
         """Be told of first imports from now on."""
@@ -130,6 +133,7 @@ class Admission:
             spec: ModuleSpec | None = self._find(name, path, target)
             if spec is not None:
                 self.started.append(name)
+                self.on_found(spec.origin if spec.has_location and spec.origin else "")
                 if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
                     self.given = dict(os.environ)
             return spec
@@ -264,13 +268,17 @@ class Admission:
             raise
 
     def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
-        if os.getpid() == self._pid:
+        if os.getpid() == self.pid:
             self._s.refuse(reason, culprits)
 
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
         _BOOTSTRAP["_find_spec"] = self._find
+
+
+def _nothing(_: str) -> None:
+    pass
 
 
 def _write(key: str, value: str) -> None:

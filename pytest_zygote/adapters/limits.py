@@ -1,53 +1,57 @@
-"""What the kernel grants to a process: taken over from another one, where the system lets us ask.
-
-Each function returns the name of something that we may not have, '' if all is equal: a daemon
-that was started under ``ulimit -H`` or ``nice`` cannot give more than it got.
-"""
+"""What the kernel grants to a process: taken over from another one, where the system lets us ask."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    Limits: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
+
+PROCESSORS, PRIORITY = "processor affinity", "priority"
 
 
-def take_limits(pid: int) -> str:
-    """Take the resource limits, the processors and the priority of a process."""
-    if sys.platform != "linux":
-        return ""
-    return _take_resources(pid) or _take_processors(pid) or _take_priority(pid)
+def limits_of(pid: int) -> Limits:
+    """Return the resource limits, the processors and the priority of a process, each with its name."""
+    return tuple(_limits(pid)) if sys.platform == "linux" else ()
 
 
-def _take_resources(pid: int) -> str:
+def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     for name in (name for name in dir(resource) if name.startswith("RLIMIT_")):
-        number = getattr(resource, name)
-        try:
-            wanted = resource.prlimit(pid, number)
-        except (OSError, ValueError):
-            continue  # this kernel has no such limit
-        try:
-            if wanted != resource.getrlimit(number):
-                resource.setrlimit(number, wanted)
-        except (OSError, ValueError):
-            return name
+        with contextlib.suppress(OSError, ValueError):  # this kernel has no such limit
+            yield name, resource.prlimit(pid, getattr(resource, name))
+    yield PROCESSORS, tuple(sorted(os.sched_getaffinity(pid)))
+    yield PRIORITY, (os.getpriority(os.PRIO_PROCESS, pid),)
+
+
+def take_limits(limits: Limits) -> str:
+    """Have these limits.
+
+    Return the name of one that we may not have, '' if all are equal: a daemon that was started
+    under ``ulimit -H`` or ``nice`` cannot give more than it got.
+    """
+    if not limits:
+        return ""
+    own = dict(limits_of(os.getpid()))
+    for name, wanted in limits:
+        if own.get(name) != wanted:
+            try:
+                _set(name, wanted)
+            except (OSError, ValueError):
+                return name
     return ""
 
 
-def _take_processors(pid: int) -> str:
-    wanted = os.sched_getaffinity(pid)
-    try:
-        if wanted != os.sched_getaffinity(0):
-            os.sched_setaffinity(0, wanted)
-    except OSError:
-        return "processor affinity"
-    return ""
-
-
-def _take_priority(pid: int) -> str:
-    wanted = os.getpriority(os.PRIO_PROCESS, pid)
-    try:
-        if wanted != os.getpriority(os.PRIO_PROCESS, 0):
-            os.setpriority(os.PRIO_PROCESS, 0, wanted)
-    except OSError:
-        return "priority"
-    return ""
+def _set(name: str, wanted: tuple[int, ...]) -> None:
+    if name == PROCESSORS:
+        os.sched_setaffinity(0, wanted)
+    elif name == PRIORITY:
+        os.setpriority(os.PRIO_PROCESS, 0, wanted[0])
+    else:
+        resource.setrlimit(getattr(resource, name), (wanted[0], wanted[1]))

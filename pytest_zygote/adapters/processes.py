@@ -33,10 +33,7 @@ def fork(child: Callable[[], int]) -> int:
         RuntimeError: this process has a second thread, whose locks the child would inherit
             locked and without an owner.
     """
-    if threading.active_count() != 1:
-        names = ", ".join(thread.name for thread in threading.enumerate())
-        message = f"a process with threads must not fork: {names}"
-        raise RuntimeError(message)
+    _refuse_threads()
     return _fork(child)
 
 
@@ -45,11 +42,33 @@ def fork_among_threads(child: Callable[[], int]) -> int:
     return _fork(child)
 
 
-def _fork(child: Callable[[], int]) -> int:
+def fork_here() -> int:
+    """Fork, and return in both processes, in the child 0.
+
+    Raises:
+        OSError: the limit of processes or memory is reached.
+        RuntimeError: this process has a second thread, see `fork`.
+    """
+    _refuse_threads()
+    return _bare_fork()
+
+
+def _refuse_threads() -> None:
+    if threading.active_count() != 1:
+        names = ", ".join(thread.name for thread in threading.enumerate())
+        message = f"a process with threads must not fork: {names}"
+        raise RuntimeError(message)
+
+
+def _bare_fork() -> int:
     with warnings.catch_warnings():
         # Native threads (OpenBLAS) stop themselves around a fork, yet 3.12 counts them.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+        return os.fork()
+
+
+def _fork(child: Callable[[], int]) -> int:
+    pid = _bare_fork()
     if pid:
         return pid
     code = 70  # EX_SOFTWARE: `child` did not return
@@ -104,24 +123,30 @@ def decode_wait(status: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+def private_kib(pid: int) -> int:
+    """Return what memory a process shares with no other, in KiB; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+    except OSError:
+        return 0
+
+
 def become_subreaper() -> None:
     """Make orphaned grandchildren our children (Linux), so that their exit codes reach us."""
+    _prctl(36, 1)  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
+
+
+def die_with_parent(*, on: bool = True) -> None:
+    """Have the kernel kill this process when its parent ends, however that happens (Linux); or no longer."""
+    _prctl(1, 9 if on else 0)  # PR_SET_PDEATHSIG and SIGKILL in linux/prctl.h
+
+
+def _prctl(option: int, argument: int) -> None:
     import ctypes
 
-    pr_set_child_subreaper = 36  # linux/prctl.h
     try:
-        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-    except (AttributeError, OSError):  # pragma: no cover - not Linux
-        return
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends, however that happens (Linux)."""
-    import ctypes
-
-    pr_set_pdeathsig, sigkill = 1, 9  # linux/prctl.h
-    try:
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
     except (AttributeError, OSError):  # pragma: no cover - not Linux
         return
 

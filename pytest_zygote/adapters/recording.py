@@ -73,14 +73,30 @@ class FileRecorder:
     Attributes:
         paths: path → identity of what was read, or presence of what was only looked for.
         measured: paths whose size or times may have been asked for.
+        on_write: called with the frame that opens a file to write.
+        is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
     """
 
-    def __init__(self, identify: Callable[[str], tuple[int, ...]], presence: Callable[[str], tuple[int, ...]]) -> None:
-        """Start with no paths; `identify` gives the identity of a path, `presence` only whether it is there."""
+    def __init__(
+        self,
+        identify: Callable[[str], tuple[int, ...]],
+        presence: Callable[[str], tuple[int, ...]],
+        is_exempt: Callable[[FrameType | None], bool] | None = None,
+    ) -> None:
+        """Start with no paths.
+
+        Args:
+            identify: gives the identity of a path.
+            presence: gives only whether it is there.
+            is_exempt: tells whether what this caller asks for does not count; by default `is_own_caller`.
+        """
+        self._is_exempt = is_exempt or is_own_caller
         self._identify = identify
         self._presence = presence
         self.paths: dict[str, tuple[int, ...]] = {}
         self.measured: set[str] = set()
+        self.on_write: Callable[[FrameType], None] = _nothing
+        self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
         # Python 3.10 only: the class in which pathlib keeps its own references.
         self._accessor = getattr(pathlib, "_NormalAccessor", None)
@@ -120,6 +136,8 @@ class FileRecorder:
         def recorded(*args: object, **named: object) -> object:
             if counts(*args, **named):
                 self._add(args[:1] or (".",), sys._getframe(1))
+            else:
+                self.on_write(sys._getframe(1))
             try:
                 return function(*args, **named)
             except FileNotFoundError:
@@ -130,15 +148,16 @@ class FileRecorder:
 
     def _probing(self, function: Function) -> Function:
         def probed(*args: object, **named: object) -> object:
-            path = self._add(args[:1], sys._getframe(1), is_probe=True)
-            if path and not _only_looks_for(sys._getframe(1)):
+            caller = sys._getframe(1)
+            path = self._add(args[:1], caller, is_probe=self.is_probe(caller))
+            if path and not only_looks_for(caller):
                 self.measured.add(path)
             return function(*args, **named)
 
         return probed
 
     def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> str:
-        if args and isinstance(args[0], (str, os.PathLike)) and not is_own_caller(caller):
+        if args and isinstance(args[0], (str, os.PathLike)) and not self._is_exempt(caller):
             path = os.path.abspath(os.fsdecode(args[0]))
             if path.startswith(("/proc/", "/sys/", "/dev/")):
                 return ""
@@ -157,7 +176,7 @@ _LOOKING = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "resolve
 """Functions of the standard library that take no more from ``os.stat`` than what is there, if anything."""
 
 
-def _only_looks_for(frame: FrameType) -> bool:
+def only_looks_for(frame: FrameType) -> bool:
     """Tell whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
     caller = frame.f_back if frame.f_code.co_name == "stat" else frame
     return (
@@ -169,6 +188,10 @@ def _only_looks_for(frame: FrameType) -> bool:
 
 def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: object) -> bool:
     return not set(str(named.get("mode", mode))) & set("wax+")
+
+
+def _nothing(_: FrameType) -> None:
+    pass
 
 
 def _always(*_: object, **__: object) -> bool:

@@ -35,6 +35,8 @@ class Launch(Record):
         ignored: globs of files whose events do not matter.
         uses_events: whether it asks the system for events of files, or looks at the files now and then.
         throttle: multiplies the pause between two looks.
+        sessions: how many collected sessions it keeps.
+        forces_sessions: whether each run waits for a collected session: for tests of this package.
     """
 
     place: Rendezvous
@@ -43,6 +45,8 @@ class Launch(Record):
     ignored: tuple[str, ...] = ()
     uses_events: bool = True
     throttle: float = 1.0
+    sessions: int = 0
+    forces_sessions: bool = False
 
     def command(self, ready: int) -> list[str]:
         """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
@@ -50,6 +54,7 @@ class Launch(Record):
         flat = [f"--{key}={value}" for key, value in options.items()]
         flat += [f"--ignore={glob}" for glob in self.ignored]
         flat += [] if self.uses_events else ["--no-events"]
+        flat += [f"--sessions={self.sessions}"] + (["--force-sessions"] if self.forces_sessions else [])
         return [
             sys.executable,
             "-c",

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pytest_zygote.core.messages import RunRequest
     from pytest_zygote.core.options import Settings
 
+FORCE = "PYTEST_DAEMON_FORCE_SESSIONS"
+"""Environment key by which tests of this package have all runs that can be forked from collected sessions."""
+
 SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
 
 
@@ -86,6 +89,8 @@ def _launch(config: pytest.Config, settings: Settings) -> Launch:
         ignored=tuple(glob for glob in settings.text("--daemon-ignore-watch-globs").split(":") if glob),
         uses_events=settings.switch("--daemon-use-os-events"),
         throttle=settings.factor("--daemon-poll-throttle"),
+        sessions=settings.count("--daemon-sessions"),
+        forces_sessions=os.environ.get(FORCE) == "1",
     )
 
 

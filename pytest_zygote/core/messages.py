@@ -2,7 +2,7 @@
 
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
-daemon → zygote    Build, Spawn (with one descriptor), Patch, Fork (with four), Deliver, Retire
+daemon → zygote    Build, Spawn and Collect (with one descriptor), Patch, Fork (with four), Deliver, Retire
 zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, Troubled,
                    RunStopped, RunExited
 run    → daemon    Forked, Learned, Misfit, Ended
@@ -159,6 +159,20 @@ class Patch(Record):
     identities: dict[str, tuple[int, ...]]
 
 
+class Collect(Record):
+    """Fork a collected session for a request like this; its connection to the daemon travels beside it.
+
+    Attributes:
+        request: the frame of the request.
+        terminal: what the client's descriptors are (`adapters.recorders.describe`).
+        limits: what the kernel granted to the client (`adapters.limits`).
+    """
+
+    request: bytes
+    terminal: tuple[tuple[str, int, int, int], ...]
+    limits: tuple[tuple[str, tuple[int, ...]], ...]
+
+
 class Fork(Record):
     """Fork a run; `request` is the client's frame, opened only in the child."""
 
@@ -204,6 +218,7 @@ class Built(Record):
         rejected: module → reason, of what could not be imported early.
         warned: modules that warned while they were imported.
         took_ms: duration of the build.
+        tests: tests that were collected, in a collected session.
     """
 
     names: tuple[str, ...]
@@ -217,6 +232,7 @@ class Built(Record):
     rejected: dict[str, str]
     warned: tuple[str, ...]
     took_ms: int
+    tests: int = 0
 
 
 class BuildFailed(Record):
@@ -328,7 +344,7 @@ REGISTRY: dict[str, type[Record]] = {
     for kind in (
         *(RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest),
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
-        *(Build, Spawn, Patch, Fork, Deliver, Retire),
+        *(Build, Spawn, Collect, Patch, Fork, Deliver, Retire),
         *(Hello, Importing, Built, BuildFailed, Patched, Refused),
         *(Forked, ForkFailed, Troubled, RunStopped, RunExited),
         *(Learned, Misfit, Ended),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+MAX_DIGITS = 6
 FOREVER_S = 1e9
 """Longer than any daemon lives, and still a time that the system can wait for."""
 
@@ -114,6 +115,14 @@ OPTIONS = (
         default="14400",
     ),
     Option(
+        "--daemon-sessions",
+        "collected sessions that are kept, for the next runs of the same command line",
+        value="N",
+        environ="PYTEST_DAEMON_SESSIONS",
+        ini="zygote_sessions",
+        default="0",
+    ),
+    Option(
         "--daemon-do-not-autowatch-fixtures",
         "accepted: fixtures are never stale",
         environ="PYTEST_DAEMON_DO_NOT_AUTOWATCH_FIXTURES",
@@ -198,6 +207,18 @@ class Settings:
     def _refuse(self, flag: str, kind: str) -> NoReturn:
         text, source = self._find(flag)
         message = f"{source} is {text!r}: use a {kind}"
+        raise UsageError(message)
+
+    def count(self, flag: str) -> int:
+        """Return a value that is a number of things.
+
+        Raises:
+            UsageError: it is none.
+        """
+        text, source = self._find(flag)
+        if text.isdecimal() and len(text) < MAX_DIGITS:
+            return int(text)
+        message = f"{source} is {text!r}: use a whole number"
         raise UsageError(message)
 
     def _find(self, flag: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from pytest_zygote.adapters import processes, sockets
 from pytest_zygote.adapters.rendezvous import Rendezvous, take_lock
 from pytest_zygote.core.errors import Unavailable
 from pytest_zygote.daemon.server import Server, Settings
+from pytest_zygote.daemon.sessions import Policy
 
 FOUR_HOURS_S = 4 * 3600.0
 BUILD_PATIENCE_S = 60.0
@@ -48,6 +49,7 @@ def main() -> None:
         watches=not options.no_watching,
         uses_events=not options.no_events,
         throttle=options.throttle,
+        sessions=Policy(options.sessions, options.force_sessions),
     )
     server = Server(place, listener, lock, settings)
     if options.ready is not None:
@@ -74,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--build-patience-s", type=float, default=BUILD_PATIENCE_S, help="how long an import may take")
     parser.add_argument("--ignore", action="append", default=[], help="glob of files whose events do not matter")
+    parser.add_argument("--sessions", type=int, default=0, help="how many collected sessions to keep")
+    parser.add_argument("--force-sessions", action="store_true", help="have each run wait for a collected session")
     parser.add_argument("--no-watching", action="store_true", help="look at files only when a run is asked for")
     parser.add_argument("--no-events", action="store_true", help="look at files every few seconds, without events")
     parser.add_argument("--throttle", type=float, default=1.0, help="multiplies the pause between two such looks")

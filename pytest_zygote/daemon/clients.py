@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.adapters.sockets import Channel, Listener
+    from pytest_zygote.core.collected import Key
     from pytest_zygote.core.records import Record
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.loop import Loop
@@ -38,6 +39,7 @@ class Client:
     Attributes:
         request: what it wants to run.
         terminal: its descriptors 0, 1 and 2.
+        key: by which collected sessions are found, once that was asked for.
         depth: how deep its run may start: 'project', 'base', 'cold'.
         awaited: layers that were built while it waited.
         notices: how often it was told what it waits for.
@@ -54,6 +56,7 @@ class Client:
         self.request: messages.RunRequest | None = None
         self.terminal: list[int] = []
         self.depth = "project"
+        self.key: Key | None = None
         self.awaited: list[Layer] = []
         self.run: Run | None = None
         self.since = time.monotonic()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest_zygote
 from pytest_zygote.core import lifecycle, messages
+from pytest_zygote.daemon.layers import SESSION
 from pytest_zygote.daemon.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layers import Layers
     from pytest_zygote.daemon.loop import Loop
+    from pytest_zygote.daemon.sessions import Sessions
     from pytest_zygote.daemon.status import Tally
     from pytest_zygote.daemon.towers import Towers
 
@@ -56,7 +58,9 @@ class Door(Protocol):
 class Desk:
     """Serves clients; owns the layers and runs that this takes."""
 
-    def __init__(self, loop: Loop, tally: Tally, door: Door, layers: Layers, towers: Towers) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what it brings together
+        self, loop: Loop, tally: Tally, door: Door, layers: Layers, towers: Towers, sessions: Sessions
+    ) -> None:
         """Start with nobody waiting."""
         self._loop = loop
         self._tally = tally
@@ -67,6 +71,7 @@ class Desk:
         self.layers = layers
         self.layers.own(self)
         self.towers = towers
+        self.sessions = sessions
         self.runs = Runs(loop, layers, self)
 
     # Clients
@@ -86,6 +91,7 @@ class Desk:
             self.send_away(client, refusal)
             return
         self.waiting.append(client)
+        self.sessions.pause()
         self._has_changed = True
         self._loop.after(lifecycle.NOTICES_S[0], lambda: self._remind(client))
 
@@ -140,6 +146,14 @@ class Desk:
             self.towers.advance(is_waited_for=bool(self.waiting))
             while self.waiting and self._serve(self.waiting[0]):
                 pass
+        if not self.waiting and not self.runs and not self.closing:
+            self.sessions.prepare_soon(self.settled_layer())
+
+    def settled_layer(self) -> Layer | None:
+        """Return the layer that runs are forked from, unless one is being built."""
+        is_building = any(layer.phase == lifecycle.BUILDING and layer.plan.kind != SESSION for layer in self.layers)
+        deepest = self.towers.serving.layers()[:1]
+        return None if is_building or not deepest else deepest[0]
 
     def _serve(self, client: Client) -> bool:
         """Fork a run for the first client that waits, or send it away; tell whether it waits no more."""
@@ -150,6 +164,8 @@ class Desk:
             self.send_away(client, refusal)
             return True
         layer = self.towers.choose(request, client.depth)
+        if layer.phase == lifecycle.READY:
+            layer = self.sessions.find(client, layer) or layer
         if layer.phase == lifecycle.READY:
             self.waiting.pop(0)
             self._explain(client)
@@ -190,6 +206,11 @@ class Desk:
         self.towers.fail(culprits, reason)
         self._has_changed = True
 
+    def session_failed(self, layer: Layer, reason: str) -> None:
+        """Fork runs of this kind from the project layer, as before."""
+        self.sessions.failed(layer, reason)
+        self._has_changed = True
+
     def layer_ended(self, layer: Layer) -> None:
         """Keep the runs of a dead zygote."""
         self.runs.lose_zygote(layer)
@@ -205,13 +226,15 @@ class Desk:
         client = run.client
         self.towers.breaker.reset()
         if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
-            self._start_over(client, run.misfit.reason, lifecycle.depth_after(run.layer.plan.kind, run.misfit.depth))
+            tried = "base" if run.layer.plan.kind == "base" else "project"
+            self._start_over(client, run.misfit.reason, lifecycle.depth_after(tried, run.misfit.depth))
             return
         if client.depth == "project":
             self.towers.note_fit()
+        self.sessions.note(client, self.settled_layer())
         if not client.is_gone:
             run.layer.served += 1
-            self._tally.count(self._saved_ms(run.layer))
+            self._tally.count(self._saved_ms(run.layer), run.layer.plan.kind)
         self._door.dismiss(client, messages.Finished(status))
 
     def _start_over(self, client: Client, reason: str, depth: str) -> None:
@@ -235,7 +258,8 @@ class Desk:
         if run.layer.phase != lifecycle.GONE or client.losses >= MAX_FORKS:
             self.send_away(client, reason)
             return
-        self.towers.breaker.fail(time.monotonic(), reason)
+        if run.layer.plan.kind != SESSION:
+            self.towers.breaker.fail(time.monotonic(), reason)
         self._wait_again(client)
 
     def _saved_ms(self, layer: Layer) -> int:
@@ -260,6 +284,7 @@ class Desk:
         self._has_changed = True
         if self.closing:
             self.towers.retire()
+            self.sessions.retire()
 
 
 def outdated_for(request: messages.RunRequest) -> str:

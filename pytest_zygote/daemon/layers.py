@@ -44,6 +44,13 @@ BOOTSTRAP = (
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 
 
+SESSION = "session"
+"""Kind of the layers that are collected sessions."""
+
+SESSION_PATIENCE = 10
+"""All of a session's collection may take so many times as long as one import; it is stopped while runs go on."""
+
+
 class Owner(Protocol):
     """Is told what happens to layers and to the runs in them."""
 
@@ -58,6 +65,9 @@ class Owner(Protocol):
 
     def hear_of_run(self, message: Record) -> None:
         """Take what a zygote says of one of its runs."""
+
+    def session_failed(self, layer: Layer, reason: str) -> None:
+        """Take note that no session can be collected for a request."""
 
 
 @dataclass
@@ -144,6 +154,16 @@ class Layers:
         self.tell(project, messages.Spawn(layer.number), [theirs])
         os.close(theirs)
         self.tell(layer, order)
+        return layer
+
+    def spawn_session(self, project: Layer, order: messages.Collect, plan: messages.Build) -> Layer:
+        """Have a project zygote fork a process that collects a session."""
+        channel, theirs = sockets.pair()
+        layer = Layer(next(self._numbers), plan, channel, "first start")
+        log.info("session layer %d: a fork of %d collects", layer.number, project.number)
+        self._watch(layer, self._build_patience_s * SESSION_PATIENCE)
+        self.tell(project, order, [theirs])
+        os.close(theirs)
         return layer
 
     def _add(self, plan: messages.Build, channel: Channel, reason: str) -> Layer:
@@ -257,7 +277,10 @@ class Layers:
         layer.refusal = layer.reason  # the next one is built for the same reason
         layer.step(lifecycle.FAILED)
         self.tell(layer, messages.Retire())
-        self._owner.build_failed(culprits, reason)
+        if layer.plan.kind == SESSION:
+            self._owner.session_failed(layer, reason)
+        else:
+            self._owner.build_failed(culprits, reason)
 
     def _note_verdicts(self, layer: Layer, patched: messages.Patched) -> None:
         for path, verdict in patched.verdicts.items():
@@ -287,7 +310,9 @@ class Layers:
         self._layers.remove(layer)
         if was != lifecycle.RETIRED:
             log.error("%s layer %d died while it was %s", layer.plan.kind, layer.number, was)
-        if build is not None and layer.order is not None:
+        if layer.plan.kind == SESSION:
+            self._owner.session_failed(layer, "its process died")
+        elif build is not None and layer.order is not None:
             layer.refusal = f"{layer.reason}, and the process that was to be patched died"
         elif build is not None:
             self._blame(build.module)

@@ -22,6 +22,7 @@ from pytest_zygote.daemon.desk import Desk
 from pytest_zygote.daemon.layers import Layers
 from pytest_zygote.daemon.loop import Loop
 from pytest_zygote.daemon.prefetch import Prefetch, Watching
+from pytest_zygote.daemon.sessions import Policy, Sessions
 from pytest_zygote.daemon.status import Tally, describe
 from pytest_zygote.daemon.towers import Towers
 
@@ -49,6 +50,7 @@ class Settings:
         watches: whether to do the next run's work as soon as files change.
         uses_events: whether the system is asked for events, or files are looked at now and then.
         throttle: multiplies the pause between two looks.
+        sessions: how many collected sessions there may be.
     """
 
     cache: str
@@ -56,6 +58,7 @@ class Settings:
     build_patience_s: float
     ignored: tuple[str, ...]
     watches: bool
+    sessions: Policy
     uses_events: bool = True
     throttle: float = 1.0
 
@@ -73,7 +76,9 @@ class Server:
         self._pipe = signals.SignalPipe((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         self.tally = Tally()
         layers = Layers(self._loop, self.tally, settings.build_patience_s)
-        self.desk = Desk(self._loop, self.tally, self, layers, Towers(layers, place.root, settings.cache))
+        sessions = Sessions(self._loop, layers, place.root, settings.sessions)
+        towers = Towers(layers, place.root, settings.cache)
+        self.desk = Desk(self._loop, self.tally, self, layers, towers, sessions)
         self._clients = Clients(self._loop, listener, self)
         watching = Watching(place.root, settings.ignored, settings.uses_events, settings.throttle)
         self.prefetch = Prefetch(self._loop, watching, self._refresh, self.desk.towers.is_outdated)
@@ -99,6 +104,7 @@ class Server:
         self.desk.towers.breaker.reset()
         if not self.desk.waiting and not self.desk.closing:
             self.desk.towers.prefetch()
+            self.desk.sessions.files_changed(self.desk.settled_layer())
 
     # Clients (`clients.Desk`)
 
@@ -182,6 +188,7 @@ class Server:
         self.desk.closing = "the daemon is stopping"
         self.desk.layer_changed()
         self.desk.towers.retire()
+        self.desk.sessions.retire()
 
     def leave_to_newer(self) -> None:
         """Make room for another daemon at once; what runs here ends in its own time."""

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 import pytest_zygote
+from pytest_zygote.adapters import processes
+from pytest_zygote.daemon.layers import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.server import Server
+    from pytest_zygote.daemon.sessions import Session
 
 KEPT = 20
 """How many of the last reloads and refusals are remembered."""
@@ -48,6 +51,19 @@ class LayerFacts(TypedDict):
     environ: list[str]
 
 
+class SessionFacts(TypedDict):
+    """One collected session. `private_kib` is what it has beyond the project layer below."""
+
+    args: list[str]
+    pid: int
+    phase: str
+    tests: int
+    uptime_s: float
+    private_kib: int
+    hits: int
+    why_closed: str
+
+
 class Facts(TypedDict):
     """The whole status."""
 
@@ -58,10 +74,13 @@ class Facts(TypedDict):
     watching: str
     closing: str
     runs_served: int
+    session_runs: int
     runs_going_on: int
     clients_waiting: int
     saved_s: float
     layers: list[LayerFacts]
+    sessions: list[SessionFacts]
+    session_unused: str
     rejected: dict[str, str]
     reloads: list[Entry]
     verdicts: list[Entry]
@@ -74,14 +93,16 @@ class Tally:
 
     started: float = field(default_factory=time.time)
     runs: int = 0
+    session_runs: int = 0
     saved_ms: int = 0
     reloads: list[Entry] = field(default_factory=list)
     verdicts: list[Entry] = field(default_factory=list)
     refusals: list[Entry] = field(default_factory=list)
 
-    def count(self, saved_ms: int) -> None:
-        """Count a warm run and the import time that it did not spend."""
+    def count(self, saved_ms: int, kind: str) -> None:
+        """Count a warm run, from a layer of this kind, and the import time that it did not spend."""
         self.runs += 1
+        self.session_runs += kind == SESSION
         self.saved_ms += saved_ms
 
     def reload(self, kind: str, reason: str) -> None:
@@ -114,10 +135,13 @@ def collect(server: Server) -> Facts:
         watching=server.prefetch.state,
         closing=desk.closing,
         runs_served=tally.runs,
+        session_runs=tally.session_runs,
         runs_going_on=len(desk.runs),
         clients_waiting=len(desk.waiting),
         saved_s=round(tally.saved_ms / 1000, 1),
-        layers=[_layer(layer) for layer in desk.layers],
+        layers=[_layer(layer) for layer in desk.layers if layer.plan.kind != SESSION],
+        sessions=[_session(session) for session in desk.sessions],
+        session_unused=desk.sessions.last_miss,
         rejected=desk.towers.graph.rejected,
         reloads=tally.reloads,
         verdicts=tally.verdicts,
@@ -146,6 +170,20 @@ def _layer(layer: Layer) -> LayerFacts:
     )
 
 
+def _session(session: Session) -> SessionFacts:
+    layer = session.layer
+    return SessionFacts(
+        args=list(session.request.args),
+        pid=layer.pid if layer else 0,
+        phase="stopped" if session.is_stopped else layer.phase if layer else "closed",
+        tests=layer.built.tests if layer and layer.built else 0,
+        uptime_s=round(time.time() - layer.started, 1) if layer else 0,
+        private_kib=processes.private_kib(layer.pid) if layer else 0,
+        hits=session.hits,
+        why_closed=session.why_closed,
+    )
+
+
 def pss_kib(pid: int) -> int:
     """Return the proportional set size of a process in KiB; 0 where the system does not tell."""
     try:
@@ -162,12 +200,17 @@ def table(facts: Facts) -> Iterator[str]:
         f"PSS {_mib(facts['pss_kib'])}{', ' if facts['closing'] else ''}{facts['closing']}"
     )
     yield (
-        f"  {facts['runs_served']} runs served warm, {facts['saved_s']} s of imports saved; "
+        f"  {facts['runs_served']} runs served warm, {facts['session_runs']} of them from collected sessions, "
+        f"{facts['saved_s']} s of imports saved; "
         f"{facts['runs_going_on']} going on"
     )
     yield f"  {facts['watching']}"
     for layer in facts["layers"]:
         yield from _layer_lines(layer)
+    for session in facts["sessions"]:
+        yield from _session_lines(session)
+    if facts["session_unused"]:
+        yield f"  the last run was forked from no collected session: {facts['session_unused']}"
     yield from _section("never imported early", (f"{name}: {why}" for name, why in sorted(facts["rejected"].items())))
     yield from _section("layers were built because", _entries(facts["reloads"]))
     yield from _section("edits of loaded modules", _entries(facts["verdicts"]))
@@ -182,6 +225,15 @@ def _layer_lines(layer: LayerFacts) -> Iterator[str]:
     yield f"  {layer['modules']} modules, {layer['files']} files, {layer['took_ms'] / 1000:.2f} s: {layer['reason']}"
     yield from _section("slowest imports", (f"{took:6} ms  {name}" for name, took in layer["slowest"]))
     yield from _section("not imported", (f"{name}: {why}" for name, why in sorted(layer["rejected"].items())))
+
+
+def _session_lines(session: SessionFacts) -> Iterator[str]:
+    state = session["phase"] + (f" ({session['why_closed']})" if session["phase"] == "closed" else "")
+    yield f"collected session, pid {session['pid']}, {state}: pytest {' '.join(session['args'])}"
+    yield (
+        f"  {session['tests']} tests, up {_duration(session['uptime_s'])}, "
+        f"{_mib(session['private_kib'])} of its own, {session['hits']} runs"
+    )
 
 
 def _entries(entries: list[Entry]) -> Iterator[str]:

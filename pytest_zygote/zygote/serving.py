@@ -18,6 +18,7 @@ from pytest_zygote.adapters.imports import Ledger
 from pytest_zygote.core import framing, messages
 from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.zygote.building import CulpritError, build
+from pytest_zygote.zygote.collecting import become_session
 from pytest_zygote.zygote.editing import Editor
 from pytest_zygote.zygote.preparing import Preparation
 
@@ -86,8 +87,8 @@ class Zygote:
             case messages.Deliver(run_id, number):
                 for pid in [pid for pid, known in self._runs.items() if known == run_id]:
                     processes.signal_group(pid, number)
-            case messages.Spawn():
-                self._spawn()
+            case messages.Spawn() | messages.Collect():
+                self._spawn(message)
             case messages.Patch():
                 self._patch(message)
             case messages.Retire():
@@ -181,14 +182,21 @@ class Zygote:
         os.write(descriptors[-1], framing.pack(messages.Forked(run_id, os.getpid())))
         return run.execute(request, descriptors, self._layer)
 
-    def _spawn(self) -> None:
+    def _spawn(self, order: messages.Spawn | messages.Collect) -> None:
         (descriptor,) = self._take_descriptors(1)
         if self._editor is not None and not self._is_tidy:
             self._is_tidy = self._editor.put_aside(None)
         # A layer that cannot be forked shows at the daemon as one that died: its connection closes.
         with contextlib.suppress(OSError, RuntimeError):
-            processes.fork(lambda: self._become_layer(descriptor))
+            processes.fork(lambda: self._become(order, descriptor))
         os.close(descriptor)
+
+    def _become(self, order: messages.Spawn | messages.Collect, descriptor: int) -> int:
+        if isinstance(order, messages.Spawn):
+            return self._become_layer(descriptor)
+        self._pipe.close()
+        self._channel.close()
+        return become_session(order, descriptor, self._layer)
 
     def _become_layer(self, descriptor: int) -> int:
         self._pipe.close()

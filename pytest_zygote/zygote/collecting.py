@@ -1,0 +1,274 @@
+"""A collected session: a process that runs pytest for one command line up to its first test, and forks runs.
+
+It is forked from a project layer where no conftest file and no test module was ever imported, and
+collects once. Whatever is not as it must be ends it (`Session.refuse`); then runs go on to be forked from
+the layer. See `core.collected` for the theory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from setproctitle import setproctitle
+
+from pytest_zygote import run, workaround
+from pytest_zygote.adapters import processes, signals, sockets, streams
+from pytest_zygote.adapters.recorders import Recorders, take_places
+from pytest_zygote.collected import CollectedPlugin, renew_file
+from pytest_zygote.core import collected, framing, messages
+from pytest_zygote.zygote.inputs import Watch
+
+if TYPE_CHECKING:
+    from pytest_zygote.adapters.sockets import Channel
+    from pytest_zygote.collected import PytestSession
+    from pytest_zygote.core.records import Record
+
+RUN_DESCRIPTORS = 4
+"""With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
+
+
+def become_session(order: messages.Collect, descriptor: int, layer: run.Layer) -> int:
+    """Collect a session in this copy of a project zygote; return the exit code, of a run that was forked from it."""
+    channel = sockets.adopt(streams.move_away(descriptor))
+    processes.die_with_parent()  # else a session that was stopped would outlive a daemon that died
+    channel.send(messages.Hello(os.getpid()))
+    return Session(order, layer, channel).collect()
+
+
+class SessionRun(run.Run):
+    """The run that a session stands for while there is no client."""
+
+    session: Session
+
+    def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
+        """End the session: the layer is not exact for this command line."""
+        del depth_, culprits
+        self.session.refuse(reason)
+        raise AssertionError(reason)  # a run is past the point where it can start over
+
+
+class Session:
+    """The process of a collected session, and of the runs that are forked from it."""
+
+    def __init__(self, order: messages.Collect, layer: run.Layer, channel: Channel) -> None:
+        """Start before pytest does."""
+        self._order = order
+        self._layer = layer
+        self._channel = channel
+        self._recorders = Recorders(order.terminal)
+        self._watch = Watch()
+        self._is_run = False
+        self._runs: dict[int, int] = {}
+        self._retired = False
+        self._run = SessionRun(run.request_in(order.request), layer, channel)
+        self._run.session = self
+        self._run.plugins["zygote_collected"] = CollectedPlugin(self)
+
+    def collect(self) -> int:
+        """Run pytest. In this process that never comes to an end; in a run it does."""
+        try:
+            return self._collect()
+        except BaseException:
+            self.refuse(traceback.format_exc())
+            raise
+
+    def _collect(self) -> int:
+        if workaround.registry.around or workaround.registry.forked:
+            self.refuse("workarounds run around the forks of runs")
+        gc.freeze()  # else the search for garbage after collection would copy every page of the layer
+        run.take_terminal(self._run.request, self._recorders.descriptors)
+        self._descriptors = _open_files()
+        self._watch.start()
+        self._layer.namespaces.accept()  # the recorder has replaced functions
+        run.begin(self._run, self._order.limits)
+        setproctitle(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
+        self._run.admission.on_found = self._watch.found
+        self._environ = dict(os.environ)
+        status = run.pytest_status()
+        self.refuse(f"pytest ended before the first test, with {status}")
+        return run.finish(self._run, status)
+
+    def refuse(self, reason: str) -> None:
+        """End this process, unless it is a run by now."""
+        if not self._is_run:
+            self._leave(messages.BuildFailed({}, reason))
+
+    def _leave(self, last: Record) -> NoReturn:
+        with contextlib.suppress(OSError):
+            self._channel.send(last)
+        os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
+
+    # Waiting
+
+    def wait(self, pytest_session: PytestSession) -> None:
+        """Tell the daemon what this session depends on, and fork runs until told to leave; return in each run."""
+        self._pytest = pytest_session
+        built = self._watch.stop(self._run.loaded(), pytest_session.count())
+        obstacle = self._watch.obstacle
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        self._recorders.finish()
+        self._captures = pytest_session.capture_files()
+        if workaround.registry.around or workaround.registry.forked:
+            obstacle = "workarounds run around the forks of runs"
+        obstacle = obstacle or _left_behind() or self._left_open() or _collect_garbage()
+        if obstacle:
+            self.refuse(obstacle)
+        for path in pytest_session.cache_files():
+            built.files.pop(path, None)
+        self._places = self._recorders.places()
+        processes.die_with_parent(on=False)
+        self._say(built)
+        self._serve()
+
+    def _left_open(self) -> str:
+        """Return what collection has left open that runs would share; '' for nothing."""
+        known = {place.descriptor for place in self._recorders.places()} | {*self._captures, self._channel.fileno()}
+        for descriptor, name in _open_files().items():
+            if descriptor not in known and self._descriptors.get(descriptor) != name and name != os.devnull:
+                return f"collection leaves {name.partition(':')[0]} open"
+        if any(os.fstat(descriptor).st_size for descriptor in self._captures):
+            return "something was written that no report shows"
+        return ""
+
+    def _serve(self) -> None:
+        self._pipe = signals.SignalPipe((signal.SIGCHLD,))
+        poll = select.poll()
+        poll.register(self._pipe.fileno(), select.POLLIN)
+        poll.register(self._channel.fileno(), select.POLLIN)
+        while not (self._retired and not self._runs):
+            for descriptor, _ in poll.poll():
+                if descriptor == self._pipe.fileno():
+                    self._pipe.read()
+                    self._reap()
+                    continue
+                received = self._channel.receive()
+                if received is None:
+                    poll.unregister(self._channel.fileno())
+                    self._retired = True
+                for message in received or ():
+                    if self._handle(message):
+                        return
+        os._exit(0)  # noqa: TID251 - see `_leave`
+
+    def _handle(self, message: Record) -> bool:
+        """Carry out an order; tell whether this process is a run now."""
+        match message:
+            case messages.Fork(number, request):
+                return self._fork(number, request)
+            case messages.Deliver(number, signal_number):
+                for pid in [pid for pid, known in self._runs.items() if known == number]:
+                    processes.signal_group(pid, signal_number)
+            case _:
+                self._retired = True
+        return False
+
+    def _say(self, message: Record) -> None:
+        try:
+            self._channel.send(message)
+        except OSError:
+            self._retired = True
+
+    def _reap(self) -> None:
+        for pid, status in processes.collect():
+            if os.WIFSTOPPED(status):
+                if pid in self._runs:
+                    self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
+            elif pid in self._runs:
+                self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))
+
+    def _fork(self, number: int, request: bytes) -> bool:
+        descriptors = self._channel.descriptors[:RUN_DESCRIPTORS]
+        del self._channel.descriptors[:RUN_DESCRIPTORS]
+        try:
+            pid = processes.fork_here()
+        except (OSError, RuntimeError) as error:
+            self._say(messages.ForkFailed(number, f"no process could be made for the run: {error}"))
+        else:
+            if not pid:
+                self._become_run(number, request, descriptors)
+                return True
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
+            self._runs[pid] = number
+            self._say(messages.Forked(number, pid))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return False
+
+    # Being a run
+
+    def _become_run(self, number: int, frame: bytes, descriptors: list[int]) -> None:
+        """Be the client's process, with what pytest has collected."""
+        self._is_run = True
+        os.setpgid(0, 0)
+        self._pipe.close()
+        self._channel.close()
+        *terminal, report = descriptors
+        os.write(report, framing.pack(messages.Forked(number, os.getpid())))
+        self._run.report_to(sockets.adopt(streams.move_away(report)))
+        self._take_over(run.request_in(frame))
+        take_places(self._places, terminal)
+        self._recorders.play(terminal)
+        for descriptor in terminal:
+            os.close(descriptor)
+        for descriptor in self._captures:
+            renew_file(descriptor)
+        self._pytest.renew()
+
+    def _take_over(self, request: messages.RunRequest) -> None:
+        self._run.request = request
+        self._run.admission.pid = os.getpid()
+        for key in collected.RENEWED:
+            if os.environ.get(key) == self._environ.get(key):  # else collection has set it
+                _set(key, request.environ.get(key))
+        run.reseed(self._layer)
+        run.take_name(request)
+
+
+def _set(key: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(key, None)
+    elif os.environ.get(key) != value:
+        os.environ[key] = value
+
+
+def _open_files() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def _left_behind() -> str:
+    """Return what collection has left that a fork cannot copy; '' for nothing."""
+    if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
+        return "collection leaves a thread"
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return ""
+    return "collection leaves a process"
+
+
+def _collect_garbage() -> str:
+    """Have no garbage and no later search for it, which would copy every page; return what that brought to light."""
+    said: list[str] = []
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: said.append(str(unraisable.exc_value))
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    gc.freeze()
+    return f"collection leaves garbage that complains: {said[0]}" if said else ""

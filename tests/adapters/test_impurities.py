@@ -1,0 +1,78 @@
+"""A profiler finds what makes a collection depend on more than its inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from textwrap import dedent
+from types import ModuleType
+
+import pytest
+
+from pytest_zygote.adapters.impurities import Impurities
+
+
+def found_in(code: str, name: str = "test_module") -> str:
+    """Return what is found while a module with this code is executed."""
+    module = ModuleType(name)
+    compiled = compile(dedent(code), f"{name}.py", "exec")
+    before = sys.getprofile()
+    impurities = Impurities()
+    impurities.start()
+    try:
+        with contextlib.suppress(OSError):
+            exec(compiled, module.__dict__)  # noqa: S102 - what an import does
+    finally:
+        said = impurities.stop()
+        sys.setprofile(before)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("import time; time.time()", "test_module reads the clock"),
+        ("from time import monotonic as clock; [clock() for _ in 'a']", "test_module reads the clock"),
+        ("import datetime; datetime.datetime.now()", "test_module reads the clock"),
+        ("import datetime; datetime.date.today()", "test_module reads the clock"),
+        ("import uuid; uuid.uuid4()", "test_module draws random numbers"),
+        ("import secrets; secrets.token_hex()", "test_module draws random numbers"),
+        ("import random; random.random()", "collection seeds or draws random numbers"),
+        ("import random; random.seed(1)", "collection seeds or draws random numbers"),
+        ("import os; os.getpid()", "test_module asks for its process id"),
+        ("import os; os.system('true')", "test_module starts a process"),
+        ("import subprocess; subprocess.run(['true'])", "test_module starts a process"),
+        ("import threading; t = threading.Thread(target=len); t.daemon", ""),
+        ("import socket; s = socket.socket(); s.close()", ""),
+        ("import signal; signal.alarm(0)", "test_module sets a timer"),
+        ("import os; os.unlink('/nowhere/at/all')", "test_module changes files"),
+        ("import pathlib; pathlib.Path('/nowhere/at/all').mkdir()", "test_module changes files"),
+    ],
+)
+def test_what_is_found(code: str, what: str) -> None:
+    """However the function was reached."""
+    assert found_in(code).startswith(what)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import random; random.Random(1).random()",
+        "import logging; logging.getLogger('x').warning('said')",
+        "'text'.replace('t', 'x'); [1].remove(1)",
+        "import os; os.stat('/'); os.listdir('/')",
+    ],
+)
+def test_what_is_harmless(code: str) -> None:
+    """Methods of the same names, log records, what has a seed, and what is recorded as an input."""
+    assert not found_in(code)
+
+
+def test_pytest_may_take_the_time() -> None:
+    """What it measures it measures again in each run."""
+    assert not found_in("import time; time.time()", "_pytest.runner")
+
+
+def test_another_profiler_is_noticed() -> None:
+    """It took our place, so that we have seen nothing."""
+    assert found_in("import sys; sys.setprofile(None)") == "something else profiles"

@@ -1,0 +1,373 @@
+"""Runs are forked from sessions that were collected ahead, and nobody can tell."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support_daemon import UNIT_S, Project, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support_daemon import Result
+
+TESTS = """
+    import app
+
+    def test_constant():
+        assert app.CONSTANT == 1
+
+    def test_printing():
+        print("printed")
+        assert app.CONSTANT == 2
+    """
+
+
+def make_project(root: Path, **environ: str) -> Project:
+    """Make a project that keeps sessions."""
+    project = Project(root)
+    project.environ |= {"PYTEST_DAEMON_SESSIONS": "3", **environ}
+    project.write("app/__init__.py", "CONSTANT = 1")
+    project.write("test_app.py", TESTS)
+    return project
+
+
+@pytest.fixture
+def forced(tmp_path: Path) -> Iterator[Project]:
+    """Make a project whose runs wait for their session: nothing here depends on who is faster."""
+    project = make_project(tmp_path / "project", PYTEST_DAEMON_FORCE_SESSIONS="1")
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Iterator[Project]:
+    """Make a project whose sessions are collected when the daemon is idle."""
+    project = make_project(tmp_path / "project")
+    yield project
+    project.close()
+
+
+def from_session(project: Project, *args: str, **environ: str) -> Result:
+    """Run from a collected session, of a daemon that has learned all that the run imports.
+
+    Raises:
+        AssertionError: the run is not forked from a session.
+    """
+    for _ in range(4):
+        before = project.status().session_runs if project.find_status() else 0
+        result = project.pytest(*args, **environ)
+        project.settle()
+        if project.status().session_runs > before:
+            return result
+    message = f"no run is forked from a session: {project.status().unused}\n{project.log()}"
+    raise AssertionError(message)
+
+
+def without_times(output: str) -> str:
+    """Replace durations, and the bars around them."""
+    return re.sub(r"=+$", "=", re.sub(r"\d+\.\d\ds", "T", output), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("args", [(), ("-v", "-rA"), ("-s",), ("--collect-only", "-q"), ("-q", "--durations=3")])
+def test_the_output_is_plain_pytests(forced: Project, args: tuple[str, ...]) -> None:
+    """Header, collection, results, exit code."""
+    plain = forced.plain(*args)
+    warm = from_session(forced, *args)
+    assert (warm.returncode, without_times(warm.stdout)) == (plain.returncode, without_times(plain.stdout))
+    assert warm.stderr == plain.stderr
+
+
+def test_one_session_serves_many_runs(forced: Project) -> None:
+    """Runs leave nothing behind in it, not even in the cache that plain pytest has read by then."""
+    first = from_session(forced, "test_app.py")
+    again = [from_session(forced, "test_app.py") for _ in range(3)]
+    assert {without_times(result.stdout) for result in again} == {without_times(first.stdout)}
+    (session,) = forced.status().sessions
+    assert session.hits >= 4
+    assert session.tests == 2
+
+
+def test_runs_at_the_same_time(forced: Project) -> None:
+    """Each has files of its own for what its tests print."""
+    forced.write(
+        "test_loud.py",
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(30))
+        def test_loud(number, capfd):
+            os.write(1, f"{os.getpid()} {number}\\n".encode())
+            assert capfd.readouterr().out == f"{os.getpid()} {number}\\n"
+
+        @pytest.mark.parametrize("number", range(30))
+        def test_fails(number):
+            os.system(f"echo {os.getppid()} in {number}")
+            assert number < 0
+        """,
+    )
+    from_session(forced, "test_loud.py")
+    command = [str(forced.bin / "pz"), "-p", "no:cacheprovider", "test_loud.py"]
+    running = [forced.start(command) for _ in range(3)]
+    outputs = [process.communicate(timeout=12 * UNIT_S)[0] for process in running]
+    for output in outputs:
+        assert "30 failed, 30 passed" in output
+        assert len(set(re.findall(r"^(\d+) in \d+$", output, re.MULTILINE))) == 1
+        assert [int(number) for number in re.findall(r"^\d+ in (\d+)$", output, re.MULTILINE)] == list(range(30))
+
+
+def test_what_each_run_has_for_itself(forced: Project) -> None:
+    """Process, time, random numbers, temporary folders, and the cache."""
+    forced.write(
+        "test_self.py",
+        """
+        import os
+        import random
+        import time
+
+        def test_self(tmp_path, request):
+            with open("seen", "a") as file:
+                print(os.getpid(), random.random(), tmp_path, os.getpgid(0) == os.getpid(), file=file)
+        """,
+    )
+    from_session(forced, "test_self.py")
+    from_session(forced, "test_self.py")
+    result = from_session(forced, "test_self.py")
+    rows = [line.split() for line in (forced.root / "seen").read_text().splitlines()]
+    for column in (0, 1, 2):
+        assert len({row[column] for row in rows}) == len(rows)
+    assert {row[3] for row in rows} == {"True"}
+    assert float(re.findall(r"in (\d+\.\d+)s", result.stdout)[0]) < UNIT_S
+
+
+def test_failures_are_remembered_by_their_own_run(forced: Project) -> None:
+    """A session that was collected before a run failed does not make pytest forget the failure."""
+    forced.write("test_switch.py", "import os\ndef test_switch(): assert not os.path.exists('broken')")
+    cache = forced.root / ".pytest_cache/v/cache"
+    from_session(forced, "test_switch.py")
+    forced.write("broken", "")
+    from_session(forced, "test_switch.py")
+    assert "test_switch" in (cache / "lastfailed").read_text()
+    from_session(forced, "test_app.py::test_constant")
+    assert "test_switch" in (cache / "lastfailed").read_text()
+    forced.remove("broken")
+    from_session(forced, "test_switch.py")
+    assert "test_switch" not in (cache / "lastfailed").read_text()
+    assert "test_constant" in (cache / "nodeids").read_text()
+
+
+EDITS = [
+    ("test_app.py", "def test_other(): pass", "1 passed, 1 skipped"),
+    ("test_new.py", "def test_new(): pass", "1 failed, 2 passed, 1 skipped"),
+    ("folder/test_new.py", "def test_new(): pass", "1 failed, 2 passed, 1 skipped"),
+    ("conftest.py", "import pytest\n@pytest.fixture(autouse=True)\ndef skipping(): pytest.skip()", "3 skipped"),
+    ("pytest.ini", "[pytest]\naddopts = -p pytest_zygote -k constant", "1 passed, 2 deselected"),
+    ("app/__init__.py", "CONSTANT = 2", "1 failed, 1 passed, 1 skipped"),
+    ("names.txt", "one two three", "1 failed, 4 passed"),
+]
+
+
+def test_edits_are_seen(forced: Project) -> None:
+    """Whatever collection has read, or found missing."""
+    forced.write("names.txt", "")
+    forced.write(
+        "test_data.py",
+        """
+        import pathlib
+        import pytest
+
+        @pytest.mark.parametrize("name", pathlib.Path("names.txt").read_text().split())
+        def test_name(name):
+            pass
+        """,
+    )
+    assert "1 failed, 1 passed, 1 skipped" in from_session(forced).stdout
+    for path, text, expected in EDITS:
+        file = forced.root / path
+        before = file.read_text() if file.exists() else None
+        forced.write(path, text)
+        assert expected in from_session(forced).stdout, path
+        if before is None:
+            file.unlink()
+        else:
+            file.write_text(before)
+        assert "1 failed, 1 passed, 1 skipped" in from_session(forced).stdout, path
+
+
+IMPURE = {
+    "reads the clock": "import time\nSTART = time.time()",
+    "reads the clock ": "from datetime import datetime\nSTART = datetime.now()",
+    "draws random numbers": "import uuid\nNAME = uuid.uuid4()",
+    "random numbers": "import random\nNAME = random.random()",
+    "process id": "import os\nNAME = os.getpid()",
+    "starts a process": "import subprocess\nsubprocess.run(['true'])",
+    "starts a thread": "import threading\nthreading.Thread(target=print).start()",
+    "uses the network": "import socket\nsocket.socket().bind(('127.0.0.1', 0))",
+    "changes files": "import os\nos.makedirs('made', exist_ok=True)",
+    "changes files ": "open('written', 'w').close()",
+    "open": "file = open('pytest.ini')",
+}
+
+
+def refused(project: Project, *args: str) -> str:
+    """Run from the project layer; return why it was not from a session."""
+    result = project.pytest(*args)
+    project.settle()
+    assert (result.was_warm, result.returncode) == (True, 0)
+    return project.status().unused
+
+
+def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None:
+    """What no key and no input tells, and what runs would share: those runs start from the project layer."""
+    from_session(forced)
+    before = forced.status().session_runs
+    for number, (what, code) in enumerate(IMPURE.items()):
+        forced.write(f"impure/test_{number}.py", f"{code}\ndef test_impure(): pass")
+        assert what.strip() in refused(forced, f"impure/test_{number}.py")
+    assert forced.status().session_runs == before
+
+
+CONFTESTS = {
+    "pytest_configure": "def pytest_configure(config): config.stamp = object()",
+    "pytest_sessionstart": "def pytest_sessionstart(session): print('started')",
+    "pytest_collection_finish": "def pytest_collection_finish(session): print('collected')",
+}
+
+
+def test_no_session_where_a_hook_prepares_one_run(forced: Project) -> None:
+    """Nobody knows what it does."""
+    from_session(forced)
+    before = forced.status().session_runs
+    for hook, code in CONFTESTS.items():
+        forced.write(f"{hook}/conftest.py", code)
+        forced.write(f"{hook}/test_hook.py", "def test_hook(): pass")
+        assert f"has the hook {hook}" in refused(forced, f"{hook}/test_hook.py")
+    assert forced.status().session_runs == before
+
+
+def test_hooks_that_say_something_about_tests(forced: Project) -> None:
+    """The usual conftest file is no hindrance."""
+    forced.write(
+        "conftest.py",
+        """
+        import pytest
+
+        def pytest_addoption(parser):
+            parser.addoption("--slow", action="store_true")
+
+        def pytest_configure(config):
+            config.addinivalue_line("markers", "slow: takes long")
+
+        def pytest_collection_modifyitems(config, items):
+            items.reverse()
+
+        def pytest_runtest_setup(item):
+            print("set up", item.name)
+
+        @pytest.fixture(scope="session", autouse=True)
+        def resource():
+            yield 1
+        """,
+    )
+    plain = forced.plain("-v", "--slow")
+    assert without_times(from_session(forced, "-v", "--slow").stdout) == without_times(plain.stdout)
+
+
+def test_options_that_keep_state(forced: Project) -> None:
+    """They read what the last run has left, or keep a file open."""
+    from_session(forced)
+    before = forced.status().session_runs
+    for option in ("--lf", "--ff", "--nf", "--sw", "--junitxml=report.xml", "--log-file=log"):
+        assert refused(forced, option, "test_app.py::test_constant").startswith("--")
+    assert forced.status().session_runs == before
+
+
+def test_another_request_gets_another_session(forced: Project) -> None:
+    """The key is the whole request."""
+    test = str(forced.root / "test_app.py")
+    from_session(forced, test)
+    pytest_, shell = str(forced.bin / "pytest"), ("/bin/sh", "-c")
+    others: list[tuple[list[str], dict[str, str]]] = [
+        ([pytest_, test, "-v"], {}),
+        ([pytest_, test], {"SOMETHING": "else"}),
+        ([*shell, 'cd app; exec "$@"', "sh", pytest_, test], {}),
+        ([*shell, 'umask 077; exec "$@"', "sh", pytest_, test], {}),
+        ([*shell, 'ulimit -S -n 500; exec "$@"', "sh", pytest_, test], {}),
+        ([*shell, '"$@" >output', "sh", pytest_, test], {}),
+    ]
+    for command, environ in others:
+        forced.run(command, environ)
+        sessions = forced.status().sessions
+        assert (sessions[-1].hits, sessions[-1].phase) == (1, "ready"), command
+    assert "1 failed, 1 passed" in (forced.root / "output").read_text()
+
+
+def test_only_so_many_sessions(forced: Project) -> None:
+    """The one used longest ago goes first."""
+    for name in ("a", "b", "c", "d"):
+        from_session(forced, "-k", name, "test_app.py")
+    assert [session.args[1] for session in forced.status().sessions] == ["b", "c", "d"]
+
+
+def test_sessions_are_collected_when_nobody_waits(idle: Project) -> None:
+    """The second run of a command line finds its session; after a save the next one does too."""
+    idle.warm_up("test_app.py")
+
+    def is_collected(tests: int) -> bool:
+        return any(session.phase == "ready" and session.tests == tests for session in idle.status().sessions)
+
+    eventually(lambda: is_collected(2), "a session is collected")
+    from_session(idle, "test_app.py")
+    idle.write("test_app.py", "def test_one(): pass")
+    eventually(lambda: is_collected(1), "the session is collected again")
+    before = idle.status().session_runs
+    assert "1 passed" in idle.pytest("test_app.py").stdout
+    assert (idle.status().unused, idle.status().session_runs) == ("", before + 1)
+
+
+def test_the_status_shows_sessions(forced: Project) -> None:
+    """Command line, tests, memory, hits, and why the last run was not forked from one."""
+    from_session(forced, "test_app.py")
+    shown = forced.pytest("--daemon-status").stdout
+    assert re.search(r"collected session, pid \d+, ready: pytest test_app.py\n  2 tests, .* MiB of its own, \d+", shown)
+    forced.pytest("--lf")
+    shown = forced.pytest("--daemon-status").stdout
+    assert "forked from no collected session: --lf reads what the last run has left" in shown
+
+
+def test_none_are_kept_by_default_setting_zero(tmp_path: Path) -> None:
+    """Zero is none."""
+    project = make_project(tmp_path / "project", PYTEST_DAEMON_SESSIONS="0")
+    try:
+        project.warm_up("test_app.py")
+        assert not project.status().sessions
+    finally:
+        project.close()
+
+
+def test_workers_are_forked_from_a_session(forced: Project) -> None:
+    """Collected once, forked as often as there are workers."""
+    forced.write(
+        "test_many.py",
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(40))
+        def test_many(number, worker_id):
+            with open("workers", "a") as file:
+                print(worker_id, os.getppid(), file=file)
+        """,
+    )
+    assert "40 passed" in from_session(forced, "-n", "2", "test_many.py").stdout
+    (forced.root / "workers").unlink()
+    assert "40 passed" in from_session(forced, "-n", "2", "test_many.py").stdout
+    rows = (forced.root / "workers").read_text().splitlines()
+    assert len(rows) == 40
+    assert {row.split()[0] for row in rows} <= {"gw0", "gw1"}
+    assert len({row.split()[1] for row in rows}) == 1
