@@ -61,6 +61,11 @@ MISFIT = 75
 """Exit code of a run that ended before its first test because its layer is not exact for it (EX_TEMPFAIL)."""
 
 
+def loaded_after(last: str) -> tuple[str, ...]:
+    """Return the modules that were loaded after one, in the order in which they were begun; all if it is ''."""
+    return tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))[::-1]
+
+
 class Layer:
     """What a run needs to know of the zygote that it was forked from."""
 
@@ -94,7 +99,8 @@ class Layer:
             self.workarounds = site.entry_points(workaround.ENTRY_POINTS)
         self.facts = plan.facts
         self.names = frozenset(built.names)
-        self.last_name = next(reversed(sys.modules))
+        new = loaded_after(self.last_name)
+        self.last_name = new[-1] if new else self.last_name
         self.environ = plan.environ
         self.rewritten = self.rewritten or bool(plan.rewritten)
         # Once here instead of in each run, where looking through the logs would copy their pages.
@@ -102,25 +108,23 @@ class Layer:
         if plan.kind == "base":
             self.base_files = tuple(zip(plan.modules, plan.origins, strict=True))
             self.base_warned = built.warned
-        self._remember(plan)
+        self._remember(plan, built, new)
 
-    def _remember(self, plan: messages.Build) -> None:
-        """Take down what a run must find unchanged when it imports modules of this layer."""
-        site.gather_module_names()
+    def _remember(self, plan: messages.Build, built: messages.Built, new: tuple[str, ...]) -> None:
+        """Take down what a run must find unchanged when it imports modules of this layer.
+
+        A project layer does not look at the modules of its base: that would copy most of it.
+        """
+        site.gather_names(new)
         self.leaves = frozenset(plan.leaves)
-        if plan.kind == "project":
-            self.own = site.own_modules()
+        self.own |= site.own_modules(new)
         self.known = self.own | self.ledger.digests.reach.keys()
-        foreign = {name for name, importers in self.ledger.importers.items() if importers & self.own} - self.own
-        loaded = foreign & sys.modules.keys()
+        foreign = self.ledger.imported_by(self.own) - self.own
         # In the order in which they were complete: what two of them hold belongs to the first.
-        self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], loaded)
-        self.homes.remember(self.own | loaded)
-        self.finders = tuple(
-            finder
-            for path, finder in sys.path_importer_cache.items()
-            if isinstance(finder, FileFinder) and not site.is_third_party(f"{path}/")
-        )
+        self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], foreign)
+        self.homes.remember(self.own | foreign)
+        found = (sys.path_importer_cache.get(folder) for folder in built.directories)
+        self.finders += tuple(finder for finder in found if isinstance(finder, FileFinder))
         if plan.kind == "base":
             gc.freeze()
 
@@ -181,9 +185,7 @@ class Run:
 
         Looking at those of the layer would copy the pages that hold their names and specs.
         """
-        last = self.layer.last_name
-        own = tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))
-        return tuple(name for name in reversed(own) if name not in self.layer.names)
+        return tuple(name for name in loaded_after(self.layer.last_name) if name not in self.layer.names)
 
     def tell(self, message: messages.Learned | messages.Misfit | messages.Ended) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm.

@@ -55,11 +55,12 @@ class Ledger:
     """The record of all imports of a layer and the ones below it.
 
     Attributes:
-        files: path → identity, of all modules.
+        files: path → identity, of the modules of the layer that was built last.
         log: name → what executing the module did, in order.
         importers: name → the modules that import it.
         digests: of the logs, once the layer is built.
-        took_s: name → duration of its import, with what it imported.
+        took_s: name → duration of its import, with what it imported; of that layer, in the order
+            in which the imports ended.
         stack: the modules being executed, outermost first.
         on_turn: called when another module's code begins or goes on.
         on_loaded: called with the name of each module when it is loaded.
@@ -80,7 +81,8 @@ class Ledger:
         self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
         self._from_list = _BOOTSTRAP["_handle_fromlist"]
         self._path: list[str] = []
-        self._executed: list[str] = []
+        self._kept: set[str] = set()
+        self._former: list[tuple[dict[str, tuple[int, ...]], dict[str, float]]] = []
 
     def note(self, event: Event) -> None:
         """Add to the log of the module that is being executed, if one is."""
@@ -90,6 +92,9 @@ class Ledger:
     def start_observing(self) -> None:
         """See every import from now on."""
         self._path = list(sys.path)
+        # Kept, though nobody will ask: to free what the layer below has made is to write to its pages.
+        self._former.append((self.files, self.took_s))
+        self.files, self.took_s = {}, {}
 
         def load(spec: ModuleSpec) -> ModuleType:
             return self._observed_load(spec)
@@ -112,9 +117,9 @@ class Ledger:
         _BOOTSTRAP["_load_unlocked"] = self._load
         _BOOTSTRAP["_handle_fromlist"] = self._from_list
         _BOOTSTRAP["_lock_unlock_module"] = self._lock_unlock
-        self.digests.add(self._executed, self.log)
-        self._executed = []
-        for name in sys.modules.keys() - self.digests.reach.keys() - set(kept):
+        self.digests.add(tuple(self.took_s), self.log)
+        self._kept.update(kept)
+        for name in sys.modules.keys() - self.digests.reach.keys() - self._kept:
             mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
@@ -129,10 +134,10 @@ class Ledger:
         try:
             module: ModuleType = self._load(spec)
         finally:
+            self.took_s.pop(spec.name, None)
             self.took_s[spec.name] = time.perf_counter() - started
             self._turn()
             self.stack.pop()
-            self._executed.append(spec.name)
         self.on_loaded(spec.name)
         mark(spec.name)
         return module
@@ -159,6 +164,11 @@ class Ledger:
             full = f"{package}.{name}"
             if full in sys.modules:
                 self._see(full)
+
+    def imported_by(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the loaded modules that these import."""
+        logs = (self.log.get(name, ()) for name in names)
+        return frozenset(event.name for log in logs for event in log if type(event) is Imported) & sys.modules.keys()
 
     def warned(self) -> tuple[str, ...]:
         """Return the modules that warned while they were executed."""

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
     Contents = dict[object, int]
 
@@ -74,6 +74,21 @@ def _id_of(dictionary: dict[str, object], key: object) -> int | None:
     return id(dictionary[key]) if key in dictionary else None
 
 
+class _WatchedModules(_Watched):
+    """`sys.modules`, of which only some count: looking at all modules would copy their pages."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+        super().__init__("sys.modules", sys.modules, "modules")  # type: ignore[arg-type]  # modules are objects
+
+    def take(self) -> None:
+        self.known = {name: id(sys.modules[name]) for name in self._names if name in sys.modules}
+
+    def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
+        named = self._names if suspects is None else [name for name in self._names if name in suspects]
+        return (name for name in named if self.known.get(name) != _id_of(self.dictionary, name))
+
+
 class Namespaces:
     """What a layer's modules held when it was built."""
 
@@ -99,8 +114,8 @@ class Namespaces:
                 self._add(name, module.__dict__, "own" if name in owned else "foreign")
                 if name in owned:
                     self._look_inside(name, module, owned)
-        self._watched.pop(id(sys.modules), None)
-        self._add("sys.modules", sys.modules, "modules")  # type: ignore[arg-type]  # modules are objects
+        self._watched[id(sys.modules)] = _WatchedModules(self._modules)
+        self._touches.watch(sys.modules)  # type: ignore[arg-type]  # modules are objects
         self._touches.begin()
 
     def _look_inside(self, name: str, module: ModuleType, owned: frozenset[str]) -> None:
@@ -131,6 +146,7 @@ class Namespaces:
             if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
                 self._modules.add(name)
                 self._add(name, module.__dict__, "foreign")
+        self._watched[id(sys.modules)].take()
         self._touches.begin()
 
     def changed(self, imported: Iterable[str]) -> dict[str, str]:
@@ -153,10 +169,10 @@ class Namespaces:
             self._blame(watched, key, found)
 
     def _blame(self, watched: _Watched, key: str, found: dict[str, str]) -> None:
-        if watched.kind != "modules":
-            found[watched.owner] = f"{watched.owner}.{key}"
-        elif key in self._modules:
+        if watched.kind == "modules":
             found[key] = f"sys.modules[{key!r}]"
+        else:
+            found[watched.owner] = f"{watched.owner}.{key}"
 
     def accept(self) -> None:
         """Take what modules hold now as right; it was changed in the zygote, before the fork."""

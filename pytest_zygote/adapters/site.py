@@ -46,26 +46,26 @@ def origin_of(module: ModuleType) -> str:
     return spec.origin or ""
 
 
-def own_modules() -> frozenset[str]:
-    """Return the loaded modules that belong to the project."""
+def own_modules(names: Iterable[str]) -> frozenset[str]:
+    """Return those of the loaded modules that belong to the project."""
     own = set()
-    for name, module in tuple(sys.modules.items()):
-        origin = origin_of(module)
+    for name in names:
+        origin = origin_of(sys.modules[name])
         if origin and name.partition(".")[0] not in _NOT_OWN and not is_third_party(origin):
             own.add(name)
     return frozenset(own)
 
 
-def gather_module_names() -> None:
-    """Have the keys of `sys.modules` lie side by side.
+def gather_names(modules: Iterable[str]) -> None:
+    """Have the names of these loaded modules, the last that were loaded, lie side by side.
 
     pytest meets the modules of a plugin with all of them in each run (``mark_rewrite``), and whoever
     looks at an object in a forked process copies its page: 2,500 names that were made during as
     many imports lie on 760 pages, their copies on 50.
     """
-    modules = dict(sys.modules)
-    sys.modules.clear()
-    sys.modules.update((f"{name[:1]}{name[1:]}", module) for name, module in modules.items())
+    for name in modules:
+        module = sys.modules.pop(name)
+        sys.modules[f"{name[:1]}{name[1:]}"] = module
 
 
 def fingerprint_paths(path: Iterable[str]) -> list[str]:

@@ -25,7 +25,7 @@ from pytest_zygote.core.preload import FAILED
 from pytest_zygote.core.traits import Compiled, Read, Warned, Wrote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
     from pytest_zygote.adapters.imports import Ledger
@@ -92,7 +92,6 @@ class _Builder:
         self._misses = MissRecorder()
         self._sockets = _open_sockets()
         self._descriptors = _open_descriptors()
-        self._known_files = set(ledger.files)
         self._bytecode: list[str] = []
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
@@ -107,7 +106,7 @@ class _Builder:
         os.chdir(self._plan.cwd)
         path = list(sys.path)
         sys.path[:] = self._plan.path
-        importlib.invalidate_caches()
+        self._look_again_for_new_files()
         sys.meta_path.insert(0, self._guard)
         sys.meta_path.append(self._misses)
         self._ledger.on_loaded = self._check_threads
@@ -126,6 +125,16 @@ class _Builder:
                 sys.setrecursionlimit(limit)
                 sys.path[:] = path
 
+    def _look_again_for_new_files(self) -> None:
+        """Drop cached listings of folders: a file may have come within a tick of the clock.
+
+        What packages bring changes only with their fingerprint, and so with the base layer.
+        """
+        if self._plan.kind == "base":
+            importlib.invalidate_caches()
+        for folder in _own_folders(self._plan.path):
+            sys.path_importer_cache.pop(folder, None)
+
     def _start(self) -> None:
         self._state = State()
         # Packages are not asked one by one: they hardly ever change the state of the process.
@@ -136,8 +145,9 @@ class _Builder:
         self._ledger.start_observing()
 
     def _stop(self) -> None:
-        self._ledger.stop_observing(site.own_modules() if self._plan.kind == "project" else ())
-        self._files.stop([name for name in sys.modules if name not in self._before])
+        new = [name for name in sys.modules if name not in self._before]
+        self._ledger.stop_observing(site.own_modules(new))
+        self._files.stop(new)
         self._environ.stop()
         self._state.restore()
         sys.meta_path.remove(self._misses)
@@ -244,10 +254,6 @@ class _Builder:
         self._bytecode.append(path)
         return True
 
-    def _new_files(self) -> dict[str, tuple[int, ...]]:
-        known = self._known_files
-        return {path: identity for path, identity in self._ledger.files.items() if path not in known}
-
     def _fingerprint(self) -> dict[str, tuple[int, ...]]:
         if self._plan.kind != "base":
             return {}
@@ -260,13 +266,12 @@ class _Builder:
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""
         files.drop_bytecode(self._bytecode)
-        new = [name for name in sys.modules if name not in before]
-        folders = _import_folders(self._plan.path)
-        times = sorted(((name, took) for name, took in self._ledger.took_s.items() if name in new), key=_took)
+        folders = _import_folders(self._plan.path, [name for name in sys.modules if name not in before])
+        times = sorted(self._ledger.took_s.items(), key=_took)
         return Built(
             names=tuple(sys.modules),
             # A module that asks whether its own file is there is an input as a whole all the same.
-            files={**self._files.paths, **self._new_files(), **self._fingerprint()},
+            files={**self._files.paths, **self._ledger.files, **self._fingerprint()},
             directories=folders,
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,
@@ -328,11 +333,15 @@ def _blamed(filename: str) -> tuple[str, int]:
     return "", -1
 
 
-def _import_folders(path: tuple[str, ...]) -> dict[str, str]:
+def _own_folders(path: tuple[str, ...]) -> list[str]:
+    return [entry for entry in path if os.path.isdir(entry) and not site.is_third_party(f"{entry}/")]
+
+
+def _import_folders(path: tuple[str, ...], modules: Iterable[str]) -> dict[str, str]:
     """Return the folders of the project's own code where a new file may supply or hide a module."""
-    folders = {entry: "" for entry in path if os.path.isdir(entry) and not site.is_third_party(f"{entry}/")}
-    for name, module in list(sys.modules.items()):
-        for folder in getattr(module, "__path__", ()):
+    folders = dict.fromkeys(_own_folders(path), "")
+    for name in modules:
+        for folder in getattr(sys.modules[name], "__path__", ()):
             if isinstance(folder, str) and not site.is_third_party(f"{folder}/"):
                 folders[folder] = f"{name}."
     return folders

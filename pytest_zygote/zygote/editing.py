@@ -45,7 +45,6 @@ class Editor:
     def __init__(self, root: str, ledger: Ledger) -> None:
         """Start before the layer is built."""
         self._ledger = ledger
-        self._below = frozenset(ledger.files)
         self._starts = new_starts(self._is_new)
         self._patcher = Patcher(root, self._starts, _is_own, self._is_quiet)
         self._waiting: Iterator[tuple[str, str]] = iter(())
@@ -54,7 +53,7 @@ class Editor:
         self._homes: dict[str, str] = {}
 
     def _is_new(self, path: str) -> bool:
-        return path in self._ledger.files and path not in self._below
+        return path in self._ledger.files
 
     def _is_quiet(self, name: str) -> bool:
         return name not in self._ledger.digests.reach
