@@ -76,6 +76,7 @@ class Layer:
         self.kind = "base"
         self.facts: dict[str, str] = {}
         self.names: frozenset[str] = frozenset()
+        self.new: tuple[str, ...] = ()
         self.last_name = ""
         self.finders: tuple[FileFinder, ...] = ()
         self.environ: dict[str, str] = {}
@@ -99,8 +100,8 @@ class Layer:
             self.workarounds = site.entry_points(workaround.ENTRY_POINTS)
         self.facts = plan.facts
         self.names = frozenset(built.names)
-        new = loaded_after(self.last_name)
-        self.last_name = new[-1] if new else self.last_name
+        self.new = loaded_after(self.last_name)
+        self.last_name = self.new[-1] if self.new else self.last_name
         self.environ = plan.environ
         self.rewritten = self.rewritten or bool(plan.rewritten)
         # Once here instead of in each run, where looking through the logs would copy their pages.
@@ -108,16 +109,16 @@ class Layer:
         if plan.kind == "base":
             self.base_files = tuple(zip(plan.modules, plan.origins, strict=True))
             self.base_warned = built.warned
-        self._remember(plan, built, new)
+        self._remember(plan, built)
 
-    def _remember(self, plan: messages.Build, built: messages.Built, new: tuple[str, ...]) -> None:
+    def _remember(self, plan: messages.Build, built: messages.Built) -> None:
         """Take down what a run must find unchanged when it imports modules of this layer.
 
         A project layer does not look at the modules of its base: that would copy most of it.
         """
-        site.gather_names(new)
+        site.gather_names(self.new)
         self.leaves = frozenset(plan.leaves)
-        self.own |= site.own_modules(new)
+        self.own |= site.own_modules(self.new)
         self.known = self.own | self.ledger.digests.reach.keys()
         foreign = self.ledger.imported_by(self.own) - self.own
         # In the order in which they were complete: what two of them hold belongs to the first.

@@ -13,16 +13,19 @@ modules that must be admitted and take the place of that function; nothing else 
 ``from package import module`` finds a loaded module as an attribute, without an import;
 ``importlib.__BOOTSTRAP["_handle_fromlist"]`` is called for it.
 
-While a layer is built all modules are marked, so each import statement is seen, and a log says
-what it imported at which point: a fresh interpreter would execute that there.
+While a layer is built its modules are marked, so each import statement is seen, and a log says
+what it imported at which point: a fresh interpreter would execute that there. To mark the modules of
+the base as well would copy most of its pages into the project layer: there the import statement itself
+(``builtins.__import__``) is watched. Compiled modules (Cython) do not go through it; for them all are marked.
 
 Things that do not work: a finder on `sys.meta_path` is not asked for loaded modules; wrapping
-``builtins.__import__`` adds a frame that ``warnings.warn(stacklevel=2)`` then blames, and 2 % of
-time; removing a module so that it is imported again makes a second set of its classes.
+``builtins.__import__`` in runs takes 2 % of their time;
+removing a module so that it is imported again makes a second set of its classes.
 """
 
 from __future__ import annotations
 
+import builtins
 import importlib._bootstrap as bootstrap
 import sys
 import time
@@ -81,6 +84,8 @@ class Ledger:
         self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
         self._from_list = _BOOTSTRAP["_handle_fromlist"]
         self._path: list[str] = []
+        self._statements = Statements(self._see)
+        self._has_marked_all = False
         self._kept: set[str] = set()
         self._former: list[tuple[dict[str, tuple[int, ...]], dict[str, float]]] = []
 
@@ -89,8 +94,12 @@ class Ledger:
         if self.stack:
             self.log.setdefault(self.stack[-1], []).append(event)
 
-    def start_observing(self) -> None:
-        """See every import from now on."""
+    def start_observing(self, *, has_native: bool) -> None:
+        """See every import from now on.
+
+        Args:
+            has_native: whether compiled modules will import others.
+        """
         self._path = list(sys.path)
         # Kept, though nobody will ask: to free what the layer below has made is to write to its pages.
         self._former.append((self.files, self.took_s))
@@ -109,8 +118,12 @@ class Ledger:
         _BOOTSTRAP["_load_unlocked"] = load
         _BOOTSTRAP["_handle_fromlist"] = from_list
         _BOOTSTRAP["_lock_unlock_module"] = self._see
-        for name in tuple(sys.modules):
-            mark(name)
+        self._has_marked_all = has_native or len(self._former) == 1
+        if self._has_marked_all:
+            for name in tuple(sys.modules):
+                mark(name)
+        else:
+            self._statements.start()
 
     def stop_observing(self, kept: Iterable[str]) -> None:
         """Leave the import system as it was; the marks stay on the modules to keep and on those with a digest."""
@@ -119,8 +132,11 @@ class Ledger:
         _BOOTSTRAP["_lock_unlock_module"] = self._lock_unlock
         self.digests.add(tuple(self.took_s), self.log)
         self._kept.update(kept)
-        for name in sys.modules.keys() - self.digests.reach.keys() - self._kept:
-            mark(name, on=False)
+        self._statements.stop()
+        marked = sys.modules if self._has_marked_all else self.took_s
+        for name in tuple(marked):
+            if name not in self.digests.reach and name not in self._kept:
+                mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
         self._turn()
@@ -178,6 +194,58 @@ class Ledger:
         """Return the environment keys that modules set."""
         events = (event for name in self.digests.bits for event in self.log[name])
         return tuple(sorted({event.key for event in events if isinstance(event, Wrote)}))
+
+
+class Statements:
+    """Watches import statements, and imports by ``importlib.import_module``, of modules that are loaded."""
+
+    def __init__(self, see: Callable[[str], None]) -> None:
+        """Have `see` called with the name of what is imported."""
+        self._see = see
+        self._plain = builtins.__import__
+        self._find_and_load = _BOOTSTRAP["_find_and_load"]
+        self._is_watching = False
+
+        def import_(
+            name: str,
+            globals: dict[str, object] | None = None,  # noqa: A002 - its name in the interpreter
+            locals: dict[str, object] | None = None,  # noqa: A002
+            fromlist: Sequence[str] = (),
+            level: int = 0,
+        ) -> ModuleType:
+            self._note(name, globals, level)
+            return self._plain(name, globals, locals, fromlist, level)
+
+        def find_and_load(name: str, import_: object) -> ModuleType:
+            self._note(name, None, 0)
+            module: ModuleType = self._find_and_load(name, import_)
+            return module
+
+        for function in (import_, find_and_load):
+            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        self._import = import_
+        self._load = find_and_load
+
+    def start(self) -> None:
+        """See them from now on."""
+        self._is_watching = True
+        self._plain = builtins.__import__
+        builtins.__import__ = self._import  # type: ignore[assignment]  # called in the same ways
+        _BOOTSTRAP["_find_and_load"] = self._load
+
+    def stop(self) -> None:
+        """See them no more; what a module has put in our place, on top of us, stays."""
+        self._is_watching = False
+        _BOOTSTRAP["_find_and_load"] = self._find_and_load
+        if builtins.__import__ is self._import:
+            builtins.__import__ = self._plain
+
+    def _note(self, name: str, importer: dict[str, object] | None, level: int) -> None:
+        if level and importer is not None:
+            package = importer.get("__package__") or str(importer.get("__name__", "")).rpartition(".")[0]
+            name = ".".join([*str(package).split(".")[: 1 - level or None], *([name] if name else [])])
+        if self._is_watching and name in sys.modules:
+            self._see(name)
 
 
 def _nothing(*_: object) -> None:

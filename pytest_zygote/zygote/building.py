@@ -142,7 +142,7 @@ class _Builder:
         self._environ.start()
         self._before = frozenset(sys.modules)
         self._files.start()
-        self._ledger.start_observing()
+        self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
 
     def _stop(self) -> None:
         new = [name for name in sys.modules if name not in self._before]

@@ -16,7 +16,7 @@ from pytest_zygote import hookspecs, workaround
 from pytest_zygote.adapters.imports import ClosedImports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from pytest_zygote.run import Layer
@@ -39,7 +39,7 @@ class Preparation:
     def layer_built(self) -> list[str]:
         """Look for hooks in the modules that were imported, and call the first; return what went wrong."""
         for name, hooks in self._hooks.items():
-            hooks[:] = _hooks(name)
+            hooks.extend(_hooks(name, self._layer.new, hooks))
         given = {"kind": self._layer.kind, "modules": tuple(self._layer.names)}
         return self._call(LAYER_BUILT, given)
 
@@ -86,14 +86,15 @@ class Preparation:
             sys.path[:] = path
 
 
-def _hooks(name: str) -> list[FunctionType]:
-    """Return the functions of this name in all modules; one that is imported from another module counts once."""
-    found: dict[int, FunctionType] = {}
-    for module_name, module in tuple(sys.modules.items()):
-        function = getattr(module, "__dict__", {}).get(name)
-        if isinstance(function, FunctionType) and module_name != hookspecs.__name__:
-            found.setdefault(id(function), function)
-    return list(found.values())
+def _hooks(name: str, modules: Iterable[str], known: Sequence[FunctionType]) -> list[FunctionType]:
+    """Return the functions of this name in these modules; one that is known, or there twice, counts once."""
+    found: list[FunctionType] = []
+    for module in modules:
+        function = getattr(sys.modules[module], "__dict__", {}).get(name)
+        is_news = not any(function is other for other in (*known, *found))
+        if isinstance(function, FunctionType) and is_news and module != hookspecs.__name__:
+            found.append(function)
+    return found
 
 
 @contextlib.contextmanager
