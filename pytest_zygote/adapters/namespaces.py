@@ -84,6 +84,8 @@ class _WatchedModules(_Watched):
     def take(self) -> None:
         self.known = {name: id(sys.modules[name]) for name in self._names if name in sys.modules}
 
+    accept = take
+
     def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
         named = self._names if suspects is None else [name for name in self._names if name in suspects]
         return (name for name in named if self.known.get(name) != _id_of(self.dictionary, name))
