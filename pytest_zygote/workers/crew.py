@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN_S = 0.5
 """Where no descriptor tells of a process's end (macOS), it is asked for this often."""
+LOST = "Not properly terminated"
+"""What pytest-xdist says of a worker that died, and programs look for."""
 GRACE_S = 10.0
 """What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
@@ -120,11 +122,15 @@ class Crew:
     def _bury(self, member: Member, status: int) -> None:
         """Report the test that a worker died of, and replace the worker."""
         culprit = self._schedule.lost(member.number, member.lease.recall())
-        self._config.hook.pytest_testnodedown(node=member.node, error="Not properly terminated")
+        self._config.hook.pytest_testnodedown(node=member.node, error=LOST)
+        self._replay.say(f"[{member.name}] node down: {LOST}")
         if culprit is not None and self._replay.crashed(member, culprit, status):
             self._schedule.put_back([culprit])
-        if self._is_stopping:
-            return
+        if not self._is_stopping:
+            self._replace(member)
+
+    def _replace(self, member: Member) -> None:
+        """Replace a worker that has died, if that has not happened too often."""
         self._crashes += 1
         if self._crashes > self._plan.most_restarts:
             self.summary = (
@@ -140,9 +146,9 @@ class Crew:
 
     # Events
 
-    def _step(self) -> None:
+    def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
-        ready = self._selector.select(None if _all_watched(self._members) else LOOK_AGAIN_S)
+        ready = self._selector.select(timeout_s if _all_watched(self._members) else LOOK_AGAIN_S)
         members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
         for member in members:
             if member.number not in self._members:
@@ -173,6 +179,7 @@ class Crew:
                     member.lease.give(self._schedule.refill(member.number))
             case ("begin", int(item)):
                 member.waits_after = None
+                member.has_begun = True
                 self._replay.begin(member, item)
             case ("waiting", int(item)):
                 member.waits_after = item
@@ -190,10 +197,11 @@ class Crew:
         """Give to each worker that waits a share of what another one has ahead, or let it go.
 
         Who has been given something still counts as waiting until it has finished the test after which
-        it waited: it may be asleep yet, and must not be robbed of what it was given.
+        it waited: it may be asleep yet, and must not be robbed of what it was given. Nor must a new fork.
         """
         waiting = [member for member in self._members.values() if member.waits_after is not None]
         waking = [member for member in waiting if self._has_more(member)]
+        waking += [member for member in self._members.values() if not member.has_begun and member not in waiting]
         for member in waiting:
             if member in waking:
                 continue
@@ -201,7 +209,7 @@ class Crew:
             if items:
                 member.lease.give(items)
                 waking.append(member)
-            elif not any(len(self._schedule.holds(other.number)) > 1 for other in waking):
+            elif not any(self._schedule.holds(other.number)[1:] for other in waking):
                 member.lease.give([END])
                 member.waits_after = None
 
@@ -242,10 +250,7 @@ class Crew:
         deadline = time.monotonic() + GRACE_S
         try:
             while self._members and time.monotonic() < deadline:
-                self._selector.select(LOOK_AGAIN_S)
-                for member in [member for member in self._members.values() if _has_ended(member)]:
-                    self._selector.unregister(member)
-                    del self._members[member.number]
+                self._step(LOOK_AGAIN_S)
         finally:
             for member in self._members.values():
                 processes.signal_process(member.pid, signals.SIGKILL)

@@ -66,6 +66,7 @@ def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     exits.forget()
     signal.set_wakeup_fd(-1)
     _part_from_children()
+    _renew_file_locks()
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
     config.workeroutput = node.workeroutput  # type: ignore[attr-defined]
     # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
@@ -87,6 +88,18 @@ def _part_from_children() -> None:
     processes = sys.modules.get("multiprocessing.process")
     if processes is not None:
         processes._children.clear()
+
+
+def _renew_file_locks() -> None:
+    """Let locks be used that test modules and conftest files made when they were imported.
+
+    filelock gives them back in a fork, and then refuses to use them: an object made in another
+    process may be held there. Ours are held by nobody, since no test has run before the fork.
+    """
+    locks = getattr(sys.modules.get("filelock._api"), "_FORK_OBJECTS", {})
+    for lock in list(locks.values()):
+        if hasattr(lock, "_creator_pid"):
+            lock._creator_pid = os.getpid()
 
 
 def take_output(config: pytest.Config, dump: int) -> list[int]:

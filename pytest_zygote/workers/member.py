@@ -123,6 +123,7 @@ class Member:
         node: for plugins.
         lease: what it is to run.
         waits_after: the test after which it has nothing to run, and waits to be told; None while it does not wait.
+        has_begun: whether it has begun a test.
         is_down: whether it has said that it ends.
         status: how its process has ended; None while it runs.
     """
@@ -136,6 +137,7 @@ class Member:
         self.lease = Lease()
         self.waits_after: int | None = None
         self.is_down = False
+        self.has_begun = False
         self.status: int | None = None
         self.pid = 0
         self.descriptor = -1

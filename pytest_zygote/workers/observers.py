@@ -40,10 +40,11 @@ def silence(config: pytest.Config) -> None:
 class Teller:
     """Sends what would have been reported."""
 
-    def __init__(self, config: pytest.Config, send: Callable[[wire.Event], None]) -> None:
+    def __init__(self, config: pytest.Config, send: Callable[[wire.Event], None], flush: Callable[[], None]) -> None:
         """Listen, but not to what happened before."""
         self._config = config
         self._send = send
+        self._flush = flush
         self.is_listening = False
         self.failures = 0
 
@@ -63,6 +64,8 @@ class Teller:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self.failures += report.failed and not hasattr(report, "wasxfail")
         self._send(("report", wire.dump(data)))
+        if report.when == "call":  # what is torn down next may end the process
+            self._flush()
 
     @pytest.hookimpl
     def pytest_warning_recorded(

@@ -40,7 +40,8 @@ class Parallel:
             self._say(f"zygote: one process: {reason}")
             return None
         self._plan = Plan(session, len(session.config.option.tx))
-        if self._plan.count == 1:
+        if self._plan.is_one_piece:
+            self._announce(session, 1)
             _run_here(session, self._plan)
         else:
             self._run(session, self._plan)
@@ -56,11 +57,15 @@ class Parallel:
         try:
             for reason in host.set_up():
                 self._say(f"zygote: {reason}")
-            self._say(f"{plan.count} workers [{len(session.items)} items]")
+            self._announce(session, plan.count)
             crew.run()
         finally:
             self._summary = crew.summary
             host.tear_down()
+
+    def _announce(self, session: pytest.Session, workers: int) -> None:
+        tests = len(session.items)
+        self._say(f"{workers} worker{'s' * (workers != 1)} [{tests} item{'s' * (tests != 1)}]")
 
     def _say(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -87,6 +92,22 @@ class Parallel:
             terminalreporter.write_sep("=", f"zygote: {self._summary}")
 
 
+class Marker:
+    """Says of reports from this process, which stands for a worker, which worker that is."""
+
+    def __init__(self, node: Node, testrunuid: str) -> None:
+        """Speak for this worker."""
+        self._node = node
+        self._testrunuid = testrunuid
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Mark a report before others see it."""
+        report.node = self._node  # type: ignore[attr-defined]
+        report.worker_id = self._node.gateway.id  # type: ignore[attr-defined]
+        report.testrun_uid = self._testrunuid  # type: ignore[attr-defined]
+
+
 def _run_here(session: pytest.Session, plan: Plan) -> None:
     """Run what only one worker could run: in this process, which looks to the tests like that worker."""
     config = session.config
@@ -95,6 +116,7 @@ def _run_here(session: pytest.Session, plan: Plan) -> None:
     before = {key: os.environ.get(key) for key in node.environ}
     os.environ.update(node.environ)
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
+    config.pluginmanager.register(Marker(node, plan.testrunuid), "zygote_marker")
     try:
         for item, following in _pairs(session.items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -102,6 +124,7 @@ def _run_here(session: pytest.Session, plan: Plan) -> None:
                 break
     finally:
         del config.workerinput  # type: ignore[attr-defined]
+        config.pluginmanager.unregister(name="zygote_marker")
         for key, value in before.items():
             os.environ.pop(key, None)
             if value is not None:

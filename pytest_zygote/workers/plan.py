@@ -25,6 +25,7 @@ class Plan:
         units: of the schedule.
         seconds: index of a test → how long it takes.
         count: of workers: no more than can have something to do.
+        is_one_piece: whether there is nothing to share out, and so no need for a fork.
         ids: of all tests.
         testrunuid: the name of this run.
         most_restarts: how many dead workers are replaced.
@@ -39,7 +40,9 @@ class Plan:
         self.ids = [item.nodeid for item in session.items]
         known = self._history.tests
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
-        self.count = min(wanted, parallelism(self.units))
+        possible = parallelism(self.units)
+        self.count = min(wanted, possible)
+        self.is_one_piece = possible == 1
         self.testrunuid = option.testrunuid or uuid.uuid4().hex
         restarts = option.maxworkerrestart
         self.most_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)

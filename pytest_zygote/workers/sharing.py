@@ -45,13 +45,13 @@ def shared(definition: T | None = None, *, after_fork: Callable[[object], object
     """
     if definition is None:
         return lambda definition: shared(definition, after_fork=after_fork)  # type: ignore[return-value]
-    function = _function(definition)
+    function = function_of(definition)
     setattr(function, ATTRIBUTE, Sharing(after_fork))
     DECLARED.append(function)
     return definition
 
 
-def _function(definition: object) -> object:
+def function_of(definition: object) -> object:
     """Return the function that the user wrote, which pytest keeps in different places."""
     definition = getattr(definition, "_fixture_function", definition)  # pytest 8.4 and newer
     wrapped = getattr(definition, "__pytest_wrapped__", None)  # older

@@ -9,6 +9,7 @@ import enum
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_zygote.core.records import Record
+from pytest_zygote.workers.sharing import function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def priority(level: int) -> Callable[[T], T]:
 
 def _setter(attribute: str, value: object) -> Callable[[T], T]:
     def mark(target: T) -> T:
-        setattr(target, attribute, value)
+        setattr(function_of(target), attribute, value)
         return target
 
     return mark

@@ -93,9 +93,10 @@ class Worker:
         self._number = member.number
         self._board = board
         self._line = line
-        self._teller = observers.Teller(session.config, line.tell)
+        self._teller = observers.Teller(session.config, line.tell, line.flush)
         self._next: int | None = None
         self._current = END
+        self._has_begun = False
         self._counted = 0
         self._fixtures_s = 0.0
 
@@ -181,6 +182,9 @@ class Worker:
         item = self._session.items[index]
         self._current, self._next, self._fixtures_s = index, None, 0.0
         self._line.tell(("begin", index))
+        if not self._has_begun:  # who waits for a share of our tests may have one now
+            self._has_begun = True
+            self._line.flush()
         begun = time.perf_counter()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._guess(index))
         seconds = time.perf_counter() - begun

@@ -198,6 +198,30 @@ def test_a_dead_worker_fails_the_test_that_it_ran(project: Project, death: str, 
     assert sorted(map(int, (project.root / "ran").read_text().split())) == list(range(20))
 
 
+def test_one_worker_protects_the_run(project: Project) -> None:
+    """With ``-n1`` a crash is a failed test too, and what was told before it is known."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import pytest
+
+        @pytest.fixture
+        def deadly():
+            yield
+            os._exit(1)
+
+        def test_a(deadly): ...
+        def test_b(): ...
+        """,
+    )
+    result = project.plain("-n1")
+    assert count(result) == "1 failed, 2 passed"
+    assert "1 worker [2 items]" in result.stdout
+    assert "[gw0] node down: Not properly terminated" in result.stdout
+    assert "replacing crashed worker gw0" in result.stdout
+
+
 def test_a_test_that_kills_twice_is_not_tried_again(project: Project) -> None:
     """Though a plugin asks for another try each time; and there is an end to replacing workers."""
     project.write(
