@@ -107,7 +107,7 @@ def many_edits(bench: "Bench") -> Samples:
         sizes = []
         with warm.started():
             warm.pz(synthetic.EDITED_TEST)
-            for number in range(-bench.runs, 10 * bench.runs + 1):
+            for number in range(-bench.runs, 10 * bench.runs + 1):  # the first ones settle
                 edits.edit_body()
                 warm.pz(synthetic.EDITED_TEST)
                 if number >= 0 and number % bench.runs == 0:

@@ -69,6 +69,13 @@ class Editor:
         finally:
             self._starts.stop()
 
+    @contextlib.contextmanager
+    def executing(self) -> Iterator[None]:
+        """Record what runs besides imports, which may also make functions that nobody knows of."""
+        with self.recording():
+            yield
+        self._patcher.distrust_stock()
+
     def see(self, paths: frozenset[str]) -> None:
         """Take note of the paths that code looked at while it was imported."""
         self._looked_at = paths

@@ -17,6 +17,7 @@ from pytest_zygote.adapters.imports import ClosedImports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from pytest_zygote.run import Layer
@@ -29,11 +30,16 @@ LAYER_BUILT = hookspecs.pytest_zygote_layer_built.__name__
 
 
 class Preparation:
-    """Runs what modules of a layer want to have run when it forks."""
+    """Runs what modules of a layer want to have run when it forks.
+
+    Attributes:
+        watched: makes a context in which each function runs: who patches the layer must know what ran in it.
+    """
 
     def __init__(self, layer: Layer) -> None:
         """Start with nothing to run."""
         self._layer = layer
+        self.watched: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._hooks: dict[str, list[FunctionType]] = {BEFORE_FORK: [], LAYER_BUILT: []}
 
     def layer_built(self) -> list[str]:
@@ -80,7 +86,7 @@ class Preparation:
         path = list(sys.path)
         sys.path[:] = self._layer.path
         try:
-            with ClosedImports(workaround.Postponed), _limit(LIMIT_S):
+            with self.watched(), ClosedImports(workaround.Postponed), _limit(LIMIT_S):
                 yield
         finally:
             sys.path[:] = path

@@ -102,6 +102,8 @@ class Zygote:
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
             self._layer.take(plan, built)
+            if editor is not None:
+                self._preparation.watched = editor.executing
             _log(self._preparation.layer_built())
             self._prove()
             self._take_editor(editor)

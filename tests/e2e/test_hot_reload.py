@@ -249,6 +249,35 @@ def test_who_looks_at_a_file_sees_it_change(app: Project) -> None:
     assert len({first, second, shown(app)}) == 3
 
 
+HOOKED = """
+        FOUND = []
+        def value():
+            return 1
+        def other():
+            return 1
+        def pytest_zygote_layer_built():
+            FOUND.append(value())
+        def pytest_zygote_before_fork():
+            FOUND.append(other())
+        """
+
+
+def test_what_ran_in_hooks_is_not_patched(app: Project) -> None:
+    """A layer that is built anew has what the hook left behind, made by the code of now."""
+    app.write("app/core.py", HOOKED)
+    app.write("app/double.py", "")
+    app.write("tests/test_app.py", "from app import core\ndef test_it(): print('FOUND', core.FOUND[0], core.other())\n")
+    app.warm_up("-s")
+    swap(app, "app/core.py", "def value():\n    return 1", "def value():\n    return 2")
+    assert "FOUND 2 1" in app.pz("-s").stdout
+    swap(app, "app/core.py", "def other():\n    return 1", "def other():\n    return 3")
+    assert "FOUND 2 3" in app.pz("-s").stdout
+    assert [verdict for verdict in verdicts(app) if "ran while" in verdict] == [
+        "app/core.py: value ran while the project was imported: reloaded",
+        "app/core.py: other ran while the project was imported: reloaded",
+    ]
+
+
 DYING = """
         import os
         def value():

@@ -53,12 +53,12 @@ class _Memory:
 
     Attributes:
         packed: its text, compressed.
-        ran: what ran while it was imported, at today's lines; None until it is first asked for.
+        ran: what had run before the last patch, at today's lines.
     """
 
     name: str
     packed: bytes
-    ran: frozenset[tuple[str, int]] | None = None
+    ran: frozenset[tuple[str, int]] = frozenset()
 
 
 class Patcher:
@@ -111,6 +111,10 @@ class Patcher:
         modules = [sys.modules.get(memory.name) for memory in self._memory.values()]
         self._stock.take([vars(module) for module in modules if type(module) is ModuleType])
 
+    def distrust_stock(self) -> None:
+        """Look for functions again with each patch: something was executed."""
+        self._stock.distrust()
+
     def forbid(self, name: str, reason: str) -> None:
         """Never patch this module."""
         self._never[name] = reason
@@ -148,9 +152,7 @@ class Patcher:
         old = zlib.decompress(memory.packed)
         compiler = make_compiler(module, path, (old, source))
         live = found.get(path, [])
-        ran = memory.ran
-        if ran is None:
-            ran = self._starts.ran(path, compiler(old), [holders.code for holders in live])
+        ran = memory.ran | self._starts.ran(path, compiler(old), [holders.code for holders in live])
         verdict = decide(old, source, self._facts(module, path, ran), compiler)
         if isinstance(verdict, Reload):
             return verdict
