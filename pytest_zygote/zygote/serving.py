@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from setproctitle import setproctitle
 
@@ -29,8 +29,18 @@ if TYPE_CHECKING:
 CANARY_DEADLINE_S = 20
 """A fork that cannot end within this time inherited a lock that nobody will ever release."""
 
+EX_SOFTWARE = 70
+"""Exit code of a process that failed by a fault of ours (sysexits.h)."""
+
 RUN_DESCRIPTORS = 4
 """With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
+
+
+class _RebornError(BaseException):
+    """This process is another layer now, and leaves the frames of the one it was forked from.
+
+    A layer that was patched some hundred times would run out of stack if each fork served inside of the last.
+    """
 
 
 class Zygote:
@@ -188,26 +198,33 @@ class Zygote:
         (descriptor,) = self._take_descriptors(1)
         if self._editor is not None and not self._is_tidy:
             self._is_tidy = self._editor.put_aside(None)
-        # A layer that cannot be forked shows at the daemon as one that died: its connection closes.
+        # What cannot be forked shows at the daemon as a layer that died: its connection closes.
         with contextlib.suppress(OSError, RuntimeError):
-            processes.fork(lambda: self._become(order, descriptor))
+            self._fork_layer(order, descriptor)
         os.close(descriptor)
 
-    def _become(self, order: messages.Spawn | messages.Collect, descriptor: int) -> int:
-        if isinstance(order, messages.Spawn):
-            return self._become_layer(descriptor)
+    def _fork_layer(self, order: messages.Spawn | messages.Collect, descriptor: int) -> None:
+        if isinstance(order, messages.Collect):
+            processes.fork(lambda: self._become_session(order, descriptor))
+        elif processes.fork_here() == 0:
+            self._become_layer(descriptor)
+
+    def _become_session(self, order: messages.Collect, descriptor: int) -> int:
         self._pipe.close()
         self._channel.close()
         return become_session(order, descriptor, self._layer)
 
-    def _become_layer(self, descriptor: int) -> int:
-        self._pipe.close()
-        self._channel.close()
-        self._channel = sockets.adopt(descriptor)
-        self._runs.clear()
-        _log(self._preparation.after_last())  # the runs for which it was begun are not ours
-        self.serve()
-        return 0
+    def _become_layer(self, descriptor: int) -> NoReturn:
+        try:
+            self._pipe.close()
+            self._channel.close()
+            self._channel = sockets.adopt(descriptor)
+            self._runs.clear()
+            _log(self._preparation.after_last())  # the runs for which it was begun are not ours
+        except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
+            sys.excepthook(*sys.exc_info())
+            signals.leave(EX_SOFTWARE)
+        raise _RebornError
 
     def _reap(self) -> None:
         for pid, status in processes.collect():
@@ -235,5 +252,13 @@ def _log(troubles: list[str]) -> None:
 
 
 def main() -> None:
-    """Be the base zygote whose connection to the daemon is the descriptor on the command line."""
-    Zygote(sockets.adopt(int(sys.argv[1]))).serve()
+    """Be the base zygote whose connection to the daemon is the descriptor on the command line, or a fork of it."""
+    zygote = Zygote(sockets.adopt(int(sys.argv[1])))
+    while True:
+        try:
+            zygote.serve()
+        except _RebornError:
+            continue
+        except BaseException:  # noqa: BLE001 - nothing may run the exit handlers of what was imported
+            sys.excepthook(*sys.exc_info())
+            signals.leave(EX_SOFTWARE)

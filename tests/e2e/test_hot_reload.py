@@ -249,6 +249,24 @@ def test_who_looks_at_a_file_sees_it_change(app: Project) -> None:
     assert len({first, second, shown(app)}) == 3
 
 
+def test_patches_do_not_pile_up(app: Project) -> None:
+    """A layer that was patched often has no more on its stack, and no more processes around it."""
+    app.write(
+        "tests/test_app.py",
+        "import inspect\nfrom app import core\ndef test_it(): print('DEPTH', len(inspect.stack()), core.value())\n",
+    )
+    app.warm_up("-s")
+    outputs = [app.pz("-s").stdout]
+    for number in range(5):
+        swap(app, "app/core.py", f"return {69 + number if number else 1}\n", f"return {70 + number}\n")
+        outputs.append(app.pz("-s").stdout)
+    found = [line.split()[-2:] for text in outputs for line in text.splitlines() if "DEPTH" in line]
+    assert [value for _, value in found] == ["1", "70", "71", "72", "73", "74"]
+    assert len({depth for depth, _ in found}) == 1
+    assert len(verdicts(app)) == 5
+    eventually(lambda: len(app.status().layers) == 2, "the layers of before have gone")
+
+
 HOOKED = """
         FOUND = []
         def value():
