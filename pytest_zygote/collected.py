@@ -17,7 +17,7 @@ from pytest_zygote.adapters import site
 from pytest_zygote.core import collected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
 
 class Host(Protocol):
@@ -77,7 +77,8 @@ def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:
     for _, plugin in manager.list_name_plugin():
         if plugin is None:
             continue
-        module = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+        kind = plugin if isinstance(plugin, type) else type(plugin)
+        module = plugin.__name__ if isinstance(plugin, ModuleType) else kind.__module__
         home = plugin if isinstance(plugin, ModuleType) else sys.modules.get(module)
         file = str(getattr(home, "__file__", None) or "")
         is_project = bool(file) and site.is_own(file)
@@ -87,18 +88,7 @@ def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:
 
 
 def _hooks(manager: pytest.PytestPluginManager, plugin: object) -> list[str]:
-    found = []
-    for caller in manager.get_hookcallers(plugin) or ():
-        functions = [impl.function for impl in caller.get_hookimpls() if impl.plugin is plugin]
-        if not (caller.name == "pytest_configure" and all(map(_only_declares, functions))):
-            found.append(caller.name)
-    return found
-
-
-def _only_declares(function: Callable[..., object]) -> bool:  # type: ignore[explicit-any]  # of any signature
-    """Tell whether a hook does nothing but to call ``config.addinivalue_line``."""
-    code = getattr(function, "__code__", None)
-    return code is not None and {*code.co_names} <= {"addinivalue_line"} and not code.co_freevars
+    return [caller.name for caller in manager.get_hookcallers(plugin) or ()]
 
 
 class PytestSession:

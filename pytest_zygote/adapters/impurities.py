@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any, TypeAlias
+
+    _State: TypeAlias = tuple[Any, ...] | None  # type: ignore[explicit-any]  # numpy is not a dependency
 
 _CLOCK = "reads the clock"
 _RANDOM = "draws random numbers"
@@ -71,7 +74,13 @@ _FUNCTIONS: dict[tuple[str, str], str] = {
 }
 """(module, name) → what a C function does; for a method, the module in which its object's class is."""
 
-_NAMES = frozenset(name for _, name in _FUNCTIONS)
+_NAMES = frozenset(name for _, name in _FUNCTIONS) | {"random", "getrandbits", "seed", "setstate"}
+
+_BLOCK = 624
+_BLOCKS = 64
+"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
+
+_GENERATOR = random._inst  # noqa: SLF001 - whose methods the functions of `random` are
 
 _EXEMPT = frozenset(
     {"_pytest", "pytest", "pytest_zygote", "pluggy", "importlib", "logging", "_hypothesis_pytestplugin"}
@@ -80,11 +89,17 @@ _EXEMPT = frozenset(
 
 
 class Impurities:
-    """The first thing that somebody did who was not to."""
+    """The first thing that somebody did who was not to.
+
+    Attributes:
+        is_seeded: whether collection has given `random` a state that it would give it in each run.
+    """
 
     def __init__(self) -> None:
         """Look for nothing yet."""
         self.found = ""
+        self.is_seeded = False
+        self._numpy = _Numpy()
         self._profiler = self._make_profiler()
 
     def _make_profiler(self) -> Callable[[FrameType, str, object], None]:
@@ -98,7 +113,7 @@ class Impurities:
 
     def start(self) -> None:
         """Look from now on."""
-        self._random = random.getstate()
+        self._numpy.begin()
         sys.setprofile(self._profiler)
 
     def stop(self) -> str:
@@ -106,9 +121,22 @@ class Impurities:
         if sys.getprofile() is not self._profiler:
             self.found = self.found or "something else profiles"
         sys.setprofile(None)
-        if random.getstate() != self._random:
-            self.found = self.found or "collection seeds or draws random numbers"
+        self.found = self.found or self._numpy.judge()
         return self.found
+
+    @property
+    def numpy_state(self) -> _State:
+        """What collection has seeded numpy's global generator to; None if it has not."""
+        return self._numpy.seeded
+
+    def _note_generator(self, frame: FrameType, name: str) -> None:
+        """See whether the state of `random` is known: after ``random.seed(1)`` all that is drawn is known too."""
+        if name == "seed":
+            self.is_seeded = frame.f_locals.get("a") is not None
+        elif name == "setstate":
+            self.is_seeded = True
+        elif not self.is_seeded:
+            self.note(_RANDOM, frame)
 
     def note(self, what: str, frame: FrameType | None) -> None:
         """Blame the code that is behind this frame, if it is neither pytest's nor the import system's."""
@@ -117,9 +145,67 @@ class Impurities:
             self.found = f"{culprit} {what} while tests are collected"
 
     def _judge(self, frame: FrameType, function: object) -> None:
+        if getattr(function, "__self__", None) is _GENERATOR:
+            self._note_generator(frame, function.__name__)  # type: ignore[attr-defined]  # see above
         what = _FUNCTIONS.get((_home_of(function), function.__name__))  # type: ignore[attr-defined]  # see above
         if what is not None:
             self.note(what, frame)
+
+
+class _Numpy:
+    """The global generator of numpy, whose methods no profiler sees."""
+
+    def __init__(self) -> None:
+        self._before: _State = None
+        self.seeded: _State = None
+
+    def begin(self) -> None:
+        """Take a state that the next draw changes in its position only."""
+        self.seeded = None
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None and hasattr(numpy_random, "get_state"):
+            numpy_random.bytes(4)
+        self._before = _numpy_state()
+
+    def judge(self) -> str:
+        """Keep a state that was set; return what is wrong with one that was not, '' if nothing."""
+        now = _numpy_state()
+        if now is None or self._before is None:
+            return "" if now is None else "collection imports numpy.random"
+        if _vector(now) == _vector(self._before):
+            return "" if now[2] == self._before[2] else f"collection {_RANDOM} from numpy"
+        if _vector(now) in self._successors():
+            return f"collection {_RANDOM} from numpy"
+        self.seeded = now
+        return ""
+
+    def _successors(self) -> list[bytes]:
+        """Return what draws alone make of the state."""
+        generator = sys.modules["numpy.random"].RandomState()
+        generator.set_state(self._before)
+        found = []
+        for _ in range(_BLOCKS):
+            generator.bytes(4 * _BLOCK)
+            found.append(_vector(generator.get_state()))
+        return found
+
+
+def _vector(state: _State) -> bytes:
+    return b"" if state is None else state[1].tobytes()
+
+
+def _numpy_state() -> _State:
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is None or not hasattr(numpy_random, "get_state"):
+        return None
+    state: tuple[Any, ...] = numpy_random.get_state()  # type: ignore[explicit-any]  # see `_State`
+    return state
+
+
+def restore_numpy(state: _State) -> None:
+    """Give numpy's global generator a state."""
+    if state is not None:
+        sys.modules["numpy.random"].set_state(state)
 
 
 def _home_of(function: object) -> str:

@@ -99,9 +99,13 @@ REPEATED_HOOKS = frozenset(
         *("pytest_collection_modifyitems", "pytest_generate_tests", "pytest_make_parametrize_id"),
         *("pytest_pycollect_makeitem", "pytest_pycollect_makemodule", "pytest_itemcollected"),
         *("pytest_markeval_namespace", "pytest_report_header", "pytest_report_collectionfinish"),
+        "pytest_configure",
     }
 )
-"""Hooks that run before the first test to say something about the tests: the same for the same inputs."""
+"""Hooks that run before the first test and do the same for the same inputs.
+
+``pytest_configure`` may do anything, as may the code of its module: both are watched, and what they leave in the
+process is what each run would have made. The hooks around sessions are for what belongs to one run."""
 
 LATE_HOOKS = frozenset(
     {
@@ -118,7 +122,7 @@ def plugin_obstacle(module: str, hooks: Collection[str], *, is_project: bool) ->
 
     Args:
         module: the module in which it is defined.
-        hooks: names of the hooks that it implements, without those that only declare markers.
+        hooks: names of the hooks that it implements.
         is_project: whether it is a conftest file or another module of the project.
     """
     top = module.partition(".")[0]

@@ -125,6 +125,7 @@ class Session:
             self.refuse(obstacle)
         for path in pytest_session.cache_files():
             built.files.pop(path, None)
+        self._restore_random = self._watch.restorer()
         self._places = self._recorders.places()
         processes.die_with_parent(on=False)
         self._say(built)
@@ -232,6 +233,7 @@ class Session:
             if os.environ.get(key) == self._environ.get(key):  # else collection has set it
                 _set(key, request.environ.get(key))
         run.reseed(self._layer)
+        self._restore_random()
         run.take_name(request)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pytest_zygote.adapters.imports import MissRecorder
 from pytest_zygote.core import messages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 TIME_ZONE = "/etc/localtime"
@@ -81,6 +83,18 @@ class Watch:
             if not os.path.exists(path) or os.stat(path).st_ctime_ns > self._since_ns:
                 self._impurities.found = self._impurities.found or f"{path} changed while tests were collected"
         return late
+
+    def restorer(self) -> Callable[[], None]:
+        """Return what gives random generators the states in a run that collection has seeded them to."""
+        state = random.getstate() if self._impurities.is_seeded else None
+        numpy_state = self._impurities.numpy_state
+
+        def restore() -> None:
+            if state is not None:
+                random.setstate(state)
+            impurities.restore_numpy(numpy_state)
+
+        return restore
 
     @property
     def obstacle(self) -> str:

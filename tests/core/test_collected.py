@@ -98,7 +98,8 @@ def test_options_that_keep_state() -> None:
         ("xdist.dsession", [], False, "xdist.dsession collects by itself"),
         ("pytest_strange", [], False, "it is not known whether the plugin pytest_strange allows it"),
         ("tests.conftest", ["pytest_addoption", "pytest_runtest_setup", "pytest_sessionfinish"], True, ""),
-        ("tests.conftest", ["pytest_configure"], True, "tests.conftest has the hook pytest_configure"),
+        ("tests.conftest", ["pytest_configure"], True, ""),
+        ("tests.conftest", ["pytest_sessionstart"], True, "tests.conftest has the hook pytest_sessionstart"),
         ("tests.conftest", ["pytest_hook_of_tomorrow"], True, "tests.conftest has the hook pytest_hook_of_tomorrow"),
     ],
 )

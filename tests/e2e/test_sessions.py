@@ -233,7 +233,7 @@ def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None
 
 
 CONFTESTS = {
-    "pytest_configure": "def pytest_configure(config): config.stamp = object()",
+    "pytest_plugin_registered": "def pytest_plugin_registered(plugin): pass",
     "pytest_sessionstart": "def pytest_sessionstart(session): print('started')",
     "pytest_collection_finish": "def pytest_collection_finish(session): print('collected')",
 }
@@ -262,12 +262,14 @@ def test_hooks_that_say_something_about_tests(forced: Project) -> None:
 
         def pytest_configure(config):
             config.addinivalue_line("markers", "slow: takes long")
+            config.numbers = []
 
         def pytest_collection_modifyitems(config, items):
             items.reverse()
 
         def pytest_runtest_setup(item):
-            print("set up", item.name)
+            item.config.numbers.append(len(item.config.numbers))
+            print("set up", item.name, item.config.numbers)
 
         @pytest.fixture(scope="session", autouse=True)
         def resource():
