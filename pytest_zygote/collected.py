@@ -39,6 +39,13 @@ class CollectedPlugin:
         self._reports: dict[str, pytest.CollectReport] = {}
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """End before a plugin does here what may be a run's business."""
+        obstacle = _option_obstacle(config) or next(_plugin_obstacles(config.pluginmanager), "")
+        if obstacle:
+            self._host.refuse(obstacle)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember what was collected: a run forgets failures of modules that have been collected since."""
         self._reports[report.nodeid] = report
@@ -64,13 +71,16 @@ def obstacle_of(session: pytest.Session) -> str:
     config = session.config
     if session.testsfailed or session.shouldstop or session.shouldfail:
         return "tests cannot be collected"
-    reason = collected.option_obstacle({name: config.getoption(name, None) for name in collected.OPTIONS})
-    reason = reason or ("--log-file keeps a file open" if config.getini("log_file") else "")
-    if ".*" not in config.getini("norecursedirs"):
-        reason = "norecursedirs lets pytest look into hidden folders"
+    reason = _option_obstacle(config)
     if getattr(config, "_tmp_path_factory", None) is not None and config._tmp_path_factory._basetemp is not None:  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
         reason = "collection makes a temporary folder"
     return reason or next(_plugin_obstacles(config.pluginmanager), "")
+
+
+def _option_obstacle(config: pytest.Config) -> str:
+    reason = collected.option_obstacle({name: config.getoption(name, None) for name in collected.OPTIONS})
+    reason = reason or ("--log-file keeps a file open" if config.getini("log_file") else "")
+    return reason or ("" if ".*" in config.getini("norecursedirs") else "norecursedirs admits hidden folders")
 
 
 def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:

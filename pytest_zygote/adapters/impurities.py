@@ -6,6 +6,9 @@ call of a C function, however the function was reached: ``from time import time`
 layer hides nothing. Only a session that is collected ahead pays for it; runs that are forked from
 it have no profiler.
 
+It is told before the function is called. So a session ends without having started the server, removed the
+folder or sent the message that is a run's business: nobody has asked for a run yet.
+
 What pytest, the import system and `logging` do so counts for nothing: pytest takes the time for
 itself, imports write compiled files, log records bear a time that nobody compares.
 """
@@ -95,9 +98,10 @@ class Impurities:
         is_seeded: whether collection has given `random` a state that it would give it in each run.
     """
 
-    def __init__(self) -> None:
-        """Look for nothing yet."""
+    def __init__(self, on_found: Callable[[str], None]) -> None:
+        """Look for nothing yet; `on_found` is called before the thing is done, and may end the process."""
         self.found = ""
+        self._on_found = on_found
         self.is_seeded = False
         self._numpy = _Numpy()
         self._profiler = self._make_profiler()
@@ -143,6 +147,7 @@ class Impurities:
         culprit = "" if self.found else culprit_of(frame)
         if culprit:
             self.found = f"{culprit} {what} while tests are collected"
+            self._on_found(self.found)
 
     def _judge(self, frame: FrameType, function: object) -> None:
         if getattr(function, "__self__", None) is _GENERATOR:

@@ -64,7 +64,7 @@ class Session:
         self._layer = layer
         self._channel = channel
         self._recorders = Recorders(order.terminal)
-        self._watch = Watch()
+        self._watch = Watch(self.refuse)
         self._is_run = False
         self._runs: dict[int, int] = {}
         self._retired = False

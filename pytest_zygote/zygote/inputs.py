@@ -25,9 +25,9 @@ CLOCK_TICK_NS = 20_000_000
 class Watch:
     """Takes down what collection reads, and whether it does what it must not."""
 
-    def __init__(self) -> None:
-        """Watch nothing yet."""
-        self._impurities = impurities.Impurities()
+    def __init__(self, refuse: Callable[[str], None]) -> None:
+        """Watch nothing yet; `refuse` is called before something is done that must not be."""
+        self._impurities = impurities.Impurities(refuse)
         self._files = recording.FileRecorder(files.identity, files.presence, _is_exempt)
         self._files.on_write = lambda frame: self._impurities.note(impurities.WRITE, frame)
         self._files.is_probe = _is_probe

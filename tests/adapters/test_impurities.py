@@ -6,10 +6,14 @@ import contextlib
 import sys
 from textwrap import dedent
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.impurities import Impurities
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def found_in(code: str, name: str = "test_module") -> str:
@@ -17,7 +21,8 @@ def found_in(code: str, name: str = "test_module") -> str:
     module = ModuleType(name)
     compiled = compile(dedent(code), f"{name}.py", "exec")
     before = sys.getprofile()
-    impurities = Impurities()
+    told: list[str] = []
+    impurities = Impurities(told.append)
     impurities.start()
     try:
         with contextlib.suppress(OSError):
@@ -25,7 +30,28 @@ def found_in(code: str, name: str = "test_module") -> str:
     finally:
         said = impurities.stop()
         sys.setprofile(before)
+    assert told in ([], [said])
     return said
+
+
+def test_it_is_told_before_it_is_done(tmp_path: Path) -> None:
+    """Whoever is told may end the process, and nothing has happened."""
+
+    class Ended(BaseException):
+        pass
+
+    def end(_: str) -> None:
+        raise Ended
+
+    impurities = Impurities(end)
+    before = sys.getprofile()
+    impurities.start()
+    try:
+        with pytest.raises(Ended):
+            exec("import os; os.mkdir(folder)", {"__name__": "test_module", "folder": tmp_path / "made"})  # noqa: S102 - what an import does
+    finally:
+        sys.setprofile(before)
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize(

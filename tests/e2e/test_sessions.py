@@ -73,7 +73,7 @@ def without_times(output: str) -> str:
     return re.sub(r"=+$", "=", re.sub(r"\d+\.\d\ds", "T", output), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("args", [(), ("-v", "-rA"), ("-s",), ("--collect-only", "-q"), ("-q", "--durations=3")])
+@pytest.mark.parametrize("args", [(), ("-v", "-rA"), ("-s",), ("--collect-only", "-q"), ("-q", "--tb=short")])
 def test_the_output_is_plain_pytests(forced: Project, args: tuple[str, ...]) -> None:
     """Header, collection, results, exit code."""
     plain = forced.plain(*args)
@@ -209,7 +209,7 @@ IMPURE = {
     "starts a thread": "import threading\nthreading.Thread(target=print).start()",
     "uses the network": "import socket\nsocket.socket().bind(('127.0.0.1', 0))",
     "changes files": "import os\nos.makedirs('made', exist_ok=True)",
-    "changes files ": "open('written', 'w').close()",
+    "changes files ": "print(1, file=open('written', 'a'))",
     "open": "file = open('pytest.ini')",
 }
 
@@ -230,6 +230,7 @@ def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None
         forced.write(f"impure/test_{number}.py", f"{code}\ndef test_impure(): pass")
         assert what.strip() in refused(forced, f"impure/test_{number}.py")
     assert forced.status().session_runs == before
+    assert (forced.root / "written").read_text() == "1\n", "only the run has written, no session that was tried before"
 
 
 CONFTESTS = {
