@@ -10,7 +10,9 @@ the one that serves, and one that is being built because runs taught more module
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters import files
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from pytest_zygote.core.messages import Patch, RunRequest
     from pytest_zygote.core.preload import Graph
     from pytest_zygote.daemon.layer import Layer
+
+
+log = logging.getLogger("pytest_zygote")
+
+ONLY_AST = 0x400
+"""`ast.PyCF_ONLY_AST`; importing `ast` would delay the start of a daemon."""
 
 
 class Builder(Protocol):
@@ -56,18 +64,19 @@ class Tower:
         self._context = {key: graph.context[key] for key in SETTINGS_KEYS if key in graph.context}
         self._second_chance = ""
 
-    def layer_for(self, request: RunRequest, depth: str) -> Layer:
+    def layer_for(self, request: RunRequest, depth: str, *, is_ahead: bool = False) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
 
         Args:
             request: what the client wants.
             depth: 'project', or 'base' if the project layer is not exact for the run.
+            is_ahead: nobody waits for it; files that are being written are left for later.
         """
         self._look_at_loose_files()
         base = self._valid_base(request)
         if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
             return base
-        return self._valid_project(base, request)
+        return self._valid_project(base, request, is_ahead=is_ahead)
 
     def _look_at_loose_files(self) -> None:
         """See which files have changed that runs import themselves: test modules, and what is rejected.
@@ -104,18 +113,22 @@ class Tower:
         assert self.base is not None  # noqa: S101 - just made
         return self.base
 
-    def _valid_project(self, base: Layer, request: RunRequest) -> Layer:
+    def _valid_project(self, base: Layer, request: RunRequest, *, is_ahead: bool) -> Layer:
         reason = "first start" if self.project is None else self._why_replace(self.project, request)
         reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
         if reason:
-            self.project = self._successor(base, self.project, request, reason)
+            self.project = self._successor(base, request, reason, is_ahead=is_ahead)
         assert self.project is not None  # noqa: S101 - just made
         return self.project
 
-    def _successor(self, base: Layer, project: Layer | None, request: RunRequest, reason: str) -> Layer:
+    def _successor(self, base: Layer, request: RunRequest, reason: str, *, is_ahead: bool) -> Layer:
         """Have the project layer patched, or built anew."""
+        project = self.project
         order = self._edits(project, request) if project is not None else None
         if project is not None and order is not None:
+            if is_ahead and any(map(_is_half_written, order.files.values())):
+                log.info("a file is being written: %s", reason)
+                return project
             layer = self._builder.spawn_successor(project, order, reason)
         else:
             self._forgive(project.changes() if project is not None else [])
@@ -180,3 +193,14 @@ class Tower:
         """Return what the project layer imports before and after the modules that runs imported."""
         preload = self._graph.facts.get("preload", "").split()
         return self._graph.builtin(environ), tuple(name for name in preload if name not in names)
+
+
+def _is_half_written(text: bytes) -> bool:
+    """Tell whether a text is no Python: an edit of which there is more to come, if nobody wants to run it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<text>", "exec", ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return False

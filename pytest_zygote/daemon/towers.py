@@ -44,7 +44,7 @@ class Errand:
 
     def proceed(self) -> bool:
         """Do the next step; tell whether the tower is complete."""
-        layer = self.tower.layer_for(self.request, "project")
+        layer = self.tower.layer_for(self.request, "project", is_ahead=True)
         self.attempts.add(layer.number)
         return layer.phase == lifecycle.READY
 

@@ -141,6 +141,18 @@ def test_what_is_half_written(app: Project) -> None:
     assert shown(app) == "8 5 10 101 16"
 
 
+def test_what_is_half_written_costs_nothing_if_nobody_runs_it(app: Project) -> None:
+    """An editor that writes in two steps, or a save in the middle of a line: the layer waits for what comes."""
+    whole = (app.root / "app/core.py").read_text()
+    before = app.reloads()
+    (app.root / "app/core.py").write_text(whole[: whole.index("__price()")])
+    eventually(lambda: "a file is being written: app/core.py changed" in app.log(), "the daemon has seen it")
+    (app.root / "app/core.py").write_text(whole.replace("return 1\n", "return 8\n"))
+    eventually(lambda: verdicts(app) == ["app/core.py: patched value"], "it is patched")
+    assert app.reloads() == before
+    assert shown(app) == "8 5 10 101 16"
+
+
 LINES = """
         import inspect, sys, traceback
         from app import core
