@@ -56,6 +56,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         begin(early_config)
 
 
+LISTS = {
+    "zygote_preload": "modules to import early, beside those that runs imported",
+    "zygote_exclude": "modules, packages or patterns never to import early",
+    "zygote_always_reload": "globs of modules that are never patched in place",
+    "zygote_workarounds": "modules that register workarounds",
+}
+"""Settings of the ini-file that are lists."""
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options; hand over to the daemon if this run can be warm."""
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
@@ -69,10 +78,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             group.addoption(option.flag, action="store_true", help=option.help)
         if option.ini:
             parser.addini(option.ini, option.help, default=None)
-    parser.addini("zygote_preload", "modules to import early, beside those that runs imported", type="args", default=[])
-    parser.addini("zygote_exclude", "modules, packages or patterns never to import early", type="args", default=[])
-    parser.addini("zygote_always_reload", "globs of modules that are never patched in place", type="args", default=[])
-    parser.addini("zygote_workarounds", "modules that register workarounds", type="args", default=[])
+    _add_settings(parser)
     config = pluginmanager.get_plugin("pytestconfig")
     if config is None:  # a program made a plugin manager of its own
         return
@@ -93,6 +99,12 @@ def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> 
 
         pluginmanager.register(folders, "zygote_folders")
         standin.take_place(pluginmanager, settings.args)
+
+
+def _add_settings(parser: pytest.Parser) -> None:
+    for name, text in LISTS.items():
+        parser.addini(name, text, type="args", default=[])
+    parser.addini("zygote_recheck", "run failed tests again from fresh imports if modules were patched", type="bool")
 
 
 def _current_run() -> Run | None:

@@ -131,6 +131,7 @@ def facts_of(config: pytest.Config) -> dict[str, str]:
         "preload": " ".join(config.getini("zygote_preload")),
         "exclude": " ".join(config.getini("zygote_exclude")),
         "always_reload": " ".join(config.getini("zygote_always_reload")),
+        "recheck": "1" if config.getini("zygote_recheck") else "",
         depth.COVERAGE: _measured(options),
     }
 

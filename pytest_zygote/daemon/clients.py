@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.records import Record
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.loop import Loop
+    from pytest_zygote.daemon.recheck import Recheck
     from pytest_zygote.daemon.runs import Run
 
 log = logging.getLogger("pytest_zygote")
@@ -45,6 +46,8 @@ class Client:
         notices: how often it was told what it waits for.
         losses: zygotes that died when they should have forked its run.
         run: its run, once there is one.
+        patches: what was done to the modules that its run has, since they were imported.
+        recheck: what its run is compared with, if it is a second one.
         has_asked: it put a question about the daemon, and may wait for the answer.
         is_gone: its connection has ended.
         is_deaf: it does not read what we send.
@@ -57,6 +60,8 @@ class Client:
         self.terminal: list[int] = []
         self.depth = "project"
         self.key: Key | None = None
+        self.patches: dict[str, str] = {}
+        self.recheck: Recheck | None = None
         self.awaited: list[Layer] = []
         self.run: Run | None = None
         self.since = time.monotonic()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest_zygote
 from pytest_zygote.core import lifecycle, messages
 from pytest_zygote.daemon.layers import SESSION
+from pytest_zygote.daemon.recheck import WHY, recheck_of, second_request
 from pytest_zygote.daemon.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Desk:
             self.waiting.remove(client)
         if not client.is_gone:
             self._tally.refuse(reason)
-        self._door.dismiss(client, messages.Cold(reason))
+        cold = messages.Cold(reason) if client.recheck is None else messages.Finished(client.recheck.status)
+        self._door.dismiss(client, cold)
 
     def relay(self, client: Client, number: int) -> None:
         """Pass on a signal that a client received; one that waits ends or stops as it would in an import."""
@@ -164,6 +166,7 @@ class Desk:
             self.send_away(client, refusal)
             return True
         layer = self.towers.choose(request, client.depth)
+        client.patches = layer.patches
         if layer.phase == lifecycle.READY:
             layer = self.sessions.find(client, layer) or layer
         if layer.phase == lifecycle.READY:
@@ -235,7 +238,26 @@ class Desk:
         if not client.is_gone:
             run.layer.served += 1
             self._tally.count(self._saved_ms(run.layer), run.layer.plan.kind)
-        self._door.dismiss(client, messages.Finished(status))
+        if not self._recheck(client, status):
+            self._door.dismiss(client, messages.Finished(client.recheck.status if client.recheck else status))
+
+    def _recheck(self, client: Client, status: int) -> bool:
+        """Compare a second run with the first; tell whether one begins now."""
+        if client.recheck is not None:
+            verdict = client.recheck.verdict(status)
+            if verdict:
+                log.error(verdict)
+                client.say(messages.Notice(verdict))
+            return False
+        client.recheck = recheck_of(status, client.patches, self.towers.graph.facts)
+        if client.recheck is None or client.request is None or client.is_gone or self.closing:
+            client.recheck = None
+            return False
+        client.say(messages.Notice(client.recheck.announcement))
+        client.request, client.key = second_request(client.request), None
+        self.towers.serving.renew(WHY)
+        self._wait_again(client)
+        return True
 
     def _start_over(self, client: Client, reason: str, depth: str) -> None:
         log.info("starts again, %s: %s", depth, reason)

@@ -144,6 +144,10 @@ class Tower:
             return None
         return project.edits(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
 
+    def renew(self, reason: str) -> None:
+        """Have the next project layer built from fresh imports, whatever can be patched."""
+        self._second_chance = reason
+
     def retire(self) -> None:
         """Let all layers go."""
         for layer in (self.project, self.base):

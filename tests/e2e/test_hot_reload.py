@@ -261,6 +261,34 @@ def test_who_looks_at_a_file_sees_it_change(app: Project) -> None:
     assert len({first, second, shown(app)}) == 3
 
 
+RECHECKED = """
+        def value():
+            return 1000
+        CONSTANTS = value.__code__.co_consts
+        """
+
+
+def test_failed_tests_run_again_from_fresh_imports(app: Project) -> None:
+    """What a patch could not know of is found, and told with the patch; the exit code stays."""
+    app.write("pytest.ini", (app.root / "pytest.ini").read_text() + "zygote_recheck = true\n")
+    app.write("app/core.py", RECHECKED)
+    app.write("app/double.py", "")
+    test = "from app import core\ndef test_it(): assert core.value() in core.CONSTANTS\ndef test_other(): pass\n"
+    app.write("tests/test_app.py", test)
+    app.warm_up("-q")
+    swap(app, "app/core.py", "return 1000", "return 2000")
+    result = app.pz("-q")
+    assert result.returncode == 1
+    assert "1 failed, 1 passed" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("1 passed in")
+    assert "failed tests run again from fresh imports" in result.said[0]
+    assert "FAILED WARM, PASSED FRESH" in result.said[-1]
+    assert "app/core.py: patched value" in result.said[-1]
+    assert app.pz("-q").returncode == 0
+    app.write("tests/test_app.py", test.replace("pass", "assert not core.value()"))
+    assert app.pz("-q").said == []
+
+
 def test_patches_do_not_pile_up(app: Project) -> None:
     """A layer that was patched often has no more on its stack, and no more processes around it."""
     app.write(
