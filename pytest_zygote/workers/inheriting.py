@@ -68,7 +68,7 @@ def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     _part_from_children()
     _renew_file_locks()
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
-    config.workeroutput = node.workeroutput  # type: ignore[attr-defined]
+    config.workeroutput = {}  # type: ignore[attr-defined]
     # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
     option = config.option
     option.loadgroup = option.dist == "loadgroup"

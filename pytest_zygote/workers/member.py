@@ -79,8 +79,10 @@ class Node:
 
     Attributes:
         workerinput: what plugins give to the worker.
-        workeroutput: what they give back.
+        workeroutput: what they give back; only there once the worker has ended well.
     """
+
+    workeroutput: dict[str, object]
 
     def __init__(self, config: pytest.Config, name: str, count: int, testrunuid: str) -> None:
         """Describe a worker that does not run yet."""
@@ -93,7 +95,6 @@ class Node:
             "testrunuid": testrunuid,
             "mainargv": list(sys.argv),
         }
-        self.workeroutput: dict[str, object] = {}
         self.workerinfo: dict[str, object] = {
             "version": sys.version,
             "version_info": tuple(sys.version_info),

@@ -56,6 +56,21 @@ class Plan:
         self._history.save()
 
 
+def _foreign_threads(config: pytest.Config) -> list[str]:
+    """Return threads of which nobody knows whether workers can do without them.
+
+    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the
+    controller of pytest-xdist, and that is this process.
+    """
+    known = {hook.function.__module__ for hook in config.hook.pytest_configure_node.get_hookimpls()}
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in {threading.main_thread(), threading.current_thread()}
+        and getattr(getattr(thread, "_target", None), "__module__", "") not in known
+    ]
+
+
 def hindrance(session: pytest.Session) -> str:
     """Return why tests cannot be run by workers; '' if they can."""
     config = session.config
@@ -63,10 +78,9 @@ def hindrance(session: pytest.Session) -> str:
         return "--stepwise needs the tests one after the other"
     if config.getoption("usepdb", default=False):
         return "--pdb"
-    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    others = [name for name in threads if name != threading.current_thread().name]
-    if others:
-        return f"a fork would not have this process's threads: {', '.join(others)}"
+    threads = _foreign_threads(config)
+    if threads:
+        return f"a fork would not have this process's threads: {', '.join(threads)}"
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
         return "pytest_xdist_make_scheduler is implemented; --no-zygote-workers gives pytest-xdist back"
     return ""

@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +116,7 @@ class Replay:
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=wire.load(data))
         self._mark(report, member)
         self._order.note(report)
+        _count_subtest(self._config, report)
         self._hook(member).pytest_runtest_logreport(report=report)
 
     def _mark(self, report: pytest.TestReport, member: Member) -> None:
@@ -126,8 +128,7 @@ class Replay:
     def take_output(self, member: Member, output: bytes) -> None:
         """Give back what plugins of the worker left for those of this process."""
         values = wire.load(output)
-        if isinstance(values, dict):
-            member.node.workeroutput.update(values)
+        member.node.workeroutput = values if isinstance(values, dict) else {}
 
     def crashed(self, member: Member, item: int, status: int) -> bool:
         """Report that a worker died of a test; return whether the test is to be tried again."""
@@ -149,6 +150,13 @@ class Replay:
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=again)
         self._hook(member).pytest_runtest_logreport(report=report)
         return again.is_asked and self._deaths[item] < MOST_DEATHS
+
+
+def _count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Count a failed subtest: pytest fails a test that has some when it shows the report, which is here."""
+    subtests = sys.modules.get("_pytest.subtests")
+    if subtests is not None and isinstance(report, subtests.SubtestReport) and report.failed:
+        config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
 
 
 def _cause(status: int) -> str:

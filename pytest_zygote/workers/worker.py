@@ -229,7 +229,7 @@ def work(place: Place) -> int:
         if _guarded(line, lambda: _begin(place, line, dump)):
             _guarded(line, worker.listen_and_run)
         _guarded(line, lambda: _finish(session, worker))
-        line.tell(("down", wire.dump(member.node.workeroutput)))
+        line.tell(("down", wire.dump(getattr(session.config, "workeroutput", {}))))
         line.flush()
     except (BrokenPipeError, EOFError):  # the parent is gone
         return 1

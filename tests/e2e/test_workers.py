@@ -96,6 +96,22 @@ def test_results_equal_those_of_one_process(project: Project) -> None:
     assert summary(many) == summary(alone)
 
 
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="subtests came with pytest 9")
+def test_subtests_fail_their_test(project: Project) -> None:
+    """As in one process: what counts them is in another process than what shows them."""
+    body = """
+        def test_a(subtests):
+            for n in range(3):
+                with subtests.test(n=n):
+                    assert n != 1
+        def test_b(): ...
+    """
+    project.write("test_it.py", body)
+    alone, many = project.plain("-n0"), project.plain("-n2")
+    assert "contains 1 failed subtest" in many.stdout
+    assert count(many) == count(alone)
+
+
 def test_warm_runs_have_workers_too(project: Project) -> None:
     """They are forks of the run, and the daemon hears of one run only."""
     mixed(project)
