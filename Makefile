@@ -25,7 +25,7 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions bench clean
+.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -69,13 +69,7 @@ test-edits: $(VENV)/.installed-dev ## try every known kind of edit, and 2,000 ra
 differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
 	$(BIN)/python -m scripts.differential $(ARGS)
 
-SESSIONS := PYTEST_DAEMON_SESSIONS=3 PYTEST_DAEMON_FORCE_SESSIONS=1
-
-differential-sessions: $(VENV)/.installed-$(EXTRA) ## the same, with all runs from collected sessions that can be
-	$(SESSIONS) $(BIN)/python -m scripts.differential $(ARGS)
-
-test-sessions: $(VENV)/.installed-$(EXTRA) ## run the tests of terminal and surroundings from collected sessions
-	$(SESSIONS) $(BIN)/python -m pytest tests/e2e/test_terminal.py tests/e2e/test_run_surroundings.py $(ARGS)
+.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench clean
 
 bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
 	$(BIN)/python -m scripts.benchmark $(ARGS)

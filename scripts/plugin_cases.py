@@ -37,6 +37,11 @@ TIMES = (r"\d+:\d\d:\d\d(?:[.,]\d+)?", r"\d\d-\w{3}-\d{4}", r"\d+(?:\.\d+)? ?m?s
 """Masks of what no two runs agree on: clock, date, durations."""
 
 
+OUR_FRAMES = r'  File "[^"]*(?:pytest_zygote|bin/pytest|<string>)[^\n]*\n(?:    [^\n]*\n)*'
+
+RATHER = {"test_pricing.py": "from app.pricing import gross\n\ndef test_gross():\n    assert gross(1) == 2\n"}
+
+
 @dataclass(frozen=True)
 class Case:
     """A plugin, a project that uses it, and commands.
@@ -52,6 +57,7 @@ class Case:
         is_unordered: whether the order of tests and of lines is chance.
         needs: an environment variable without which the case is left out; a file of this name has its value.
         key: tells two cases of one distribution apart.
+        note: what the table says besides.
     """
 
     name: str
@@ -64,6 +70,7 @@ class Case:
     is_unordered: bool = False
     needs: str = ""
     key: str = ""
+    note: str = ""
 
 
 DJANGO = {
@@ -386,7 +393,8 @@ CASES = (
                 """
         },
         commands=(("--timeout-method=signal",), ("--timeout-method=thread",)),
-        masks=(r"0x[0-9a-f]+", r"\d{10,}", r"[~+]+"),
+        masks=(OUR_FRAMES, r"#+", r"0x[0-9a-f]+", r"\d{10,}", r"[~+]+"),
+        note="but for the first frames of a dumped stack, which are ours",
     ),
     Case(
         "pytest-rerunfailures",
@@ -692,5 +700,231 @@ CASES = (
                     assert urlopen(httpserver.url_for("/b")).read() == b"b"
                 """
         },
+    ),
+)
+
+LIBRARIES = (
+    Case(
+        "sqlalchemy",
+        {
+            **RATHER,
+            "app/db.py": """
+                from sqlalchemy import create_engine, text
+                from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+                engine = create_engine("sqlite:///shop.sqlite3")
+                Session = sessionmaker(engine)
+
+                class Base(DeclarativeBase):
+                    pass
+
+                class Product(Base):
+                    __tablename__ = "product"
+                    id: Mapped[int] = mapped_column(primary_key=True)
+
+                with engine.connect() as connection:
+                    connection.execute(text("select 1"))  # leaves a connection in the pool
+                """,
+            "test_db.py": """
+                from app.db import Base, Product, Session, engine
+
+                def test_db():
+                    Base.metadata.drop_all(engine)
+                    Base.metadata.create_all(engine)
+                    with Session() as session:
+                        session.add(Product())
+                        session.commit()
+                        assert session.query(Product).count() == 1
+                """,
+        },
+    ),
+    Case(
+        "psycopg",
+        {
+            **RATHER,
+            "app/db.py": """
+                import psycopg
+                user, _, password = open("SHOP_POSTGRES").read().partition(":")
+                connection = psycopg.connect(host="localhost", dbname="shop", user=user, password=password)
+                """,
+            "test_db.py": """
+                from app.db import connection
+
+                def test_db():
+                    assert connection.execute("select 1").fetchone() == (1,)
+
+                def test_backend():
+                    assert connection.info.backend_pid > 0
+                """,
+        },
+        ("psycopg[binary]",),
+        needs="SHOP_POSTGRES",
+        key="connected at import",
+    ),
+    Case(
+        "redis",
+        {
+            **RATHER,
+            "app/cache.py": "import redis\nclient = redis.Redis(port=1)\n",
+            "test_cache.py": """
+                import pytest, redis
+                from app.cache import client
+
+                def test_cache():
+                    with pytest.raises(redis.ConnectionError):
+                        client.get("a")
+                """,
+        },
+    ),
+    Case(
+        "httpx",
+        {
+            **RATHER,
+            "app/fetch.py": """
+                import httpx
+                client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+                """,
+            "test_fetch.py": """
+                from app.fetch import client
+
+                def test_fetch():
+                    assert client.get("http://example.org").status_code == 200
+                """,
+        },
+    ),
+    Case(
+        "numpy",
+        {
+            **RATHER,
+            "app/numbers.py": """
+                import random
+                import numpy
+                random.seed(3)
+                numpy.random.seed(3)
+                first = random.random(), numpy.random.random()
+                generator = numpy.random.default_rng(5)
+                """,
+            "test_numbers.py": """
+                import random
+                import numpy
+                from app.numbers import first, generator
+
+                def test_seeds():
+                    print(first, random.random(), numpy.random.random(), generator.random())
+                """,
+        },
+        commands=(("-rA",), ("-s",)),
+        key="seeded at import",
+    ),
+    Case(
+        "matplotlib",
+        {
+            **RATHER,
+            "app/plot.py": "import matplotlib\nmatplotlib.use('Agg')\nfrom matplotlib import pyplot\n",
+            "test_plot.py": """
+                import matplotlib
+                from app.plot import pyplot
+
+                def test_plot(tmp_path):
+                    pyplot.plot([1, 2])
+                    pyplot.savefig(tmp_path / "plot.png")
+                    print(matplotlib.get_backend(), matplotlib.rcParams["figure.dpi"])
+                """,
+        },
+        commands=(("-rA",),),
+    ),
+    Case(
+        "scikit-learn",
+        {
+            **RATHER,
+            "app/model.py": """
+                from sklearn.cluster import KMeans
+                import numpy
+                model = KMeans(2, n_init=1, random_state=0).fit(numpy.arange(400.0).reshape(200, 2))  # threads of OpenMP
+                """,
+            "test_model.py": """
+                import numpy
+                from app.model import model
+
+                def test_model():
+                    print(model.predict(numpy.arange(4.0).reshape(2, 2)))
+                    model.fit(numpy.arange(400.0).reshape(200, 2))
+                """,
+        },
+        commands=(("-rA",),),
+        key="used at import",
+    ),
+    Case(
+        "polars",
+        {
+            **RATHER,
+            "app/frame.py": """
+                import polars
+                frame = polars.DataFrame({"a": range(1000)})
+                total = frame.lazy().group_by(polars.col("a") % 7).agg(polars.len()).collect()  # its thread pool
+                """,
+            "test_frame.py": """
+                import polars
+                from app.frame import frame, total
+
+                def test_frame():
+                    assert frame.lazy().select(polars.col("a").sum()).collect().item() == 499500
+                """,
+        },
+        key="used at import",
+    ),
+    Case(
+        "grpcio",
+        {
+            **RATHER,
+            "app/rpc.py": "import grpc\nchannel = grpc.insecure_channel('127.0.0.1:1')\n",
+            "test_rpc.py": """
+                import grpc, pytest
+                from app.rpc import channel
+
+                def test_rpc():
+                    with pytest.raises(grpc.RpcError):
+                        channel.unary_unary("/a/b")(b"", timeout=5)
+                """,
+        },
+        key="channel made at import",
+    ),
+    Case(
+        "pytest",
+        {
+            **RATHER,
+            "app/logs.py": """
+                import atexit, logging, logging.handlers, queue, tempfile, asyncio
+
+                records = queue.Queue()
+                target = logging.StreamHandler()
+                listener = logging.handlers.QueueListener(records, target)
+                listener.start()
+                logging.getLogger("app").addHandler(logging.handlers.QueueHandler(records))
+                """,
+            "app/files.py": """
+                import asyncio, atexit, tempfile
+                folder = tempfile.TemporaryDirectory()
+                atexit.register(print, "goodbye")
+                asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+                """,
+            "test_logs.py": """
+                import asyncio, logging, os
+                from app import files, logs
+
+                def test_logs():
+                    logging.getLogger("app").warning("heard")
+                    logs.listener.stop()
+                    assert logs.records.empty()
+
+                def test_folder():
+                    assert os.path.isdir(files.folder.name)
+
+                def test_policy():
+                    print(type(asyncio.get_event_loop_policy()).__name__)
+                """,
+        },
+        commands=(("-rA",), ("-s",)),
+        key="QueueListener, TemporaryDirectory, atexit at import",
     ),
 )

@@ -1,6 +1,6 @@
-"""Runs a project with each plugin that people have installed, warm and plain, and makes the README's table of it.
+"""Runs a project with each plugin that people have installed, warm and plain, and makes the README's tables of it.
 
-Each plugin has an environment of its own, in a cache folder. Of each command line the plain run is made twice (what
+So it does with libraries that hold something when they are imported. Each has an environment of its own, in a cache folder. Of each command line the plain run is made twice (what
 differs there already is chance), then warm runs until one teaches the daemon nothing new, and that one is compared:
 results, order, warnings, exit code, every line of the output, and the files that the plugin writes.
 """
@@ -21,14 +21,15 @@ from textwrap import dedent
 
 from pytest_zygote.core.comparison import Difference, Result, compare_output, render, unexplained
 from scripts.differential import REPOSITORY, Project, Run, Runner, differences
-from scripts.plugin_cases import APP, CASES, Case
+from scripts.plugin_cases import APP, CASES, LIBRARIES, Case
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
 WARM_RUNS = 4
 """A new project takes a few runs until its layers hold all that it imports."""
 
 SHOWN = 8
-BEGIN, END = "<!-- plugins -->", "<!-- /plugins -->"
+MARKS = {"plugins": CASES, "libraries": LIBRARIES}
+"""The tables in the README, and what stands in each."""
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Row:
         """Return the row of the table."""
         how = ", ".join(dict.fromkeys(self.served))
         name = f"{self.case.name} ({self.case.key})" if self.case.key else self.case.name
-        result = "equal" if not self.problems else f"**{len(self.problems)} differ**"
+        result = f"**{len(self.problems)} differ**" if self.problems else f"equal {self.case.note}".strip()
         return f"| {name} {self.version} | {len(self.served)} | {how} | {result} |"
 
 
@@ -115,7 +116,9 @@ class Trial:
             row.tests += len(_results(warm))
             row.served.append(_served(warm))
             found = unexplained(self._differences(plain, warm) + self._compare_files(artifacts, ours), noise)
-            if not any(phase.outcome == "passed" for result in _results(warm) for phase in result.phases):
+            if warm.recording is not None and not any(
+                phase.outcome == "passed" for result in _results(warm) for phase in result.phases
+            ):
                 row.problems.append(f"{' '.join(command)}: no test passed:\n{warm.text}")
             if found:
                 row.problems.append("\n".join([f"{' '.join(command) or '(no options)'}:", *render(found, SHOWN)]))
@@ -177,9 +180,8 @@ def _results(run: Run) -> tuple[Result, ...]:
 
 
 def _served(run: Run) -> str:
-    if run.is_warm:
-        return "warm"
-    return next((line.removeprefix("zygote: ") for line in run.told if "cold" in line), "cold")
+    """Say how; what ends by `os._exit` leaves no recording to tell it by."""
+    return next((line.removeprefix("zygote: ") for line in run.told if "cold" in line), "warm")
 
 
 def examine(case: Case) -> Row:
@@ -198,37 +200,45 @@ def examine(case: Case) -> Row:
     return row
 
 
-def table(rows: list[Row]) -> str:
-    """Return the table for the README."""
-    head = ["| plugin | commands | served | warm and plain |", "|---|---|---|---|"]
+def table(what: str, rows: list[Row]) -> str:
+    """Return a table for the README."""
+    head = [f"| {what} | commands | served | warm and plain |", "|---|---|---|---|"]
     return "\n".join([*head, *(row.line for row in rows)])
 
 
-def write_readme(text: str) -> None:
-    """Replace the table in the README."""
+def write_readme(name: str, text: str) -> None:
+    """Replace a table in the README."""
     path = REPOSITORY / "README.md"
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    before, begin, rest = path.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
+    end = f"<!-- /{name} -->"
+    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
-def main() -> int:
-    """Examine the chosen plugins and print the table."""
-    parser = argparse.ArgumentParser(description="Run projects with plugins warm and plain, and compare.")
-    parser.add_argument("--only", metavar="NAME", action="append", help="this plugin; may be given several times")
-    parser.add_argument("--readme", action="store_true", help="write the table into the README")
-    options = parser.parse_args()
+def examine_all(cases: tuple[Case, ...]) -> list[Row]:
+    """Examine cases one after the other, and say how each went."""
     rows = []
-    for case in CASES:
-        if options.only and case.name not in options.only:
-            continue
+    for case in cases:
         if case.needs and case.needs not in os.environ:
             print(f"{case.name} ({case.key}) is left out: {case.needs} is not set", flush=True)
             continue
         rows.append(examine(case))
         print(rows[-1].line, *rows[-1].problems, sep="\n", flush=True)
-    if options.readme:
-        write_readme(table(rows))
-    return int(any(row.problems for row in rows))
+    return rows
+
+
+def main() -> int:
+    """Examine the chosen plugins and libraries, and print the tables."""
+    parser = argparse.ArgumentParser(description="Run projects with plugins warm and plain, and compare.")
+    parser.add_argument("--only", metavar="NAME", action="append", help="this one; may be given several times")
+    parser.add_argument("--readme", action="store_true", help="write the tables into the README")
+    options = parser.parse_args()
+    problems = 0
+    for name, cases in MARKS.items():
+        rows = examine_all(tuple(case for case in cases if case.name in (options.only or [case.name])))
+        problems += sum(len(row.problems) for row in rows)
+        if options.readme:
+            write_readme(name, table(name.replace("ies", "y").removesuffix("s"), rows))
+    return int(problems > 0)
 
 
 if __name__ == "__main__":
