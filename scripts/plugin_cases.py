@@ -840,7 +840,8 @@ LIBRARIES = (
             "app/model.py": """
                 from sklearn.cluster import KMeans
                 import numpy
-                model = KMeans(2, n_init=1, random_state=0).fit(numpy.arange(400.0).reshape(200, 2))  # threads of OpenMP
+                # Uses threads of OpenMP.
+                model = KMeans(2, n_init=1, random_state=0).fit(numpy.arange(400.0).reshape(200, 2))
                 """,
             "test_model.py": """
                 import numpy

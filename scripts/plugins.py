@@ -1,8 +1,9 @@
 """Runs a project with each plugin that people have installed, warm and plain, and makes the README's tables of it.
 
-So it does with libraries that hold something when they are imported. Each has an environment of its own, in a cache folder. Of each command line the plain run is made twice (what
-differs there already is chance), then warm runs until one teaches the daemon nothing new, and that one is compared:
-results, order, warnings, exit code, every line of the output, and the files that the plugin writes.
+So it does with libraries that hold something when they are imported. Each has an environment of its own, in a cache
+folder. Of each command line the plain run is made twice (what differs there already is chance), then some warm runs,
+until there is nothing to learn for the daemon any more, and the last is compared: results, order, warnings, exit code,
+every line of the output, and the files that the plugin writes.
 """
 
 from __future__ import annotations

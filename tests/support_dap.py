@@ -31,7 +31,15 @@ class Conversation:
         self._owner = owner
         self._numbers = itertools.count(1)
         self._answers: dict[int, queue.Queue[Message]] = {}
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def close(self) -> None:
+        """Close the files, when the other side has ended."""
+        self._listener.join(timeout=UNIT_S)
+        for file in (self._reader, self._writer):
+            with contextlib.suppress(OSError, ValueError):
+                file.close()
 
     def _listen(self) -> None:
         while header := self._reader.readline():
@@ -113,6 +121,7 @@ class Debugger:
         self._ended = threading.Event()
         self.output: list[str] = []
         self._sockets: list[socket.socket] = []
+        self._conversations: list[Conversation] = []
         self._adapter = subprocess.Popen(
             [sys.executable, "-m", "debugpy.adapter"],
             stdin=subprocess.PIPE,
@@ -140,6 +149,7 @@ class Debugger:
 
     def _begin(self, conversation: Conversation, command: str, **arguments: object) -> None:
         self.processes.append(conversation.name)
+        self._conversations.append(conversation)
         conversation.ask("initialize", adapterID="python", pathFormat="path", linesStartAt1=True)
         begun = conversation.send(command, **arguments)
         self._configure = (conversation, begun)
@@ -187,6 +197,12 @@ class Debugger:
         with contextlib.suppress(OSError):
             self._first.send("disconnect", terminateDebuggee=True)
         for connection in self._sockets:
-            connection.close()
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         # With its input closed, the adapter ends when it has ended the program.
-        self._adapter.communicate(timeout=4 * UNIT_S)
+        self._adapter.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        self._adapter.wait(timeout=4 * UNIT_S)
+        for conversation in self._conversations:
+            conversation.close()
+        for connection in self._sockets:
+            connection.close()

@@ -54,8 +54,9 @@ def fork_here() -> int:
 
 
 def _refuse_threads() -> None:
-    if threading.active_count() != 1:
-        names = ", ".join(thread.name for thread in threading.enumerate())
+    others = strangers()
+    if others:
+        names = ", ".join(thread.name for thread in others)
         message = f"a process with threads must not fork: {names}"
         raise RuntimeError(message)
 
@@ -77,6 +78,14 @@ def _fork(child: Callable[[], int]) -> int:
     except BaseException:  # noqa: BLE001 - nothing may unwind into the parent's stack
         sys.excepthook(*sys.exc_info())
     os._exit(code)  # noqa: TID251 - `child` has flushed what is its own; the rest is the parent's
+
+
+def strangers() -> list[threading.Thread]:
+    """Return the threads that forbid to fork: all but this one, and those of debugpy, which knows of forks."""
+    if threading.active_count() == 1:
+        return []
+    others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
+    return [thread for thread in others if not getattr(thread, "is_pydev_daemon_thread", False)]
 
 
 def signal_group(pgid: int, number: int) -> None:

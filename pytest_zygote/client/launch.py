@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import rendezvous, sockets
+from pytest_zygote.adapters.signals import leave
 from pytest_zygote.core.errors import Unavailable
 from pytest_zygote.core.inputs import at_start
 from pytest_zygote.core.records import Record
@@ -66,7 +68,13 @@ class Launch(Record):
         ]
 
     def become_daemon(self, ready: int) -> NoReturn:
-        """Turn this process into the daemon, with its log on our stderr."""
+        """Turn this process into the daemon, with its log on our stderr.
+
+        A debugger does not survive that, but it follows the processes that this one starts: it gets one.
+        """
+        if "pydevd" in sys.modules:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon
+            leave(subprocess.run(self.command(ready), pass_fds=[ready], check=False).returncode)
         os.set_inheritable(ready, True)  # noqa: FBT003 - the standard library's signature
         command = self.command(ready)
         os.execv(command[0], command)  # noqa: S606 - our own interpreter

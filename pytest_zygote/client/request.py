@@ -7,7 +7,7 @@ import sys
 
 import pytest_zygote
 from pytest_zygote.adapters import signals
-from pytest_zygote.core.inputs import CHILD_MARK
+from pytest_zygote.core.inputs import CHILD_MARK, describe_options
 from pytest_zygote.core.messages import RunRequest
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ def _is_coverage(name: object) -> bool:
 def interpreter_identity() -> tuple[str, ...]:
     """Return what must be equal in client and zygote: executable, version, flags."""
     flags = ",".join(str(flag) for flag in sys.flags)
-    options = ",".join(f"{key}={value}" for key, value in sorted(sys._xoptions.items()))  # noqa: SLF001 - documented
+    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
     return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
 
 

@@ -65,6 +65,14 @@ def native_differences(built: Mapping[str, str], now: Mapping[str, str]) -> tupl
     return tuple(key for key in keys if built.get(key) != now.get(key))
 
 
+def describe_options(options: Mapping[str, object]) -> str:
+    """Return the ``-X`` options that a run must share with the daemon.
+
+    Debuggers start Python with ``frozen_modules=off``, to step into modules of the standard library.
+    """
+    return ",".join(f"{key}={value}" for key, value in sorted(options.items()) if key != "frozen_modules")
+
+
 def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
     """Return the environment that an interpreter was started with, of the one that it has.
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest_zygote
 from pytest_zygote.core import lifecycle, messages
+from pytest_zygote.core.inputs import describe_options
 from pytest_zygote.daemon.layers import SESSION
 from pytest_zygote.daemon.recheck import WHY, recheck_of, second_request
 from pytest_zygote.daemon.runs import Run, Runs
@@ -326,7 +327,7 @@ def refusal_of(request: messages.RunRequest, terminal: list[int]) -> str:
     if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
         return "the descriptors did not arrive"
     flags = ",".join(str(flag) for flag in sys.flags)
-    options = ",".join(f"{key}={value}" for key, value in sorted(sys._xoptions.items()))  # noqa: SLF001 - documented
+    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
     if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
         return "python was started with other flags than the daemon"
     return ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import glob
 import importlib
 import os
 import signal
+import stat
 import sys
-import threading
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -90,7 +91,7 @@ class _Builder:
         self._environ = recording.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
-        self._sockets = _open_sockets()
+        self._shared = _shared_descriptors()
         self._descriptors = _open_descriptors()
         self._bytecode: list[str] = []
         self._written: set[str] = set()
@@ -177,19 +178,28 @@ class _Builder:
         if self._plan.kind == "base":
             for change in self._state.changes():
                 self._ledger.log.setdefault(name, []).append(change)
-        if self._opens_socket():
-            self._culprits[name] = f"{name} opens a socket when it is imported"
+        left_open = self._left_open()
+        if left_open:
+            self._culprits[name] = f"{name} {left_open} when it is imported"
         if _end_children():
             self._culprits[name] = f"{name} starts a process when it is imported"
         if any(not reason.startswith(FAILED) for reason in self._culprits.values()):
             self.blame()
 
-    def _opens_socket(self) -> bool:
+    def _left_open(self) -> str:
+        """Return what was opened that runs must not share; '' for nothing.
+
+        A connection of SQLite is a file that is open for writing, and so is the file of a log: a run that finds it
+        removed must make it anew.
+        """
         count = _open_descriptors()
         if count == self._descriptors:
-            return False  # looking at each would cost more than importing the module
+            return ""  # looking at each would cost more than importing the module
         self._descriptors = count
-        return _open_sockets() > self._sockets
+        sockets, writable = _shared_descriptors()
+        if sockets > self._shared[0]:
+            return "opens a socket"
+        return "leaves a file open for writing" if writable > self._shared[1] else ""
 
     def blame(self) -> None:
         """End the build if a module must not be in the layer.
@@ -202,8 +212,9 @@ class _Builder:
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
-        if threading.active_count() > 1:
-            started = ", ".join(thread.name for thread in threading.enumerate()[1:])
+        others = processes.strangers()
+        if others:
+            started = ", ".join(thread.name for thread in others)
             reason = f"{name} starts a thread when it is imported ({started})"
             for culprit in (*self._ledger.stack, name):
                 self._culprits.setdefault(culprit, reason)
@@ -354,10 +365,14 @@ def _open_descriptors() -> int:
         return 0
 
 
-def _open_sockets() -> int:
-    count = 0
+def _shared_descriptors() -> tuple[int, int]:
+    """Count the open sockets, and the regular files that are open for writing."""
+    sockets = writable = 0
     with contextlib.suppress(OSError):
-        for descriptor in os.listdir("/proc/self/fd"):
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
             with contextlib.suppress(OSError):
-                count += os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")
-    return count
+                mode = os.fstat(descriptor).st_mode
+                sockets += stat.S_ISSOCK(mode)
+                access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+                writable += stat.S_ISREG(mode) and access != os.O_RDONLY
+    return sockets, writable

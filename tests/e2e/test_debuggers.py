@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support_daemon import BIN, UNIT_S, eventually
 from tests.support_dap import Debugger
 
 if TYPE_CHECKING:
@@ -57,3 +59,23 @@ def test_the_button_of_an_ide_debugs_a_cold_run(project: Project, debugger: Debu
     output = debugger.wait_for_end()
     assert "1 passed" in output
     assert "zygote: cold run: a debugger or tracer is active in this process" in output
+
+
+def test_a_daemon_under_the_debugger(project: Project, debugger: Debugger) -> None:
+    """The debugger attaches to each run; breakpoints are hit from then on in every run of any terminal."""
+    debugger.launch("--daemon")
+    eventually(project.sockets, "the daemon listens", units=12)
+    eventually(lambda: project.status().layers and not project.status().is_building, "it is ready", units=24)
+    for line in (3, 3, 4):
+        project.write("app.py", "# another line\n" * (line - 3) + dedent(APP).lstrip("\n"))
+        debugger.breakpoints[project.root / "app.py"] = [line]
+        with project.start([str(BIN / "pytest"), "-q"]) as run:
+            for place in (("test_it", 5), ("more", line)):
+                stop = debugger.wait_for_stop()
+                assert stop.place() == place
+                stop.go_on()
+            output, said = run.communicate(timeout=12 * UNIT_S)
+        assert "1 passed" in output
+        assert "cold" not in said
+    project.pytest("--stop-daemon")
+    debugger.wait_for_end()
