@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -79,3 +81,25 @@ def test_a_daemon_under_the_debugger(project: Project, debugger: Debugger) -> No
         assert "cold" not in said
     project.pytest("--stop-daemon")
     debugger.wait_for_end()
+
+
+@pytest.mark.parametrize(("hook", "shown"), [("0", ""), ("builtins.print", "\n"), ("app.stop", "stopped in test_hook")])
+def test_the_hook_of_the_environment(project: Project, hook: str, shown: str) -> None:
+    """``breakpoint()`` does what PYTHONBREAKPOINT says at the client."""
+    project.write("app.py", "import sys\n\ndef stop():\n    print('stopped in', sys._getframe(1).f_code.co_name)\n")
+    project.write("test_hook.py", "def test_hook():\n    breakpoint()\n")
+    project.pytest("-s", "-q", PYTHONBREAKPOINT=hook)
+    warm, plain = (command("-s", "-q", PYTHONBREAKPOINT=hook) for command in (project.pytest, project.plain))
+    assert warm.was_warm
+    assert shown in warm.stdout
+    assert warm.stdout.partition(" in ")[0].split("passed")[0] == plain.stdout.partition(" in ")[0].split("passed")[0]
+
+
+def test_the_launch_configuration_of_the_readme() -> None:
+    """It is what the test above has launched, and JSON."""
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    examples = [json.loads(part.partition("```")[0]) for part in readme.split("```json\n")[1:]]
+    (launch,) = [example["configurations"][0] for example in examples if "configurations" in example]
+    assert (launch["module"], launch["args"], launch["subProcess"]) == ("pytest", ["--daemon"], True)
+    (container,) = [example for example in examples if "postStartCommand" in example]
+    assert container["postStartCommand"].endswith("pytest --daemon --detach")

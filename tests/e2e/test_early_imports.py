@@ -155,3 +155,18 @@ def test_what_pytest_changes_itself(project: Project) -> None:
     assert before is not None
     assert after is not None
     assert after.runs_served == before.runs_served + 1
+
+
+@pytest.mark.parametrize(
+    "opens", ["sqlite3.connect('x.db').execute('create table if not exists t (n)')", "open('x.db', 'a')"]
+)
+def test_files_that_a_module_leaves_open_for_writing(project: Project, opens: str) -> None:
+    """Runs must not share them: the file may be gone by then, and a connection of SQLite must not cross a fork."""
+    project.write("app.py", f"import sqlite3\nkept = {opens}\n")
+    project.write("test_it.py", "import os, app\n\ndef test_it():\n    assert os.path.exists('x.db')\n")
+    project.warm_up()
+    assert "app leaves a file open for writing" in project.status().rejected["app"]
+    project.remove("x.db")
+    result = project.pytest()
+    assert result.was_warm
+    assert result.returncode == 0, result.stdout
