@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 UNIT_S = 5.0 * float(os.environ.get("ZYGOTE_TEST_TIMEOUT_FACTOR", "1"))
 """What should be over at once is given this long; all deadlines are multiples of it."""
+
+WAITING = re.compile(r" … \(\d+\.\d s\)$")
+"""How a line ends that tells a client what it waits for."""
 
 LOOK_AGAIN_S = 0.02
 BIN = Path(sys.executable).parent
@@ -131,8 +135,9 @@ class Result:
 
     @property
     def said(self) -> list[str]:
-        """What we, not pytest, told the user."""
-        return [line.removeprefix("zygote: ") for line in self.stderr.splitlines() if line.startswith("zygote: ")]
+        """What we, not pytest, told the user; without what a client says that waits, as on a slow machine."""
+        lines = [line.removeprefix("zygote: ") for line in self.stderr.splitlines() if line.startswith("zygote: ")]
+        return [line for line in lines if not WAITING.search(line)]
 
 
 class Project:

@@ -101,7 +101,7 @@ class TestDetached:
         """With layers that hold the project's modules."""
         result = project.pytest("--daemon", "--detach")
 
-        assert (result.returncode, result.stderr) == (0, "")
+        assert (result.returncode, result.said) == (0, [])
         assert result.stdout.startswith("zygote: the daemon is ready (")
         assert '"lib"' in project.status().raw
         assert not project.status().is_building
