@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
+from pytest_zygote.adapters.files import drop_bytecode
 from tests.support_daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
@@ -131,10 +132,11 @@ class AffectedProject:
         self.write("pytest.ini", "[pytest]\naddopts = -p pytest_zygote\npythonpath = .\n")
 
     def write(self, path: str, text: str) -> Path:
-        """Write a file, dedented, and long enough ago that no run can have been going on."""
+        """Write a file, dedented; Python would run the old code if the size and the second stay the same."""
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dedent(text), encoding="utf-8")
+        drop_bytecode([str(file)])
         return file
 
     def replace(self, path: str, old: str, new: str) -> None:
@@ -143,6 +145,7 @@ class AffectedProject:
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new))
+        drop_bytecode([str(file)])
 
     def order(self, *args: str, **environ: str) -> dict[str, object]:
         """Return what the server is asked."""

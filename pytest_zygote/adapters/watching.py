@@ -1,6 +1,6 @@
-"""Watches a folder with watchdog: says that something changed, not what.
+"""Watches a folder with watchdog: says that something changed, and on request which files.
 
-Only the daemon may import this: an observer is three threads, and a process that forks has one.
+Only the daemon and watch mode may import this: an observer is three threads, and a process that forks has one.
 Watchdog reports on its own thread; a byte in a pipe takes it to the daemon's loop.
 
 Where events cannot be had, `Watcher.must_poll` says so, and the daemon looks at its files now and then. Watchdog could
@@ -15,6 +15,7 @@ import fnmatch
 import logging
 import os
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -72,6 +73,7 @@ class Watcher:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
+        self._paths: deque[str] = deque(maxlen=1000)
         self._observer: BaseObserver | None = None
         self.state = "starting to watch"
         self.must_poll = False
@@ -86,6 +88,10 @@ class Watcher:
             return bool(os.read(self._read, 512))
         except BlockingIOError:
             return False
+
+    def take(self) -> list[str]:
+        """Return the paths of the files that have changed since the last time (of very many, the last)."""
+        return [self._paths.popleft() for _ in range(len(self._paths))]
 
     def start(self) -> None:
         """Begin to watch, on a thread: a tree of 30,000 folders takes seconds."""
@@ -124,7 +130,9 @@ class Watcher:
         """Wake the daemon if an event matters; called on watchdog's thread."""
         if event.event_type not in CHANGES or (event.is_directory and event.event_type == "modified"):
             return  # a folder is modified by whatever happens to the files in it, which has events of its own
-        if any(self._matters(path) for path in (event.src_path, event.dest_path)):
+        matter = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if self._matters(path)]
+        self._paths.extend(matter)
+        if matter:
             with contextlib.suppress(BlockingIOError):  # full: the daemon has not yet read the last one
                 os.write(self._write, b"!")
 

@@ -1,7 +1,7 @@
 """Tells which code ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
 
 The interpreter calls us when code starts; the answer DISABLE makes the code free of charge until
-`drain` has all events fire again. Events of all code, not of the project's alone: what is loaded
+`restart` has all events fire again. Events of all code, not of the project's alone: what is loaded
 during a test, patched or made by `exec` cannot be forgotten. Generators that go on where another
 test left them are not seen: only their start is.
 
@@ -64,9 +64,12 @@ class Executions:
         """Return what started since the last time."""
         started = self._started[:]
         self._started.clear()
+        return started
+
+    def restart(self) -> None:
+        """Have all code tell us again when it starts next: until then each code does so once."""
         if sys.version_info >= (3, 12) and self._tool >= 0:
             sys.monitoring.restart_events()
-        return started
 
     def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""

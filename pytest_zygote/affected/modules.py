@@ -72,7 +72,8 @@ class Modules:
         self._started_ns = started_ns
         self._own: dict[str, bool] = {}
         self._pending: list[tuple[CodeType, str, ModuleSpec | None, tuple[str, ...]]] = []
-        self._owner: dict[int, tuple[CodeType, str, str]] = {}
+        self._owner: dict[int, tuple[CodeType, tuple[str, str]]] = {}
+        self._foreign: dict[int, CodeType] = {}
         self.files: dict[str, Loaded] = {}
         self.unasked: set[str] = set()
         self.generation = 0
@@ -83,22 +84,25 @@ class Modules:
     def see(self, frame: FrameType) -> None:
         """Take note of a module's code that starts."""
         code = frame.f_code
-        if not self._has(code.co_filename):
+        if not self.has(code.co_filename):
             return
         above: list[str] = []
         outer = frame.f_back
         while outer is not None:
             filename = outer.f_code.co_filename
-            if filename[0] != "<" and self._has(filename) and filename != code.co_filename:
+            if filename[0] != "<" and self.has(filename) and filename != code.co_filename:
                 above.append(filename)
             outer = outer.f_back
         name = str(frame.f_globals.get("__name__", ""))
         self._pending.append((code, name, frame.f_globals.get("__spec__"), tuple(above)))
 
-    def _has(self, filename: str) -> bool:
+    def has(self, filename: str) -> bool:
+        """Tell whether a file is a Python file of the project's; one in an archive is data of the archive."""
         known = self._own.get(filename)
         if known is None:
-            known = self._own[filename] = filename.endswith(".py") and self._is_own(filename)
+            known = self._own[filename] = (
+                filename.endswith(".py") and self._is_own(filename) and os.path.isfile(filename)
+            )
         return known
 
     def settle(self) -> None:
@@ -108,7 +112,7 @@ class Modules:
         for code, name, spec, above in pending:
             path = self._tree.relative(code.co_filename)
             self._add(path, name, self._units(path, code, spec))
-            self._owner.update((id(inner), (inner, path, unit)) for inner, unit in owners(code))
+            self._owner.update((id(inner), (inner, (path, unit))) for inner, unit in owners(code))
             for importer in above:
                 source = self._tree.relative(importer)
                 if source not in self.files:
@@ -144,7 +148,7 @@ class Modules:
         """Take in modules that were loaded before we looked, or whose start this interpreter does not tell."""
         for filename in filenames:
             path = self._tree.relative(filename)
-            if self._has(filename) and path not in self.files:
+            if self.has(filename) and path not in self.files:
                 self.files[path] = self._early(path)
                 self.unasked.add(path)
                 self.generation += 1
@@ -157,21 +161,28 @@ class Modules:
 
     # Asking
 
-    def unit_of(self, code: CodeType) -> tuple[str, str] | None:
-        """Return (path, unit) that a code belongs to; None for code that is not the project's.
+    def units_of(self, codes: list[CodeType]) -> set[tuple[str, str]]:
+        """Return (path, unit) of all codes that are the project's; called with hundreds of codes after each test.
 
         Code that was copied or made anew stands for its whole file.
         """
-        known = self._owner.get(id(code))
-        if known is not None and known[0] is code:
-            return known[1:]
-        if not self._has(code.co_filename):
-            return None
-        path = self._tree.relative(code.co_filename)
+        by_id = dict(zip(map(id, codes), codes, strict=True))
+        known = by_id.keys() & self._owner.keys()
+        found = {self._owner[number][1] for number in known}
+        for number in by_id.keys() - known - self._foreign.keys():
+            code = by_id[number]
+            if self.has(code.co_filename):
+                found.add((self._path_of(code.co_filename), "*"))
+            elif code.co_filename[0] != "<":
+                self._foreign[number] = code
+        return found
+
+    def _path_of(self, filename: str) -> str:
+        path = self._tree.relative(filename)
         if path not in self.files:
             self.files[path] = self._early(path)
             self.generation += 1
-        return path, "*"
+        return path
 
     def closure(self, paths: Iterable[str]) -> frozenset[str]:
         """Return these files and all that they import, directly or not."""

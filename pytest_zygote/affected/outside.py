@@ -20,7 +20,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.tree import TICK_NS, stamp
+from pytest_zygote.affected.tree import TICK_NS, content, stamp
 from pytest_zygote.core import impact
 from pytest_zygote.core.impact import Need
 from pytest_zygote.core.inputs import WHOLE, is_volatile
@@ -38,6 +38,8 @@ PROCESSES = frozenset(
 
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
 
+EVENTS = PROCESSES | FOLDERS | {"open", "import", "sqlite3.connect"}
+
 CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders below the root that tools write, and no test means."""
 
@@ -52,14 +54,20 @@ _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
 class Outside:
     """Collects what is read from now on."""
 
-    def __init__(self, tree: Tree, started_ns: int) -> None:
-        """Collect nothing yet; `started_ns` is when this process began."""
+    def __init__(self, tree: Tree, is_own: Callable[[str], bool], started_ns: int) -> None:
+        """Collect nothing yet.
+
+        Args:
+            tree: gives checksums.
+            is_own: tells whether a file is the project's.
+            started_ns: when this process began.
+        """
         self._tree = tree
+        self._is_own = is_own
         self._started_ns = started_ns
-        self._read: dict[Need, bytes] = {}
+        self._read: dict[Need, tuple[bytes, str]] = {}
         self._set: set[str] = set()
         self._written: set[str] = set()
-        self._starts_processes = False
         self._busy_thread = 0
         self._is_active = False
         self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
@@ -82,21 +90,16 @@ class Outside:
         """Go on after `pause`."""
         self._is_active = was_active
 
-    def take(self) -> dict[Need, bytes]:
-        """Return what was read since the last time, with the checksums that it had."""
+    def take(self) -> dict[Need, tuple[bytes, str]]:
+        """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
         found, self._read = self._read, {}
-        if self._starts_processes:
-            found[Need(impact.PROJECT)] = self._tree.now(Need(impact.PROJECT))
         self._set.clear()
-        self._starts_processes = False
         return found
 
     # Files
 
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
-        if not self._is_active:
-            return
-        if event not in ("open", "import", "sqlite3.connect") and event not in PROCESSES and event not in FOLDERS:
+        if event not in EVENTS or not self._is_active:
             return
         thread = threading.get_ident()
         if self._busy_thread == thread:
@@ -111,7 +114,11 @@ class Outside:
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event in PROCESSES:
-            self._starts_processes = self._starts_processes or _counts(sys._getframe(2))  # noqa: SLF001
+            need = Need(impact.PROJECT)
+            frame = sys._getframe(2)  # noqa: SLF001 - documented in the manual of sys
+            reader = self._reader(frame) if need not in self._read and not self._is_foreign_import(frame) else None
+            if reader is not None:
+                self._read[need] = (self._tree.now(need), reader)
         elif event == "import":
             self._on_file(args[1], impact.DATA)
         elif event in FOLDERS:
@@ -128,10 +135,21 @@ class Outside:
 
     def _on_file(self, name: object, kind: str) -> None:
         path = self._path(name)
-        if path and self._is_input(path) and _counts(sys._getframe(3)):  # noqa: SLF001 - documented in sys
-            need = Need(kind, self._tree.relative(path))
-            if need not in self._read:
-                self._read[need] = self._checksum(need, path)
+        if not path or not self._is_input(path):
+            return
+        need = Need(kind, self._tree.relative(path))
+        is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
+        known = self._read.get(need)
+        if known is None:
+            reader = self._reader(sys._getframe(3))  # noqa: SLF001 - documented in the manual of sys
+            if reader is not None:
+                self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
+        elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
+            self._read[need] = (os.urandom(8), known[1])  # both were read: nothing will be like that again
+
+    def _checksum(self, need: Need, path: str, *, is_fresh: bool) -> bytes:
+        """Return what a need is at this moment; of a file that changes while we run, nothing is remembered."""
+        return content(path, stamp(path)) if is_fresh and os.path.exists(path) else self._tree.now(need)
 
     def _is_input(self, path: str) -> bool:
         if path in self._written or path.endswith((".pyc", ".pyo")):
@@ -146,11 +164,24 @@ class Outside:
     def _changed_ns(self, path: str) -> int:
         return max(stamp(path)[:2], default=0)
 
-    def _checksum(self, need: Need, path: str) -> bytes:
-        """Return what a need is now; nothing it ever is again if the file was changed since the run began."""
-        if need.kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS:
-            return os.urandom(8)
-        return self._tree.now(need)
+    def _is_foreign_import(self, frame: FrameType | None) -> bool:
+        """Tell whether an installed package is being imported: the processes it starts look at the system."""
+        while frame is not None and not self._is_own(frame.f_code.co_filename):
+            if frame.f_code.co_name == "<module>" and not frame.f_code.co_filename.startswith("<"):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _reader(self, frame: FrameType | None) -> str | None:
+        """Return the nearest file of the project's on the stack, '' if there is none; None if nobody means it."""
+        caller = _caller(frame)
+        if caller is None:
+            return None
+        while caller is not None:
+            if self._is_own(caller.f_code.co_filename):
+                return self._tree.relative(caller.f_code.co_filename)
+            caller = caller.f_back
+        return ""
 
     # Environment, and questions about paths
 
@@ -184,15 +215,18 @@ class Outside:
 
     def _note_environ(self, key: str, frame: FrameType) -> None:
         need = Need(impact.ENVIRON, "", key)
-        if need not in self._read and _counts(frame):
-            self._read[need] = self._tree.now(need)
+        reader = self._reader(frame) if need not in self._read else None
+        if reader is not None:
+            self._read[need] = (self._tree.now(need), reader)
 
     def _on_question(self, frame: FrameType) -> None:
         names = frame.f_code.co_varnames
         path = self._path(frame.f_locals.get(names[0])) if self._is_active and names else ""
         need = Need(impact.PRESENCE, self._tree.relative(path))
-        if path and need not in self._read and self._is_input(path) and _counts(frame):
-            self._read[need] = self._tree.presence(need.path)
+        if path and need not in self._read and self._is_input(path):
+            reader = self._reader(frame)
+            if reader is not None:
+                self._read[need] = (self._tree.presence(need.path), reader)
 
 
 def _is_write(mode: object, flags: object) -> bool:
@@ -201,19 +235,19 @@ def _is_write(mode: object, flags: object) -> bool:
     return bool(isinstance(flags, int) and flags & _WRITES)
 
 
-def _counts(frame: FrameType | None) -> bool:
-    """Tell whether the nearest caller outside of the standard library is neither pytest nor an import."""
+def _caller(frame: FrameType | None) -> FrameType | None:
+    """Return the nearest caller outside of the standard library; None if it is pytest, or an import."""
     while frame is not None:
         filename = frame.f_code.co_filename
         if filename.startswith("<frozen importlib"):
             outer = frame.f_back
             if frame.f_code.co_name != "get_data" or (outer is not None and outer.f_code.co_name == "get_code"):
-                return False
+                return None
         elif not filename.startswith("<frozen ") and not _is_standard(filename):
             package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-            return package not in OURS
+            return None if package in OURS else frame
         frame = frame.f_back
-    return True
+    return None
 
 
 def _is_standard(filename: str) -> bool:

@@ -5,29 +5,36 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_zygote.adapters import site
 from pytest_zygote.affected import surroundings
+from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.selection import Selection
-from pytest_zygote.affected.store import SCHEMA, Store, StoreError
+from pytest_zygote.affected.store import Store, StoreError, store_path
 from pytest_zygote.affected.tree import Tree
 from pytest_zygote.core.impact import NEW, Selected, summary
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from typing import TypeAlias
+
+    from pytest_zygote.affected.recorder import Needs
+    from pytest_zygote.core.impact import Row
+
+    Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs]
 
 NAME = "zygote_affected"
-WORDS = ("1", "explain")
-FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
-"""Below pytest's cache folder."""
-
+WORDS = frozenset({"1", "explain", "exact", "all"})
+"""What ``--affected=`` may be followed by; 'all' leaves out nothing, and records."""
 IMPRECISE = (
     f"affected: Python {sys.version_info[0]}.{sys.version_info[1]} does not tell which code a test runs (3.12 does): "
     "each test depends on all loaded modules of the project"
@@ -41,8 +48,8 @@ def begin(config: pytest.Config) -> None:
         UsageError: the options cannot go together.
     """
     options = config.known_args_namespace
-    if options.affected not in WORDS:
-        message = f"--affected takes no value or 'explain', not {options.affected!r}"
+    if not WORDS.issuperset(options.affected.split(",")):
+        message = f"--affected takes no value, 'explain' or 'exact', not {options.affected!r}"
         raise pytest.UsageError(message)
     if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
         return
@@ -63,9 +70,13 @@ class AffectedPlugin:
         self._surroundings = 0
         self._outcomes: dict[str, str] = {}
         self._selected: dict[str, Selected] = {}
+        self._rows: dict[str, list[Row]] = {}
+        self._started = 0.0
+        self._is_stored = False
         self._total = 0
         self._moved = ""
         self._left_out = 0
+        self._words = frozenset(config.known_args_namespace.affected.split(","))
         self._recorder.start()
 
     def _say(self, text: str) -> None:
@@ -89,18 +100,37 @@ class AffectedPlugin:
             self._selected = self._select(item.nodeid for item in items)
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
+        if "all" in self._words:
+            return
         chosen = [item for item in items if item.nodeid in self._selected]
         left_out = [item for item in items if item.nodeid not in self._selected]
         if left_out:
             self._left_out = len(left_out)
             self._config.hook.pytest_deselected(items=left_out)
             items[:] = chosen
+        if self._is_worth_forks(chosen):
+            tmp = getattr(self._config, "_tmp_path_factory", None)
+            if tmp is not None:
+                tmp.getbasetemp()  # once, not in each fork
+            self._config.pluginmanager.register(Isolation(self._record, self._store_record), f"{NAME}_isolation")
+
+    def _is_worth_forks(self, items: list[pytest.Item]) -> bool:
+        """Tell whether each test should have a fork of its own, so that the next edit selects fewer."""
+        options = self._config.option
+        if len(items) < 2 or not self._recorder.is_precise or threading.active_count() > 1:  # noqa: PLR2004
+            return False
+        if options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None):
+            return False
+        known = [row.duration_s for item in items for row in self._rows.get(item.nodeid, ())[:1]]
+        is_long = len(known) == len(items) and sum(known) >= LONG_S * len(known)
+        return "exact" in self._words or ((len(items) <= FEW or is_long) and can_isolate(items))
 
     def _select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
         parts = surroundings.parts_of(self._config, knows_environ=self._recorder.is_precise)
         digests = surroundings.digests_of(parts)
         self._surroundings = self._store.surroundings(surroundings.digest_of(parts), digests)
         selection = Selection(self._store, self._tree, self._surroundings)
+        self._rows = selection.rows
         if not selection.rows:
             before = self._store.last_surroundings(self._surroundings)
             self._moved = " and ".join(name for name, digest in digests.items() if before and before[name] != digest)
@@ -109,12 +139,13 @@ class AffectedPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
         """Say how many tests run, and why."""
-        lines = [summary(self._selected.values(), self._total)]
+        is_all = "all" in self._words
+        lines = [f"affected: all {self._total} tests" if is_all else summary(self._selected.values(), self._total)]
         if self._moved:
             lines.append(f"affected: nothing is known for {self._moved} of this run")
         if not self._recorder.is_precise:
             lines.append(IMPRECISE)
-        if self._config.option.affected == "explain":
+        if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
         return lines
 
@@ -123,6 +154,8 @@ class AffectedPlugin:
         """Call it a success if there was nothing to run."""
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._left_out:
             session.exitstatus = pytest.ExitCode.OK
+        with contextlib.suppress(StoreError):
+            self._store.set("counts", f"{session.testscollected} of {self._total} tests")
         return (yield)
 
     # Recording
@@ -132,22 +165,28 @@ class AffectedPlugin:
         """Record one test."""
         self._outcomes.pop(item.nodeid, None)
         self._recorder.begin_test()
-        started = time.perf_counter()
+        self._started = time.perf_counter()
+        self._is_stored = False
         result = yield
-        self._note(item, time.perf_counter() - started)
+        if not self._is_stored:
+            self._store_record(item, self._record(item))
         return result
 
-    def _note(self, item: pytest.Item, duration_s: float) -> None:
+    def _record(self, item: pytest.Item) -> Record:
+        duration_s = time.perf_counter() - self._started
         is_exact, own, shared = self._recorder.end_test(
             str(item.path), _conftests(item), is_code=isinstance(item, pytest.Function)
         )
-        outcome = self._outcomes.get(item.nodeid)
-        if outcome is None or self._store.is_broken:
+        return (self._outcomes.get(item.nodeid, ""), is_exact, duration_s), own, shared
+
+    def _store_record(self, item: pytest.Item, record: object) -> None:
+        self._is_stored = True
+        if record is None or self._store.is_broken:  # its process died: it has not passed
             return
-        try:
-            self._store.add(self._surroundings, item.nodeid, (outcome, is_exact, duration_s), own, shared)
-        except StoreError:
-            return
+        result, own, shared = cast("Record", record)
+        if result[0]:
+            with contextlib.suppress(StoreError):
+                self._store.add(self._surroundings, item.nodeid, result, own, shared)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -188,7 +227,7 @@ def _store_path(config: pytest.Config) -> str:
         cache = str(config.getini("cache_dir"))
     except ValueError:
         cache = ".pytest_cache"  # -p no:cacheprovider
-    return os.path.join(str(config.rootpath), os.path.expandvars(cache), FILE)
+    return store_path(os.path.join(str(config.rootpath), os.path.expandvars(cache)))
 
 
 def _own_roots() -> tuple[str, ...]:

@@ -64,14 +64,16 @@ class Recorder:
     def __init__(self, tree: Tree, started_ns: int) -> None:
         """Watch nothing yet."""
         self._tree = tree
-        self._outside = Outside(tree, started_ns)
         self._modules = Modules(tree, _owner_of(tree.root), started_ns)
+        self._outside = Outside(tree, self._modules.has, started_ns)
         self._executions = Executions(self._modules.see)
         self._session = Seen()
         self._wide: dict[object, Seen] = {}
+        self._cached: dict[str, Needs] = {}
+        self._surrounding: dict[str, Needs] = {}
         self._now = Seen()
         self._leaves: frozenset[str] = frozenset()
-        self._known: dict[tuple[frozenset[str], bool, int], Needs] = {}
+        self._known: dict[tuple[frozenset[str], bool, int], tuple[frozenset[str], Needs]] = {}
         self.is_precise = False
         self.tests_run = 0
 
@@ -106,10 +108,10 @@ class Recorder:
             self._modules.settle()
             if not self.is_precise:
                 self._modules.see_early(_loaded_files())
-            units = (self._modules.unit_of(code) for code in started)
-            self._now.units.update(unit for unit in units if unit is not None)
-            read = self._outside.take()
-            self._now.needs = {**read, **self._now.needs}
+            self._now.units |= self._modules.units_of(started)
+            for need, (found, reader) in self._outside.take().items():
+                self._now.needs.setdefault(need, found)
+                self._cached.setdefault(reader, {}).setdefault(need, found)
         finally:
             self._outside.resume(was_active)
 
@@ -118,11 +120,13 @@ class Recorder:
     def begin_test(self) -> None:
         """Start anew."""
         self._take()
+        self._executions.restart()
         self._now = Seen()
 
     def begin_fixture(self) -> Seen:
         """Set aside what the test has done so far; return what `end_fixture` wants."""
         self._take()
+        self._executions.restart()
         before, self._now = self._now, Seen()
         return before
 
@@ -155,27 +159,38 @@ class Recorder:
     def _needs(
         self, seen: Seen, path: str, conftests: tuple[str, ...], *, is_exact: bool, is_code: bool
     ) -> tuple[Needs, Needs]:
-        start = {self._tree.relative(file) for file in (path, *conftests)} | seen.paths
-        own = {**seen.needs, **dict(self._folders(path))}
+        start = frozenset(self._tree.relative(file) for file in (path, *conftests))
+        own = {**seen.needs, **self._folders(os.path.dirname(path))}
         if not is_code:
             own[Need(DATA, self._tree.relative(path))] = self._tree.now(Need(DATA, self._tree.relative(path)))
         if is_exact:
             own.update(self._bodies(seen.units))
-        return own, self._shared(frozenset(start), is_exact=is_exact)
+        imported, _ = self._shared(start, is_exact=is_exact)
+        files, shared = self._shared(start | (seen.paths - imported), is_exact=is_exact)
+        if not is_exact:
+            self._add_cached(own, files)
+        return own, shared
 
-    def _shared(self, start: frozenset[str], *, is_exact: bool) -> Needs:
-        """Return what all tests need that start from these files: the same object, if asked again."""
+    def _add_cached(self, own: Needs, files: frozenset[str]) -> None:
+        """Add what code that this test can reach has read for earlier tests: it may have kept it."""
+        for reader in (self._cached.keys() - self._leaves) & files:
+            for need, found in self._cached[reader].items():
+                own.setdefault(need, found)
+
+    def _shared(self, start: frozenset[str], *, is_exact: bool) -> tuple[frozenset[str], Needs]:
+        """Return the files that tests can reach from these, and what they need: the same object, if asked again."""
         key = (start, is_exact, self._modules.generation)
         found = self._known.get(key)
         if found is None:
             asked = self._modules.unasked - self._leaves
             files = self._modules.closure({*start, *asked, *self._session_paths(), *self._all()})
-            found = self._known[key] = {**self._session.needs, **dict(self._imports(files))}
+            needs = {**self._session.needs, **dict(self._imports(files))}
             if is_exact:
-                found.update(self._bodies(self._session.units))
-                found.update(self._early(files))
+                needs.update(self._bodies(self._session.units))
+                needs.update(self._early(files))
             else:
-                found.update((Need(FILE, file), self._modules.files[file].fingerprint()) for file in files)
+                needs.update((Need(FILE, file), self._modules.files[file].fingerprint()) for file in files)
+            found = self._known[key] = (files, needs)
         return found
 
     def _session_paths(self) -> set[str]:
@@ -206,15 +221,18 @@ class Recorder:
             if loaded.is_early:
                 yield Need(FILE, file), loaded.fingerprint()
 
-    def _folders(self, path: str) -> Iterator[tuple[Need, bytes]]:
-        """Give the files whose coming would change what surrounds a test: conftest files, and packages."""
-        folder = os.path.dirname(path)
-        while folder.startswith(self._tree.root):
-            for name in ("conftest.py", "__init__.py"):
-                need = Need(DATA, self._tree.relative(os.path.join(folder, name)))
-                if not self._tree.now(need):
-                    yield need, b""
-            folder = os.path.dirname(folder)
+    def _folders(self, folder: str) -> Needs:
+        """Return the files whose coming would change what surrounds a test: conftest files, and packages."""
+        known = self._surrounding.get(folder)
+        if known is None:
+            known = self._surrounding[folder] = {}
+            while folder.startswith(self._tree.root):
+                for name in ("conftest.py", "__init__.py"):
+                    need = Need(DATA, self._tree.relative(os.path.join(folder, name)))
+                    if not self._tree.now(need):
+                        known[need] = b""
+                folder = os.path.dirname(folder)
+        return known
 
 
 def _owner_of(root: str) -> Callable[[str], bool]:

@@ -23,7 +23,7 @@ from pytest_zygote.core.fingerprints import checksum
 from pytest_zygote.core.impact import Need, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 SCHEMA = 1
 APPLICATION = 0x7A796774
@@ -57,6 +57,15 @@ CREATE TABLE IF NOT EXISTS source (
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
 
 
+FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
+"""Below pytest's cache folder."""
+
+
+def store_path(cache: str) -> str:
+    """Return the file of the store that belongs to a cache folder of pytest's."""
+    return os.path.join(cache, FILE)
+
+
 class StoreError(Exception):
     """The store cannot be used; the text says why, for the user."""
 
@@ -78,6 +87,7 @@ class Store:
         self._inherited: list[sqlite3.Connection] = []
         self._numbers: dict[tuple[Need, bytes], int] = {}
         self._sets: dict[int, tuple[object, int]] = {}
+        self._counts: dict[str, int] = {}
         self.is_broken = False
 
     # The file
@@ -194,18 +204,24 @@ class Store:
         outcome, is_exact, duration_s = result
         with self._using() as connection, _transaction(connection):
             sets = [self._set_of(connection, own), self._shared_set_of(connection, shared)]
-            connection.execute("INSERT OR IGNORE INTO test (nodeid) VALUES (?)", (nodeid,))
-            test = _number(connection.execute("SELECT id FROM test WHERE nodeid = ?", (nodeid,)))
+            test = self._test(connection, nodeid)
             connection.execute(
                 "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (test, surroundings, outcome, is_exact, *sets, duration_s),
             )
-            connection.execute(
-                "DELETE FROM row WHERE surroundings = ? AND test = ? AND id NOT IN"
-                " (SELECT id FROM row WHERE surroundings = ? AND test = ? ORDER BY id DESC LIMIT ?)",
-                (surroundings, test, surroundings, test, KEPT_ROWS),
-            )
+            if self._counts.get(nodeid, 0) >= KEPT_ROWS:
+                connection.execute(
+                    "DELETE FROM row WHERE surroundings = ? AND test = ? AND id NOT IN"
+                    " (SELECT id FROM row WHERE surroundings = ? AND test = ? ORDER BY id DESC LIMIT ?)",
+                    (surroundings, test, surroundings, test, KEPT_ROWS),
+                )
+
+    def _test(self, connection: sqlite3.Connection, nodeid: str) -> int:
+        found = connection.execute("SELECT id FROM test WHERE nodeid = ?", (nodeid,)).fetchone()
+        if found is None:
+            return connection.execute("INSERT INTO test (nodeid) VALUES (?)", (nodeid,)).lastrowid or 0
+        return int(found[0])
 
     def _shared_set_of(self, connection: sqlite3.Connection, shared: Needs) -> int:
         known = self._sets.get(id(shared))
@@ -215,10 +231,12 @@ class Store:
 
     def _set_of(self, connection: sqlite3.Connection, needs: Needs) -> int:
         numbers = array("I", sorted(self._version(connection, need, found) for need, found in needs.items()))
+        digest = checksum(numbers.tobytes())
+        found = connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)).fetchone()
+        if found is not None:
+            return int(found[0])
         packed = zlib.compress(_differences(numbers).tobytes(), 1)
-        digest = checksum(packed)
-        connection.execute("INSERT OR IGNORE INTO needs (digest, versions) VALUES (?, ?)", (digest, packed))
-        return _number(connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)))
+        return connection.execute("INSERT INTO needs (digest, versions) VALUES (?, ?)", (digest, packed)).lastrowid or 0
 
     def _version(self, connection: sqlite3.Connection, need: Need, found: bytes) -> int:
         key = (need, found)
@@ -242,6 +260,7 @@ class Store:
                 (surroundings,),
             ):
                 found.setdefault(nodeid, []).append(Row(outcome, bool(exact), (shared, own), duration_s))
+        self._counts = {nodeid: len(rows) for nodeid, rows in found.items()}
         return found
 
     def versions(self) -> dict[int, tuple[Need, bytes]]:
@@ -308,6 +327,31 @@ class Store:
         with self._using() as connection, _transaction(connection):
             packed = marshal.dumps(value)  # type: ignore[arg-type]  # callers know
             connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, packed))
+
+
+def reads_path(path: str, names: Collection[str]) -> bool:
+    """Tell whether any recorded test read one of these paths; no, if there is no store."""
+    marks = ",".join("?" * len(names))
+    query = f"SELECT 1 FROM need WHERE kind IN ('D', 'L', 'X') AND path IN ({marks}) LIMIT 1"  # noqa: S608 - marks
+    return _look(path, query, tuple(names)) is not None
+
+
+def read_setting(path: str, name: str) -> object:
+    """Return a value that was stored; None if there is none."""
+    found = _look(path, "SELECT value FROM setting WHERE name = ?", (name,))
+    value: object = marshal.loads(found) if isinstance(found, bytes) else None  # noqa: S302 - written by ourselves
+    return value
+
+
+def _look(path: str, query: str, values: tuple[str, ...]) -> object:
+    if not os.path.exists(path):
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=1)) as connection:
+            found = connection.execute(query, values).fetchone()
+    except sqlite3.Error:
+        return None
+    return found[0] if found else None
 
 
 def unpack(packed: bytes) -> Iterator[int]:

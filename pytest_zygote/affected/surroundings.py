@@ -111,16 +111,27 @@ def _packages() -> str:
 
 
 def _ini(config: pytest.Config) -> str:
-    """Return what the ini-file says to pytest, without settings that only shape the output."""
+    """Return what the ini-file says to pytest."""
     path = config.inipath
     if path is None:
         return ""
-    if path.name == "pyproject.toml":  # it says much else, which changes more often
-        return repr(sorted((key, repr(value)) for key, value in config.inicfg.items()))
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return ""
+    return _section(text) if path.name == "pyproject.toml" else text
+
+
+def _section(text: str) -> str:
+    """Return the tables of pytest in a file that says much else, which changes more often."""
+    lines = []
+    is_ours = False
+    for line in text.splitlines():
+        if line.startswith("["):
+            is_ours = line.startswith(("[tool.pytest]", "[tool.pytest."))
+        if is_ours:
+            lines.append(line)
+    return "\n".join(lines) or text
 
 
 def _options(config: pytest.Config) -> str:

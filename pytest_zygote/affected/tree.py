@@ -66,6 +66,7 @@ class Tree:
         self._digests: dict[str, bytes] = {}
         self._units: dict[str, dict[str, bytes]] = {}
         self._entries: dict[str, frozenset[str]] = {}
+        self._leads: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._new_files: dict[str, tuple[tuple[int, ...], int, bytes]] = {}
         self._new_sources: dict[bytes, dict[str, bytes]] = {}
         self._look: dict[str, Callable[[Need], bytes]] = {
@@ -168,7 +169,12 @@ class Tree:
 
     def names(self, path: str, imports: tuple[str, ...]) -> bytes:
         """Return a checksum of the files that the imports of a file lead to."""
-        return checksum(*(f"{name}={self.find(path, name)}".encode() for name in sorted(imports)))
+        key = (path, imports)
+        known = self._leads.get(key)
+        if known is None:
+            parts = (f"{name}={self.find(path, name)}".encode() for name in sorted(imports))
+            known = self._leads[key] = checksum(*parts)
+        return known
 
     def find(self, path: str, name: str) -> str:
         """Return the file of the project's that an import in a file leads to; '' for none."""

@@ -56,6 +56,10 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
     if settings.is_given("--stop-daemon"):
         _say(_stop(launch.place) or NO_DAEMON)
         signals.leave(0)
+    if settings.is_given("--watch"):
+        from pytest_zygote.client.watch.session import watch
+
+        signals.leave(watch(launch, settings, request))
     if settings.is_given("--daemon-verify"):
         from pytest_zygote.client.verify import verify
 

@@ -62,6 +62,11 @@ OPTIONS = (
     Option(
         "--affected", "run the tests that changes reach, and those that failed; =explain says why", value="[explain]"
     ),
+    Option("--watch", "stay, and run what is affected on every save; w shows the keys"),
+    Option("--watch-queue", "with --watch: a save lets the run that goes on finish first"),
+    Option("--watch-notify", "with --watch: a desktop notification when the outcome changes"),
+    Option("--on-pass", "with --watch: a command to run when a run has passed", value="CMD"),
+    Option("--on-fail", "with --watch: a command to run when a run has failed", value="CMD"),
     Option(
         "--daemon-port",
         "name of one of several daemons of a project (no TCP)",
@@ -262,7 +267,7 @@ def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
             waiting = option
 
 
-COMMANDS = ("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-verify")
+COMMANDS = ("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-verify", "--watch")
 """Options that ask for something else than a run."""
 
 

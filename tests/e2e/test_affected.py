@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRECISE = sys.version_info >= (3, 12)
+precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
 
 CALC = """
     LIMIT = 10
@@ -40,6 +41,13 @@ TESTS = """
 
     def test_sub():
         assert calc.sub(3, 2) == 1
+    """
+SHARED = """
+    import pytest
+
+    @pytest.fixture(scope="session", autouse=True)
+    def shared():
+        "Keeps all tests in one process."
     """
 OTHER = """
     def test_other():
@@ -66,6 +74,7 @@ def project(tmp_path: Path, server: Server) -> AffectedProject:
 class TestCounts:
     """What the user is told."""
 
+    @precisely
     def test_the_first_run_records_everything(self, project: AffectedProject) -> None:
         """Nothing is known, so all run."""
         first = project.affected()
@@ -73,6 +82,7 @@ class TestCounts:
         assert first.names == {"test_add", "test_sub", "test_other"}
         assert first.said == ["affected: 3 of 3 tests (3 new)"]
 
+    @precisely
     def test_nothing_runs_if_nothing_changed(self, project: AffectedProject) -> None:
         """And that is a success, although pytest alone calls it a failure to collect no test."""
         project.affected()
@@ -91,7 +101,7 @@ class TestCounts:
         ran = project.run("--affected=explian")
 
         assert ran.status == pytest.ExitCode.USAGE_ERROR
-        assert "--affected takes no value or 'explain', not 'explian'" in ran.output
+        assert "--affected takes no value, 'explain' or 'exact', not 'explian'" in ran.output
 
     def test_without_the_option_nothing_is_stored(self, project: AffectedProject) -> None:
         """A plain run leaves no file."""
@@ -110,14 +120,16 @@ class TestCounts:
 class TestCode:
     """Edits of Python files."""
 
+    @precisely
     def test_a_function_body(self, project: AffectedProject) -> None:
         """Rows of a shared process reach as far as the imports of the test's module."""
+        project.write("tests/conftest.py", SHARED)
         project.affected()
         project.replace("app/calc.py", "a + b", "b + a")
 
         assert project.affected().names == {"test_add", "test_sub"}
 
-    @pytest.mark.skipif(not PRECISE, reason="the interpreter does not tell")
+    @precisely
     def test_the_first_test_of_a_process_is_known_exactly(self, project: AffectedProject) -> None:
         """Nothing ran before it that could hide what it needs."""
         project.affected("tests/test_calc.py::test_add")
@@ -129,7 +141,7 @@ class TestCode:
     def test_formatting_and_comments_are_nothing(self, project: AffectedProject) -> None:
         """They are in no compiled code."""
         project.affected()
-        project.replace("app/calc.py", "return a + b", "# sum\n    return (a\n            + b)")
+        project.replace("app/calc.py", "return a + b", "# sum\n    return ( a+b )  # both")
 
         assert project.affected().names == set()
 
@@ -196,7 +208,7 @@ class TestCode:
         project.affected()
         project.write("app/speedups.py", "def add(a, b): return 0\n")
 
-        assert project.affected().ran == {"test_add": "FAILED"}
+        assert project.affected().ran["test_add"] == "FAILED"
 
     def test_a_module_that_is_found_by_listing(self, project: AffectedProject) -> None:
         """A new plugin in a folder that code lists."""
@@ -224,8 +236,10 @@ class TestCode:
         project.write("app/plugins/one.py", "NAME = 'uno'\n")
         assert project.affected().ran["test_names"] == "FAILED"
 
-    def test_a_cache_does_not_hide_a_function(self, project: AffectedProject) -> None:
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_a_cache_does_not_hide_a_function(self, project: AffectedProject, *, is_shared: bool) -> None:
         """Only the first test fills the cache; all depend on what filled it."""
+        project.write("tests/conftest.py", SHARED if is_shared else "")
         project.write(
             "app/calc.py",
             """
@@ -250,7 +264,7 @@ class TestCode:
         project.affected()
         project.replace("app/calc.py", "int(text)", "-int(text)")
 
-        assert project.affected().ran == dict.fromkeys([f"test_parse[{n}]" for n in (1, 2, 3)], "FAILED")
+        assert project.affected().ran.items() >= {(f"test_parse[{n}]", "FAILED") for n in (1, 2, 3)}
 
 
 class TestBranches:
@@ -270,7 +284,7 @@ class TestBranches:
         project.affected()
         project.replace("app/calc.py", "a + b", "a + b + 1")
         assert project.affected().ran["test_add"] == "FAILED"
-        assert project.affected().ran == {"test_add": "FAILED"}
+        assert project.affected().ran["test_add"] == "FAILED"
         project.replace("app/calc.py", "a + b + 1", "a + b")
 
         assert project.affected().names == set()
@@ -376,6 +390,7 @@ class TestTests:
 
         assert project.affected("--doctest-glob=*.txt").ran == {"README.txt": "FAILED"}
 
+    @precisely
     def test_failed_tests_run_again(self, project: AffectedProject) -> None:
         """Until they pass, whether anything changed or not."""
         project.write("tests/test_other.py", "def test_other(): assert False\n")
@@ -433,7 +448,7 @@ class TestOutside:
 
         assert project.affected().names == {"test_other"}
 
-    @pytest.mark.skipif(not PRECISE, reason="the interpreter does not tell")
+    @precisely
     @pytest.mark.parametrize("body", ["assert not os.path.exists('flag')", "assert not pathlib.Path('flag').exists()"])
     def test_a_question_whether_a_file_is_there(self, project: AffectedProject, body: str) -> None:
         """Without opening it."""
@@ -604,10 +619,11 @@ class TestComposition:
             (["tests/test_calc.py::test_sub"], {"test_sub"}),
         ],
     )
+    @precisely
     def test_both_choose(self, project: AffectedProject, args: list[str], expected: set[str]) -> None:
         """A test runs if all agree; the others stay to be run."""
         project.affected()
-        project.replace("app/calc.py", "a + b", "b + a + 0")
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
 
         assert project.affected(*args).names == expected
         assert project.affected().names == {"test_add", "test_sub"} - expected
@@ -664,3 +680,111 @@ class TestWarm:
             assert "affected: 1 of 1 test (1 failed the last time)" in project.plain("--affected").stdout
         finally:
             project.close()
+
+
+@precisely
+class TestForks:
+    """Few tests run in a fork each, and are known exactly afterwards."""
+
+    @pytest.fixture(autouse=True)
+    def _record(self, project: AffectedProject) -> None:
+        """Fill a cache in the first test."""
+        project.write(
+            "app/calc.py",
+            """
+            import functools, warnings
+
+            @functools.lru_cache
+            def parse(text):
+                return int(text)
+
+            def first():
+                return parse("5")
+
+            def second():
+                warnings.warn("careful")
+                return 7
+            """,
+        )
+        project.write(
+            "tests/test_calc.py",
+            """
+            import os, pytest
+            from app import calc
+
+            @pytest.mark.parametrize("n", [1, 2])
+            def test_first(n):
+                assert calc.first() == 5
+
+            def test_second():
+                assert calc.second() == 7
+            """,
+        )
+
+    def test_an_edit_selects_those_that_ran_the_function(self, project: AffectedProject) -> None:
+        """Also those for which a cache would have hidden it."""
+        assert "careful" in project.affected().output
+        project.replace("app/calc.py", "return 7", "return 8")
+        assert project.affected().ran == {"test_second": "FAILED"}
+        project.replace("app/calc.py", "return 8", "return 7")
+        project.replace("app/calc.py", "int(text)", "-int(text)")
+        assert project.affected().ran == {"test_first[1]": "FAILED", "test_first[2]": "FAILED"}
+
+    def test_a_process_that_dies_is_a_failed_test(self, project: AffectedProject) -> None:
+        """By name; the others run."""
+        project.write("tests/test_other.py", "import os, signal\n\ndef test_other(): os.kill(os.getpid(), 9)\n")
+
+        ran = project.affected()
+
+        assert ran.ran["test_other"] == "FAILED"
+        assert "the process of this test ended with signal SIGKILL" in ran.output
+        assert len(ran.names) == 4
+
+    def test_shared_fixtures_keep_tests_together(self, project: AffectedProject) -> None:
+        """Setting up a session's fixture for each test could take hours."""
+        project.write(
+            "tests/conftest.py",
+            """
+            import os, pytest
+
+            @pytest.fixture(scope="session", autouse=True)
+            def made():
+                with open("made.log", "a") as file:
+                    file.write("made ")
+            """,
+        )
+        project.affected()
+        assert (project.root / "made.log").read_text() == "made "
+
+    def test_fixtures_capture_and_reports_work(self, project: AffectedProject) -> None:
+        """As they would in one process."""
+        project.write(
+            "tests/test_other.py",
+            """
+            import pytest
+
+            def test_tmp(tmp_path, capsys, monkeypatch, record_property):
+                print("shown")
+                assert capsys.readouterr().out == "shown\\n"
+                record_property("key", "value")
+
+            def test_output():
+                print("before the failure")
+                assert False
+
+            @pytest.mark.xfail
+            def test_expected():
+                assert False
+
+            @pytest.mark.skip(reason="not now")
+            def test_skipped():
+                pass
+            """,
+        )
+
+        ran = project.affected("--junitxml=report.xml", "-rA")
+
+        assert (ran.ran["test_tmp"], ran.ran["test_output"]) == ("PASSED", "FAILED")
+        assert (ran.ran["test_expected"], ran.ran["test_skipped"]) == ("XFAIL", "SKIPPED")
+        assert "before the failure" in ran.output
+        assert 'name="key" value="value"' in (project.root / "report.xml").read_text()

@@ -1,0 +1,140 @@
+"""Watch mode without effects: what each key asks for, what a run's command line is, what the status line says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+AFFECTED, ALL, FAILED, DEBUG = "affected", "all", "failed", "debug"
+
+RUNS: dict[str, tuple[str, ...]] = {
+    AFFECTED: ("--affected",),
+    ALL: ("--affected=all",),
+    FAILED: ("--affected=all", "--lf", "--lfnf=none"),
+    DEBUG: ("--lf", "--lfnf=none", "--pdb", "-x"),
+}
+"""What each kind of run adds to the command line."""
+
+KEYS = {"\n": AFFECTED, "\r": AFFECTED, "a": ALL, "f": FAILED, "d": DEBUG}
+
+PROMPTS = {"k": "pattern (-k), empty for none: ", "t": "test name, empty for none: ", "p": "path, empty for none: "}
+
+HELP = """\
+  Enter  run what is affected        k  only tests that match a pattern
+  a      run all                     t  only tests of a name
+  f      run those that failed       p  only tests of a file or folder
+  l      repeat the last run         x  stop at the first failure, on and off
+  d      debug the last failure      u  run again and update snapshots
+  i      interrupt the run           w  show this         q  quit
+"""
+
+UPDATES = {
+    "syrupy": "--snapshot-update",
+    "pytest_snapshot": "--snapshot-update",
+    "inline_snapshot": "--inline-snapshot=fix",
+    "pytest_regressions": "--regen-all",
+}
+"""Plugins that keep snapshots, with the option that has them written anew."""
+
+OWN = ("--watch", "--watch-queue", "--watch-notify")
+WITH_VALUE = ("--on-pass", "--on-fail")
+
+
+@dataclass
+class Filters:
+    """What the user narrowed the runs to; kept until it is changed.
+
+    Attributes:
+        pattern: for ``-k``.
+        name: part of a test's name.
+        path: a file or folder.
+        stops: whether a run ends at the first failure.
+    """
+
+    pattern: str = ""
+    name: str = ""
+    path: str = ""
+    stops: bool = False
+
+    def describe(self) -> str:
+        """Return ' -k PATTERN path -x', as on a command line; '' if nothing is narrowed."""
+        parts = [f"-k {self._expression()!r}" if self._expression() else "", self.path, "-x" if self.stops else ""]
+        return " ".join(part for part in parts if part)
+
+    def _expression(self) -> str:
+        if self.pattern and self.name:
+            return f"({self.pattern}) and {self.name}"
+        return self.pattern or self.name
+
+    def arguments(self, given: tuple[str, ...], is_path: Callable[[str], bool]) -> tuple[str, ...]:
+        """Return a command line that is narrowed: the chosen path stands in place of those given."""
+        kept = tuple(arg for arg in given if not (self.path and is_path(arg)))
+        expression = self._expression()
+        return (
+            *kept,
+            *(("-k", expression) if expression else ()),
+            *(("-x",) if self.stops else ()),
+            *((self.path,) if self.path else ()),
+        )
+
+
+def without_watch(args: Iterable[str]) -> tuple[str, ...]:
+    """Return what a command line says about the runs alone."""
+    kept: list[str] = []
+    is_value = False
+    for arg in args:
+        flag, equals, _ = arg.partition("=")
+        if is_value or flag in OWN or flag == "--affected":
+            is_value = False
+        elif flag in WITH_VALUE:
+            is_value = not equals
+        else:
+            kept.append(arg)
+    return tuple(kept)
+
+
+@dataclass
+class State:
+    """What the status line speaks of.
+
+    Attributes:
+        running: kind of the run that goes on; '' for none.
+        outcome: of the last run that ended by itself: 'passed', 'failed' …
+        selected: of the last run: '2 of 10 tests'.
+        took_s: duration of the last run.
+        changed: files that changed and led to the last run.
+    """
+
+    running: str = ""
+    outcome: str = ""
+    selected: str = ""
+    took_s: float = 0.0
+    changed: tuple[str, ...] = ()
+
+
+def status_line(state: State, filters: Filters, width: int) -> str:
+    """Return one line that fits the terminal."""
+    if state.running:
+        parts = [f"running {state.running}"]
+    else:
+        parts = ["idle", state.outcome, state.selected, f"{state.took_s:.2f} s" if state.outcome else ""]
+    parts += [describe_files(state.changed), filters.describe(), "" if state.running else "w: help"]
+    line = f"watch: {' | '.join(part for part in parts if part)}"
+    return line if len(line) < width else f"{line[: max(0, width - 2)]}…"
+
+
+def describe_files(paths: tuple[str, ...]) -> str:
+    """Return 'app.py and 2 more changed'."""
+    if not paths:
+        return ""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more} changed"
+
+
+def outcome_of(status: int) -> str:
+    """Return the word for an exit code of pytest's."""
+    words = {0: "passed", 1: "failed", 2: "interrupted", 3: "internal error", 4: "usage error", 5: "no tests"}
+    return words.get(status, f"ended with {status}")
