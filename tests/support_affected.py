@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """
-import json, os, sys
+import json, os, signal, sys
 import pytest, sqlite3, pytest_zygote.plugin, _pytest.pytester, pytest_zygote.affected.plugin
 for line in sys.stdin:
     order = json.loads(line)
@@ -30,6 +30,7 @@ for line in sys.stdin:
     if pid == 0:
         out = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0); os.dup2(out, 1); os.dup2(out, 2)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         os.chdir(order["folder"])
         os.environ.clear()
         os.environ.update(order["environ"])

@@ -75,8 +75,13 @@ class Isolation:
             os.close(reading)
             self._be_the_test(item, writing)
         os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            packed = pipe.read()
+        try:
+            with os.fdopen(reading, "rb") as pipe:
+                packed = pipe.read()
+        except BaseException:  # Ctrl-C, or a time limit: the test ends with the run
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
         _, status = os.waitpid(pid, 0)
         if not packed:
             return [_crash(item, os.waitstatus_to_exitcode(status))], [], None
