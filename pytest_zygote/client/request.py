@@ -12,7 +12,7 @@ from pytest_zygote.core.messages import RunRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_zygote.core.options import Settings
 
@@ -78,8 +78,14 @@ def interpreter_identity() -> tuple[str, ...]:
     return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
 
 
-def make_request(args: tuple[str, ...]) -> RunRequest:
-    """Describe this process, so that a fork elsewhere can take its place, with a command line."""
+def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRequest:
+    """Describe this process, so that a fork elsewhere can take its place, with a command line.
+
+    Args:
+        args: what stands behind the program's name.
+        configured: entries that pytest has put in front of `sys.path` here, and will again in the run.
+    """
+    ours = len(configured) if tuple(sys.path[: len(configured)]) == tuple(configured) else 0
     umask = os.umask(0)
     os.umask(umask)
     return RunRequest(
@@ -91,7 +97,7 @@ def make_request(args: tuple[str, ...]) -> RunRequest:
         cwd=os.getcwd(),
         umask=umask,
         environ=dict(os.environ),
-        path=tuple(sys.path),
+        path=tuple(sys.path[ours:]),
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),

@@ -40,7 +40,7 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
 
     args = tuple(str(arg) for arg in config.invocation_params.args)
     try:
-        commands.obey(_launch(config, settings), settings, make_request(args))
+        commands.obey(_launch(config, settings), settings, make_request(args, _python_path(config)))
     except (ProtocolError, OSError) as error:
         raise Unavailable(str(error)) from error
 
@@ -57,7 +57,7 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
     args = (*(f"-p{name}" for name in names), *(str(arg) for arg in config.invocation_params.args))
     launch = _launch(config, settings)
     try:
-        outcome = _serve(launch, make_request(args), settings)
+        outcome = _serve(launch, make_request(args, _python_path(config)), settings)
     except (ProtocolError, Unavailable, OSError) as error:
         return str(error)
     if not isinstance(outcome, Ended):
@@ -79,6 +79,12 @@ def _plugin_names(plugins: Sequence[object]) -> list[str] | None:
         for name, plugin in zip(names, plugins, strict=True)
     )
     return names if all(are_modules) else None
+
+
+def _python_path(config: pytest.Config) -> tuple[str, ...]:
+    """Return what ``pythonpath`` of the ini-file has added by now: pytest 9 does so before it loads plugins."""
+    is_done = hasattr(config, "_configure_python_path")
+    return tuple(str(path) for path in config.getini("pythonpath")) if is_done else ()
 
 
 def _launch(config: pytest.Config, settings: Settings) -> Launch:

@@ -153,8 +153,11 @@ def test_a_garbage_payload_raises_the_peer_error_only(payload: bytes) -> None:
 @given(st.text(alphabet="sbild0123456789:;-_ +Relay", max_size=30))
 def test_almost_right_payloads_raise_the_peer_error_only(text: str) -> None:
     """Bytes of the grammar's own alphabet reach further in than random ones."""
-    with pytest.raises(RemoteProtocolError):
-        unpack(b"l2:s5:Relay" + text.encode())
+    try:
+        message = unpack(b"l2:s5:Relay" + text.encode())
+    except RemoteProtocolError:
+        return
+    assert isinstance(message, Relay)  # "i0;" makes it right
 
 
 @given(strategies.values)

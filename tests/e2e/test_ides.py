@@ -174,3 +174,20 @@ def test_pycharm(project: Project) -> None:
     cold = project.run([sys.executable, str(project.root / "jb/runner_of_objects.py")])
     assert cold.said == ["cold run: plugin objects cannot be sent to another process"]
     assert "TEAMCITY" in cold.stdout
+
+
+def test_the_path_of_the_ini_file_is_added_once(project: Project) -> None:
+    """Pytest 9 adds it before we hand over; neither the run nor ``pz`` must find it there already."""
+    project.write("pytest.ini", f"{INI}pythonpath = lib\n")
+    project.write("lib/app.py", "")
+    project.write("test_it.py", "import sys, app\n\ndef test_it():\n    print('PATH', sys.path[1:])\n")
+    project.warm_up("-s")
+    before = project.reloads()
+    paths = {
+        line
+        for result in (project.plain("-s"), project.pytest("-s"), project.pz("-s"), project.pytest("-s"))
+        for line in result.stdout.splitlines()
+        if "PATH" in line
+    }
+    assert len(paths) == 1
+    assert project.reloads() == before
