@@ -29,7 +29,7 @@ PARALLEL ?= -n auto
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
-		do printf '  %-14s%s\n' "$$target" "$$text"; done
+		do printf '  %-22s%s\n' "$$target" "$$text"; done
 
 demo: $(VENV)/.installed-demo ## see it: cold and warm runs of tests that import pandas and friends
 	$(BIN)/python -m scripts.demo $(ARGS)
@@ -69,7 +69,17 @@ test-edits: $(VENV)/.installed-dev ## try every known kind of edit, and 2,000 ra
 differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
 	$(BIN)/python -m scripts.differential $(ARGS)
 
-.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench clean
+SESSIONS := PYTEST_DAEMON_SESSIONS=3 PYTEST_DAEMON_FORCE_SESSIONS=1
+
+differential-sessions: $(VENV)/.installed-$(EXTRA) ## the same, with all runs from collected sessions that can be
+	$(SESSIONS) $(BIN)/python -m scripts.differential $(ARGS)
+
+test-sessions: $(VENV)/.installed-$(EXTRA) ## run the tests of terminal and surroundings from collected sessions
+	$(SESSIONS) $(BIN)/python -m pytest tests/e2e/test_terminal.py tests/e2e/test_run_surroundings.py \
+		--deselect tests/e2e/test_run_surroundings.py::test_runs_at_the_same_time_do_not_wait_for_each_other $(ARGS)
+
+plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use popular plugins and libraries, plain and warm
+	$(BIN)/python -m scripts.plugins $(ARGS)
 
 bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
 	$(BIN)/python -m scripts.benchmark $(ARGS)

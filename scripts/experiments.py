@@ -18,6 +18,7 @@ from scripts.environments import Cache, Environment
 from scripts.figures import Samples
 from scripts.procfs import Process
 from scripts.runners import Fast, Hot, Place, Plain, Warm, private_place
+from scripts.session_experiments import one_test_collected, selection_collected
 from scripts.stopwatch import UntrueRunError
 
 ADDOPTS = "-p pytest_zygote"
@@ -319,5 +320,6 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
     for experiment in (
         *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
         *(edit_large, shifted_lines, branch_switch, many_edits),
+        *(one_test_collected, selection_collected),
     )
 }

@@ -5,13 +5,12 @@ that is collected ahead gets descriptors of the same kinds: a pseudo-terminal of
 pipe, a file. What is written there is kept, and written out again by each run that is forked from
 the session, after the client's own descriptors have taken their place.
 
-A pseudo-terminal's buffer has 4 KiB and a pipe's 64, so a thread empties them. It is no thread of
-`threading`, and has ended before anything is forked.
+A pseudo-terminal's buffer has 4 KiB and a pipe's 64, so a process empties them; it has ended before the first run is
+forked. A thread would leave a trace in all runs: the C library handles one more signal once it has had one.
 """
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import fcntl
 import os
@@ -23,7 +22,7 @@ import tty
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_zygote.core.collected import Kind
 
@@ -88,8 +87,9 @@ class _Recorder:
     def __init__(self, kind: Kind) -> None:
         self.kind, lines, columns, _ = kind
         self.numbers: list[int] = []
-        self.recorded = bytearray()
+        self.recorded = b""
         self.reading = -1
+        self._kept = _move_away(os.memfd_create("zygote"))
         self._path = ""
         if self.kind == TTY:
             self.reading, self.writing = map(_move_away, os.openpty())
@@ -99,7 +99,7 @@ class _Recorder:
         elif self.kind == PIPE:
             self.reading, self.writing = map(_move_away, os.pipe())
         else:
-            self.writing = _move_away(os.memfd_create("zygote"))
+            self.writing = self._kept
         status = os.fstat(self.writing)
         self.identity = (status.st_dev, status.st_ino)
 
@@ -114,12 +114,14 @@ class _Recorder:
         # Whoever reads from an empty pipe waits for ever: what a client would type nobody knows.
         return os.dup(self.reading if number == _STDIN else self.writing)
 
+    def keep(self, data: bytes) -> None:
+        """Add what was read, in the process that reads; the file is shared."""
+        os.write(self._kept, data)
+
     def finish(self) -> None:
-        if self.reading < 0:
-            self.recorded += os.pread(self.writing, os.fstat(self.writing).st_size, 0)
-        else:
-            os.close(self.reading)
-        os.close(self.writing)
+        self.recorded = os.pread(self._kept, os.fstat(self._kept).st_size, 0)
+        for descriptor in {self._kept, self.writing, *([self.reading] if self.reading >= 0 else [])}:
+            os.close(descriptor)
 
     def source_of(self, descriptor: int) -> int:
         """Return which of 0, 1 and 2 a descriptor of this file stands for."""
@@ -136,20 +138,28 @@ class _Recorder:
         return next((number for number in self.numbers if number != _STDIN), _STDIN)
 
 
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK)
+    except OSError:  # EIO: a pseudo-terminal that nobody has open
+        return b""
+
+
 class Recorders:
     """Descriptors 0, 1 and 2 that are like those of a client."""
 
-    def __init__(self, kinds: tuple[Kind, ...]) -> None:
-        """Open them, and keep what is written there from now on."""
+    def __init__(self, kinds: tuple[Kind, ...], fork: Callable[[Callable[[], int]], int]) -> None:
+        """Open them, and keep what is written there from now on.
+
+        Args:
+            kinds: what they must be.
+            fork: makes a process that calls a function, and returns its id.
+        """
         self._recorders: dict[int, _Recorder] = {}
         self._end = os.urandom(16)
-        self._has_ended = _thread.allocate_lock()
-        self._thread = 0
         self.descriptors = [self._open(number, kind) for number, kind in enumerate(kinds)]
         self._drained = [recorder for recorder in self._recorders.values() if recorder.is_drained]
-        if self._drained:
-            self._has_ended.acquire()
-            _thread.start_new_thread(self._drain, ())
+        self._pid = fork(self._drain) if self._drained else 0
 
     def _open(self, number: int, kind: Kind) -> int:
         if kind[0] in (NULL, CLOSED):
@@ -159,27 +169,30 @@ class Recorders:
             self._recorders[first] = _Recorder(kind)
         return self._recorders[first].open(number)
 
-    def _drain(self) -> None:
-        self._thread = _thread.get_native_id()
+    def _drain(self) -> int:
+        """Read until the end that `finish` marks, or until nobody is left who could write."""
+        for descriptor in (*self.descriptors, *(recorder.writing for recorder in self._drained)):
+            os.close(descriptor)
         waiting = {recorder.reading: recorder for recorder in self._drained}
-        try:
-            while waiting:
-                for descriptor in select.select(list(waiting), [], [])[0]:
-                    recorder = waiting[descriptor]
-                    recorder.recorded += os.read(descriptor, _CHUNK)
-                    if recorder.recorded.endswith(self._end):
-                        del recorder.recorded[-len(self._end) :]
-                        del waiting[descriptor]
-        finally:
-            self._has_ended.release()
+        seen = dict.fromkeys(waiting, b"")
+        while waiting:
+            for descriptor in select.select(list(waiting), [], [])[0]:
+                data = _read(descriptor)
+                # The end of what was read waits, as it may be a part of the mark.
+                seen[descriptor] += data
+                if not data or seen[descriptor].endswith(self._end):
+                    waiting.pop(descriptor).keep(seen[descriptor].removesuffix(self._end))
+                else:
+                    waiting[descriptor].keep(seen[descriptor][: -len(self._end)])
+                    seen[descriptor] = seen[descriptor][-len(self._end) :]
+        return 0
 
     def finish(self) -> None:
-        """Keep nothing that is written from now on; have one thread again."""
+        """Keep nothing that is written from now on; have no process but this."""
         for recorder in self._drained:
             os.write(recorder.writing, self._end)
-        self._has_ended.acquire()
-        while os.path.exists(f"/proc/self/task/{self._thread}"):  # it has nothing left to do but to go
-            os.sched_yield()
+        if self._pid:
+            os.waitpid(self._pid, 0)
         for recorder in self._recorders.values():
             recorder.finish()
 
@@ -200,7 +213,7 @@ class Recorders:
     def play(self, terminal: Sequence[int]) -> None:
         """Write out what was recorded, to the client's descriptors."""
         for recorder in self._recorders.values():
-            rest = memoryview(bytes(recorder.recorded))
+            rest = memoryview(recorder.recorded)
             while rest:
                 rest = rest[os.write(terminal[recorder.output], rest) :]
 

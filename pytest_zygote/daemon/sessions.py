@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import limits, processes, recorders
 from pytest_zygote.core import collected, framing, lifecycle, messages
+from pytest_zygote.core.refusals import Refusals
 from pytest_zygote.daemon.layers import SESSION
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ log = logging.getLogger("pytest_zygote")
 
 IDLE_S = 0.15
 """The daemon collects when nobody has wanted anything for so long."""
-
-KEPT_REFUSALS = 50
-"""Command lines of which it is remembered that no session can be collected."""
 
 MAX_ATTEMPTS = 3
 """Times that a session is collected again because its inputs changed meanwhile."""
@@ -98,7 +96,7 @@ class Sessions:
         self._root = root
         self._policy = policy
         self._wanted: list[Session] = []
-        self._refused: dict[Key, tuple[Layer, str]] = {}
+        self._refusals = Refusals()
         self._timer: Timer | None = None
         self.last_miss = ""
 
@@ -117,6 +115,7 @@ class Sessions:
         self.last_miss = self._check(session, below, key)
         if not self.last_miss and session is not None:
             session.hits += 1
+            self._refusals.use(key)
             self._wanted.remove(session)
             self._wanted.append(session)
             return session.layer
@@ -136,8 +135,7 @@ class Sessions:
     def _check(self, session: Session | None, below: Layer, key: Key) -> str:
         """Return why no session can serve a request; '' if this one can. An outdated one is closed."""
         if session is None:
-            known = self._refused.get(key)
-            return known[1] if known else collected.differing((other.key for other in self._wanted), key)
+            return self._refusals.reason(key) or collected.differing((other.key for other in self._wanted), key)
         if session.layer is not None and session.below is not below:
             self._close(session, "the project layer was replaced")
         elif session.is_ready and session.layer is not None:
@@ -166,9 +164,9 @@ class Sessions:
             self._want(client.key, client.request, below)
 
     def _want(self, key: Key, request: RunRequest, below: Layer) -> None:
-        if self._is_refused(key, below):
-            return
         session = self._session(key)
+        if self._refusals.holds(key, below) or not (self._policy.is_forced or self._refusals.is_worth_it(key)):
+            return
         if session is None:
             self._wanted.append(Session(key, request))
         else:
@@ -178,7 +176,7 @@ class Sessions:
 
     def files_changed(self, below: Layer | None) -> None:
         """Close sessions whose inputs have changed, to collect them again before they are asked for."""
-        self._refused.clear()
+        self._refusals.forget()
         for session in tuple(self._wanted):
             if session.is_ready and below is not None:
                 self._check(session, below, session.key)
@@ -229,12 +227,6 @@ class Sessions:
         self._close(session, "the project layer was replaced")
         self._collect(session, below)
 
-    def _is_refused(self, key: Key, below: Layer) -> bool:
-        known = self._refused.get(key)
-        if known is not None and known[0] is not below:
-            del self._refused[key]
-        return key in self._refused
-
     def _collect(self, session: Session, below: Layer) -> None:
         obstacle = collected.terminal_obstacle(session.key.terminal)
         session.below = below
@@ -249,9 +241,7 @@ class Sessions:
 
     def _refuse(self, session: Session, reason: str) -> None:
         if session.below is not None:
-            self._refused[session.key] = (session.below, reason)
-        while len(self._refused) > KEPT_REFUSALS:
-            del self._refused[next(iter(self._refused))]
+            self._refusals.add(session.key, session.below, reason)
         if session in self._wanted:
             self._wanted.remove(session)
         self._close(session, reason)
@@ -270,6 +260,9 @@ class Sessions:
     def _close(self, session: Session, reason: str) -> None:
         layer, session.layer = session.layer, None
         session.why_closed = reason
+        if layer is not None and not session.hits:
+            self._refusals.waste(session.key)
+        session.hits = 0
         session.is_stopped = False
         if layer is not None and layer.phase != lifecycle.GONE:
             was_collecting = layer.phase == lifecycle.BUILDING

@@ -63,7 +63,7 @@ class Session:
         self._order = order
         self._layer = layer
         self._channel = channel
-        self._recorders = Recorders(order.terminal)
+        self._recorders = Recorders(order.terminal, processes.fork)
         self._watch = Watch(self.refuse)
         self._is_run = False
         self._runs: dict[int, int] = {}
