@@ -200,7 +200,9 @@ class Tower:
 
 
 def _is_half_written(text: bytes) -> bool:
-    """Tell whether a text is no Python: an edit of which there is more to come, if nobody wants to run it."""
+    """Tell whether a text is empty or no Python: there is more to come, if nobody wants to run it."""
+    if not text:
+        return True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
