@@ -166,7 +166,7 @@ EDITS = [
     ("test_new.py", "def test_new(): pass", "1 failed, 2 passed, 1 skipped"),
     ("folder/test_new.py", "def test_new(): pass", "1 failed, 2 passed, 1 skipped"),
     ("conftest.py", "import pytest\n@pytest.fixture(autouse=True)\ndef skipping(): pytest.skip()", "3 skipped"),
-    ("pytest.ini", "[pytest]\naddopts = -p pytest_zygote -k constant", "1 passed, 2 deselected"),
+    ("pytest.ini", "[pytest]\naddopts = -p pytest_zygote -p no:randomly -k constant", "1 passed, 2 deselected"),
     ("app/__init__.py", "CONSTANT = 2", "1 failed, 1 passed, 1 skipped"),
     ("names.txt", "one two three", "1 failed, 4 passed"),
 ]
