@@ -9,6 +9,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import select
 import selectors
 import sys
 import time
@@ -35,6 +36,8 @@ LOOK_AGAIN_S = 0.5
 """Where no descriptor tells of a process's end (macOS), it is asked for this often."""
 LOST = "Not properly terminated"
 """What pytest-xdist says of a worker that died, and programs look for."""
+GATHER_S = 0.005
+"""What comes within this time is handled together."""
 GRACE_S = 10.0
 """What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
@@ -56,6 +59,7 @@ class Crew:
         self._basetemp = _basetemp(session.config)
         self._born = 0
         self._crashes = 0
+        self._looked = 0.0
         self._again: list[int] = []
         self._is_stopping = False
         self.summary = ""
@@ -148,6 +152,7 @@ class Crew:
 
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
+        self._gather()
         ready = self._selector.select(timeout_s if _all_watched(self._members) else LOOK_AGAIN_S)
         members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
         for member in members:
@@ -161,6 +166,17 @@ class Crew:
                 self._dismiss(member)
             self._look_whether_to_stop()
         self._feed_those_who_wait()
+
+    def _gather(self) -> None:
+        """Let events gather where they come one upon the other.
+
+        Each one that wakes this process takes the processor from the worker that has sent it, which
+        costs more than the test itself if that takes no time.
+        """
+        elapsed = time.monotonic() - self._looked
+        if elapsed < GATHER_S:
+            select.select([], [], [], GATHER_S - elapsed)
+        self._looked = time.monotonic()
 
     def _handle_rest(self, member: Member) -> None:
         """Handle what came between the last look and the end of a process."""
