@@ -25,7 +25,7 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench clean
+.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -83,6 +83,9 @@ plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use popular plugins an
 
 bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
 	$(BIN)/python -m scripts.benchmark $(ARGS)
+
+mutants: $(VENV)/.installed-$(EXTRA) ## check that --affected misses nothing: ARGS="FOLDER SOURCES --count 100 --exact"
+	$(BIN)/python -m scripts.mutants $(ARGS)
 
 clean: ## remove environments, caches and reports
 	rm -rf .venv .venvs .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

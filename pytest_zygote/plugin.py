@@ -44,6 +44,29 @@ class Word(argparse.Action):
             rest.append(values)
             values = self.const
         setattr(namespace, self.dest, values)
+        _imply(namespace, self.dest)
+
+
+class Value(argparse.Action):
+    """An option with a value."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the value."""
+        del parser, option_string
+        setattr(namespace, self.dest, values)
+        _imply(namespace, self.dest)
+
+
+def _imply(namespace: argparse.Namespace, name: str) -> None:
+    """Have an option that begins like another one switch that on."""
+    if name.startswith("affected_") and not getattr(namespace, "affected", None):
+        namespace.affected = "1"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -73,7 +96,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             word = option.value.strip("[]")
             group.addoption(option.flag, nargs="?", const="1", metavar=word, help=option.help, action=Word)
         elif option.value:
-            group.addoption(option.flag, metavar=option.value, help=option.help)
+            group.addoption(option.flag, metavar=option.value, help=option.help, action=Value)
         else:
             group.addoption(option.flag, action="store_true", help=option.help)
         if option.ini:

@@ -2,6 +2,9 @@
 
 =================  ==============================================================================
 `plugin`           hooks of pytest: when to record, what to leave out
+`selection`        stored rows against the present tree
+`since`            what has changed since a commit
+`isolation`        a fork for each test
 `recorder`         puts together what a test depended on
 `executions`       which code ran, by `sys.monitoring`
 `modules`          the project's loaded files: fingerprints, and which imports which

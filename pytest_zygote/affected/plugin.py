@@ -19,6 +19,7 @@ from pytest_zygote.affected import surroundings
 from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.selection import Selection
+from pytest_zygote.affected.since import GitError, Since
 from pytest_zygote.affected.store import Store, StoreError, store_path
 from pytest_zygote.affected.tree import Tree
 from pytest_zygote.core.impact import NEW, Selected, summary
@@ -76,8 +77,21 @@ class AffectedPlugin:
         self._total = 0
         self._moved = ""
         self._left_out = 0
+        frozen = config.known_args_namespace.affected_frozen
+        self._is_frozen = bool(frozen)
+        if self._is_frozen and not os.path.exists(self._store.path):
+            self._store.is_broken = True  # to look at it would make it
+        revision = config.known_args_namespace.affected_since or ("" if frozen == "1" else frozen)
+        self._since = self._since_of(revision) if revision is not None else None
         self._words = frozenset(config.known_args_namespace.affected.split(","))
         self._recorder.start()
+
+    def _since_of(self, revision: str) -> Since:
+        try:
+            return Since(self._tree, revision)
+        except GitError as error:
+            message = f"--affected-since and --affected-frozen ask git: {error}"
+            raise pytest.UsageError(message) from error
 
     def _say(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -93,7 +107,7 @@ class AffectedPlugin:
         self._tree.roots = _own_roots()
         self._recorder.finish_collection(_leaves(session, items))
         if _is_distributed(self._config):
-            self._say("affected: pytest-xdist runs tests in processes that we do not see: all tests run")
+            self._say("affected: with -n all tests run, and nothing is recorded")
             self._store.is_broken = True
         self._total = len(items)
         try:
@@ -128,13 +142,17 @@ class AffectedPlugin:
     def _select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
         parts = surroundings.parts_of(self._config, knows_environ=self._recorder.is_precise)
         digests = surroundings.digests_of(parts)
-        self._surroundings = self._store.surroundings(surroundings.digest_of(parts), digests)
+        digest = surroundings.digest_of(parts)
+        find = self._store.find_surroundings
+        self._surroundings = find(digest) if self._is_frozen else self._store.surroundings(digest, digests)
         selection = Selection(self._store, self._tree, self._surroundings)
         self._rows = selection.rows
         if not selection.rows:
             before = self._store.last_surroundings(self._surroundings)
             self._moved = " and ".join(name for name, digest in digests.items() if before and before[name] != digest)
-        return selection.select(nodeids)
+        if self._since is None:
+            return selection.select(nodeids)
+        return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -155,6 +173,8 @@ class AffectedPlugin:
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._left_out:
             session.exitstatus = pytest.ExitCode.OK
         with contextlib.suppress(StoreError):
+            if self._is_frozen:
+                return (yield)
             self._store.set("counts", f"{session.testscollected} of {self._total} tests")
         return (yield)
 
@@ -181,7 +201,7 @@ class AffectedPlugin:
 
     def _store_record(self, item: pytest.Item, record: object) -> None:
         self._is_stored = True
-        if record is None or self._store.is_broken:  # its process died: it has not passed
+        if record is None or self._store.is_broken or self._is_frozen:  # its process died: it has not passed
             return
         result, own, shared = cast("Record", record)
         if result[0]:
@@ -215,7 +235,8 @@ class AffectedPlugin:
         """Remember what was read of the tree."""
         self._recorder.stop()
         try:
-            self._tree.keep()
+            if not self._is_frozen:
+                self._tree.keep()
         except StoreError:
             return
         finally:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.store import unpack
-from pytest_zygote.core.impact import judge
+from pytest_zygote.core.impact import Selected, describe, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_zygote.affected.store import Store
     from pytest_zygote.affected.tree import Tree
-    from pytest_zygote.core.impact import Need, Row, Selected
+    from pytest_zygote.core.impact import Need, Row
 
 
 class Selection:
@@ -26,6 +26,24 @@ class Selection:
         self._tree = tree
         self._broken: dict[int, Need | None] = {}
         self._holds: dict[int, bool] = {}
+
+    def reached(self, nodeids: Iterable[str], has_changed: Callable[[Need], bool], name: str) -> dict[str, Selected]:
+        """Return the tests that depend on something that has changed since a commit, and those nothing is known of."""
+        found = self.select(nodeids := tuple(nodeids))
+        changed: dict[int, Need | None] = {}
+        for nodeid in nodeids:
+            row = next((row for row in self.rows.get(nodeid, ()) if self._is_whole(row)), None)
+            for number in row.sets if row is not None and nodeid not in found else ():
+                if number not in changed:
+                    needs = (self._versions[version][0] for version in unpack(self._sets[number]))
+                    changed[number] = next((need for need in needs if has_changed(need)), None)
+                need = changed[number]
+                if need is not None:
+                    found[nodeid] = Selected(nodeid, "changed", f"{describe(need)} since {name}")
+        return found
+
+    def _is_whole(self, row: Row) -> bool:
+        return all(self._first_broken(number) is None for number in row.sets)
 
     def select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
         """Return the tests that must run, with reasons."""

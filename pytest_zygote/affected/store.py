@@ -184,6 +184,14 @@ class Store:
             )
             return _number(connection.execute("SELECT id FROM surroundings WHERE digest = ?", (digest,)))
 
+    def find_surroundings(self, digest: bytes) -> int:
+        """Return the number of the surroundings with this digest; 0 if there are none, and nothing is written."""
+        if not os.path.exists(self.path):
+            return 0
+        with self._using() as connection:
+            found = connection.execute("SELECT id FROM surroundings WHERE digest = ?", (digest,)).fetchone()
+            return int(found[0]) if found else 0
+
     def last_surroundings(self, other_than: int) -> dict[str, str]:
         """Return the parts of the surroundings that the newest row of others has; empty if there is none."""
         with self._using() as connection:

@@ -261,13 +261,21 @@ def units_of(code: CodeType) -> dict[str, bytes]:
 
 
 def compiled_units(path: str) -> dict[str, bytes]:
-    """Return the units of a file's text; a single one for a text that is not Python."""
+    """Return the units of a file's text."""
     try:
         with open(path, "rb") as file:
             text = file.read()
-        return units_of(compile(text, path, "exec", dont_inherit=True))
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+    except OSError:
         return {MODULE: content(path, stamp(path))}
+    return compiled_text(text, path)
+
+
+def compiled_text(text: bytes, path: str) -> dict[str, bytes]:
+    """Return the units of a text; a single one if it is not Python."""
+    try:
+        return units_of(compile(text, path, "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {MODULE: checksum(text)}
 
 
 def stamp(path: str) -> tuple[int, ...]:

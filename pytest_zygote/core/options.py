@@ -62,6 +62,12 @@ OPTIONS = (
     Option(
         "--affected", "run the tests that changes reach, and those that failed; =explain says why", value="[explain]"
     ),
+    Option("--affected-since", "run the tests that changes since a git revision reach", value="REV"),
+    Option(
+        "--affected-frozen",
+        "the same since this branch left the main one, or since REV; the store is not written",
+        value="[REV]",
+    ),
     Option("--watch", "stay, and run what is affected on every save; w shows the keys"),
     Option("--watch-queue", "with --watch: a save lets the run that goes on finish first"),
     Option("--watch-notify", "with --watch: a desktop notification when the outcome changes"),

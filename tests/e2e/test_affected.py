@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -788,3 +789,75 @@ class TestForks:
         assert (ran.ran["test_expected"], ran.ran["test_skipped"]) == ("XFAIL", "SKIPPED")
         assert "before the failure" in ran.output
         assert 'name="key" value="value"' in (project.root / "report.xml").read_text()
+
+
+class TestSince:
+    """The changes come from git, the map from the store."""
+
+    @pytest.fixture(autouse=True)
+    def _repository(self, project: AffectedProject) -> None:
+        """Commit the project, recorded, and leave the main branch."""
+        project.write(".gitignore", ".*\n__pycache__\n")
+        self.git(project, "init", "-q", "-b", "main")
+        self.commit(project)
+        project.affected()
+        self.git(project, "checkout", "-q", "-b", "work")
+
+    def git(self, project: AffectedProject, *args: str) -> None:
+        """Run git, as nobody in particular."""
+        who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com", "-c", "commit.gpgsign=false")
+        command = ["git", "-C", str(project.root), *who, *args]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def commit(self, project: AffectedProject) -> None:
+        """Commit all files."""
+        self.git(project, "add", "-A")
+        self.git(project, "commit", "-q", "-m", "state")
+
+    def test_the_answer_is_the_same_however_often_it_is_asked(self, project: AffectedProject) -> None:
+        """Although the tests have passed meanwhile; the store is not written."""
+        assert project.affected("--affected-frozen").names == set()
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
+        self.commit(project)
+        before = project.store.read_bytes()
+
+        first, second = (project.affected("--affected-frozen").names for _ in range(2))
+
+        assert first == second == project.affected("--affected-frozen=main").names
+        assert first >= {"test_add", "test_sub"}
+        assert ("test_other" not in first) or not PRECISE
+        assert project.store.read_bytes() == before
+
+    def test_since_a_revision(self, project: AffectedProject) -> None:
+        """Results are recorded, and the question stays the same."""
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
+        self.commit(project)
+        assert project.affected().names >= {"test_add", "test_sub"}
+        assert project.affected().names == set()
+
+        ran = project.affected("--affected-since", "HEAD~1")
+
+        assert ran.names >= {"test_add", "test_sub"}
+        assert "app/calc.py" in ran.output
+        assert project.affected("--affected-since=HEAD").names == set()
+
+    def test_new_and_deleted_files(self, project: AffectedProject) -> None:
+        """Files that git does not know yet count too."""
+        project.write("tests/conftest.py", "import pytest\n")
+        project.affected()
+
+        assert project.affected("--affected-since=HEAD").names >= {"test_add", "test_sub", "test_other"}
+
+    def test_an_unknown_revision_is_an_error(self, project: AffectedProject) -> None:
+        """Not a run of everything, or of nothing."""
+        ran = project.run("--affected-since=nowhere")
+
+        assert ran.status == pytest.ExitCode.USAGE_ERROR
+        assert "--affected-since and --affected-frozen ask git" in ran.output
+
+    def test_frozen_without_a_store_makes_none(self, project: AffectedProject) -> None:
+        """All tests run: nothing is known of them."""
+        project.store.unlink()
+
+        assert len(project.affected("--affected-frozen").names) == 3
+        assert not project.store.exists()
