@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_zygote.adapters import site
+from pytest_zygote.adapters.files import drop_bytecode
 from pytest_zygote.affected import surroundings
 from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
 from pytest_zygote.affected.recorder import Recorder
@@ -81,6 +82,7 @@ class AffectedPlugin:
         self._is_frozen = bool(frozen)
         if self._is_frozen and not os.path.exists(self._store.path):
             self._store.is_broken = True  # to look at it would make it
+        drop_bytecode(self._tree.doubtful())
         revision = config.known_args_namespace.affected_since or ("" if frozen == "1" else frozen)
         self._since = self._since_of(revision) if revision is not None else None
         self._words = frozenset(config.known_args_namespace.affected.split(","))

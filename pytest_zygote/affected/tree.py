@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import time
+from importlib.util import cache_from_source
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.store import StoreError
@@ -143,6 +144,22 @@ class Tree:
 
     # Any files
 
+    def doubtful(self) -> list[str]:
+        """Return the known Python files whose compiled file may be that of an older text.
+
+        Python compares sizes and *seconds*: it would run the old code after two saves in one second.
+        """
+        self._read_files()
+        files = (self.absolute(path) for path in self._files or () if path.endswith(".py"))
+        return [file for file in files if _may_be_outdated(stamp(cache_from_source(file)), stamp(file))]
+
+    def _read_files(self) -> None:
+        if self._files is None:
+            try:
+                self._files = self._store.files()
+            except StoreError:
+                self._files = {}
+
     def digest(self, path: str) -> bytes:
         """Return the checksum of a file's content; b'' if it is not there."""
         known = self._digests.get(path)
@@ -154,12 +171,8 @@ class Tree:
         identity = stamp(self.absolute(path))
         if not identity:
             return ABSENT
-        if self._files is None:
-            try:
-                self._files = self._store.files()
-            except StoreError:
-                self._files = {}
-        known = self._files.get(path)
+        self._read_files()
+        known = self._files.get(path) if self._files is not None else None
         if known is not None and known[0] == identity and identity[1] < known[1] - TICK_NS:
             return known[2]
         looked = time.time_ns()
@@ -276,6 +289,10 @@ def compiled_text(text: bytes, path: str) -> dict[str, bytes]:
         return units_of(compile(text, path, "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {MODULE: checksum(text)}
+
+
+def _may_be_outdated(compiled: tuple[int, ...], text: tuple[int, ...]) -> bool:
+    return bool(compiled and text) and compiled[0] // 10**9 <= text[0] // 10**9
 
 
 def stamp(path: str) -> tuple[int, ...]:

@@ -267,6 +267,16 @@ class TestCode:
 
         assert project.affected().ran.items() >= {(f"test_parse[{n}]", "FAILED") for n in (1, 2, 3)}
 
+    def test_an_edit_that_python_would_not_notice(self, project: AffectedProject) -> None:
+        """Of the same size, and in the same second: Python alone would run the old compiled file."""
+        project.affected()
+        file = project.root / "app/calc.py"
+        before = file.stat()
+        file.write_text(file.read_text().replace("a + b", "a * b"))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        assert project.affected().names >= {"test_add"}
+
 
 class TestBranches:
     """One checkout, several states."""
