@@ -93,6 +93,7 @@ class _Builder:
         self._misses = MissRecorder()
         self._shared = _shared_descriptors()
         self._descriptors = _open_descriptors()
+        self._tasks = processes.count_tasks()
         self._bytecode: list[str] = []
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
@@ -213,11 +214,17 @@ class _Builder:
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
         others = processes.strangers()
+        native, self._tasks = processes.count_tasks() - self._tasks, processes.count_tasks()
         if others:
             started = ", ".join(thread.name for thread in others)
-            reason = f"{name} starts a thread when it is imported ({started})"
-            for culprit in (*self._ledger.stack, name):
-                self._culprits.setdefault(culprit, reason)
+        elif native > 0 and _is_own(name):
+            # Libraries start such threads when they are imported, and know of forks (OpenBLAS). Code of the project
+            # that does so has used one, and after that not all of them (OpenMP, polars) survive a fork.
+            started = "of a library that it uses"
+        else:
+            return
+        for culprit in (*self._ledger.stack, name):
+            self._culprits.setdefault(culprit, f"{name} starts a thread when it is imported ({started})")
 
     def _note_state(self) -> None:
         for change in self._state.changes():
@@ -293,6 +300,11 @@ class _Builder:
             warned=self._ledger.warned(),
             took_ms=round((time.perf_counter() - started) * 1000),
         )
+
+
+def _is_own(name: str) -> bool:
+    origin = site.origin_of(sys.modules[name]) if name in sys.modules else ""
+    return bool(origin) and site.is_own(origin)
 
 
 def _nothing() -> None:

@@ -157,6 +157,21 @@ def test_what_pytest_changes_itself(project: Project) -> None:
     assert after.runs_served == before.runs_served + 1
 
 
+def test_native_threads_that_a_module_of_the_project_starts(project: Project) -> None:
+    """Those of a library that is only imported may stay; one that was used may not survive the fork."""
+    project.write(
+        "app.py",
+        """
+        import ctypes
+        library = ctypes.CDLL(None)
+        library.pthread_create(ctypes.byref(ctypes.c_ulong()), None, ctypes.cast(library.pause, ctypes.c_void_p), None)
+        """,
+    )
+    project.write("test_it.py", "import app\n\ndef test_it():\n    pass\n")
+    project.warm_up()
+    assert "app starts a thread" in project.status().rejected["app"]
+
+
 @pytest.mark.parametrize(
     "opens", ["sqlite3.connect('x.db').execute('create table if not exists t (n)')", "open('x.db', 'a')"]
 )
