@@ -20,7 +20,7 @@ from pytest_zygote.core.schedule import Schedule
 from pytest_zygote.workers import worker
 from pytest_zygote.workers.board import Board
 from pytest_zygote.workers.lease import END
-from pytest_zygote.workers.member import Member, Node
+from pytest_zygote.workers.member import LOOK_AGAIN_S, Member, Node
 from pytest_zygote.workers.replay import Replay
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from pytest_zygote.workers.plan import Plan
     from pytest_zygote.workers.wire import Event
 
-LOOK_AGAIN_S = 0.5
-"""Where no descriptor tells of a process's end (macOS), it is asked for this often."""
 LOST = "Not properly terminated"
 """What pytest-xdist says of a worker that died, and programs look for."""
 GATHER_S = 0.005
@@ -43,7 +41,12 @@ GRACE_S = 10.0
 
 
 class Crew:
-    """The workers of a run."""
+    """The workers of a run.
+
+    Attributes:
+        summary: why the run did not go to its end.
+        lines: what each worker did.
+    """
 
     def __init__(self, session: pytest.Session, plan: Plan, host: Host) -> None:
         """Prepare to run the tests of a session."""
@@ -63,6 +66,7 @@ class Crew:
         self._again: list[int] = []
         self._is_stopping = False
         self.summary = ""
+        self.lines: list[str] = []
 
     def run(self) -> None:
         """Run all tests; return when the last worker is gone."""
@@ -115,12 +119,13 @@ class Crew:
         if member.descriptor >= 0:
             self._selector.unregister(member.descriptor)
         del self._members[member.number]
-        status = _await(member)
+        status = member.await_end(GRACE_S)
         if member.is_down:
             self._schedule.put_back(self._schedule.retire(member.number))
             self._config.hook.pytest_testnodedown(node=member.node, error=None)
         else:
             self._bury(member, status)
+        self.lines.append(member.summary())
         member.close()
 
     def _bury(self, member: Member, status: int) -> None:
@@ -161,7 +166,7 @@ class Crew:
             events, may_be_dead = member.receive()
             for event in events:
                 self._handle(member, event)
-            if may_be_dead or _has_ended(member):
+            if may_be_dead or member.has_ended():
                 self._handle_rest(member)
                 self._dismiss(member)
             self._look_whether_to_stop()
@@ -191,6 +196,7 @@ class Crew:
                 self._schedule.put_back(self._again)
                 self._again.clear()
                 self._plan.note(item, seconds, fixtures)
+                member.count(seconds, fixtures)
                 if not self._is_stopping:
                     member.lease.give(self._schedule.refill(member.number))
             case ("begin", int(item)):
@@ -271,27 +277,6 @@ class Crew:
             for member in self._members.values():
                 processes.signal_process(member.pid, signals.SIGKILL)
                 processes.wait(member.pid)
-
-
-def _has_ended(member: Member) -> bool:
-    status = processes.wait(member.pid, nohang=True) if member.status is None else member.status
-    member.status = status
-    return status is not None
-
-
-def _await(member: Member) -> int:
-    """Wait for the end of a process that has nothing left to tell."""
-    if member.status is None:
-        deadline = time.monotonic() + GRACE_S
-        with selectors.DefaultSelector() as selector:
-            if member.descriptor >= 0:
-                selector.register(member.descriptor, selectors.EVENT_READ)
-            while not _has_ended(member) and time.monotonic() < deadline:
-                selector.select(LOOK_AGAIN_S)
-    if member.status is None:
-        processes.signal_process(member.pid, signals.SIGKILL)
-        member.status = processes.wait(member.pid)
-    return member.status or 0
 
 
 def _all_watched(members: dict[int, Member]) -> bool:

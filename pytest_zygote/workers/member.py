@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import selectors
 import sys
 import tempfile
+import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import processes, streams
+from pytest_zygote.adapters import processes, signals, streams
 from pytest_zygote.workers import wire
 from pytest_zygote.workers.lease import Lease
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import pytest
 
 CHUNK = 256 * 1024
+LOOK_AGAIN_S = 0.5
+"""Where no descriptor tells of a process's end (macOS), it is asked for this often."""
 MOST = 3000
 """Bytes of a dead worker's last words."""
 
@@ -141,6 +145,7 @@ class Member:
         self.has_begun = False
         self.status: int | None = None
         self.pid = 0
+        self._tests, self._busy_s, self._fixtures_s = 0, 0.0, 0.0
         self.descriptor = -1
         self._frames = wire.Frames()
         self._link, self._far = (_moved(end) for end in socket.socketpair())
@@ -192,6 +197,36 @@ class Member:
             if not data:
                 return events, True
             events += self._frames.receive(data)
+
+    def count(self, seconds: float, fixtures_s: float) -> None:
+        """Note that it has run a test."""
+        self._tests += 1
+        self._busy_s += seconds + fixtures_s
+        self._fixtures_s += fixtures_s
+
+    def summary(self) -> str:
+        """Return one line about what it did."""
+        tests = f"{self._tests} test{'s' * (self._tests != 1)}"
+        return f"{self.name}: {tests}, {self._busy_s:.2f} s busy, {self._fixtures_s:.2f} s of it in shared set-up"
+
+    def has_ended(self) -> bool:
+        """Tell whether the process is over, and collect it."""
+        if self.status is None:
+            self.status = processes.wait(self.pid, nohang=True)
+        return self.status is not None
+
+    def await_end(self, grace_s: float) -> int:
+        """Wait for the end of a process that has nothing left to tell, but not for ever; return its status."""
+        deadline = time.monotonic() + grace_s
+        with selectors.DefaultSelector() as selector:
+            if self.descriptor >= 0:
+                selector.register(self.descriptor, selectors.EVENT_READ)
+            while not self.has_ended() and time.monotonic() < deadline:
+                selector.select(LOOK_AGAIN_S)
+        if self.status is None:
+            processes.signal_process(self.pid, signals.SIGKILL)
+            self.status = processes.wait(self.pid)
+        return self.status or 0
 
     def answer(self, value: object) -> None:
         """Send what it has asked for, and waits for."""

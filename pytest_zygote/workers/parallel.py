@@ -26,6 +26,7 @@ class Parallel:
         """Belong to this session."""
         self._config = config
         self._summary = ""
+        self._lines: list[str] = []
         self._plan: Plan | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,7 +61,7 @@ class Parallel:
             self._announce(session, plan.count)
             crew.run()
         finally:
-            self._summary = crew.summary
+            self._summary, self._lines = crew.summary, crew.lines
             host.tear_down()
 
     def _announce(self, session: pytest.Session, workers: int) -> None:
@@ -87,7 +88,11 @@ class Parallel:
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say why the run did not go to its end."""
+        """Say why the run did not go to its end; with -v, what each worker did."""
+        if self._lines and self._config.option.verbose > 0:
+            terminalreporter.write_sep("=", "workers")
+            for line in sorted(self._lines):
+                terminalreporter.write_line(line)
         if self._summary and self._config.option.verbose >= 0:
             terminalreporter.write_sep("=", f"zygote: {self._summary}")
 

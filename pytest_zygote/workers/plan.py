@@ -9,7 +9,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.schedule import Unit, parallelism
+from pytest_zygote.core.pieces import Unit, parallelism
 from pytest_zygote.workers.units import History, Units
 
 if TYPE_CHECKING:

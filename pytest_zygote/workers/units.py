@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.schedule import Unit
+from pytest_zygote.core.pieces import Unit
 from pytest_zygote.workers import tags
 
 if TYPE_CHECKING:

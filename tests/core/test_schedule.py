@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.core.schedule import Schedule, Unit, parallelism
+from pytest_zygote.core.pieces import Unit, parallelism
+from pytest_zygote.core.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

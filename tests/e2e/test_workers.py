@@ -116,11 +116,12 @@ def test_warm_runs_have_workers_too(project: Project) -> None:
     """They are forks of the run, and the daemon hears of one run only."""
     mixed(project)
     project.warm_up("-q")
-    result = project.pz("-n2", "-q", "-v")
+    result = project.pz("-n2", "-v")
     assert result.was_warm
     assert count(result) == "2 failed, 32 passed, 2 skipped, 2 xfailed, 2 warnings, 2 errors"
     assert "[gw0]" in result.stdout
     assert "[gw1]" in result.stdout
+    assert sum(map(int, re.findall(r"^gw\d: (\d+) tests?, \d", result.stdout, re.MULTILINE))) == 38
 
 
 def test_workers_look_like_those_of_xdist(project: Project) -> None:
