@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: a session finds this module already imported.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -44,6 +45,17 @@ class CollectedPlugin:
         obstacle = _option_obstacle(config) or next(_plugin_obstacles(config.pluginmanager), "")
         if obstacle:
             self._host.refuse(obstacle)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Have no counts in between on a terminal: for the runs, collection takes no time."""
+        terminal: Any = sys.modules["_pytest.terminal"]  # type: ignore[explicit-any]  # a private module
+        resolution = terminal.REPORT_COLLECTING_RESOLUTION
+        terminal.REPORT_COLLECTING_RESOLUTION = math.inf
+        try:
+            return (yield)
+        finally:
+            terminal.REPORT_COLLECTING_RESOLUTION = resolution
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

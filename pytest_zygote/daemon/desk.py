@@ -126,8 +126,8 @@ class Desk:
 
     def _remind(self, client: Client) -> None:
         """Tell a client that still waits what it waits for."""
-        if client not in self.waiting:
-            return
+        if client not in self.waiting or any(layer.plan.kind == SESSION for layer in client.awaited):
+            return  # for sessions only our tests wait
         waited = time.monotonic() - client.since
         progress = self.layers.progress() or "waiting for a zygote"
         client.say(messages.Notice(f"{progress} … ({waited:.1f} s)"))
