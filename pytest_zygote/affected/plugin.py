@@ -64,11 +64,10 @@ class AffectedPlugin:
     def __init__(self, config: pytest.Config) -> None:
         """Watch imports from here on."""
         self._config = config
-        self._started_ns = time.time_ns()
+        self._unsaid: list[str] = []
         self._store = Store(_store_path(config), self._say)
-        self._environ = dict(os.environ)
-        self._tree = Tree(str(config.rootpath), self._environ, (), self._store)
-        self._recorder = Recorder(self._tree, self._started_ns)
+        self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
+        self._recorder = Recorder(self._tree, time.time_ns())
         self._surroundings = 0
         self._outcomes: dict[str, str] = {}
         self._selected: dict[str, Selected] = {}
@@ -97,7 +96,9 @@ class AffectedPlugin:
 
     def _say(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
+        if reporter is None:  # it is too early
+            self._unsaid.append(text)
+        else:
             reporter.ensure_newline()
             reporter.write_line(f"zygote: {text}")
 
@@ -160,6 +161,8 @@ class AffectedPlugin:
     def pytest_report_collectionfinish(self) -> list[str]:
         """Say how many tests run, and why."""
         is_all = "all" in self._words
+        for text in self._unsaid:
+            self._say(text)
         lines = [f"affected: all {self._total} tests" if is_all else summary(self._selected.values(), self._total)]
         if self._moved:
             lines.append(f"affected: nothing is known for {self._moved} of this run")
