@@ -55,7 +55,19 @@ def begin(config: pytest.Config) -> None:
         raise pytest.UsageError(message)
     if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
         return
+    if getattr(options, "numprocesses", None):
+        config.pluginmanager.register(Bystander(), NAME)
+        return
     config.pluginmanager.register(AffectedPlugin(config), NAME)
+
+
+class Bystander:
+    """Says that nothing is chosen."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_report_collectionfinish(self) -> str:
+        """Say it where the counts would stand."""
+        return "affected: with -n all tests run, and nothing is recorded"
 
 
 class AffectedPlugin:
@@ -134,7 +146,7 @@ class AffectedPlugin:
     def _is_worth_forks(self, items: list[pytest.Item]) -> bool:
         """Tell whether each test should have a fork of its own, so that the next edit selects fewer."""
         options = self._config.option
-        if len(items) < 2 or not self._recorder.is_precise or threading.active_count() > 1:  # noqa: PLR2004
+        if self._store.is_broken or len(items) < 2 or not self._recorder.is_precise or threading.active_count() > 1:  # noqa: PLR2004
             return False
         if options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None):
             return False

@@ -658,6 +658,14 @@ class TestComposition:
 
         assert project.affected("--lf").names == {"test_other"}
 
+    def test_workers(self, project: AffectedProject) -> None:
+        """With -n all tests run, as they would without us, and nothing is recorded."""
+        ran = project.run("--affected", "-n", "2")
+
+        assert (ran.status, "3 passed" in ran.output) == (0, True)
+        assert "affected: with -n all tests run" in ran.output
+        assert not project.store.exists()
+
     def test_nothing_is_recorded_if_nothing_runs(self, project: AffectedProject) -> None:
         """--collect-only lists all tests and stores nothing."""
         ran = project.affected("--collect-only")
