@@ -87,8 +87,8 @@ def option_obstacle(options: Mapping[str, object]) -> str:
 
 OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
-PLUGINS = ("_hypothesis_pytestplugin", "anyio", "pytest_cov", "pytest_mock", "pytest_timeout", "xdist")
-"""Third-party plugins that the differential tests were run with, from collected sessions."""
+PLUGINS = ("_hypothesis_pytestplugin", "pytest_cov", "xdist")
+"""Third-party plugins that were installed while tests ran from collected sessions: the differential ones, and ours."""
 
 COLLECTING = ("xdist.dsession", "xdist.remote")
 """Parts of them whose runs collect in other processes."""
