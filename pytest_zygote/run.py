@@ -51,7 +51,7 @@ from pytest_zygote.core.inputs import CHILD_MARK
 from pytest_zygote.core.preload import is_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.adapters.limits import Limits
@@ -270,7 +270,7 @@ def begin(run: Run, limits: Limits) -> None:
     if unequal:
         run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
     _take_identity(request)
-    reseed(layer)
+    reseed(layer.names)
     layer.exits.begin_run()
     _look_again_for_new_files(layer)
     _prepare_libraries(run)
@@ -315,10 +315,14 @@ def take_name(request: messages.RunRequest) -> None:
     setthreadtitle(os.path.basename(sys.executable if request.main[0] else request.argv0))
 
 
-def reseed(layer: Layer) -> None:
-    """Draw new seeds where a fresh interpreter would; `random` does so by itself after a fork."""
+def reseed(inherited: Container[str]) -> None:
+    """Draw new seeds where a fresh interpreter would; `random` does so by itself after a fork.
+
+    Args:
+        inherited: modules that were imported before the fork.
+    """
     numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None and "numpy.random" in layer.names:
+    if numpy_random is not None and "numpy.random" in inherited:
         numpy_random.seed()
 
 

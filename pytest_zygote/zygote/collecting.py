@@ -232,7 +232,7 @@ class Session:
         for key in collected.RENEWED:
             if os.environ.get(key) == self._environ.get(key):  # else collection has set it
                 _set(key, request.environ.get(key))
-        run.reseed(self._layer)
+        run.reseed(sys.modules)
         self._restore_random()
         run.take_name(request)
 
