@@ -63,7 +63,6 @@ class Crew:
         self._born = 0
         self._crashes = 0
         self._looked = 0.0
-        self._again: list[int] = []
         self._is_stopping = False
         self.summary = ""
         self.lines: list[str] = []
@@ -193,8 +192,6 @@ class Crew:
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None
                 self._schedule.done(member.number, item, seconds)
-                self._schedule.put_back(self._again)
-                self._again.clear()
                 self._plan.note(item, seconds, fixtures)
                 member.count(seconds, fixtures)
                 if not self._is_stopping:
@@ -205,8 +202,6 @@ class Crew:
                 self._replay.begin(member, item)
             case ("waiting", int(item)):
                 member.waits_after = item
-            case ("again", int(item)):
-                self._again.append(item)
             case ("want", int(item), str(name)):
                 member.answer(self._host.lend(self._session.items[item], name))
             case ("down", bytes(output)):

@@ -97,6 +97,7 @@ class Worker:
         self._next: int | None = None
         self._current = END
         self._has_begun = False
+        self._is_again = False
         self._counted = 0
         self._fixtures_s = 0.0
 
@@ -161,15 +162,19 @@ class Worker:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Give a test another try if not the test has failed but its surroundings."""
+        """Give a test another try if not the test has failed but its surroundings.
+
+        Here and now: to know what follows, its teardown must wait for the parent, who might have nothing
+        else to give, and end all workers before it hears that this test comes back.
+        """
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, TestError):
             if error.fatal:
                 self._session.shouldstop = f"fatal: {error}"
-            elif error.retry and self._board.may_try_again(self._current):
+            elif error.retry and call.when != "teardown" and self._board.may_try_again(self._current):
                 report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures has it
-                self._line.tell(("again", self._current))
+                self._is_again, self._next = True, self._current
         return report
 
     def _run_all(self) -> None:
@@ -181,6 +186,7 @@ class Worker:
     def _run(self, index: int) -> None:
         item = self._session.items[index]
         self._current, self._next, self._fixtures_s = index, None, 0.0
+        self._is_again = False
         self._line.tell(("begin", index))
         if not self._has_begun:  # who waits for a share of our tests may have one now
             self._has_begun = True
@@ -188,6 +194,8 @@ class Worker:
         begun = time.perf_counter()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._guess(index))
         seconds = time.perf_counter() - begun
+        if self._is_again:
+            return
         self._count_failures()
         self._following()
         session = self._session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import random
@@ -172,16 +171,19 @@ def test_rewritten_assertions_stay_rewritten(tmp_path: Path) -> None:
 
 
 def save_and_call(patcher: Patcher, file: Path, text: str, module: ModuleType, name: str) -> str:
-    """Patch a module, call one of its functions, and return what its assertion says."""
+    """Patch a module, call one of its functions as runs do, in a fork, and return what its assertion says."""
     with thawed():
-        gc.collect()  # the traceback of the last assertion keeps the code
         verdict = patcher.decide({str(file): text.encode()})[str(file)]
         assert not isinstance(verdict, Reload), verdict
         patcher.apply()
         patcher.verify()
-    with pytest.raises(AssertionError) as caught:
-        getattr(module, name)(1)
-    return str(caught.value)
+
+    def call() -> dict[str, object]:
+        with pytest.raises(AssertionError) as caught:
+            getattr(module, name)(1)
+        return {"said": str(caught.value)}
+
+    return str(in_fork(call)["said"])
 
 
 def test_jurigged_leaves_nothing_behind() -> None:
