@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
+import pytest
+
 from pytest_zygote.adapters.files import drop_bytecode
 from tests.support_daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+PRECISE = sys.version_info >= (3, 12)
+precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """

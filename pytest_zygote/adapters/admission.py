@@ -173,7 +173,9 @@ class Admission:
         if name in self._disturbed:
             what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
             direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
-            self._refuse(f"{name} was imported before {what} was set", tuple(sorted(direct & self._disturbed)))
+            # If all that import it directly have been executed already, the one that has not is left.
+            culprits = tuple(sorted(direct & self._disturbed)) or (name,)
+            self._refuse(f"{name} was imported before {what} was set", culprits)
 
     def _affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""

@@ -113,9 +113,9 @@ class _Builder:
         sys.meta_path.append(self._misses)
         self._ledger.on_loaded = self._check_threads
         limit = sys.getrecursionlimit()
-        # Watching adds two frames to the six that an import takes: a deep chain of imports that
+        # Watching adds four frames to the six that an import takes: a deep chain of imports that
         # just fits in a run must not fail here. An odd number: no module sets the limit to this one.
-        sys.setrecursionlimit(limit * 3 // 2 + 1)
+        sys.setrecursionlimit(limit * 2 + 1)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings._showwarnmsg_impl = self._on_warning  # type: ignore[attr-defined]  # noqa: SLF001 - what catch_warnings replaces

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import AffectedProject, Server, serve
+from tests.support_affected import PRECISE, AffectedProject, Server, precisely, serve
 from tests.support_daemon import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PRECISE = sys.version_info >= (3, 12)
-precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
 
 CALC = """
     LIMIT = 10

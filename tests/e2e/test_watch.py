@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support_affected import precisely
 from tests.support_daemon import BIN, Project, eventually
 from tests.support_terminal import CTRL_C, Terminal
 
@@ -51,6 +52,7 @@ def watching(project: Project, terminal: Terminal) -> Terminal:
 class TestSaves:
     """A file is saved."""
 
+    @precisely
     def test_what_is_affected_runs(self, project: Project, watching: Terminal) -> None:
         """And nothing else; then what failed, until it passes."""
         project.write("calc.py", "def add(a, b):\n    return a - b\n")
@@ -71,6 +73,7 @@ class TestSaves:
             watching.expect("KeyboardInterrupt")
             watching.expect(IDLE.format("passed"))
 
+    @precisely
     def test_what_a_run_writes_starts_no_other(self, project: Project, watching: Terminal) -> None:
         """Else it would never end."""
         project.write(
