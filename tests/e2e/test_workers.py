@@ -211,7 +211,7 @@ def test_a_dead_worker_fails_the_test_that_it_ran(project: Project, death: str, 
     assert f"crashed while running 'test_it.py::test_it[3]' ({cause})" in result.stdout
     assert "last words" in result.stdout
     assert ("Fatal Python error" in result.stdout) == (cause == "SIGSEGV")
-    assert "replacing crashed worker" in result.stdout
+    # It is replaced only if the other one has not done all the rest by then.
     assert sorted(map(int, (project.root / "ran").read_text().split())) == list(range(20))
 
 
