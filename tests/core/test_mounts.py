@@ -11,7 +11,7 @@ MOUNTS = r"""
 40 22 0:35 / /home/me/share rw,nosuid - nfs4 server:/export rw
 41 40 259:2 /srv /home/me/share/local rw,relatime - ext4 /dev/root rw
 42 22 0:36 / /mnt/c rw,noatime - 9p C:\134 rw
-43 22 0:37 / /work rw - fuse.grpcfuse grpcfuse rw
+43 22 0:37 / /srv rw - fuse.grpcfuse grpcfuse rw
 44 22 0:38 / /over rw - overlay overlay rw
 45 22 0:39 / /with\040space rw - virtiofs tag rw
 46 22 0:40 / /twice rw - nfs server:/ rw
@@ -29,7 +29,7 @@ MOUNTS = r"""
         ("/home/me/shared", ""),
         ("/home/me/share/local/project", ""),
         ("/mnt/c/project", "9p"),
-        ("/work/project", "fuse.grpcfuse"),
+        ("/srv/project", "fuse.grpcfuse"),
         ("/over/project", ""),
         ("/with space/project", "virtiofs"),
         ("/twice/project", ""),
