@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# watchdog 6 sees a folder twice that is made while it looks for new ones, and warns in its own thread.
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
 
 @pytest.fixture
 def watcher(tmp_path: Path) -> Iterator[Watcher]:

@@ -100,8 +100,8 @@ def test_peer_user_is_told_by_the_kernel(tmp_path: Path) -> None:
 def test_nothing_listens_on_the_network(warm: Project) -> None:
     """There is a socket file, and no port."""
     for pid in warm.processes():
-        connections = psutil.Process(pid).net_connections("inet")
-        assert connections == []
+        with contextlib.suppress(psutil.NoSuchProcess):  # a retired layer may leave meanwhile
+            assert psutil.Process(pid).net_connections("inet") == []
 
 
 def test_descriptors_of_clients_do_not_stay(warm: Project) -> None:
