@@ -17,14 +17,12 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
 from pytest_zygote.core import codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
-
-TOOL_IDS = (4, 3, 5, 2)
-"""Of `sys.monitoring`, those nobody has claimed first; 0 and 1 are for debuggers and coverage."""
 
 
 class Starts(Protocol):
@@ -59,37 +57,22 @@ class MonitoredStarts:
         self._is_ours = is_ours
         self._seen: dict[str, set[tuple[str, int]]] = {}
         self._started: list[CodeType] = []
-        self._tool = -1
+        self._monitored = CodeStarts("pytest_zygote")
         self._is_complete = True
 
     def start(self) -> None:
         """Watch from now on."""
-        if sys.version_info >= (3, 12):
-            monitoring = sys.monitoring
-            free = [tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None]
-            if not free:
-                self._is_complete = False
-                return
-            self._tool = free[0]
-            monitoring.use_tool_id(self._tool, "pytest_zygote")
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._callback(monitoring.DISABLE))
-            monitoring.set_events(self._tool, monitoring.events.PY_START)
+        self._is_complete = self._monitored.claim(self._callback())
 
     def stop(self) -> None:
-        """Give the tool's number back, as if it had never been used."""
-        if sys.version_info >= (3, 12) and self._tool >= 0:
-            monitoring = sys.monitoring
-            monitoring.set_events(self._tool, 0)
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, None)
-            monitoring.free_tool_id(self._tool)
-            # Else the next user of this number would not see the code that we have disabled.
-            monitoring.restart_events()
-            self._tool = -1
-            self._sort()
+        """Watch no more."""
+        self._monitored.release()
+        self._sort()
 
-    def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
+    def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
+        disable = DISABLE
 
         def on_start(code: CodeType, _offset: int) -> object:
             remember(code)

@@ -13,12 +13,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CodeType, FrameType
-
-TOOL_IDS = (4, 3, 5, 2)
-"""Of `sys.monitoring`, those nobody has claimed first; 0 and 1 are for debuggers and coverage."""
 
 MODULE = "<module>"
 
@@ -29,36 +28,23 @@ class Executions:
     def __init__(self, on_module: Callable[[FrameType], None]) -> None:
         """Watch nothing yet; `on_module` is called when the code of a module starts."""
         self._on_module = on_module
-        self._tool = -1
+        self._monitored = CodeStarts("pytest_zygote affected")
         self._started: list[CodeType] = []
         self._watched: dict[int, tuple[CodeType, Callable[[FrameType], None]]] = {}
 
     @property
     def is_watching(self) -> bool:
         """Whether this interpreter tells us."""
-        return self._tool >= 0
+        return self._monitored.is_claimed
 
     def start(self, watched: Mapping[CodeType, Callable[[FrameType], None]]) -> None:
         """Watch from now on; call these functions whenever these codes start."""
         self._watched = {id(code): (code, see) for code, see in watched.items()}
-        if sys.version_info >= (3, 12):
-            monitoring = sys.monitoring
-            free = [tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None]
-            if not free:
-                return
-            self._tool = free[0]
-            monitoring.use_tool_id(self._tool, "pytest_zygote affected")
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._callback(monitoring.DISABLE))
-            monitoring.set_events(self._tool, monitoring.events.PY_START)
+        self._monitored.claim(self._callback())
 
     def stop(self) -> None:
         """Watch no more."""
-        if sys.version_info >= (3, 12) and self._tool >= 0:
-            monitoring = sys.monitoring
-            monitoring.set_events(self._tool, 0)
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, None)
-            monitoring.free_tool_id(self._tool)
-            self._tool = -1
+        self._monitored.release()
 
     def drain(self) -> list[CodeType]:
         """Return what started since the last time."""
@@ -68,14 +54,14 @@ class Executions:
 
     def restart(self) -> None:
         """Have all code tell us again when it starts next: until then each code does so once."""
-        if sys.version_info >= (3, 12) and self._tool >= 0:
-            sys.monitoring.restart_events()
+        self._monitored.restart()
 
-    def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
+    def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
         watched = self._watched
         on_module = self._on_module
+        disable = DISABLE
 
         def on_start(code: CodeType, _offset: int) -> object:
             see = watched.get(id(code))

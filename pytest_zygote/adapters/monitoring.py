@@ -1,0 +1,64 @@
+"""Has the interpreter call a function whenever code starts: `sys.monitoring`, Python 3.12 on.
+
+A callback that returns `DISABLE` is not called for that code again, until all events are restarted:
+the code pays nothing from then on. Numbers of tools are few, and other tools of the user's want
+theirs: one is claimed late, given back early, and done without if there is none.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+TOOL_IDS = (4, 3, 5, 2)
+"""Of `sys.monitoring`, those nobody has claimed first; 0 and 1 are for debuggers and coverage."""
+
+DISABLE: object = None
+if sys.version_info >= (3, 12):
+    DISABLE = sys.monitoring.DISABLE
+"""What a callback returns that need not hear of this code again."""
+
+
+class CodeStarts:
+    """One tool, which hears of code that starts: of calls, not of generators that go on."""
+
+    def __init__(self, name: str) -> None:
+        """Hear nothing yet; `name` is what other tools see in our place."""
+        self._name = name
+        self._tool = -1
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the interpreter tells us."""
+        return self._tool >= 0
+
+    def claim(self, on_start: Callable[[CodeType, int], object]) -> bool:
+        """Call this from now on with each code that starts; return whether there was a number left."""
+        if sys.version_info >= (3, 12):
+            monitoring = sys.monitoring
+            self._tool = next((tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None), -1)
+            if self.is_claimed:
+                monitoring.use_tool_id(self._tool, self._name)
+                monitoring.register_callback(self._tool, monitoring.events.PY_START, on_start)
+                monitoring.set_events(self._tool, monitoring.events.PY_START)
+        return self.is_claimed
+
+    def restart(self) -> None:
+        """Have all code tell us again when it starts next."""
+        if sys.version_info >= (3, 12) and self.is_claimed:
+            sys.monitoring.restart_events()
+
+    def release(self) -> None:
+        """Give the number back, as if it had never been used."""
+        if sys.version_info >= (3, 12) and self.is_claimed:
+            monitoring = sys.monitoring
+            monitoring.set_events(self._tool, 0)
+            monitoring.register_callback(self._tool, monitoring.events.PY_START, None)
+            monitoring.free_tool_id(self._tool)
+            # Else the next user of this number would not see the code that was disabled.
+            monitoring.restart_events()
+            self._tool = -1
