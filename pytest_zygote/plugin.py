@@ -27,26 +27,6 @@ if TYPE_CHECKING:
     from pytest_zygote.run import Run
 
 
-class Word(argparse.Action):
-    """An option that may be followed by a word of its own; any other word is a path, as in ``--affected tests``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Take the word; give a path to those who look at what is left of the command line."""
-        del parser, option_string
-        if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
-            rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
-            rest.append(values)
-            values = self.const
-        setattr(namespace, self.dest, values)
-        _imply(namespace, self.dest)
-
-
 class Value(argparse.Action):
     """An option with a value."""
 
@@ -57,16 +37,29 @@ class Value(argparse.Action):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        """Take the value."""
+        """Take the value; have an option that begins like another one switch that on."""
         del parser, option_string
         setattr(namespace, self.dest, values)
-        _imply(namespace, self.dest)
+        if self.dest.startswith("affected_") and not getattr(namespace, "affected", None):
+            namespace.affected = "1"
 
 
-def _imply(namespace: argparse.Namespace, name: str) -> None:
-    """Have an option that begins like another one switch that on."""
-    if name.startswith("affected_") and not getattr(namespace, "affected", None):
-        namespace.affected = "1"
+class Word(Value):
+    """An option that may be followed by a word of its own; any other word is a path, as in ``--affected tests``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the word; give a path to those who look at what is left of the command line."""
+        if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
+            rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
+            rest.append(values)
+            values = self.const
+        super().__call__(parser, namespace, values, option_string)
 
 
 @pytest.hookimpl(tryfirst=True)

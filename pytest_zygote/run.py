@@ -46,7 +46,7 @@ from pytest_zygote.adapters.namespaces import Namespaces
 from pytest_zygote.adapters.state import become
 from pytest_zygote.around import tell
 from pytest_zygote.builtin import django
-from pytest_zygote.core import depth, framing, messages
+from pytest_zygote.core import depth, framing, lifecycle, messages
 from pytest_zygote.core.inputs import CHILD_MARK
 from pytest_zygote.core.preload import is_leaf
 
@@ -55,10 +55,8 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.adapters.limits import Limits
+    from pytest_zygote.adapters.opening import Opening
     from pytest_zygote.adapters.sockets import Channel
-
-MISFIT = 75
-"""Exit code of a run that ended before its first test because its layer is not exact for it (EX_TEMPFAIL)."""
 
 
 def loaded_after(last: str) -> tuple[str, ...]:
@@ -163,6 +161,7 @@ class Run:
         layer: what it was forked from.
         request: what the client asked for.
         plugins: what takes part in this run's session beside our own, by the name that it is registered with.
+        opening: the stream of pytest's reporter, from the session's start until collection is over.
     """
 
     def __init__(self, request: messages.RunRequest, layer: Layer, report: Channel) -> None:
@@ -171,6 +170,7 @@ class Run:
         self.layer = layer
         self.is_collecting = True
         self.plugins: dict[str, object] = {}
+        self.opening: Opening | None = None
         self.admission = Admission(layer.surroundings(self.refuse))
         self.report_to(report)
 
@@ -214,8 +214,9 @@ class Run:
 
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
-        self.tell(messages.Misfit(depth_, reason, culprits))
-        os._exit(MISFIT)  # noqa: TID251 - without a flush: what was written must not appear twice
+        seen = self.opening.end() if self.opening else self.request.seen
+        self.tell(messages.Misfit(depth_, reason, culprits, seen))
+        os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
         """Start over without the culprits; while tests run it is too late for that, but not for the next run."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters import site
+from pytest_zygote.adapters.opening import Opening
 from pytest_zygote.adapters.rewriting import is_rewritten
 from pytest_zygote.core import depth, messages
 from pytest_zygote.core.inputs import MISSING, is_volatile
@@ -52,10 +53,21 @@ class RunPlugin:
                 self._run.start_over("base", "--affected must see the imports")
         return (yield)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep in mind what is printed while the run may still start over."""
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        writer = getattr(reporter, "_tw", None)
+        if writer is not None:
+            self._run.opening = writer._file = Opening(writer._file, self._run.request.seen)  # noqa: SLF001
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
         self._run.is_collecting = False
+        writer = getattr(session.config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+        if writer is not None and writer._file is self._run.opening:  # noqa: SLF001
+            writer._file = self._run.opening.file  # noqa: SLF001
         self._run.admission.finish()
         self._run.layer.namespaces.forget()
         self._names = self._run.loaded()

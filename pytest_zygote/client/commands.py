@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters import rendezvous, signals, sockets
 from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import lend
-from pytest_zygote.client.request import with_args
 from pytest_zygote.core.errors import UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.options import without_commands
@@ -145,7 +144,7 @@ def _scout(launch: Launch, request: RunRequest) -> None:
         return
     given = without_commands(request.args)
     with open(os.devnull, "r+b") as nothing:
-        lend(channel, with_args(request, (*SCOUT, *given)), [nothing.fileno()] * 3)
+        lend(channel, request.replaced(args=(*SCOUT, *given)), [nothing.fileno()] * 3)
     while _is_building(launch.place):
         select.select([], [], [], LOOK_AGAIN_S)
 

@@ -112,12 +112,6 @@ def _main_module() -> tuple[str, str]:
     return "", sys.argv[0]
 
 
-def with_args(request: RunRequest, args: tuple[str, ...]) -> RunRequest:
-    """Return a request of the same process for another command line."""
-    values = dict(zip(request.field_names, request.values(), strict=True))
-    return RunRequest(**{**values, "args": args})  # type: ignore[arg-type]  # fields of one that exists
-
-
 def _closed_at_start() -> tuple[int, ...]:
     """Return those of 0, 1, 2 that were closed when the interpreter started.
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import Ended, lend
-from pytest_zygote.client.request import with_args
 from pytest_zygote.core.comparison import compare, decode, render
 from pytest_zygote.core.options import without_commands
 from pytest_zygote.record import VARIABLE
@@ -31,7 +30,7 @@ def verify(launch: Launch, settings: Settings, request: RunRequest) -> int:
         1 if anything differs or the warm run could not be warm; else the exit code of both runs.
     """
     args = ("-p", "pytest_zygote.record", *_same_order(settings.args), *without_commands(request.args))
-    request = with_args(request, args)
+    request = request.replaced(args=args)
     with tempfile.TemporaryDirectory() as folder:
         _say("the cold run")
         status, cold = _run_cold(request, Path(folder, "cold.json"))

@@ -34,6 +34,7 @@ class RunRequest(Record):
         path: `sys.path` before pytest touched it.
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
+        seen: what this run printed before it started over; the daemon adds it.
     """
 
     version: str
@@ -48,6 +49,7 @@ class RunRequest(Record):
     ignored: tuple[int, ...]
     closed: tuple[int, ...]
     pid: int
+    seen: str = ""
 
 
 class Relay(Record):
@@ -329,11 +331,13 @@ class Misfit(Record):
     Attributes:
         depth: 'base' or 'cold', from where it would be exact.
         culprits: modules that must not be in the layer for runs like this one.
+        seen: what the user has seen of pytest's output.
     """
 
     depth: str
     reason: str
     culprits: tuple[str, ...]
+    seen: str = ""
 
 
 if TYPE_CHECKING:

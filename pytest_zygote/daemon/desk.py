@@ -231,7 +231,7 @@ class Desk:
         self.towers.breaker.reset()
         if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
             tried = "base" if run.layer.plan.kind == "base" else "project"
-            self._start_over(client, run.misfit.reason, lifecycle.depth_after(tried, run.misfit.depth))
+            self._start_over(client, run.misfit, lifecycle.depth_after(tried, run.misfit.depth))
             return
         if client.depth == "project":
             self.towers.note_fit()
@@ -260,12 +260,13 @@ class Desk:
         self._wait_again(client)
         return True
 
-    def _start_over(self, client: Client, reason: str, depth: str) -> None:
-        log.info("starts again, %s: %s", depth, reason)
+    def _start_over(self, client: Client, misfit: messages.Misfit, depth: str) -> None:
+        log.info("starts again, %s: %s", depth, misfit.reason)
         client.depth = depth
-        if depth == "cold":
-            self.send_away(client, reason)
+        if depth == "cold" or client.request is None:
+            self.send_away(client, misfit.reason)
         else:
+            client.request = client.request.replaced(seen=misfit.seen)
             self._wait_again(client)
 
     def _wait_again(self, client: Client) -> None:

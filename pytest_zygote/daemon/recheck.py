@@ -67,4 +67,4 @@ def recheck_of(status: int, patches: Mapping[str, str], facts: Mapping[str, str]
 
 def second_request(request: RunRequest) -> RunRequest:
     """Return the request of the second run."""
-    return request.replaced(args=(*request.args, *AGAIN))
+    return request.replaced(args=(*request.args, *AGAIN), seen="")

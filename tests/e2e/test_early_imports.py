@@ -128,6 +128,22 @@ def test_too_early(project: Project, what: str) -> None:
     assert project.status().rejected.keys() == {"app.main"}
 
 
+@pytest.mark.parametrize("args", [("-v",), (), ("-sv",)])  # with -v the header is shown before collection begins
+def test_too_early_below_the_header(project: Project, args: tuple[str, ...]) -> None:
+    """A test module changes what the next one imports: the run starts over, and what was printed is not repeated."""
+    text = "from app import settings\nMODE = settings.DEBUG\ndef test_it(): assert MODE == ''\n"
+    _write(project, {"app/settings.py": "DEBUG = False\n", "app/main.py": text, "test_main.py": text})
+    project.write("test_first.py", "def test_it(): pass\n")
+    project.write("test_last.py", "import app.main\ndef test_it(): assert app.main.MODE == ''\n")
+    project.warm_up(*args)
+    project.write("test_first.py", "from app import settings\nsettings.DEBUG = True\ndef test_it(): pass\n")
+    result = project.pytest(*args)
+
+    assert result.was_warm
+    assert "app.main" in project.status().rejected
+    assert _shown(result.stdout) == _shown(project.plain(*args).stdout)
+
+
 def test_two_helpers_of_one_name(project: Project) -> None:
     """Each folder's tests get the helper of their folder, whichever was imported early."""
     for folder in ("one", "two"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import LOST, Ended, lend
-from pytest_zygote.client.request import hindrance, with_args
+from pytest_zygote.client.request import hindrance
 from pytest_zygote.core.errors import ProtocolError, Unavailable
 from pytest_zygote.core.messages import Cold, Finished, Notice, Outdated, Relay, Started
 
@@ -148,7 +148,7 @@ class Starter:
         channel = self._connect()
         if channel is None:
             return ColdRun(args)
-        return WarmRun(channel, with_args(self._request, args), self._say)
+        return WarmRun(channel, self._request.replaced(args=args), self._say)
 
     def start_cold(self, args: tuple[str, ...], reason: str) -> Going:
         """Start a run that the daemon has refused."""
@@ -159,7 +159,7 @@ class Starter:
         """Run with our terminal as input, for a debugger; return the exit code."""
         channel = self._connect()
         if channel is not None:
-            outcome = lend(channel, with_args(self._request, args))
+            outcome = lend(channel, self._request.replaced(args=args))
             if isinstance(outcome, Ended):
                 return outcome.status
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the debugger's
