@@ -16,6 +16,7 @@ from scripts import example, procfs, synthetic
 from scripts.edit_experiments import branch_switch, edit_large, many_edits, shifted_lines
 from scripts.environments import Cache, Environment
 from scripts.figures import Samples
+from scripts.parallel_experiments import trivial_tests
 from scripts.procfs import Process
 from scripts.runners import Fast, Hot, Place, Plain, Warm, private_place
 from scripts.session_experiments import one_test_collected, selection_collected
@@ -320,6 +321,6 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
     for experiment in (
         *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
         *(edit_large, shifted_lines, branch_switch, many_edits),
-        *(one_test_collected, selection_collected),
+        *(one_test_collected, selection_collected, trivial_tests),
     )
 }

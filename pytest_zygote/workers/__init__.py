@@ -21,6 +21,7 @@ host       owns them: sets them up before the fork, tears them down after the la
 instance   one value of them
 tags       groups and priorities, as pytest-mproc has them
 wire       reports and warnings as bytes
+brief      those of tests that went well, in fewer
 lease      the queue of a worker, which its parent can empty at any moment
 ========== ======================================================================================
 

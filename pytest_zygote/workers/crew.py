@@ -9,6 +9,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import gc
 import select
 import selectors
 import sys
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 LOST = "Not properly terminated"
 """What pytest-xdist says of a worker that died, and programs look for."""
+REPORTS = frozenset({"brief", "report", "logstart", "logfinish"})
+"""Events that only concern the session's plugins."""
+NEVER = 1_000_000
+"""Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
 GATHER_S = 0.005
 """What comes within this time is handled together."""
 GRACE_S = 10.0
@@ -60,6 +65,7 @@ class Crew:
         self._selector = selectors.DefaultSelector()
         self._replay = Replay(session, plan)
         self._basetemp = _basetemp(session.config)
+        self._thresholds = gc.get_threshold()
         self._born = 0
         self._crashes = 0
         self._looked = 0.0
@@ -69,6 +75,7 @@ class Crew:
 
     def run(self) -> None:
         """Run all tests; return when the last worker is gone."""
+        gc.set_threshold(*self._thresholds[:-1], NEVER)
         try:
             for _ in range(self._plan.count):
                 self._hire()
@@ -78,6 +85,7 @@ class Crew:
             self._interrupt()
             raise
         finally:
+            gc.set_threshold(*self._thresholds)
             self._selector.close()
             self._board.close()
             self._replay.restore_order()
@@ -107,6 +115,7 @@ class Crew:
 
     def _be(self, member: Member, basetemp: Path | None) -> int:
         """Be the new process."""
+        gc.set_threshold(*self._thresholds)
         self._selector.close()
         for other in self._members.values():
             other.forget()
@@ -188,6 +197,9 @@ class Crew:
             self._handle(member, event)
 
     def _handle(self, member: Member, event: Event) -> None:
+        if event[0] in REPORTS:
+            self._replay.handle(member, event)
+            return
         match event:
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None

@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import selectors
@@ -99,21 +100,25 @@ class Node:
             "testrunuid": testrunuid,
             "mainargv": list(sys.argv),
         }
-        self.workerinfo: dict[str, object] = {
+        self.shutting_down = False
+        self.environ = {
+            "PYTEST_XDIST_TESTRUNUID": testrunuid,
+            "PYTEST_XDIST_WORKER": name,
+            "PYTEST_XDIST_WORKER_COUNT": str(count),
+        }
+
+    @functools.cached_property
+    def workerinfo(self) -> dict[str, object]:
+        """What is known of the worker's interpreter; only made if somebody asks, since it may start a program."""
+        return {
             "version": sys.version,
             "version_info": tuple(sys.version_info),
             "sysplatform": sys.platform,
             "platform": platform.platform(),
             "executable": sys.executable,
             "cwd": os.getcwd(),
-            "id": name,
+            "id": self.gateway.id,
             "spec": self.gateway.spec,
-        }
-        self.shutting_down = False
-        self.environ = {
-            "PYTEST_XDIST_TESTRUNUID": testrunuid,
-            "PYTEST_XDIST_WORKER": name,
-            "PYTEST_XDIST_WORKER_COUNT": str(count),
         }
 
     def __repr__(self) -> str:

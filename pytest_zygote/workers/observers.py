@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.workers import wire
+from pytest_zygote.workers.brief import Shortener
 
 if TYPE_CHECKING:
     import warnings
@@ -45,6 +46,7 @@ class Teller:
         self._config = config
         self._send = send
         self._flush = flush
+        self._shorten = Shortener(config).shorten
         self.is_listening = False
         self.failures = 0
 
@@ -60,10 +62,15 @@ class Teller:
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Pass on, in the form that pytest has for it."""
-        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self.failures += report.failed and not hasattr(report, "wasxfail")
-        self._send(("report", wire.dump(data)))
+        """Pass on, in the form that pytest has for it if there is more to it than times."""
+        brief = self._shorten(report)
+        if brief is not None:
+            self.failures += report.failed
+            self._send(brief)
+        else:
+            data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+            self.failures += report.failed and not hasattr(report, "wasxfail")
+            self._send(("report", wire.dump(data)))
         if report.when == "call":  # what is torn down next may end the process
             self._flush()
 

@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ class Order:
     def restore(self) -> None:
         """Sort."""
         for reports in self._terminal.stats.values() if self._terminal is not None else ():
-            if all(hasattr(report, "nodeid") for report in reports):
-                reports.sort(key=lambda report: self._places.get(report.nodeid, -1))
+            with contextlib.suppress(AttributeError):  # a plugin's own, which knows of no test
+                reports.sort(key=self._place)
         for junit in self._junits:
             junit.node_reporters_ordered.sort(key=lambda case: self._cases.get(id(case), -1))
+
+    def _place(self, report: pytest.TestReport) -> int:
+        place = getattr(report, "item_index", None)
+        return place if isinstance(place, int) else self._places.get(report.nodeid, -1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.workers import wire
+from pytest_zygote.workers.brief import Restorer
 from pytest_zygote.workers.ordering import Order
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ class Again:
         self.is_asked = True
 
 
+class Running:
+    """The test that a worker runs."""
+
+    def __init__(self, session: pytest.Session, index: int) -> None:
+        """Look at a test once, not for each report."""
+        item = session.items[index]
+        self.index = index
+        self.hook: HookRelay = item.ihook
+
+
 class Replay:
     """Calls the hooks of the run process."""
 
@@ -51,7 +62,8 @@ class Replay:
         self._session = session
         self._config = session.config
         self._plan = plan
-        self._running: dict[int, int] = {}
+        self._running: dict[int, Running] = {}
+        self._restorers: dict[int, Restorer] = {}
         self._deaths: dict[int, int] = {}
         self._told: list[BaseException] = []
         self._order = Order(session)
@@ -75,11 +87,13 @@ class Replay:
 
     def begin(self, member: Member, item: int) -> None:
         """Note what a worker runs."""
-        self._running[member.number] = item
+        self._running[member.number] = Running(self._session, item)
 
     def handle(self, member: Member, event: Event) -> None:
         """Pass an event on."""
         match event:
+            case ("brief", *_):
+                self._pass_on(member, self._restore(member, event))
             case ("report", bytes(data)):
                 self._report(member, data)
             case ("logstart", nodeid, location):
@@ -110,20 +124,28 @@ class Replay:
 
     def _hook(self, member: Member) -> HookRelay:
         running = self._running.get(member.number)
-        return self._config.hook if running is None else self._session.items[running].ihook
+        return self._config.hook if running is None else running.hook
+
+    def _restore(self, member: Member, event: Event) -> pytest.TestReport:
+        restorer = self._restorers.setdefault(member.number, Restorer())
+        return restorer.restore(event, self._marks(member))
 
     def _report(self, member: Member, data: bytes) -> None:
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=wire.load(data))
-        self._mark(report, member)
-        self._order.note(report)
+        vars(report).update(self._marks(member))
         _count_subtest(self._config, report)
+        self._pass_on(member, report)
+
+    def _pass_on(self, member: Member, report: pytest.TestReport) -> None:
+        self._order.note(report)
         self._hook(member).pytest_runtest_logreport(report=report)
 
-    def _mark(self, report: pytest.TestReport, member: Member) -> None:
-        report.node = member.node  # type: ignore[attr-defined]
-        report.worker_id = member.name  # type: ignore[attr-defined]
-        report.testrun_uid = self._plan.testrunuid  # type: ignore[attr-defined]
-        report.item_index = self._running.get(member.number)  # type: ignore[attr-defined]
+    def _marks(self, member: Member) -> dict[str, object]:
+        """Return what pytest-xdist adds to reports."""
+        running = self._running.get(member.number)
+        index = None if running is None else running.index
+        uid = self._plan.testrunuid
+        return {"node": member.node, "worker_id": member.name, "testrun_uid": uid, "item_index": index}
 
     def take_output(self, member: Member, output: bytes) -> None:
         """Give back what plugins of the worker left for those of this process."""
@@ -133,7 +155,7 @@ class Replay:
     def crashed(self, member: Member, item: int, status: int) -> bool:
         """Report that a worker died of a test; return whether the test is to be tried again."""
         test = self._session.items[item]
-        self._running[member.number] = item
+        self.begin(member, item)
         self._deaths[item] = self._deaths.get(item, 0) + 1
         ending = f"worker {member.name!r} crashed while running {test.nodeid!r}"
         words = member.last_words()
@@ -145,7 +167,7 @@ class Replay:
             longrepr=f"{ending} ({_cause(status)})" + (f"\n{words}" if words else ""),
             when="???",  # type: ignore[arg-type]  # what pytest-xdist says, and plugins look for
         )
-        self._mark(report, member)
+        vars(report).update(self._marks(member))
         again = Again(self._config)
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=again)
         self._hook(member).pytest_runtest_logreport(report=report)

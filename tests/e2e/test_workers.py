@@ -61,6 +61,29 @@ def mixed(project: Project) -> None:
         project.write(f"{folder}/test_same.py", MIXED)
 
 
+def traced(project: Project, *, tests: int, body: str) -> None:
+    """Write tests that leave a file each when they run, and one for each worker that tears down."""
+    project.write(
+        "test_it.py",
+        f"""
+        import pathlib
+        import time
+
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def set_up(worker_id):
+            yield
+            pathlib.Path(f"down-{{worker_id}}").touch()
+
+        @pytest.mark.parametrize("n", range({tests}))
+        def test_it(n, set_up):
+            pathlib.Path(f"ran-{{n}}").touch()
+            {body}
+        """,
+    )
+
+
 def count(result: Result) -> str:
     """Return the numbers in pytest's last line, without the time."""
     lines = [line for line in result.stdout.splitlines() if re.search(r" in \d", line)]
@@ -94,6 +117,42 @@ def test_results_equal_those_of_one_process(project: Project) -> None:
     assert "3 workers [38 items]" in many.stdout
     assert junit(project.root / "many.xml") == junit(project.root / "alone.xml")
     assert summary(many) == summary(alone)
+
+
+@pytest.mark.parametrize("serializer", ["", "def pytest_report_to_serializable(): return None"])
+def test_reports_are_complete(project: Project, serializer: str) -> None:
+    """All that plugins see of them is what it is without workers, whether a report is sent whole or in short."""
+    mixed(project)
+    project.write(
+        "conftest.py",
+        """
+        import os
+        import pytest
+
+        MARKS = {"duration", "start", "stop", "node", "worker_id", "testrun_uid", "item_index", "$report_type"}
+
+        def pytest_runtest_logreport(report):
+            assert report.start <= report.stop
+            assert hasattr(report, "node") == (os.environ["SEEN"] == "many")
+            shown = {key: str(value) for key, value in vars(report).items() if key not in MARKS}
+            shown["longrepr"] = str(report.longrepr).partition(" ")[0]
+            with open(os.environ["SEEN"], "a") as file:
+                print(report.nodeid, report.when, sorted(shown.items()), file=file)
+
+        @pytest.hookimpl(tryfirst=True, wrapper=True)
+        def pytest_runtest_makereport(item):
+            report = yield
+            if item.name == "test_value[c::z]":
+                report.extra = "of a plugin"
+            return report
+        """
+        + serializer,
+    )
+    for name, workers in (("alone", "-n0"), ("many", "-n2")):
+        assert project.plain(workers, SEEN=name).returncode == 1
+    alone, many = (sorted((project.root / name).read_text().splitlines()) for name in ("alone", "many"))
+    assert alone == many
+    assert sum("of a plugin" in line for line in many) == 6
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="subtests came with pytest 9")
@@ -259,26 +318,7 @@ def test_a_test_that_kills_twice_is_not_tried_again(project: Project) -> None:
 
 def test_no_test_begins_after_the_last_failure_that_is_allowed(project: Project) -> None:
     """With -x only those end that run already, and what they have set up is torn down."""
-    project.write(
-        "test_it.py",
-        """
-        import pathlib
-        import time
-
-        import pytest
-
-        @pytest.fixture(scope="session")
-        def set_up(worker_id):
-            yield
-            pathlib.Path(f"down-{worker_id}").touch()
-
-        @pytest.mark.parametrize("n", range(200))
-        def test_it(n, set_up):
-            pathlib.Path(f"ran-{n}").touch()
-            time.sleep(0.01)
-            assert n != 0
-        """,
-    )
+    traced(project, tests=200, body="time.sleep(0.01); assert n != 0")
     result = project.plain("-n2", "-x")
     assert result.returncode == 1
     assert "stopping after 1 failures" in result.stdout
@@ -382,25 +422,7 @@ def test_groups_and_modes(project: Project) -> None:
 
 def test_ctrl_c_ends_all_processes(project: Project) -> None:
     """What is set up is torn down, and nothing is left."""
-    project.write(
-        "test_it.py",
-        """
-        import pathlib
-        import time
-
-        import pytest
-
-        @pytest.fixture(scope="session")
-        def set_up(worker_id):
-            yield
-            pathlib.Path(f"down-{worker_id}").touch()
-
-        @pytest.mark.parametrize("n", range(2))
-        def test_it(n, set_up):
-            pathlib.Path(f"ran-{n}").touch()
-            time.sleep(600)
-        """,
-    )
+    traced(project, tests=2, body="time.sleep(600)")
     process = project.start(["pytest", "-n2"], PYTEST_DAEMON_DISABLE="1")
     eventually(lambda: len(list(project.root.glob("ran-*"))) == 2, "both tests run")
     children = psutil.Process(process.pid).children()
