@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.selection import Selection
-from pytest_zygote.affected.store import Store
+from pytest_zygote.affected.store import Store, store_path
 from pytest_zygote.affected.tree import Tree
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Check:
 
     def selected(self) -> tuple[set[str], int]:
         """Return the tests that the store selects now, and how many there are."""
-        store = Store(str(self.cache / "zygote" / "affected-1.db"), print)
+        store = Store(store_path(str(self.cache)), print)
         tree = Tree(str(self.root), self.environ, (str(self.root / "src"), str(self.root)), store)
         selection = Selection(store, tree, 1)
         selected = selection.select(selection.rows)

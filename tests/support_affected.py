@@ -10,17 +10,18 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.files import drop_bytecode
+from pytest_zygote.affected.store import store_path
 from tests.support_daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PRECISE = sys.version_info >= (3, 12)
 precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
@@ -202,7 +203,7 @@ class AffectedProject:
     @property
     def store(self) -> Path:
         """The file of the store."""
-        return self.root / ".pytest_cache" / "zygote" / "affected-1.db"
+        return Path(store_path(str(self.root / ".pytest_cache")))
 
 
 def serve() -> Iterator[Server]:

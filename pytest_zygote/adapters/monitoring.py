@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType
 
 TOOL_IDS = (4, 3, 5, 2)
@@ -36,21 +36,34 @@ class CodeStarts:
         """Whether the interpreter tells us."""
         return self._tool >= 0
 
-    def claim(self, on_start: Callable[[CodeType, int], object]) -> bool:
-        """Call this from now on with each code that starts; return whether there was a number left."""
+    def claim(self, on_start: Callable[[CodeType, int], object], *, everywhere: bool = True) -> bool:
+        """Call this from now on with each code that starts; return whether there was a number left.
+
+        Args:
+            on_start: takes the code, and a number without meaning here.
+            everywhere: whether all code counts, or only what `look_at` names.
+        """
         if sys.version_info >= (3, 12):
             monitoring = sys.monitoring
             self._tool = next((tool for tool in TOOL_IDS if monitoring.get_tool(tool) is None), -1)
             if self.is_claimed:
                 monitoring.use_tool_id(self._tool, self._name)
                 monitoring.register_callback(self._tool, monitoring.events.PY_START, on_start)
-                monitoring.set_events(self._tool, monitoring.events.PY_START)
+                monitoring.set_events(self._tool, monitoring.events.PY_START if everywhere else 0)
         return self.is_claimed
 
-    def restart(self) -> None:
-        """Have all code tell us again when it starts next."""
+    def look_at(self, code: CodeType) -> None:
+        """Hear of this code too; the present start of it may or may not be told."""
         if sys.version_info >= (3, 12) and self.is_claimed:
-            sys.monitoring.restart_events()
+            sys.monitoring.set_local_events(self._tool, code, sys.monitoring.events.PY_START)
+
+    def rearm(self, codes: Iterable[CodeType]) -> None:
+        """Hear of these again, which were named to `look_at` and then disabled; half a microsecond each."""
+        if sys.version_info >= (3, 12) and self.is_claimed:
+            tool, start, look_at = self._tool, sys.monitoring.events.PY_START, sys.monitoring.set_local_events
+            for code in codes:
+                look_at(tool, code, 0)
+                look_at(tool, code, start)
 
     def release(self) -> None:
         """Give the number back, as if it had never been used."""

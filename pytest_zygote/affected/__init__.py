@@ -11,6 +11,7 @@
 `outside`          files opened, folders listed, environment keys read, processes started
 `tree`             the checksums that all of these have now
 `store`            rows on disk
+`database`         the file of the store: opened late, set aside when damaged
 `surroundings`     what holds for all tests of a run: interpreter, packages, options
 =================  ==============================================================================
 """

@@ -1,11 +1,16 @@
-"""Tells which code ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
+"""Tells which code of the project ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
 
-The interpreter calls us when code starts; the answer DISABLE makes the code free of charge until
-`restart` has all events fire again. Events of all code, not of the project's alone: what is loaded
-during a test, patched or made by `exec` cannot be forgotten. Generators that go on where another
-test left them are not seen: only their start is.
+The interpreter calls us when code starts; the answer DISABLE makes that code free of charge. Two tools
+share the work. The *scout* hears of each code once, whoever wrote it: what is loaded during a test,
+patched or made by `exec` cannot be forgotten. If a code is the project's, the scout has the *watch*
+look at this code alone, and `restart` re-arms what the watch has seen and the caller wants to hear of
+again. So most of what runs in a short test costs nothing: pytest, the standard library, and files of
+which the caller knows already that the test depends on them. Generators that go on where another test
+left them are not seen: only their start is.
 
 A few functions of the standard library are never disabled: they tell what is read.
+
+Nothing here calls `id`: it raises an audit event, and the run has an audit hook.
 """
 
 from __future__ import annotations
@@ -17,60 +22,95 @@ from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
     from types import CodeType, FrameType
 
 MODULE = "<module>"
+
+identity = object.__hash__
+"""What `id` is for, without an audit event. Codes of two files may be equal, and their own hash is slow."""
 
 
 class Executions:
     """Collects the code objects that start."""
 
-    def __init__(self, on_module: Callable[[FrameType], None]) -> None:
-        """Watch nothing yet; `on_module` is called when the code of a module starts."""
+    def __init__(self, is_own: Callable[[str], bool], on_module: Callable[[FrameType], None]) -> None:
+        """Watch nothing yet.
+
+        Args:
+            is_own: tells whether a file is the project's.
+            on_module: called when the code of a module starts.
+        """
+        self._is_own = is_own
         self._on_module = on_module
-        self._monitored = CodeStarts("pytest_zygote affected")
+        self._scout = CodeStarts("pytest_zygote scout")
+        self._watch = CodeStarts("pytest_zygote watch")
         self._started: list[CodeType] = []
+        self._disabled: dict[str, list[CodeType]] = {}
         self._watched: dict[int, tuple[CodeType, Callable[[FrameType], None]]] = {}
 
     @property
     def is_watching(self) -> bool:
         """Whether this interpreter tells us."""
-        return self._monitored.is_claimed
+        return self._scout.is_claimed
 
     def start(self, watched: Mapping[CodeType, Callable[[FrameType], None]]) -> None:
         """Watch from now on; call these functions whenever these codes start."""
-        self._watched = {id(code): (code, see) for code, see in watched.items()}
-        self._monitored.claim(self._callback())
+        self._watched = {identity(code): (code, see) for code, see in watched.items()}
+        if self._watch.claim(self._on_start_of_own(), everywhere=False) and not self._scout.claim(
+            self._on_first_start()
+        ):
+            self._watch.release()
 
     def stop(self) -> None:
         """Watch no more."""
-        self._monitored.release()
+        self._scout.release()
+        self._watch.release()
 
     def drain(self) -> list[CodeType]:
         """Return what started since the last time."""
+        if not self._started:
+            return []
         started = self._started[:]
         self._started.clear()
+        for code in started:
+            self._disabled.setdefault(code.co_filename, []).append(code)
         return started
 
-    def restart(self) -> None:
-        """Have all code tell us again when it starts next: until then each code does so once."""
-        self._monitored.restart()
+    def restart(self, known: AbstractSet[str] = frozenset()) -> None:
+        """Have what was drained tell us again when it starts next: until then each code does so once.
 
-    def _callback(self) -> Callable[[CodeType, int], object]:
-        """Return a function that does as little as possible: it is called for every code object there is."""
+        Args:
+            known: names of files of which nothing need be heard.
+        """
+        for name in self._disabled.keys() - known:
+            self._watch.rearm(self._disabled.pop(name))
+
+    def _on_first_start(self) -> Callable[[CodeType, int], object]:
         remember = self._started.append
-        watched = self._watched
-        on_module = self._on_module
-        disable = DISABLE
+        watched, is_own, on_module, watch = self._watched, self._is_own, self._on_module, self._watch
 
         def on_start(code: CodeType, _offset: int) -> object:
-            see = watched.get(id(code))
+            see = watched.get(identity(code))
             if see is not None:
                 see[1](sys._getframe(1))  # noqa: SLF001 - documented in the library reference of sys
                 return None
-            remember(code)
+            if is_own(code.co_filename):
+                remember(code)
+                watch.look_at(code)
             if code.co_name == MODULE:
                 on_module(sys._getframe(1))  # noqa: SLF001
+            return DISABLE
+
+        return on_start
+
+    def _on_start_of_own(self) -> Callable[[CodeType, int], object]:
+        """Return a function that does as little as possible: it is called again and again."""
+        remember = self._started.append
+        disable = DISABLE
+
+        def on_start(code: CodeType, _offset: int) -> object:
+            remember(code)
             return disable
 
         return on_start

@@ -17,8 +17,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.tree import IMPORTS, TICK_NS, compiled_units, stamp, units_of
-from pytest_zygote.core.fingerprints import owners, whole
+from pytest_zygote.affected.executions import identity
+from pytest_zygote.affected.tree import TICK_NS, compiled_units, stamp, units_of
+from pytest_zygote.core.fingerprints import IMPORTS, owners, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +35,7 @@ class Loaded:
     Attributes:
         path: as needs have it.
         units: name → checksum.
+        imports: the names in its import statements.
         edges: the files that it imports.
         is_early: whether it was loaded before we looked: what it ran meanwhile is unknown.
     """
@@ -41,19 +43,25 @@ class Loaded:
     def __init__(self, path: str, units: dict[str, bytes], *, is_early: bool = False) -> None:
         """Start without edges."""
         self.path = path
-        self.units = units
+        self.units: dict[str, bytes] = {}
+        self.imports: tuple[str, ...] = ()
+        self._fingerprint = b""
+        self.take(units)
         self.edges: set[str] = set()
         self.is_early = is_early
         self.name = ""
 
-    @property
-    def imports(self) -> tuple[str, ...]:
-        """The names in its import statements."""
-        return tuple(self.units.get(IMPORTS, b"").decode().split())
+    def take(self, units: dict[str, bytes]) -> None:
+        """Hold these units from now on."""
+        self.units = units
+        self.imports = tuple(units.get(IMPORTS, b"").decode().split())
+        self._fingerprint = b""
 
     def fingerprint(self) -> bytes:
         """Return a checksum of all that the file holds."""
-        return whole({name: found for name, found in self.units.items() if name != IMPORTS})
+        if not self._fingerprint:
+            self._fingerprint = whole({name: found for name, found in self.units.items() if name != IMPORTS})
+        return self._fingerprint
 
 
 class Modules:
@@ -73,7 +81,6 @@ class Modules:
         self._own: dict[str, bool] = {}
         self._pending: list[tuple[CodeType, str, ModuleSpec | None, tuple[str, ...]]] = []
         self._owner: dict[int, tuple[CodeType, tuple[str, str]]] = {}
-        self._foreign: dict[int, CodeType] = {}
         self.files: dict[str, Loaded] = {}
         self.unasked: set[str] = set()
         self.generation = 0
@@ -107,12 +114,14 @@ class Modules:
 
     def settle(self) -> None:
         """Take in what was loaded since the last time."""
+        if not self._pending:
+            return
         pending, self._pending = self._pending, []
         self.generation += len(pending)
         for code, name, spec, above in pending:
             path = self._tree.relative(code.co_filename)
             self._add(path, name, self._units(path, code, spec))
-            self._owner.update((id(inner), (inner, (path, unit))) for inner, unit in owners(code))
+            self._owner.update((identity(inner), (inner, (path, unit))) for inner, unit in owners(code))
             for importer in above:
                 source = self._tree.relative(importer)
                 if source not in self.files:
@@ -126,7 +135,8 @@ class Modules:
         if known is None:
             known = self.files[path] = Loaded(path, units)
         elif known.units != units:  # it was edited and loaded again: which one a test ran is not known
-            known.units = dict.fromkeys({*known.units, *units}, os.urandom(8))
+            imports = b" ".join((known.units.get(IMPORTS, b""), units.get(IMPORTS, b"")))
+            known.take({**dict.fromkeys({*known.units, *units}, os.urandom(8)), IMPORTS: imports})
         known.name = known.name or name
 
     def _units(self, path: str, code: CodeType, spec: ModuleSpec | None) -> dict[str, bytes]:
@@ -162,19 +172,16 @@ class Modules:
     # Asking
 
     def units_of(self, codes: list[CodeType]) -> set[tuple[str, str]]:
-        """Return (path, unit) of all codes that are the project's; called with hundreds of codes after each test.
+        """Return (path, unit) of codes of the project's; called with hundreds of codes after each test.
 
         Code that was copied or made anew stands for its whole file.
         """
-        by_id = dict(zip(map(id, codes), codes, strict=True))
+        if not codes:
+            return set()
+        by_id = dict(zip(map(identity, codes), codes, strict=True))
         known = by_id.keys() & self._owner.keys()
         found = {self._owner[number][1] for number in known}
-        for number in by_id.keys() - known - self._foreign.keys():
-            code = by_id[number]
-            if self.has(code.co_filename):
-                found.add((self._path_of(code.co_filename), "*"))
-            elif code.co_filename[0] != "<":
-                self._foreign[number] = code
+        found.update((self._path_of(by_id[number].co_filename), "*") for number in by_id.keys() - known)
         return found
 
     def _path_of(self, filename: str) -> str:

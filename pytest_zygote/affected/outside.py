@@ -75,7 +75,7 @@ class Outside:
     def start(self) -> None:
         """Collect from now on."""
         self._is_active = True
-        sys.addaudithook(self._audit)
+        sys.addaudithook(self._hook())
 
     def stop(self) -> None:
         """Collect no more; the hook itself cannot be taken back."""
@@ -98,11 +98,20 @@ class Outside:
 
     # Files
 
+    def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
+        """Return a function that does as little as possible: it is called for whatever can be audited."""
+        events = EVENTS
+        audit = self._audit
+
+        def hook(event: str, args: tuple[object, ...]) -> None:
+            if event in events:
+                audit(event, args)
+
+        return hook
+
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
-        if event not in EVENTS or not self._is_active:
-            return
         thread = threading.get_ident()
-        if self._busy_thread == thread:
+        if not self._is_active or self._busy_thread == thread:
             return  # this is our own looking
         self._busy_thread = thread
         try:
@@ -115,7 +124,7 @@ class Outside:
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event in PROCESSES:
             need = Need(impact.PROJECT)
-            frame = sys._getframe(2)  # noqa: SLF001 - documented in the manual of sys
+            frame = sys._getframe(3)  # noqa: SLF001 - documented in the manual of sys
             reader = self._reader(frame) if need not in self._read and not self._is_foreign_import(frame) else None
             if reader is not None:
                 self._read[need] = (self._tree.now(need), reader)
@@ -141,7 +150,7 @@ class Outside:
         is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            reader = self._reader(sys._getframe(3))  # noqa: SLF001 - documented in the manual of sys
+            reader = self._reader(sys._getframe(4))  # noqa: SLF001 - documented in the manual of sys
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
@@ -220,8 +229,10 @@ class Outside:
             self._read[need] = (self._tree.now(need), reader)
 
     def _on_question(self, frame: FrameType) -> None:
+        if not self._is_active or _caller(frame) is None:
+            return
         names = frame.f_code.co_varnames
-        path = self._path(frame.f_locals.get(names[0])) if self._is_active and names else ""
+        path = self._path(frame.f_locals.get(names[0])) if names else ""
         need = Need(impact.PRESENCE, self._tree.relative(path))
         if path and need not in self._read and self._is_input(path):
             reader = self._reader(frame)

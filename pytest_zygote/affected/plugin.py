@@ -27,6 +27,7 @@ from pytest_zygote.core.impact import NEW, Selected, summary
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from pathlib import Path
     from typing import TypeAlias
 
     from pytest_zygote.affected.recorder import Needs
@@ -82,6 +83,7 @@ class AffectedPlugin:
         self._recorder = Recorder(self._tree, time.time_ns())
         self._surroundings = 0
         self._outcomes: dict[str, str] = {}
+        self._conftests_of: dict[Path, tuple[str, ...]] = {}
         self._selected: dict[str, Selected] = {}
         self._rows: dict[str, list[Row]] = {}
         self._started = 0.0
@@ -129,19 +131,27 @@ class AffectedPlugin:
             self._selected = self._select(item.nodeid for item in items)
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
-        if "all" in self._words:
-            return
-        chosen = [item for item in items if item.nodeid in self._selected]
+        if "all" not in self._words:
+            self._leave_out(items)
+            if self._is_worth_forks(items):
+                self._isolate()
+        if not self._is_frozen:
+            with contextlib.suppress(StoreError):
+                self._store.expect(item.nodeid for item in items)
+
+    def _leave_out(self, items: list[pytest.Item]) -> None:
         left_out = [item for item in items if item.nodeid not in self._selected]
         if left_out:
             self._left_out = len(left_out)
             self._config.hook.pytest_deselected(items=left_out)
-            items[:] = chosen
-        if self._is_worth_forks(chosen):
-            tmp = getattr(self._config, "_tmp_path_factory", None)
-            if tmp is not None:
-                tmp.getbasetemp()  # once, not in each fork
-            self._config.pluginmanager.register(Isolation(self._record, self._store_record), f"{NAME}_isolation")
+            items[:] = [item for item in items if item.nodeid in self._selected]
+
+    def _isolate(self) -> None:
+        """Give each test a fork of its own."""
+        tmp = getattr(self._config, "_tmp_path_factory", None)
+        if tmp is not None:
+            tmp.getbasetemp()  # once, not in each fork
+        self._config.pluginmanager.register(Isolation(self._record, self._store_record), f"{NAME}_isolation")
 
     def _is_worth_forks(self, items: list[pytest.Item]) -> bool:
         """Tell whether each test should have a fork of its own, so that the next edit selects fewer."""
@@ -201,7 +211,7 @@ class AffectedPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record one test."""
         self._outcomes.pop(item.nodeid, None)
-        self._recorder.begin_test()
+        self._recorder.begin_test(str(item.path), self._conftests(item))
         self._started = time.perf_counter()
         self._is_stored = False
         result = yield
@@ -212,9 +222,17 @@ class AffectedPlugin:
     def _record(self, item: pytest.Item) -> Record:
         duration_s = time.perf_counter() - self._started
         is_exact, own, shared = self._recorder.end_test(
-            str(item.path), _conftests(item), is_code=isinstance(item, pytest.Function)
+            str(item.path), self._conftests(item), is_code=isinstance(item, pytest.Function)
         )
         return (self._outcomes.get(item.nodeid, ""), is_exact, duration_s), own, shared
+
+    def _conftests(self, item: pytest.Item) -> tuple[str, ...]:
+        """Return the conftest files that hold for a test."""
+        known = self._conftests_of.get(item.path)
+        if known is None:
+            modules = item.config.pluginmanager._getconftestmodules(item.path)  # noqa: SLF001 - there is no public way
+            known = self._conftests_of[item.path] = tuple(str(module.__file__) for module in modules)
+        return known
 
     def _store_record(self, item: pytest.Item, record: object) -> None:
         self._is_stored = True
@@ -254,6 +272,7 @@ class AffectedPlugin:
         try:
             if not self._is_frozen:
                 self._tree.keep()
+                self._store.trim()
         except StoreError:
             return
         finally:
@@ -282,12 +301,6 @@ def _leaves(session: pytest.Session, items: Iterable[pytest.Item]) -> set[str]:
 
 def _is_conftest(file: str) -> bool:
     return os.path.basename(file) == "conftest.py"
-
-
-def _conftests(item: pytest.Item) -> list[str]:
-    """Return the conftest files that hold for a test."""
-    modules = item.config.pluginmanager._getconftestmodules(item.path)  # noqa: SLF001 - there is no public way
-    return [str(module.__file__) for module in modules]
 
 
 def _is_distributed(config: pytest.Config) -> bool:

@@ -66,11 +66,13 @@ class Recorder:
         self._tree = tree
         self._modules = Modules(tree, _owner_of(tree.root), started_ns)
         self._outside = Outside(tree, self._modules.has, started_ns)
-        self._executions = Executions(self._modules.see)
+        self._executions = Executions(self._modules.has, self._modules.see)
         self._session = Seen()
         self._wide: dict[object, Seen] = {}
         self._cached: dict[str, Needs] = {}
         self._surrounding: dict[str, Needs] = {}
+        self._absolute: dict[frozenset[str], frozenset[str]] = {}
+        self._starts: dict[tuple[str, ...], frozenset[str]] = {}
         self._now = Seen()
         self._leaves: frozenset[str] = frozenset()
         self._known: dict[tuple[frozenset[str], bool, int], tuple[frozenset[str], Needs]] = {}
@@ -99,6 +101,7 @@ class Recorder:
         self._session.add(self._now)
         self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
         self._now = Seen()
+        self._executions.restart()
 
     def _take(self) -> None:
         """Add what was seen since the last time."""
@@ -117,14 +120,24 @@ class Recorder:
 
     # One test
 
-    def begin_test(self) -> None:
-        """Start anew."""
+    def begin_test(self, path: str, conftests: tuple[str, ...]) -> None:
+        """Start anew.
+
+        A test that is not the first of its process needs all files that its module can reach, whatever it
+        runs in them: we must only hear of the others. Those are few, or none.
+        """
         self._take()
-        self._executions.restart()
+        if self.tests_run and self.is_precise:
+            self._executions.restart(self._reached(self._start(path, conftests)))
+        else:
+            self._executions.restart()
         self._now = Seen()
 
     def begin_fixture(self) -> Seen:
-        """Set aside what the test has done so far; return what `end_fixture` wants."""
+        """Set aside what the test has done so far; return what `end_fixture` wants.
+
+        Tests of other modules may use the fixture, whose reach is another one: all files count.
+        """
         self._take()
         self._executions.restart()
         before, self._now = self._now, Seen()
@@ -136,7 +149,7 @@ class Recorder:
         self._wide.setdefault(fixture, Seen()).add(self._now)
         self._now.add(before)
 
-    def end_test(self, path: str, conftests: Iterable[str], *, is_code: bool) -> tuple[bool, Needs, Needs]:
+    def end_test(self, path: str, conftests: tuple[str, ...], *, is_code: bool) -> tuple[bool, Needs, Needs]:
         """Return whether the record is exact, what the test itself needs, and what it shares with others.
 
         Args:
@@ -152,30 +165,41 @@ class Recorder:
             seen.add(wide)
         was_active = self._outside.pause()
         try:
-            return (is_exact, *self._needs(seen, path, tuple(conftests), is_exact=is_exact, is_code=is_code))
+            return (is_exact, *self._needs(seen, path, conftests, is_exact=is_exact, is_code=is_code))
         finally:
             self._outside.resume(was_active)
 
     def _needs(
         self, seen: Seen, path: str, conftests: tuple[str, ...], *, is_exact: bool, is_code: bool
     ) -> tuple[Needs, Needs]:
-        start = frozenset(self._tree.relative(file) for file in (path, *conftests))
-        own = {**seen.needs, **self._folders(os.path.dirname(path))}
+        start = self._start(path, conftests)
+        own = self._folders(os.path.dirname(path))
+        if seen.needs:
+            own = {**seen.needs, **own}
         if not is_code:
-            own[Need(DATA, self._tree.relative(path))] = self._tree.now(Need(DATA, self._tree.relative(path)))
+            own = {**own, (text := Need(DATA, self._tree.relative(path))): self._tree.now(text)}
         if is_exact:
-            own.update(self._bodies(seen.units))
-        imported, _ = self._shared(start, is_exact=is_exact)
-        files, shared = self._shared(start | (seen.paths - imported), is_exact=is_exact)
-        if not is_exact:
-            self._add_cached(own, files)
-        return own, shared
+            own = {**own, **dict(self._bodies(seen.units))}
+        files, shared = self._shared(start, is_exact=is_exact)
+        if more := seen.paths - files:
+            files, shared = self._shared(start | more, is_exact=is_exact)
+        return own if is_exact else self._with_cached(own, files), shared
 
-    def _add_cached(self, own: Needs, files: frozenset[str]) -> None:
+    def _start(self, path: str, conftests: tuple[str, ...]) -> frozenset[str]:
+        """Return the files from which a test's imports are followed: the same object, if asked again."""
+        key = (path, *conftests)
+        known = self._starts.get(key)
+        if known is None:
+            known = self._starts[key] = frozenset(map(self._tree.relative, key))
+        return known
+
+    def _with_cached(self, own: Needs, files: frozenset[str]) -> Needs:
         """Add what code that this test can reach has read for earlier tests: it may have kept it."""
-        for reader in (self._cached.keys() - self._leaves) & files:
-            for need, found in self._cached[reader].items():
-                own.setdefault(need, found)
+        readers = [reader for reader in self._cached if reader in files and reader not in self._leaves]
+        if not readers:
+            return own
+        cached = {need: found for reader in readers for need, found in self._cached[reader].items()}
+        return {**cached, **own}
 
     def _shared(self, start: frozenset[str], *, is_exact: bool) -> tuple[frozenset[str], Needs]:
         """Return the files that tests can reach from these, and what they need: the same object, if asked again."""
@@ -192,6 +216,14 @@ class Recorder:
                 needs.update((Need(FILE, file), self._modules.files[file].fingerprint()) for file in files)
             found = self._known[key] = (files, needs)
         return found
+
+    def _reached(self, start: frozenset[str]) -> frozenset[str]:
+        """Return the files that tests can reach, by the names that code objects have for them."""
+        files, _ = self._shared(start, is_exact=False)
+        known = self._absolute.get(files)
+        if known is None:
+            known = self._absolute[files] = frozenset(map(self._tree.absolute, files))
+        return known
 
     def _session_paths(self) -> set[str]:
         return {path for path, name in self._session.units if name != MODULE} - self._leaves

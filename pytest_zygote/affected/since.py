@@ -10,8 +10,9 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.tree import IMPORTS, compiled_text
+from pytest_zygote.affected.tree import compiled_text
 from pytest_zygote.core import impact
+from pytest_zygote.core.fingerprints import IMPORTS
 
 if TYPE_CHECKING:
     from pytest_zygote.affected.tree import Tree

@@ -3,43 +3,44 @@
 Theory of operation. Any process may be killed at any time, and two runs may go on at once. So each
 test that has ended is one transaction, in WAL mode: a row is there as a whole or not at all. Needs
 (`core.impact.Need`) and the checksums they have had are numbered and never removed, so that several
-processes may remember the numbers. A set of needs is stored once, as compressed numbers.
+processes may remember the numbers. A set of needs is stored once, as compressed numbers. Of all this
+a test that has ended mostly finds its numbers in memory, and writes one line: no index, no text.
 
-A connection must not cross a fork: each process opens its own when it first needs one.
-A file of another schema is left alone, and another one is begun beside it.
+A file of another schema is left alone, and another one is begun beside it. Values are numbers, text
+and checksums; nothing that is read can run code.
 """
 
 from __future__ import annotations
 
-import contextlib
-import marshal
+import json
 import os
-import sqlite3
 import zlib
 from array import array
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.fingerprints import checksum
+from pytest_zygote.affected.database import Database, StoreError, look
+from pytest_zygote.core.fingerprints import IMPORTS, SIZE, checksum
 from pytest_zygote.core.impact import Need, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    import sqlite3
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-SCHEMA = 1
+__all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path", "unpack"]
+
+SCHEMA = 2
 APPLICATION = 0x7A796774
 KEPT_ROWS = 8
 """Rows kept of each test: so many states of the project can come back without a run."""
 
-BUSY_S = 20.0
-"""How long another process may hold the file."""
-
 Needs: TypeAlias = "dict[Need, bytes]"
+Identity: TypeAlias = "tuple[int, ...]"
 
 _TABLES = f"""
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {SCHEMA};
-CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB);
-CREATE TABLE IF NOT EXISTS surroundings (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, parts BLOB);
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS surroundings (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, parts TEXT);
 CREATE TABLE IF NOT EXISTS need (id INTEGER PRIMARY KEY, kind TEXT, path TEXT, name TEXT, UNIQUE (kind, path, name));
 CREATE TABLE IF NOT EXISTS version (id INTEGER PRIMARY KEY, need INTEGER, checksum BLOB, UNIQUE (need, checksum));
 CREATE TABLE IF NOT EXISTS needs (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, versions BLOB);
@@ -47,15 +48,14 @@ CREATE TABLE IF NOT EXISTS test (id INTEGER PRIMARY KEY, nodeid TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS row (
     id INTEGER PRIMARY KEY, test INTEGER, surroundings INTEGER, outcome TEXT, exact INTEGER,
     own INTEGER, shared INTEGER, duration REAL);
-CREATE INDEX IF NOT EXISTS row_of ON row (surroundings, test, id DESC);
 CREATE TABLE IF NOT EXISTS file (
-    path TEXT, identity BLOB, looked INTEGER, digest BLOB, PRIMARY KEY (path)) WITHOUT ROWID;
+    path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, looked INTEGER, digest BLOB
+    ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS source (
-    python TEXT, digest BLOB, units BLOB, PRIMARY KEY (python, digest)) WITHOUT ROWID;
+    python TEXT, digest BLOB, names TEXT, checksums BLOB, imports TEXT, PRIMARY KEY (python, digest)) WITHOUT ROWID;
 """
-# Written out, not a script of many statements: `executescript` commits what is open.
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
-
+_ADD = "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
@@ -66,143 +66,54 @@ def store_path(cache: str) -> str:
     return os.path.join(cache, FILE)
 
 
-class StoreError(Exception):
-    """The store cannot be used; the text says why, for the user."""
-
-
-class Store:
-    """One file of rows, for as many processes as there are."""
+class Store(Database):
+    """Rows, and the needs that they speak of."""
 
     def __init__(self, path: str, warn: Callable[[str], None]) -> None:
-        """Use this file, from the first need on.
-
-        Args:
-            path: of the file.
-            warn: tells the user what went wrong, and what was done.
-        """
-        self.path = path
-        self._warn = warn
-        self._connection: sqlite3.Connection | None = None
-        self._pid = 0
-        self._inherited: list[sqlite3.Connection] = []
+        """Use this file, from the first need on; `warn` tells the user what went wrong."""
+        super().__init__(path, _STATEMENTS, SCHEMA, warn)
         self._numbers: dict[tuple[Need, bytes], int] = {}
-        self._sets: dict[int, tuple[object, int]] = {}
-        self._counts: dict[str, int] = {}
-        self.is_broken = False
-
-    # The file
-
-    @contextlib.contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection; what goes wrong ends recording, never the run."""
-        if self.is_broken:
-            raise StoreError(self.path)
-        try:
-            yield self._open()
-        except (sqlite3.Error, OSError, ValueError) as error:
-            self._fail(error)
-            raise StoreError(self.path) from error
-        except BaseException:
-            self._forget()  # Ctrl-C: what was numbered in an open transaction is not stored
-            raise
-
-    def _forget(self) -> None:
-        self._numbers.clear()
-        self._sets.clear()
-
-    def _fail(self, error: Exception) -> None:
-        self.is_broken = True
-        self._forget()
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-        if _is_damage(error):
-            aside = self._set_aside()
-            self._warn(f"affected: {self.path} is damaged ({error}); it is now {os.path.basename(aside)}")
-        else:
-            self._warn(f"affected: {self.path} cannot be used ({error}); results are not recorded from here on")
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._pid == os.getpid():
-            return self._connection
-        if self._connection is not None:
-            self._inherited.append(self._connection)  # closing it would end the parent's locks
-        try:
-            self._connection = self._connect()
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise
-            aside = self._set_aside()
-            self._warn(f"affected: {self.path} is damaged ({error}); it is now {os.path.basename(aside)}")
-            self._connection = self._connect()
-        self._pid = os.getpid()
-        return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        folder = os.path.dirname(self.path)
-        os.makedirs(folder, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version != SCHEMA:
-                self._create(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _create(self, connection: sqlite3.Connection) -> None:
-        with _transaction(connection):
-            for statement in _STATEMENTS:
-                connection.execute(statement)
-
-    def _set_aside(self) -> str:
-        aside = f"{self.path}.damaged"
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(self.path + suffix)
-        with contextlib.suppress(OSError):
-            os.replace(self.path, aside)
-        return aside
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._connection is not None and self._pid == os.getpid():
-            self._connection.close()
-        self._connection = None
+        self._sets: dict[bytes, int] = {}
+        self._shared: dict[int, tuple[object, int]] = {}
+        self._tests: dict[str, int] = {}
+        self._surplus: list[int] = []
 
     # Surroundings
 
     def surroundings(self, digest: bytes, parts: dict[str, str]) -> int:
         """Return the number of the surroundings with this digest."""
-        with self._using() as connection, _transaction(connection):
-            connection.execute(
-                "INSERT OR IGNORE INTO surroundings (digest, parts) VALUES (?, ?)", (digest, marshal.dumps(parts))
-            )
-            return _number(connection.execute("SELECT id FROM surroundings WHERE digest = ?", (digest,)))
+        known = self.find_surroundings(digest)
+        if not known:
+            with self.writing() as connection:
+                statement = "INSERT OR IGNORE INTO surroundings (digest, parts) VALUES (?, ?)"
+                connection.execute(statement, (digest, json.dumps(parts)))
+            known = self.find_surroundings(digest)
+        return known
 
     def find_surroundings(self, digest: bytes) -> int:
-        """Return the number of the surroundings with this digest; 0 if there are none, and nothing is written."""
-        if not os.path.exists(self.path):
-            return 0
-        with self._using() as connection:
+        """Return the number of the surroundings with this digest; 0 if there are none."""
+        with self.using() as connection:
             found = connection.execute("SELECT id FROM surroundings WHERE digest = ?", (digest,)).fetchone()
             return int(found[0]) if found else 0
 
     def last_surroundings(self, other_than: int) -> dict[str, str]:
         """Return the parts of the surroundings that the newest row of others has; empty if there is none."""
-        with self._using() as connection:
+        with self.using() as connection:
             found = connection.execute(
                 "SELECT parts FROM row JOIN surroundings ON surroundings.id = surroundings WHERE surroundings != ?"
                 " ORDER BY row.id DESC LIMIT 1",
                 (other_than,),
             ).fetchone()
-            return dict(marshal.loads(found[0])) if found else {}  # noqa: S302 - written by ourselves
+            return dict(json.loads(found[0])) if found else {}
 
-    # Rows
+    # Rows, written
+
+    def expect(self, nodeids: Iterable[str]) -> None:
+        """Number the tests that are about to run: one transaction for all, instead of a part of each one's."""
+        with self.writing() as connection:
+            new = ((nodeid,) for nodeid in nodeids if nodeid not in self._tests)
+            connection.executemany("INSERT OR IGNORE INTO test (nodeid) VALUES (?)", new)
+        self._read_tests()
 
     def add(self, surroundings: int, nodeid: str, result: tuple[str, bool, float], own: Needs, shared: Needs) -> None:
         """Store how a test ended: outcome, exactness, duration.
@@ -210,70 +121,72 @@ class Store:
         `shared` is given as the same object for many tests, and looked up once.
         """
         outcome, is_exact, duration_s = result
-        with self._using() as connection, _transaction(connection):
-            sets = [self._set_of(connection, own), self._shared_set_of(connection, shared)]
-            test = self._test(connection, nodeid)
-            connection.execute(
-                "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (test, surroundings, outcome, is_exact, *sets, duration_s),
-            )
-            if self._counts.get(nodeid, 0) >= KEPT_ROWS:
-                connection.execute(
-                    "DELETE FROM row WHERE surroundings = ? AND test = ? AND id NOT IN"
-                    " (SELECT id FROM row WHERE surroundings = ? AND test = ? ORDER BY id DESC LIMIT ?)",
-                    (surroundings, test, surroundings, test, KEPT_ROWS),
-                )
+        known = self._shared.get(id(shared))
+        number = known[1] if known is not None and known[0] is shared else self.number_of(shared)
+        self._shared[id(shared)] = (shared, number)
+        test = self._tests.get(nodeid)
+        if test is None:
+            self.expect([nodeid])
+            test = self._tests[nodeid]
+        values = (test, surroundings, outcome, is_exact, self.number_of(own), number, duration_s)
+        with self.using() as connection:
+            connection.execute(_ADD, values)
 
-    def _test(self, connection: sqlite3.Connection, nodeid: str) -> int:
-        found = connection.execute("SELECT id FROM test WHERE nodeid = ?", (nodeid,)).fetchone()
-        if found is None:
-            return connection.execute("INSERT INTO test (nodeid) VALUES (?)", (nodeid,)).lastrowid or 0
-        return int(found[0])
-
-    def _shared_set_of(self, connection: sqlite3.Connection, shared: Needs) -> int:
-        known = self._sets.get(id(shared))
-        if known is None or known[0] is not shared:
-            known = self._sets[id(shared)] = (shared, self._set_of(connection, shared))
-        return known[1]
-
-    def _set_of(self, connection: sqlite3.Connection, needs: Needs) -> int:
-        numbers = array("I", sorted(self._version(connection, need, found) for need, found in needs.items()))
+    def number_of(self, needs: Needs) -> int:
+        """Return the number of a set of needs; what is not known of it is stored, as a whole or not at all."""
+        try:
+            numbers = array("I", sorted(map(self._numbers.__getitem__, needs.items())))
+        except KeyError:
+            numbers = array("I", sorted(self._number_all(needs)))
         digest = checksum(numbers.tobytes())
-        found = connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)).fetchone()
-        if found is not None:
-            return int(found[0])
-        packed = zlib.compress(_differences(numbers).tobytes(), 1)
-        return connection.execute("INSERT INTO needs (digest, versions) VALUES (?, ?)", (digest, packed)).lastrowid or 0
-
-    def _version(self, connection: sqlite3.Connection, need: Need, found: bytes) -> int:
-        key = (need, found)
-        known = self._numbers.get(key)
+        known = self._sets.get(digest)
         if known is None:
-            connection.execute("INSERT OR IGNORE INTO need (kind, path, name) VALUES (?, ?, ?)", need)
-            number = _number(connection.execute("SELECT id FROM need WHERE kind = ? AND path = ? AND name = ?", need))
-            connection.execute("INSERT OR IGNORE INTO version (need, checksum) VALUES (?, ?)", (number, found))
-            known = self._numbers[key] = _number(
-                connection.execute("SELECT id FROM version WHERE need = ? AND checksum = ?", (number, found))
-            )
+            packed = zlib.compress(_differences(numbers).tobytes(), 1)
+            with self.using() as connection:
+                connection.execute("INSERT OR IGNORE INTO needs (digest, versions) VALUES (?, ?)", (digest, packed))
+                known = _number(connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)))
+            self._sets[digest] = known
         return known
+
+    def _number_all(self, needs: Needs) -> list[int]:
+        with self.writing() as connection:
+            found = {pair: self._numbers.get(pair) or _version(connection, *pair) for pair in needs.items()}
+        self._numbers.update(found)  # not before they are stored
+        return list(found.values())
+
+    def trim(self) -> None:
+        """Remove rows of states that are long past."""
+        if self._surplus:
+            with self.writing() as connection:
+                connection.executemany("DELETE FROM row WHERE id = ?", [(number,) for number in self._surplus])
+            self._surplus.clear()
+
+    # Rows, read
+
+    def _read_tests(self) -> None:
+        with self.using() as connection:
+            self._tests = dict(connection.execute("SELECT nodeid, id FROM test"))
 
     def rows(self, surroundings: int) -> dict[str, list[Row]]:
         """Return what is known of all tests, the newest rows first."""
+        self._read_tests()
+        nodeids = {number: nodeid for nodeid, number in self._tests.items()}
         found: dict[str, list[Row]] = {}
-        with self._using() as connection:
-            for nodeid, outcome, exact, own, shared, duration_s in connection.execute(
-                "SELECT nodeid, outcome, exact, own, shared, duration FROM row JOIN test ON test.id = test"
-                " WHERE surroundings = ? ORDER BY row.id DESC",
+        with self.using() as connection:
+            for number, test, outcome, exact, own, shared, duration_s in connection.execute(
+                "SELECT id, test, outcome, exact, own, shared, duration FROM row WHERE surroundings = ?"
+                " ORDER BY id DESC",
                 (surroundings,),
             ):
-                found.setdefault(nodeid, []).append(Row(outcome, bool(exact), (shared, own), duration_s))
-        self._counts = {nodeid: len(rows) for nodeid, rows in found.items()}
+                rows = found.setdefault(nodeids[test], [])
+                rows.append(Row(outcome, bool(exact), (shared, own), duration_s))
+                if len(rows) > KEPT_ROWS:
+                    self._surplus.append(number)
         return found
 
     def versions(self) -> dict[int, tuple[Need, bytes]]:
         """Return all needs that were ever stored, with their checksums."""
-        with self._using() as connection:
+        with self.using() as connection:
             return {
                 number: (Need(kind, path, name), found)
                 for number, kind, path, name, found in connection.execute(
@@ -283,83 +196,65 @@ class Store:
 
     def sets(self) -> dict[int, bytes]:
         """Return all sets of needs, packed."""
-        with self._using() as connection:
+        with self.using() as connection:
             return dict(connection.execute("SELECT id, versions FROM needs"))
 
     # Files
 
-    def files(self) -> dict[str, tuple[tuple[int, ...], int, bytes]]:
+    def files(self) -> dict[str, tuple[Identity, int, bytes]]:
         """Return path → identity, time of the look, digest of the content."""
-        with self._using() as connection:
+        with self.using() as connection:
             return {
-                path: (marshal.loads(identity), looked, digest)  # noqa: S302 - written by ourselves
-                for path, identity, looked, digest in connection.execute("SELECT * FROM file")
+                path: (tuple(identity), looked, digest)
+                for path, *identity, looked, digest in connection.execute("SELECT * FROM file")
             }
 
     def source(self, python: str, digest: bytes) -> dict[str, bytes] | None:
         """Return the units of a text, as this Python compiles it; None if they are not known."""
-        with self._using() as connection:
-            found = connection.execute(
-                "SELECT units FROM source WHERE python = ? AND digest = ?", (python, digest)
-            ).fetchone()
-            return dict(marshal.loads(found[0])) if found else None  # noqa: S302 - written by ourselves
+        with self.using() as connection:
+            query = "SELECT names, checksums, imports FROM source WHERE python = ? AND digest = ?"
+            found = connection.execute(query, (python, digest)).fetchone()
+            if found is None:
+                return None
+            names, checksums, imports = found
+            parts = (checksums[at : at + SIZE] for at in range(0, len(checksums), SIZE))
+            return {**dict(zip(names.split("\n"), parts, strict=True)), IMPORTS: imports.encode()}
 
     def keep_files(
         self,
         python: str,
-        files: dict[str, tuple[tuple[int, ...], int, bytes]],
+        files: dict[str, tuple[Identity, int, bytes]],
         sources: dict[bytes, dict[str, bytes]],
     ) -> None:
         """Remember files, so that they need not be read and compiled again while they are the same."""
-        with self._using() as connection, _transaction(connection):
+        with self.writing() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
-                ((path, marshal.dumps(identity), looked, digest) for path, (identity, looked, digest) in files.items()),
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((path, *identity, looked, digest) for path, (identity, looked, digest) in files.items()),
             )
             connection.executemany(
-                "INSERT OR REPLACE INTO source VALUES (?, ?, ?)",
-                ((python, digest, marshal.dumps(units)) for digest, units in sources.items()),
+                "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
+                ((python, digest, *_columns(units)) for digest, units in sources.items()),
             )
 
     # Settings
 
-    def setting(self, name: str) -> object:
-        """Return a value; None if it was never set."""
-        with self._using() as connection:
-            found = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-            value: object = marshal.loads(found[0]) if found else None  # noqa: S302 - written by ourselves
-            return value
-
-    def set(self, name: str, value: object) -> None:
-        """Store a value that `marshal` can write."""
-        with self._using() as connection, _transaction(connection):
-            packed = marshal.dumps(value)  # type: ignore[arg-type]  # callers know
-            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, packed))
+    def set(self, name: str, value: str) -> None:
+        """Store a value."""
+        with self.using() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
 
 def reads_path(path: str, names: Collection[str]) -> bool:
     """Tell whether any recorded test read one of these paths; no, if there is no store."""
     marks = ",".join("?" * len(names))
     query = f"SELECT 1 FROM need WHERE kind IN ('D', 'L', 'X') AND path IN ({marks}) LIMIT 1"  # noqa: S608 - marks
-    return _look(path, query, tuple(names)) is not None
+    return look(path, query, tuple(names)) is not None
 
 
-def read_setting(path: str, name: str) -> object:
-    """Return a value that was stored; None if there is none."""
-    found = _look(path, "SELECT value FROM setting WHERE name = ?", (name,))
-    value: object = marshal.loads(found) if isinstance(found, bytes) else None  # noqa: S302 - written by ourselves
-    return value
-
-
-def _look(path: str, query: str, values: tuple[str, ...]) -> object:
-    if not os.path.exists(path):
-        return None
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=1)) as connection:
-            found = connection.execute(query, values).fetchone()
-    except sqlite3.Error:
-        return None
-    return found[0] if found else None
+def read_setting(path: str, name: str) -> str:
+    """Return a value that was stored; '' if there is none."""
+    return str(look(path, "SELECT value FROM setting WHERE name = ?", (name,)) or "")
 
 
 def unpack(packed: bytes) -> Iterator[int]:
@@ -381,22 +276,17 @@ def _differences(numbers: array[int]) -> array[int]:
     return found
 
 
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+def _columns(units: dict[str, bytes]) -> tuple[str, bytes, str]:
+    names = [name for name in units if name != IMPORTS]
+    return "\n".join(names), b"".join(units[name] for name in names), units.get(IMPORTS, b"").decode()
+
+
+def _version(connection: sqlite3.Connection, need: Need, found: bytes) -> int:
+    connection.execute("INSERT OR IGNORE INTO need (kind, path, name) VALUES (?, ?, ?)", need)
+    number = _number(connection.execute("SELECT id FROM need WHERE kind = ? AND path = ? AND name = ?", need))
+    connection.execute("INSERT OR IGNORE INTO version (need, checksum) VALUES (?, ?)", (number, found))
+    return _number(connection.execute("SELECT id FROM version WHERE need = ? AND checksum = ?", (number, found)))
 
 
 def _number(cursor: sqlite3.Cursor) -> int:
     return int(cursor.fetchone()[0])
-
-
-def _is_damage(error: Exception) -> bool:
-    text = str(error)
-    return "malformed" in text or "not a database" in text or "disk image" in text

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.store import StoreError
 from pytest_zygote.core import impact
-from pytest_zygote.core.fingerprints import MODULE, checksum, fingerprint, imported_names, whole
+from pytest_zygote.core.fingerprints import IMPORTS, MODULE, checksum, fingerprint, imported_names, whole
 from pytest_zygote.core.inputs import MISSING, is_volatile
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ TICK_NS = 20_000_000
 PYTHON = f"{sys.implementation.cache_tag}-{sys.hexversion:x}-{sys.flags.optimize}"
 """What compiles equally."""
 
-IMPORTS = "\0imports"
-"""Name of the unit that lists the names which a file imports."""
-
 SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "node_modules", "venv", "htmlcov", "build", "dist", "site-packages", "__pypackages__"}
 )
@@ -44,6 +41,9 @@ LARGE = 4_000_000
 """Bytes of a data file whose time stamp and size stand for its content."""
 
 ABSENT = b""
+
+_LARGEST = 2**63 - 1
+"""Of the numbers that the store can hold."""
 
 
 class Tree:
@@ -304,7 +304,7 @@ def stamp(path: str) -> tuple[int, ...]:
         status = os.stat(path)
     except (OSError, ValueError):
         return ()
-    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino & _LARGEST)
 
 
 def content(path: str, identity: tuple[int, ...]) -> bytes:

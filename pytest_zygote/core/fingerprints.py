@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MODULE = ""
 """Name of the unit that holds what an import executes."""
 
+IMPORTS = "\0imports"
+"""Name of what lists the modules that a file imports: no unit, but kept beside them."""
+
 SIZE = 12
 """Bytes of a checksum: two of a million units share one with a chance of 1 in 10**17."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -263,6 +264,23 @@ class TestCode:
         project.replace("app/calc.py", "int(text)", "-int(text)")
 
         assert project.affected().ran.items() >= {(f"test_parse[{n}]", "FAILED") for n in (1, 2, 3)}
+
+    @precisely
+    @pytest.mark.parametrize("is_fixture", [False, True])
+    def test_code_that_no_import_leads_to(self, project: AffectedProject, *, is_fixture: bool) -> None:
+        """It is noticed though a test that imports its file ran it before: then nothing more was asked about it."""
+        fixture = "@pytest.fixture(scope='session')\ndef found():\n    return registry.FOUND['add'](1, 2)\n"
+        project.write("tests/conftest.py", f"{dedent(SHARED)}\nfrom app import registry\n\n{fixture}")
+        project.write("app/registry.py", "FOUND = {}\n")
+        project.write("app/calc.py", f"from app import registry\n{dedent(CALC)}\nregistry.FOUND['add'] = add\n")
+        twice = TESTS.replace("add(1, 2) == 3", "add(1, 2) == calc.add(2, 1)")
+        project.write("tests/test_calc.py", twice.replace("test_sub()", "test_sub(found)") if is_fixture else twice)
+        test = "(found):\n    assert found == 3" if is_fixture else "():\n    assert registry.FOUND['add'](1, 2) == 3"
+        project.write("tests/test_zoo.py", f"from app import registry\n\ndef test_zoo{test}\n")
+        project.affected()
+        project.replace("app/calc.py", "a + b", "a - -b")
+
+        assert project.affected().names >= {"test_add", "test_zoo"}
 
     def test_an_edit_that_python_would_not_notice(self, project: AffectedProject) -> None:
         """Of the same size, and in the same second: Python alone would run the old compiled file."""

@@ -300,7 +300,7 @@ class Session:
     def _last_counts(self) -> str:
         from pytest_zygote.affected.store import read_setting, store_path
 
-        return str(read_setting(store_path(self._cache), "counts") or "")
+        return read_setting(store_path(self._cache), "counts")
 
     def _tell(self, *, is_news: bool) -> None:
         """Run the user's commands; a notification only when the outcome is another than before."""
