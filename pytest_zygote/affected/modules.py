@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.executions import identity
-from pytest_zygote.affected.tree import TICK_NS, compiled_units, stamp, units_of
+from pytest_zygote.affected.tree import TICK_NS, compiled_units, may_be_outdated, stamp, units_of
 from pytest_zygote.core.fingerprints import IMPORTS, owners, whole
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ class Modules:
         is_settled = self._is_settled(path)
         if type(getattr(spec, "loader", None)).__module__.startswith("_pytest"):
             return self._tree.units(path) if is_settled else _unknown(units_of(code))
-        if not is_settled or not _is_compiled_later(self._tree.absolute(path), spec):
+        compiled = stamp(getattr(spec, "cached", None) or "")
+        if not is_settled or may_be_outdated(compiled, stamp(self._tree.absolute(path))):
             return units_of(code)
         if not self._tree.is_known(path):
             self._tree.learn(path, units_of(code))
@@ -224,15 +225,6 @@ class Modules:
             if spec is not None and spec.origin:
                 yield self._tree.relative(spec.origin)
             name = name.rpartition(".")[0]
-
-
-def _is_compiled_later(path: str, spec: ModuleSpec | None) -> bool:
-    """Tell whether the compiled file cannot be that of an older text.
-
-    Python compares seconds and the size: a text that was edited twice in a second may go unnoticed.
-    """
-    compiled, text = stamp(getattr(spec, "cached", None) or ""), stamp(path)
-    return not compiled or compiled[0] // 10**9 > text[0] // 10**9
 
 
 def _unknown(units: dict[str, bytes]) -> dict[str, bytes]:

@@ -145,13 +145,10 @@ class Tree:
     # Any files
 
     def doubtful(self) -> list[str]:
-        """Return the known Python files whose compiled file may be that of an older text.
-
-        Python compares sizes and *seconds*: it would run the old code after two saves in one second.
-        """
+        """Return the known Python files whose compiled file may be that of an older text."""
         self._read_files()
         files = (self.absolute(path) for path in self._files or () if path.endswith(".py"))
-        return [file for file in files if _may_be_outdated(stamp(cache_from_source(file)), stamp(file))]
+        return [file for file in files if may_be_outdated(stamp(cache_from_source(file)), stamp(file))]
 
     def _read_files(self) -> None:
         if self._files is None:
@@ -291,8 +288,13 @@ def compiled_text(text: bytes, path: str) -> dict[str, bytes]:
         return {MODULE: checksum(text)}
 
 
-def _may_be_outdated(compiled: tuple[int, ...], text: tuple[int, ...]) -> bool:
-    return bool(compiled and text) and compiled[0] // 10**9 <= text[0] // 10**9
+def may_be_outdated(compiled: tuple[int, ...], text: tuple[int, ...]) -> bool:
+    """Tell from their stamps whether a compiled file may be that of an older text.
+
+    Python compares sizes and *seconds* of a time that programs can set: it would run the old code after
+    two saves in one second, or after a copy that keeps the time.
+    """
+    return bool(compiled and text) and compiled[0] // 10**9 <= max(text[:2]) // 10**9
 
 
 def stamp(path: str) -> tuple[int, ...]:
