@@ -140,7 +140,7 @@ class Check:
         """Return the tests that the store selects now, and how many there are."""
         store = Store(store_path(str(self.cache)), print)
         tree = Tree(str(self.root), self.environ, (str(self.root / "src"), str(self.root)), store)
-        selection = Selection(store, tree, 1)
+        selection = Selection(store, tree, store.rows(1))
         selected = selection.select(selection.rows)
         store.close()
         return set(selected), len(selection.rows)

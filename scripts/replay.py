@@ -11,6 +11,9 @@ With ``--suite`` one daemon lives through all commits. After each checkout the t
 warm at once, and everything that the user sees of the two runs is compared. ``VENV`` must have the
 project installed editable, and this package.
 
+With ``--affected`` the tests run plain and with that option after each commit, and the same ones must
+fail (`affected_history`). ``--scripts`` names the environment as above, where the project need not be installed.
+
 The exit code is 1 if anything differs.
 """
 
@@ -29,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.comparison import render, unexplained
+from scripts.affected_history import replay_affected
 from scripts.differential import Project, Runner, differences
 from tests.support_edits import Outcome, try_edit
 
@@ -197,9 +201,13 @@ def main() -> int:
     parser.add_argument("--touching", nargs="+", default=(), metavar="PATH", help="only commits that change these")
     parser.add_argument("--suite", type=Path, metavar="CHECKOUT", help="run the tests in this folder at each commit")
     parser.add_argument("--scripts", type=Path, help="where the environment's pytest is")
+    parser.add_argument("--affected", action="store_true", help="compare --affected with full runs")
     args, options = parser.parse_known_args()
     history = History(args.repository)
     commits = history.commits(args.range, args.touching)
+    if args.affected:
+        python = str(args.scripts / "python") if args.scripts else sys.executable
+        return not replay_affected(args.repository, commits, python, options)
     if args.suite is None:
         return not replay_saves(history, commits, args.package)
     return not replay_suite(history, commits, args.suite, args.scripts or Path(sys.executable).parent, options)

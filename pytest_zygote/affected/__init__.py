@@ -2,7 +2,9 @@
 
 =================  ==============================================================================
 `plugin`           hooks of pytest: when to record, what to leave out
+`question`         what the options ask: compared with which rows, or with which commit
 `selection`        stored rows against the present tree
+`baselines`        rows that are kept under a name, exported and imported
 `since`            what has changed since a commit
 `isolation`        a fork for each test
 `recorder`         puts together what a test depended on

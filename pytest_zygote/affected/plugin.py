@@ -16,11 +16,9 @@ import pytest
 
 from pytest_zygote.adapters import site
 from pytest_zygote.adapters.files import drop_bytecode
-from pytest_zygote.affected import surroundings
 from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
+from pytest_zygote.affected.question import Question
 from pytest_zygote.affected.recorder import Recorder
-from pytest_zygote.affected.selection import Selection
-from pytest_zygote.affected.since import GitError, Since
 from pytest_zygote.affected.store import Store, StoreError, store_path
 from pytest_zygote.affected.tree import Tree
 from pytest_zygote.core.impact import NEW, Selected, summary
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.affected.recorder import Needs
-    from pytest_zygote.core.impact import Row
 
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs]
 
@@ -81,32 +78,21 @@ class AffectedPlugin:
         self._store = Store(_store_path(config), self._say)
         self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
         self._recorder = Recorder(self._tree, time.time_ns())
-        self._surroundings = 0
         self._outcomes: dict[str, str] = {}
         self._conftests_of: dict[Path, tuple[str, ...]] = {}
         self._selected: dict[str, Selected] = {}
-        self._rows: dict[str, list[Row]] = {}
         self._started = 0.0
         self._is_stored = False
         self._total = 0
-        self._moved = ""
+        self._collected: list[str] = []
+        self._recorded: set[str] = set()
+        self._kept: list[str] = []
         self._left_out = 0
-        frozen = config.known_args_namespace.affected_frozen
-        self._is_frozen = bool(frozen)
-        if self._is_frozen and not os.path.exists(self._store.path):
-            self._store.is_broken = True  # to look at it would make it
+        self._question = Question(config, self._store, self._tree)
+        self._is_frozen = self._question.is_frozen
         drop_bytecode(self._tree.doubtful())
-        revision = config.known_args_namespace.affected_since or ("" if frozen == "1" else frozen)
-        self._since = self._since_of(revision) if revision is not None else None
         self._words = frozenset(config.known_args_namespace.affected.split(","))
         self._recorder.start()
-
-    def _since_of(self, revision: str) -> Since:
-        try:
-            return Since(self._tree, revision)
-        except GitError as error:
-            message = f"--affected-since and --affected-frozen ask git: {error}"
-            raise pytest.UsageError(message) from error
 
     def _say(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -127,8 +113,9 @@ class AffectedPlugin:
             self._say("affected: with -n all tests run, and nothing is recorded")
             self._store.is_broken = True
         self._total = len(items)
+        self._collected = [item.nodeid for item in items]
         try:
-            self._selected = self._select(item.nodeid for item in items)
+            self._selected = self._question.answer(self._collected, knows_environ=self._recorder.is_precise)
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
         if "all" not in self._words:
@@ -160,24 +147,9 @@ class AffectedPlugin:
             return False
         if options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None):
             return False
-        known = [row.duration_s for item in items for row in self._rows.get(item.nodeid, ())[:1]]
+        known = [row.duration_s for item in items for row in self._question.rows.get(item.nodeid, ())[:1]]
         is_long = len(known) == len(items) and sum(known) >= LONG_S * len(known)
         return "exact" in self._words or ((len(items) <= FEW or is_long) and can_isolate(items))
-
-    def _select(self, nodeids: Iterable[str]) -> dict[str, Selected]:
-        parts = surroundings.parts_of(self._config, knows_environ=self._recorder.is_precise)
-        digests = surroundings.digests_of(parts)
-        digest = surroundings.digest_of(parts)
-        find = self._store.find_surroundings
-        self._surroundings = find(digest) if self._is_frozen else self._store.surroundings(digest, digests)
-        selection = Selection(self._store, self._tree, self._surroundings)
-        self._rows = selection.rows
-        if not selection.rows:
-            before = self._store.last_surroundings(self._surroundings)
-            self._moved = " and ".join(name for name, digest in digests.items() if before and before[name] != digest)
-        if self._since is None:
-            return selection.select(nodeids)
-        return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -186,8 +158,7 @@ class AffectedPlugin:
         for text in self._unsaid:
             self._say(text)
         lines = [f"affected: all {self._total} tests" if is_all else summary(self._selected.values(), self._total)]
-        if self._moved:
-            lines.append(f"affected: nothing is known for {self._moved} of this run")
+        lines += self._question.notes
         if not self._recorder.is_precise:
             lines.append(IMPRECISE)
         if "explain" in self._words:
@@ -203,7 +174,13 @@ class AffectedPlugin:
             if self._is_frozen:
                 return (yield)
             self._store.set("counts", f"{session.testscollected} of {self._total} tests")
+            self._kept = self._question.keep(self._collected, self._recorded)
         return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was kept."""
+        for line in self._kept:
+            terminalreporter.write_line(line)
 
     # Recording
 
@@ -241,7 +218,8 @@ class AffectedPlugin:
         result, own, shared = cast("Record", record)
         if result[0]:
             with contextlib.suppress(StoreError):
-                self._store.add(self._surroundings, item.nodeid, result, own, shared)
+                self._store.add(self._question.surroundings, item.nodeid, result, own, shared)
+                self._recorded.add(item.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Selection:
     """What is known of all tests, and whether it holds."""
 
-    def __init__(self, store: Store, tree: Tree, surroundings: int) -> None:
-        """Read the store."""
-        self.rows: dict[str, list[Row]] = store.rows(surroundings)
+    def __init__(self, store: Store, tree: Tree, rows: dict[str, list[Row]]) -> None:
+        """Read the store; `rows` are those of its rows that count."""
+        self.rows = rows
         self._versions = store.versions()
         self._sets = store.sets()
         self._tree = tree
@@ -32,7 +32,7 @@ class Selection:
         found = self.select(nodeids := tuple(nodeids))
         changed: dict[int, Need | None] = {}
         for nodeid in nodeids:
-            row = next((row for row in self.rows.get(nodeid, ()) if self._is_whole(row)), None)
+            row = self.holding(nodeid)
             for number in row.sets if row is not None and nodeid not in found else ():
                 if number not in changed:
                     needs = (self._versions[version][0] for version in unpack(self._sets[number]))
@@ -41,6 +41,10 @@ class Selection:
                 if need is not None:
                     found[nodeid] = Selected(nodeid, "changed", f"{describe(need)} since {name}")
         return found
+
+    def holding(self, nodeid: str) -> Row | None:
+        """Return the newest row of a test that holds; None if none does."""
+        return next((row for row in self.rows.get(nodeid, ()) if self._is_whole(row)), None)
 
     def _is_whole(self, row: Row) -> bool:
         return all(self._first_broken(number) is None for number in row.sets)

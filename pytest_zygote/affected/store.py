@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS test (id INTEGER PRIMARY KEY, nodeid TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS row (
     id INTEGER PRIMARY KEY, test INTEGER, surroundings INTEGER, outcome TEXT, exact INTEGER,
     own INTEGER, shared INTEGER, duration REAL);
+CREATE TABLE IF NOT EXISTS baseline (
+    name TEXT, surroundings INTEGER, test INTEGER, outcome TEXT, exact INTEGER, own INTEGER, shared INTEGER,
+    duration REAL, PRIMARY KEY (name, surroundings, test)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, looked INTEGER, digest BLOB
     ) WITHOUT ROWID;
@@ -67,7 +70,11 @@ def store_path(cache: str) -> str:
 
 
 class Store(Database):
-    """Rows, and the needs that they speak of."""
+    """Rows, and the needs that they speak of.
+
+    Attributes:
+        tests: name → number, as far as it is known.
+    """
 
     def __init__(self, path: str, warn: Callable[[str], None]) -> None:
         """Use this file, from the first need on; `warn` tells the user what went wrong."""
@@ -75,7 +82,7 @@ class Store(Database):
         self._numbers: dict[tuple[Need, bytes], int] = {}
         self._sets: dict[bytes, int] = {}
         self._shared: dict[int, tuple[object, int]] = {}
-        self._tests: dict[str, int] = {}
+        self.tests: dict[str, int] = {}
         self._surplus: list[int] = []
 
     # Surroundings
@@ -111,7 +118,7 @@ class Store(Database):
     def expect(self, nodeids: Iterable[str]) -> None:
         """Number the tests that are about to run: one transaction for all, instead of a part of each one's."""
         with self.writing() as connection:
-            new = ((nodeid,) for nodeid in nodeids if nodeid not in self._tests)
+            new = ((nodeid,) for nodeid in nodeids if nodeid not in self.tests)
             connection.executemany("INSERT OR IGNORE INTO test (nodeid) VALUES (?)", new)
         self._read_tests()
 
@@ -124,35 +131,39 @@ class Store(Database):
         known = self._shared.get(id(shared))
         number = known[1] if known is not None and known[0] is shared else self.number_of(shared)
         self._shared[id(shared)] = (shared, number)
-        test = self._tests.get(nodeid)
-        if test is None:
+        if nodeid not in self.tests:
             self.expect([nodeid])
-            test = self._tests[nodeid]
-        values = (test, surroundings, outcome, is_exact, self.number_of(own), number, duration_s)
+        values = (self.tests[nodeid], surroundings, outcome, is_exact, self.number_of(own), number, duration_s)
         with self.using() as connection:
             connection.execute(_ADD, values)
 
     def number_of(self, needs: Needs) -> int:
-        """Return the number of a set of needs; what is not known of it is stored, as a whole or not at all."""
+        """Return the number of a set of needs; what is not known of it is stored."""
         try:
-            numbers = array("I", sorted(map(self._numbers.__getitem__, needs.items())))
+            return self.set_of(map(self._numbers.__getitem__, needs.items()))
         except KeyError:
-            numbers = array("I", sorted(self._number_all(needs)))
-        digest = checksum(numbers.tobytes())
+            return self.set_of(self.numbers_of(needs.items()))
+
+    def set_of(self, numbers: Iterable[int]) -> int:
+        """Return the number of the set of needs with these numbers."""
+        packed = array("I", sorted(numbers))
+        digest = checksum(packed.tobytes())
         known = self._sets.get(digest)
         if known is None:
-            packed = zlib.compress(_differences(numbers).tobytes(), 1)
+            values = (digest, zlib.compress(_differences(packed).tobytes(), 1))
             with self.using() as connection:
-                connection.execute("INSERT OR IGNORE INTO needs (digest, versions) VALUES (?, ?)", (digest, packed))
+                connection.execute("INSERT OR IGNORE INTO needs (digest, versions) VALUES (?, ?)", values)
                 known = _number(connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)))
             self._sets[digest] = known
         return known
 
-    def _number_all(self, needs: Needs) -> list[int]:
+    def numbers_of(self, pairs: Iterable[tuple[Need, bytes]]) -> list[int]:
+        """Return the numbers of needs with checksums; those that are not known are stored, all or none."""
+        pairs = tuple(pairs)
         with self.writing() as connection:
-            found = {pair: self._numbers.get(pair) or _version(connection, *pair) for pair in needs.items()}
+            found = {pair: self._numbers.get(pair) or _version(connection, *pair) for pair in pairs}
         self._numbers.update(found)  # not before they are stored
-        return list(found.values())
+        return [found[pair] for pair in pairs]
 
     def trim(self) -> None:
         """Remove rows of states that are long past."""
@@ -165,12 +176,12 @@ class Store(Database):
 
     def _read_tests(self) -> None:
         with self.using() as connection:
-            self._tests = dict(connection.execute("SELECT nodeid, id FROM test"))
+            self.tests = dict(connection.execute("SELECT nodeid, id FROM test"))
 
     def rows(self, surroundings: int) -> dict[str, list[Row]]:
         """Return what is known of all tests, the newest rows first."""
         self._read_tests()
-        nodeids = {number: nodeid for nodeid, number in self._tests.items()}
+        nodeids = {number: nodeid for nodeid, number in self.tests.items()}
         found: dict[str, list[Row]] = {}
         with self.using() as connection:
             for number, test, outcome, exact, own, shared, duration_s in connection.execute(

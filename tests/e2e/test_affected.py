@@ -894,3 +894,92 @@ class TestSince:
 
         assert len(project.affected("--affected-frozen").names) == 3
         assert not project.store.exists()
+
+
+@precisely
+class TestBaselines:
+    """Results that are kept under a name, and carried elsewhere."""
+
+    def test_the_answer_stays_the_same(self, project: AffectedProject) -> None:
+        """Although the tests have run meanwhile, until the baseline is written again."""
+        ran = project.affected("--affected-baseline", "ci")
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
+        project.affected()
+        before = project.store.read_bytes()
+
+        first, second = (project.affected("--affected-frozen", "ci") for _ in range(2))
+
+        assert "affected: baseline ci has 3 of 3 tests" in ran.said
+        assert first.names == second.names == {"test_add", "test_sub"}
+        assert project.store.read_bytes() == before
+        project.affected("--affected-baseline=ci")
+        assert project.affected("--affected-frozen=ci").names == set()
+
+    def test_tests_that_were_not_collected_stay_in_it(self, project: AffectedProject) -> None:
+        """It can be written in parts."""
+        project.affected("--affected-baseline=ci", "tests/test_calc.py")
+        project.affected("--affected-baseline=ci", "tests/test_other.py")
+
+        assert project.affected("--affected-frozen=ci").names == set()
+
+    def test_an_unknown_one_is_an_error(self, project: AffectedProject) -> None:
+        """Which names those that there are."""
+        project.affected("--affected-baseline=ci")
+
+        ran = project.run("--affected-frozen=nightly")
+
+        assert ran.status == pytest.ExitCode.USAGE_ERROR
+        assert "baselines are ci" in ran.output
+
+    def test_from_one_checkout_to_another(self, project: AffectedProject) -> None:
+        """What has passed there need not run here; what is another here must."""
+        said = project.affected("--affected-baseline=ci", "--affected-export=base.json").said
+        assert "affected: base.json has 3 of 3 tests" in said
+        project.store.unlink()
+        project.replace("app/calc.py", "a + b", "b + a")
+
+        ran = project.affected("--affected-import", "base.json")
+
+        assert ran.names == {"test_add"}
+        assert "affected: 3 tests are known from base.json (baseline ci)" in ran.said
+        assert project.affected("--affected-import", "base.json").names == set()
+        assert project.affected("--affected-frozen", "ci").names == {"test_add"}
+
+    def test_a_failure_here_counts_more_than_a_success_there(self, project: AffectedProject) -> None:
+        """Of the same state."""
+        project.write("tests/test_other.py", "import os\n\ndef test_other():\n    assert os.path.exists('/proc')\n")
+        project.affected("--affected-export=base.json")
+        text = (project.root / "base.json").read_text()
+        project.write("tests/test_other.py", "import os\n\ndef test_other():\n    assert os.path.exists('/none')\n")
+        project.affected("--affected-export=base.json")
+        failed = (project.root / "base.json").read_text()
+        project.write("base.json", failed.replace('"failed"', '"passed"'))
+
+        assert project.affected("--affected-import=base.json").names == {"test_other"}
+        assert text != failed
+
+    @pytest.mark.parametrize("text", ["nonsense", '{"format": "pytest-zygote affected", "version": 1}', None])
+    def test_a_damaged_file_is_an_error(self, project: AffectedProject, text: str | None) -> None:
+        """And nothing is lost."""
+        project.affected()
+        if text is not None:
+            project.write("base.json", text)
+
+        ran = project.run("--affected-import=base.json")
+
+        assert ran.status == pytest.ExitCode.USAGE_ERROR
+        assert "--affected-import: base.json cannot be used: " in ran.output
+        assert project.affected().names == set()
+
+    @pytest.mark.parametrize("option", ["--affected-baseline=ci", "--affected-export=base.json"])
+    def test_frozen_writes_nothing(self, project: AffectedProject, option: str) -> None:
+        """Not under a name either."""
+        ran = project.run("--affected-frozen", option)
+
+        assert (ran.status, "writes nothing" in ran.output) == (pytest.ExitCode.USAGE_ERROR, True)
+
+    def test_a_file_that_cannot_be_written(self, project: AffectedProject) -> None:
+        """Is an error before the tests run."""
+        ran = project.run("--affected-export=nowhere/base.json")
+
+        assert (ran.status, "cannot be written" in ran.output) == (pytest.ExitCode.USAGE_ERROR, True)

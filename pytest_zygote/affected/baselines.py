@@ -1,0 +1,202 @@
+"""What a run keeps under a name, writes to a file for elsewhere, or takes from such a file.
+
+A *baseline* is a row for each test, of one moment: asked about it, ``--affected-frozen NAME`` has the same
+answer until the baseline is written again. A run that writes one keeps the row that it has just stored for a
+test, or the one by which it has left the test out; tests that it did not collect stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.affected.store import unpack
+from pytest_zygote.core.baseline import Baseline, BaselineError, decode, encode
+from pytest_zygote.core.impact import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_zygote.affected.store import Store
+
+
+class Baselines:
+    """The baselines of one run: what is asked for by ``--affected-baseline``, ``-export`` and ``-import``."""
+
+    def __init__(self, store: Store, config: pytest.Config) -> None:
+        """Read the file to import.
+
+        Raises:
+            UsageError: it cannot be read, or the options cannot go together.
+        """
+        options = config.known_args_namespace
+        self._store = store
+        self._folder = str(config.invocation_params.dir)
+        self._name: str = options.affected_baseline or ""
+        self._file: str = options.affected_export or ""
+        self._source: str = options.affected_import or ""
+        if options.affected_frozen and self.is_asked:
+            message = "--affected-frozen writes nothing: not with --affected-baseline or --affected-export"
+            raise pytest.UsageError(message)
+        if self._file and not os.access(os.path.dirname(self._path(self._file)), os.W_OK):
+            message = f"--affected-export: {self._file} cannot be written"
+            raise pytest.UsageError(message)
+        self._imported = self._read() if self._source else None
+
+    @property
+    def imported_name(self) -> str:
+        """Name of the baseline that is imported; '' if there is none."""
+        return "" if self._imported is None else self._imported.name
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is to be kept at the end of the run."""
+        return bool(self._name or self._file)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+    def _read(self) -> Baseline:
+        try:
+            with open(self._path(self._source), encoding="utf-8") as file:
+                return decode(file.read())
+        except (OSError, UnicodeDecodeError, BaselineError) as error:
+            message = f"--affected-import: {self._source} cannot be used: {error}"
+            raise pytest.UsageError(message) from error
+
+    def take(self) -> list[str]:
+        """Store what was imported; return what the user should know.
+
+        Raises:
+            StoreError: it cannot be stored.
+        """
+        found = self._imported
+        if found is None:
+            return []
+        surroundings = self._store.surroundings(found.digest, found.parts)
+        numbers = self._store.numbers_of(found.versions)
+        sets = [self._store.set_of(numbers[place] for place in places) for places in found.sets]
+        rows = {
+            nodeid: row.replaced(sets=tuple(sets[place] for place in row.sets)) for nodeid, row in found.tests.items()
+        }
+        self._store.expect(rows)
+        self._take_rows(surroundings, rows)
+        if found.name:
+            self._keep_rows(found.name, surroundings, rows)
+        name = f" (baseline {found.name})" if found.name else ""
+        return [f"affected: {len(rows)} tests are known from {self._source}{name}"]
+
+    def keep(
+        self, surroundings: int, digest: bytes, parts: dict[str, str], rows: Mapping[str, Row | None]
+    ) -> list[str]:
+        """Write the baseline, and the file; return what the user should know.
+
+        Args:
+            surroundings: number of the surroundings of this run.
+            digest: of them.
+            parts: of them.
+            rows: of all tests that were collected; None for a test of which nothing is known.
+
+        Raises:
+            StoreError: it cannot be stored.
+        """
+        known = {nodeid: row for nodeid, row in rows.items() if row is not None}
+        count = f"{len(known)} of {len(rows)} tests"
+        lines = []
+        if self._name:
+            self._keep_rows(self._name, surroundings, rows)
+            lines.append(f"affected: baseline {self._name} has {count}")
+        if self._file:
+            self._write(encode(self._baseline(digest, parts, known)))
+            lines.append(f"affected: {self._file} has {count}")
+        return lines
+
+    def _take_rows(self, surroundings: int, rows: Mapping[str, Row]) -> None:
+        """Store rows as older than all that are there: what was seen here counts first."""
+        query = "SELECT 1 FROM row WHERE (test, surroundings, outcome, exact, own, shared) = (?, ?, ?, ?, ?, ?) LIMIT 1"
+        with self._store.writing() as connection:
+            (first,) = connection.execute("SELECT min(0, coalesce(min(id), 0)) FROM row").fetchone()
+            for row in self._columns(surroundings, rows):
+                if connection.execute(query, row[:-1]).fetchone() is None:
+                    first -= 1
+                    connection.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (first, *row))
+
+    def _keep_rows(self, name: str, surroundings: int, rows: Mapping[str, Row | None]) -> None:
+        known = {nodeid: row for nodeid, row in rows.items() if row is not None}
+        gone = ((name, surroundings, self._store.tests.get(nodeid)) for nodeid in rows.keys() - known.keys())
+        with self._store.writing() as connection:
+            connection.executemany("DELETE FROM baseline WHERE (name, surroundings, test) = (?, ?, ?)", gone)
+            connection.executemany(
+                "INSERT OR REPLACE INTO baseline (name, test, surroundings, outcome, exact, own, shared, duration)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                ((name, *row) for row in self._columns(surroundings, known)),
+            )
+
+    def _columns(self, surroundings: int, rows: Mapping[str, Row]) -> Iterator[tuple[object, ...]]:
+        for nodeid, row in rows.items():
+            shared, own = row.sets
+            yield self._store.tests[nodeid], surroundings, row.outcome, row.is_exact, own, shared, row.duration_s
+
+    def _baseline(self, digest: bytes, parts: dict[str, str], rows: dict[str, Row]) -> Baseline:
+        packed, versions = self._store.sets(), self._store.versions()
+        sets = sorted({number for row in rows.values() for number in row.sets})
+        members = {number: tuple(unpack(packed[number])) for number in sets}
+        used = sorted(
+            (*versions[number], number) for number in {place for found in members.values() for place in found}
+        )
+        places = {number: place for place, (_, _, number) in enumerate(used)}
+        texts = sorted({tuple(sorted(places[number] for number in found)) for found in members.values()})
+        place_of = {text: place for place, text in enumerate(texts)}
+        new = {number: place_of[tuple(sorted(places[item] for item in found))] for number, found in members.items()}
+        return Baseline(
+            name=self._name,
+            digest=digest,
+            parts=parts,
+            versions=tuple((need, found) for need, found, _ in used),
+            sets=tuple(texts),
+            tests={
+                nodeid: row.replaced(sets=tuple(new[number] for number in row.sets)) for nodeid, row in rows.items()
+            },
+        )
+
+    def _write(self, text: str) -> None:
+        """Replace the file as a whole, or not at all."""
+        path = self._path(self._file)
+        passing = f"{path}.{os.getpid()}"
+        try:
+            with open(passing, "x", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(passing, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(passing)
+
+
+def names(store: Store) -> list[str]:
+    """Return the names of all baselines.
+
+    Raises:
+        StoreError: there is no store, or it cannot be used.
+    """
+    with store.using() as connection:
+        return [name for (name,) in connection.execute("SELECT DISTINCT name FROM baseline ORDER BY name")]
+
+
+def rows_of(store: Store, name: str, surroundings: int) -> dict[str, list[Row]]:
+    """Return the rows of a baseline.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    with store.using() as connection:
+        return {
+            nodeid: [Row(outcome, bool(exact), (shared, own), duration_s)]
+            for nodeid, outcome, exact, own, shared, duration_s in connection.execute(
+                "SELECT nodeid, outcome, exact, own, shared, duration FROM baseline JOIN test ON test.id = test"
+                " WHERE name = ? AND surroundings = ?",
+                (name, surroundings),
+            )
+        }
