@@ -72,6 +72,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         begin(early_config)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let fixtures outlive a warm run that are declared to."""
+    sharing = sys.modules.get("pytest_zygote.workers.sharing")
+    if sharing is not None and sharing.LASTING and session.config.pluginmanager.has_plugin("zygote_run"):
+        from pytest_zygote.workers import kept
+
+        kept.begin(session, _settings(session.config).text("--daemon-port"))
+
+
 LISTS = {
     "zygote_preload": "modules to import early, beside those that runs imported",
     "zygote_exclude": "modules, packages or patterns never to import early",

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import rendezvous, signals, sockets
+from pytest_zygote.adapters import keepers, rendezvous, signals, sockets
 from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import lend
 from pytest_zygote.core.errors import UsageError
@@ -52,6 +52,10 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
         answer = _ask(launch.place, ReloadRequest())
         _say(answer or NO_DAEMON)
         signals.leave(0 if answer else 1)
+    if settings.is_given("--daemon-reset-fixtures"):
+        ended = keepers.end_all(launch.place.socket)
+        _say(f"{ended} fixture{'s' * (ended != 1)} torn down: the next run sets up what it needs")
+        signals.leave(0)
     if settings.is_given("--stop-daemon"):
         _say(_stop(launch.place) or NO_DAEMON)
         signals.leave(0)
@@ -110,7 +114,9 @@ def _stop(place: Rendezvous) -> str:
     status = _ask(place, StatusRequest("json"))
     if status and json.loads(status)["runs_going_on"]:
         _say("waiting for runs that are going on (a second --stop-daemon ends them)")
-    return _ask(place, StopRequest())
+    answer = _ask(place, StopRequest())
+    keepers.end_all(place.socket)  # by themselves they end too, but a little later
+    return answer
 
 
 def _be_or_start(launch: Launch, request: RunRequest, *, detach: bool) -> NoReturn:

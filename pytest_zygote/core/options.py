@@ -56,6 +56,7 @@ OPTIONS = (
     Option("--stop-daemon", "stop the daemon of this project"),
     Option("--daemon-status", "describe the daemon; =json for programs", value="[json]"),
     Option("--daemon-reload", "have the daemon import everything anew"),
+    Option("--daemon-reset-fixtures", "tear down the fixtures that outlive runs: the next run sets them up again"),
     Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ"),
     Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
     Option("--no-zygote-workers", "leave -n to pytest-xdist", ini="zygote_no_workers"),
@@ -276,7 +277,10 @@ def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
             waiting = option
 
 
-COMMANDS = ("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-verify", "--watch")
+COMMANDS = (
+    *("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-reset-fixtures"),
+    *("--daemon-verify", "--watch"),
+)
 """Options that ask for something else than a run."""
 
 

@@ -106,6 +106,11 @@ class Server:
             self.desk.towers.prefetch()
             self.desk.sessions.files_changed(self.desk.settled_layer())
 
+    @property
+    def socket(self) -> str:
+        """Where clients meet this daemon."""
+        return self._place.socket
+
     # Clients (`clients.Desk`)
 
     def admit(self, client: Client) -> None:

@@ -6,10 +6,10 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import pytest_zygote
-from pytest_zygote.adapters import processes
+from pytest_zygote.adapters import keepers, processes
 from pytest_zygote.daemon.layers import SESSION
 
 if TYPE_CHECKING:
@@ -64,6 +64,15 @@ class SessionFacts(TypedDict):
     why_closed: str
 
 
+class FixtureFacts(TypedDict):
+    """One fixture that outlives runs."""
+
+    name: str
+    pid: int
+    since: float
+    uses: int
+
+
 class Facts(TypedDict):
     """The whole status."""
 
@@ -81,6 +90,7 @@ class Facts(TypedDict):
     layers: list[LayerFacts]
     sessions: list[SessionFacts]
     session_unused: str
+    fixtures: list[FixtureFacts]
     rejected: dict[str, str]
     reloads: list[Entry]
     verdicts: list[Entry]
@@ -142,6 +152,7 @@ def collect(server: Server) -> Facts:
         layers=[_layer(layer) for layer in desk.layers if layer.plan.kind != SESSION],
         sessions=[_session(session) for session in desk.sessions],
         session_unused=desk.sessions.last_miss,
+        fixtures=[cast("FixtureFacts", facts) for facts in keepers.listed(server.socket)],
         rejected=desk.towers.graph.rejected,
         reloads=tally.reloads,
         verdicts=tally.verdicts,
@@ -211,6 +222,11 @@ def table(facts: Facts) -> Iterator[str]:
         yield from _session_lines(session)
     if facts["session_unused"]:
         yield f"  the last run was forked from no collected session: {facts['session_unused']}"
+    for fixture in facts["fixtures"]:
+        yield (
+            f"fixture {fixture['name']}, pid {fixture['pid']}, up {_duration(time.time() - fixture['since'])}, "
+            f"used by {fixture['uses']} runs"
+        )
     yield from _section("never imported early", (f"{name}: {why}" for name, why in sorted(facts["rejected"].items())))
     yield from _section("layers were built because", _entries(facts["reloads"]))
     yield from _section("edits of loaded modules", _entries(facts["verdicts"]))

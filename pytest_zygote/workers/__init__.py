@@ -19,6 +19,9 @@ measuring  coverage
 sharing    how shared fixtures are declared
 host       owns them: sets them up before the fork, tears them down after the last worker
 instance   one value of them
+kept       fixtures that outlive the run, as a run uses them
+keeper     the process that keeps one of them
+reach      which files decide what a fixture does
 tags       groups and priorities, as pytest-mproc has them
 wire       reports and warnings as bytes
 brief      those of tests that went well, in fewer

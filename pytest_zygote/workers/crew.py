@@ -166,7 +166,8 @@ class Crew:
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
         self._gather()
-        ready = self._selector.select(timeout_s if _all_watched(self._members) else LOOK_AGAIN_S)
+        are_watched = all(member.descriptor >= 0 for member in self._members.values())
+        ready = self._selector.select(timeout_s if are_watched else LOOK_AGAIN_S)
         members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
         for member in members:
             if member.number not in self._members:
@@ -197,10 +198,9 @@ class Crew:
             self._handle(member, event)
 
     def _handle(self, member: Member, event: Event) -> None:
-        if event[0] in REPORTS:
-            self._replay.handle(member, event)
-            return
         match event:
+            case (kind, *_) if kind in REPORTS:
+                self._replay.handle(member, event)
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None
                 self._schedule.done(member.number, item, seconds)
@@ -284,10 +284,6 @@ class Crew:
             for member in self._members.values():
                 processes.signal_process(member.pid, signals.SIGKILL)
                 processes.wait(member.pid)
-
-
-def _all_watched(members: dict[int, Member]) -> bool:
-    return all(member.descriptor >= 0 for member in members.values())
 
 
 def _basetemp(config: pytest.Config) -> Path | None:

@@ -22,13 +22,15 @@ from _pytest.fixtures import resolve_fixture_function
 
 from pytest_zygote.adapters import survival
 from pytest_zygote.workers import wire
-from pytest_zygote.workers.instance import NOTHING, Captured, Instance, closed, finish, is_disposable, renew
+from pytest_zygote.workers.instance import KEEPING, NOTHING, Captured, Instance, closed, finish, is_disposable, renew
 from pytest_zygote.workers.sharing import DECLARED, sharing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from _pytest.fixtures import SubRequest
+
+    from pytest_zygote.workers.instance import Keeping
 
 PER_WORKER = ("worker_id", "testrun_uid")
 """Fixtures that are something else in each worker."""
@@ -44,6 +46,7 @@ class Host:
     def __init__(self, session: pytest.Session) -> None:
         """Own nothing yet."""
         self._session = session
+        self._keeping: Keeping | None = session.config.pluginmanager.getplugin(KEEPING)
         self._instances: list[Instance] = []
         self._last: dict[int, pytest.Item] = {}
         self._connections: dict[tuple[int, int], str] = {}
@@ -77,6 +80,10 @@ class Host:
                 definitions = info.name2fixturedefs.get(name)
                 if definitions and sharing_of(definitions[-1]) is not None:
                     yield item, name, definitions[-1]
+
+    def find_for(self, item: pytest.Item, name: str) -> Instance | None:
+        """Return the value that a fixture has for a test; None if it has not been set up here."""
+        return self._find_for(item, name, item._fixtureinfo.name2fixturedefs[name][-1])  # type: ignore[attr-defined]
 
     def _find_for(self, item: pytest.Item, name: str, definition: pytest.FixtureDef[object]) -> Instance | None:
         spec = getattr(item, "callspec", None)
@@ -156,6 +163,8 @@ class Host:
         before = len(definition._finalizers)
         try:
             with Captured(self._session.config, instance):
+                if self._keeping is not None and self._keeping.provide(instance):
+                    return self._add(instance)
                 arguments = {name: request.getfixturevalue(name) for name in definition.argnames}
                 self._call(instance, resolve_fixture_function(definition, request)(**arguments))
         except (pytest.exit.Exception, KeyboardInterrupt):
@@ -165,6 +174,9 @@ class Host:
         instance.finalizers[:0] = definition._finalizers[before:]
         del definition._finalizers[before:]
         instance.reason = self._why_not(instance)
+        return self._add(instance)
+
+    def _add(self, instance: Instance) -> Instance:
         self._instances.append(instance)
         return instance
 
@@ -243,9 +255,13 @@ class Host:
 
     def tear_down(self) -> None:
         """Tear everything down, the last first."""
-        for instance in reversed(self._instances):
+        for instance in self.give_up():
             self._close(instance)
-        self._instances.clear()
+
+    def give_up(self) -> list[Instance]:
+        """Own nothing any more; return what there was, the last first, for somebody else to tear down."""
+        given, self._instances = self._instances[::-1], []
+        return given
 
     def _close(self, instance: Instance) -> None:
         call = pytest.CallInfo.from_call(

@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from _pytest.fixtures import SubRequest
 
+KEEPING = "zygote_kept"
+"""The plugin that has fixtures outlive the run."""
 DISPOSABLE = "sqlalchemy.engine.base.Engine"
 
 
@@ -71,6 +73,13 @@ class Instance:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+class Keeping(Protocol):
+    """What has fixtures outlive the run."""
+
+    def provide(self, instance: Instance) -> bool:
+        """Give an instance its value; tell whether it is one of a fixture that outlives the run."""
 
 
 class Nothing:

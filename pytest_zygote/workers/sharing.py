@@ -15,7 +15,7 @@ import pytest
 from pytest_zygote.core.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
@@ -24,6 +24,10 @@ GLOBAL = ("global", "node")
 """Scopes of pytest-mproc: one instance for all workers, on all machines or on each; here there is one machine."""
 
 
+RUN, DAEMON = "run", "daemon"
+"""How long a shared fixture lives."""
+LASTING: list[object] = []
+"""Functions of fixtures that outlive the run."""
 DECLARED: list[object] = []
 """Functions of shared fixtures: where there is none, nobody needs to look at the fixtures of all tests."""
 
@@ -33,22 +37,54 @@ class Sharing(Record):
 
     Attributes:
         after_fork: called with the value in each worker; what it returns, if anything, is used instead.
+        lifetime: 'run' or 'daemon'.
+        check: tells whether a value that has outlived a run can be used by the next.
+        inputs: files and folders that decide what it is, beside its code.
     """
 
     after_fork: Callable[[object], object] | None = None
+    lifetime: str = RUN
+    check: Callable[[object], object] | None = None
+    inputs: tuple[str, ...] = ()
 
 
-def shared(definition: T | None = None, *, after_fork: Callable[[object], object] | None = None) -> T:
-    """Set up a session fixture once for all workers.
+def shared(
+    definition: T | None = None,
+    *,
+    after_fork: Callable[[object], object] | None = None,
+    lifetime: str = RUN,
+    check: Callable[[object], object] | None = None,
+    inputs: Iterable[str] = (),
+) -> T:
+    """Set up a session fixture once for all workers, or once for all runs.
 
     Put it on top of ``@pytest.fixture(scope="session")``, as it is or with arguments.
+
+    Args:
+        definition: the fixture.
+        after_fork: called with the value in each worker; what it returns, if anything, is used instead.
+        lifetime: with 'daemon' it is set up by the first warm run that needs it, in a process of its own, and torn
+            down when the daemon stops. Each run gets a copy of the value, which must be picklable.
+        check: for such a fixture: called with the value before a run uses it; if it returns nothing true, or raises,
+            the fixture is set up again.
+        inputs: for such a fixture: files and folders, relative to the rootdir; it is set up again when they change.
+
+    Raises:
+        ValueError: there is no such lifetime.
     """
-    if definition is None:
-        return lambda definition: shared(definition, after_fork=after_fork)  # type: ignore[return-value]
-    function = function_of(definition)
-    setattr(function, ATTRIBUTE, Sharing(after_fork))
-    DECLARED.append(function)
-    return definition
+    if lifetime not in {RUN, DAEMON}:
+        raise ValueError(f"lifetime is {lifetime!r}: use {RUN!r} or {DAEMON!r}")
+    sharing = Sharing(after_fork, lifetime, check, tuple(map(str, inputs)))
+
+    def declare(definition: T) -> T:
+        function = function_of(definition)
+        setattr(function, ATTRIBUTE, sharing)
+        DECLARED.append(function)
+        if lifetime == DAEMON:
+            LASTING.append(function)
+        return definition
+
+    return declare if definition is None else declare(definition)  # type: ignore[return-value]
 
 
 def function_of(definition: object) -> object:

@@ -16,6 +16,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.records import Record
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
@@ -83,6 +85,22 @@ class Refusal:
     def __init__(self, reason: str) -> None:
         """Have a reason."""
         self.reason = reason
+
+
+class Loan(Record):
+    """The value of a fixture that outlives the run.
+
+    Attributes:
+        token: of this value, and no other.
+        fingerprint: of the code and inputs that made it.
+        ailment: what is wrong with it; '' if nothing is.
+        payload: the value, as a pickle.
+    """
+
+    token: str
+    fingerprint: str
+    ailment: str
+    payload: bytes
 
 
 def parcel(value: object) -> bytes:
