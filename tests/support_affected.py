@@ -17,11 +17,13 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.files import drop_bytecode
-from pytest_zygote.affected.store import store_path
+from pytest_zygote.affected.store import Store, store_path, unpack
 from tests.support_daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_zygote.core.impact import Need
 
 PRECISE = sys.version_info >= (3, 12)
 precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
@@ -195,6 +197,21 @@ class AffectedProject:
         ran = self.run("--affected=explain", *args, **environ)
         assert "INTERNALERROR" not in ran.output, ran.output
         return ran
+
+    def stored(self) -> dict[str, tuple[bool, str, frozenset[tuple[Need, bytes]]]]:
+        """Return for each test its newest row: whether it is exact, how it ended, and on what."""
+        store = Store(str(self.store), print)
+        sets, versions = store.sets(), store.versions()
+        rows = {nodeid: rows[0] for number in (1, 2) for nodeid, rows in store.rows(number).items()}
+        store.close()
+        return {
+            nodeid: (
+                row.is_exact,
+                row.outcome,
+                frozenset(versions[version] for number in row.sets for version in unpack(sets[number])),
+            )
+            for nodeid, row in rows.items()
+        }
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         """Send a signal to a run."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NAME = "zygote_affected"
 WORDS = frozenset({"1", "explain", "exact", "all"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records."""
+DISTRIBUTED = "affected: with workers of pytest-xdist all tests run, and nothing is recorded"
 IMPRECISE = (
     f"affected: Python {sys.version_info[0]}.{sys.version_info[1]} does not tell which code a test runs (3.12 does): "
     "each test depends on all loaded modules of the project"
@@ -53,19 +54,19 @@ def begin(config: pytest.Config) -> None:
         raise pytest.UsageError(message)
     if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
         return
-    if getattr(options, "numprocesses", None):
+    if getattr(options, "numprocesses", None) and not _are_forks(config):
         config.pluginmanager.register(Bystander(), NAME)
         return
     config.pluginmanager.register(AffectedPlugin(config), NAME)
 
 
 class Bystander:
-    """Says that nothing is chosen."""
+    """Says that nothing is chosen: workers of pytest-xdist collect by themselves, each in a process begun anew."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> str:
         """Say it where the counts would stand."""
-        return "affected: with -n all tests run, and nothing is recorded"
+        return DISTRIBUTED
 
 
 class AffectedPlugin:
@@ -85,7 +86,7 @@ class AffectedPlugin:
         self._is_stored = False
         self._total = 0
         self._collected: list[str] = []
-        self._recorded: set[str] = set()
+        self._ran: set[str] = set()
         self._kept: list[str] = []
         self._left_out = 0
         self._question = Question(config, self._store, self._tree)
@@ -110,7 +111,7 @@ class AffectedPlugin:
         self._tree.roots = _own_roots()
         self._recorder.finish_collection(_leaves(session, items))
         if _is_distributed(self._config):
-            self._say("affected: with -n all tests run, and nothing is recorded")
+            self._say(DISTRIBUTED)
             self._store.is_broken = True
         self._total = len(items)
         self._collected = [item.nodeid for item in items]
@@ -142,9 +143,11 @@ class AffectedPlugin:
 
     def _is_worth_forks(self, items: list[pytest.Item]) -> bool:
         """Tell whether each test should have a fork of its own, so that the next edit selects fewer."""
-        options = self._config.option
+        config, options = self._config, self._config.option
         if self._store.is_broken or len(items) < 2 or not self._recorder.is_precise or threading.active_count() > 1:  # noqa: PLR2004
             return False
+        if config.pluginmanager.has_plugin("dsession"):
+            return False  # workers are forks already
         if options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None):
             return False
         known = [row.duration_s for item in items for row in self._question.rows.get(item.nodeid, ())[:1]]
@@ -174,7 +177,7 @@ class AffectedPlugin:
             if self._is_frozen:
                 return (yield)
             self._store.set("counts", f"{session.testscollected} of {self._total} tests")
-            self._kept = self._question.keep(self._collected, self._recorded)
+            self._kept = self._question.keep(self._collected, self._ran)
         return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -219,7 +222,6 @@ class AffectedPlugin:
         if result[0]:
             with contextlib.suppress(StoreError):
                 self._store.add(self._question.surroundings, item.nodeid, result, own, shared)
-                self._recorded.add(item.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -241,7 +243,17 @@ class AffectedPlugin:
         try:
             return (yield)
         finally:
-            self._recorder.end_fixture(fixturedef, before)
+            is_sent = hasattr(self._config, "workerinput") and self._config.pluginmanager.has_plugin("zygote_host")
+            self._recorder.end_fixture(fixturedef, before, is_known=not is_sent)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self) -> None:
+        """Let go of the store's file: a worker is about to be forked, and SQLite must not have it open then."""
+        self._store.close()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note which tests ran, here or in a worker."""
+        self._ran.add(report.nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -282,4 +294,10 @@ def _is_conftest(file: str) -> bool:
 
 
 def _is_distributed(config: pytest.Config) -> bool:
-    return config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
+    is_parallel = config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
+    return is_parallel and not _are_forks(config)
+
+
+def _are_forks(config: pytest.Config) -> bool:
+    """Tell whether workers are forks of this process: they record as it would, and store by themselves."""
+    return getattr(config.pluginmanager.get_plugin("xdist"), "__name__", "") == "pytest_zygote.workers.standin"

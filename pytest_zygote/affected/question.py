@@ -119,12 +119,12 @@ class Question:
         if moved:
             self.notes.append(f"affected: nothing is known for {' and '.join(moved)} of this run")
 
-    def keep(self, nodeids: Iterable[str], recorded: Collection[str]) -> list[str]:
+    def keep(self, nodeids: Iterable[str], ran: Collection[str]) -> list[str]:
         """Keep the results under the name that was asked for; return what the user should know.
 
         Args:
             nodeids: of all tests that were collected.
-            recorded: those that ran, and were stored.
+            ran: those that ran.
 
         Raises:
             StoreError: they cannot be kept.
@@ -133,5 +133,5 @@ class Question:
             return []
         now = self._store.rows(self.surroundings)
         held = self._selection.holding
-        rows = {nodeid: now[nodeid][0] if nodeid in recorded else held(nodeid) for nodeid in nodeids}
+        rows = {nodeid: now[nodeid][0] if nodeid in ran and nodeid in now else held(nodeid) for nodeid in nodeids}
         return self._baselines.keep(self.surroundings, self._digest, self._digests, rows)

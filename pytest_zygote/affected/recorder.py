@@ -17,7 +17,7 @@ from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.modules import Modules
 from pytest_zygote.affected.outside import Outside
 from pytest_zygote.core.fingerprints import MODULE
-from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, SKELETON, Need
+from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -143,9 +143,17 @@ class Recorder:
         before, self._now = self._now, Seen()
         return before
 
-    def end_fixture(self, fixture: object, before: Seen) -> None:
-        """Note what setting up a fixture of a wider scope did: later tests use it too."""
+    def end_fixture(self, fixture: object, before: Seen, *, is_known: bool) -> None:
+        """Note what setting up a fixture of a wider scope did: later tests use it too.
+
+        Args:
+            fixture: which one.
+            before: what `begin_fixture` returned.
+            is_known: whether it was set up in this process; if not, it may depend on any file.
+        """
         self._take()
+        if not is_known and fixture not in self._wide:
+            self._now.needs[Need(PROJECT)] = self._tree.now(Need(PROJECT))
         self._wide.setdefault(fixture, Seen()).add(self._now)
         self._now.add(before)
 
@@ -161,7 +169,7 @@ class Recorder:
         seen, self._now = self._now, Seen()
         is_exact = self.is_precise and self.tests_run == 0
         self.tests_run += 1
-        for wide in self._wide.values() if not is_exact else ():
+        for wide in self._wide.values():  # also if this is the first test: the parent of a worker sets some up
             seen.add(wide)
         was_active = self._outside.pause()
         try:

@@ -79,6 +79,7 @@ class Store(Database):
     def __init__(self, path: str, warn: Callable[[str], None]) -> None:
         """Use this file, from the first need on; `warn` tells the user what went wrong."""
         super().__init__(path, _STATEMENTS, SCHEMA, warn)
+        self._versions: dict[int, tuple[Need, bytes]] = {}
         self._numbers: dict[tuple[Need, bytes], int] = {}
         self._sets: dict[bytes, int] = {}
         self._shared: dict[int, tuple[object, int]] = {}
@@ -160,6 +161,8 @@ class Store(Database):
     def numbers_of(self, pairs: Iterable[tuple[Need, bytes]]) -> list[int]:
         """Return the numbers of needs with checksums; those that are not known are stored, all or none."""
         pairs = tuple(pairs)
+        if not self._numbers:
+            self._numbers = {pair: number for number, pair in self._versions.items()}
         with self.writing() as connection:
             found = {pair: self._numbers.get(pair) or _version(connection, *pair) for pair in pairs}
         self._numbers.update(found)  # not before they are stored
@@ -198,12 +201,13 @@ class Store(Database):
     def versions(self) -> dict[int, tuple[Need, bytes]]:
         """Return all needs that were ever stored, with their checksums."""
         with self.using() as connection:
-            return {
+            self._versions = {
                 number: (Need(kind, path, name), found)
                 for number, kind, path, name, found in connection.execute(
                     "SELECT version.id, kind, path, name, checksum FROM version JOIN need ON need.id = need"
                 )
             }
+        return self._versions
 
     def sets(self) -> dict[int, bytes]:
         """Return all sets of needs, packed."""

@@ -673,13 +673,61 @@ class TestComposition:
 
         assert project.affected("--lf").names == {"test_other"}
 
-    def test_workers(self, project: AffectedProject) -> None:
-        """With -n all tests run, as they would without us, and nothing is recorded."""
-        ran = project.run("--affected", "-n", "2")
+    @precisely
+    def test_workers_record_what_one_process_does(self, project: AffectedProject) -> None:
+        """Each of them stores by itself, and the parent what it keeps under a name."""
+        project.write("tests/conftest.py", SHARED)
+        project.write("tests/data.txt", "")
+        numbers = "import pytest\n\n@pytest.mark.parametrize('n', range(20))\n"
+        project.write(
+            "tests/test_more.py", f"{numbers}def test_more(n):\n    assert not open('tests/data.txt').read()\n"
+        )
+        assert project.run("--affected").status == 0
+        alone = project.stored()
+        project.store.unlink()
 
-        assert (ran.status, "3 passed" in ran.output) == (0, True)
-        assert "affected: with -n all tests run" in ran.output
-        assert not project.store.exists()
+        ran = project.run("--affected-baseline=ci", "-n", "2")
+
+        assert (ran.status, "23 passed" in ran.output) == (0, True)
+        assert "affected: baseline ci has 23 of 23 tests" in ran.said
+        together = project.stored()
+        assert together.keys() == alone.keys()
+        both = [nodeid for nodeid in alone if not (alone[nodeid][0] or together[nodeid][0])]
+        assert len(both) >= 20
+        assert {nodeid: together[nodeid] for nodeid in both} == {nodeid: alone[nodeid] for nodeid in both}
+        project.write("tests/data.txt", "x")
+        assert len(project.affected("--affected-frozen=ci", "-n0").names) == 20
+
+    @precisely
+    def test_a_fixture_that_workers_share(self, project: AffectedProject) -> None:
+        """It is set up before the fork, for all; or later, in another process: then it may depend on any file."""
+        project.write(
+            "tests/conftest.py",
+            """
+            import pytest
+            from pytest_zygote.workers.sharing import shared
+            from app import calc
+
+            @shared
+            @pytest.fixture(scope="session")
+            def found():
+                return calc.add(1, 2)
+
+            @shared
+            @pytest.fixture(scope="session")
+            def late():
+                return calc.sub(3, 2)
+            """,
+        )
+        project.write("tests/test_calc.py", "def test_one(found): assert found == 3\n\ndef test_two(): pass\n")
+        project.write("tests/test_other.py", "def test_late(request): assert request.getfixturevalue('late') == 1\n")
+        assert project.run("--affected", "-n2").status == 0
+        project.replace("app/calc.py", "a + b", "a - -b")
+        assert "test_one" in project.affected("-n0").names
+        assert project.run("--affected", "-n2").status == 0
+        project.replace("app/calc.py", "a - b", "a + -b")
+
+        assert "test_late" in project.affected("-n0").names
 
     def test_nothing_is_recorded_if_nothing_runs(self, project: AffectedProject) -> None:
         """--collect-only lists all tests and stores nothing."""
