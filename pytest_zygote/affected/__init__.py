@@ -2,6 +2,7 @@
 
 =================  ==============================================================================
 `plugin`           hooks of pytest: when to record, what to leave out
+`facts`            what is asked of pytest: files, workers
 `question`         what the options ask: compared with which rows, or with which commit
 `selection`        stored rows against the present tree
 `baselines`        rows that are kept under a name, exported and imported

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.adapters import site
 from pytest_zygote.adapters.files import drop_bytecode
+from pytest_zygote.affected.facts import are_forks, is_distributed, is_from_elsewhere, leaves, own_roots, store_file
 from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
 from pytest_zygote.affected.question import Question
 from pytest_zygote.affected.recorder import Recorder
-from pytest_zygote.affected.store import Store, StoreError, store_path
+from pytest_zygote.affected.store import Store, StoreError
 from pytest_zygote.affected.tree import Tree
 from pytest_zygote.core.impact import NEW, Selected, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator
     from pathlib import Path
     from typing import TypeAlias
 
@@ -54,7 +54,7 @@ def begin(config: pytest.Config) -> None:
         raise pytest.UsageError(message)
     if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
         return
-    if getattr(options, "numprocesses", None) and not _are_forks(config):
+    if getattr(options, "numprocesses", None) and not are_forks(config):
         config.pluginmanager.register(Bystander(), NAME)
         return
     config.pluginmanager.register(AffectedPlugin(config), NAME)
@@ -76,7 +76,7 @@ class AffectedPlugin:
         """Watch imports from here on."""
         self._config = config
         self._unsaid: list[str] = []
-        self._store = Store(_store_path(config), self._say)
+        self._store = Store(store_file(config), self._say)
         self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
         self._recorder = Recorder(self._tree, time.time_ns())
         self._outcomes: dict[str, str] = {}
@@ -108,9 +108,9 @@ class AffectedPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Leave out the tests that nothing has reached since they passed."""
-        self._tree.roots = _own_roots()
-        self._recorder.finish_collection(_leaves(session, items))
-        if _is_distributed(self._config):
+        self._tree.roots = own_roots()
+        self._recorder.finish_collection(leaves(session, items))
+        if is_distributed(self._config):
             self._say(DISTRIBUTED)
             self._store.is_broken = True
         self._total = len(items)
@@ -243,8 +243,7 @@ class AffectedPlugin:
         try:
             return (yield)
         finally:
-            is_sent = hasattr(self._config, "workerinput") and self._config.pluginmanager.has_plugin("zygote_host")
-            self._recorder.end_fixture(fixturedef, before, is_known=not is_sent)
+            self._recorder.end_fixture(fixturedef, before, is_known=not is_from_elsewhere(self._config, fixturedef))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self) -> None:
@@ -267,37 +266,3 @@ class AffectedPlugin:
             return
         finally:
             self._store.close()
-
-
-def _store_path(config: pytest.Config) -> str:
-    try:
-        cache = str(config.getini("cache_dir"))
-    except ValueError:
-        cache = ".pytest_cache"  # -p no:cacheprovider
-    return store_path(os.path.join(str(config.rootpath), os.path.expandvars(cache)))
-
-
-def _own_roots() -> tuple[str, ...]:
-    entries = (os.path.abspath(entry) for entry in sys.path)
-    return tuple(dict.fromkeys(entry for entry in entries if not site.is_third_party(f"{entry}/")))
-
-
-def _leaves(session: pytest.Session, items: Iterable[pytest.Item]) -> set[str]:
-    """Return the files that only their own tests depend on: test modules, and conftest files."""
-    plugins = session.config.pluginmanager.get_plugins()
-    conftests = {str(file) for plugin in plugins if (file := getattr(plugin, "__file__", None)) and _is_conftest(file)}
-    return {*conftests, *(str(item.path) for item in items)}
-
-
-def _is_conftest(file: str) -> bool:
-    return os.path.basename(file) == "conftest.py"
-
-
-def _is_distributed(config: pytest.Config) -> bool:
-    is_parallel = config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
-    return is_parallel and not _are_forks(config)
-
-
-def _are_forks(config: pytest.Config) -> bool:
-    """Tell whether workers are forks of this process: they record as it would, and store by themselves."""
-    return getattr(config.pluginmanager.get_plugin("xdist"), "__name__", "") == "pytest_zygote.workers.standin"

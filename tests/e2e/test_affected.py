@@ -763,6 +763,26 @@ class TestWarm:
         finally:
             project.close()
 
+    def test_a_fixture_that_outlives_the_run(self, tmp_path: Path) -> None:
+        """What it ran was not seen: it may depend on any file."""
+        root = tmp_path / "project"
+        root.mkdir()
+        project = Project(root)
+        try:
+            project.write("calc.py", "def add(a, b):\n    return a + b\n")
+            shared = "@pytest_zygote.shared(lifetime='daemon')\n@pytest.fixture(scope='session')\n"
+            fixture = f"{shared}def total():\n    import calc\n    return calc.add(1, 2)\n"
+            project.write("conftest.py", f"import pytest, pytest_zygote\n\n{fixture}")
+            project.write("test_calc.py", "def test_total(total):\n    assert total == 3\n")
+            project.warm_up()
+            assert "1 of 1 test (1 new)" in project.pytest("--affected").stdout
+            assert "0 of 1 test" in project.pytest("--affected").stdout
+            project.write("calc.py", "def add(a, b):\n    return a - -b\n")
+
+            assert "1 of 1 test (1 by changes)" in project.pytest("--affected").stdout
+        finally:
+            project.close()
+
 
 @precisely
 class TestForks:
