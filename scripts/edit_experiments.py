@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from scripts import procfs, synthetic
@@ -74,6 +75,62 @@ def shifted_lines(bench: "Bench") -> Samples:
 
 def _clock(text: str) -> float:
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S,%f").astimezone().timestamp()
+
+
+_IMPORT = """
+import sys, time
+import pandas, scipy.stats, pytest_zygote.adapters.starts as starts
+sys.path.insert(0, {folder!r})
+if {is_recording}:
+    starts.new_starts(lambda path: path.startswith({folder!r})).start()
+start = time.process_time()
+import app.every
+print(time.process_time() - start)
+"""
+
+
+def import_graph(bench: "Bench") -> Samples:
+    """The import of two thousand modules, recording what runs and who looks at code, and plain."""
+    with private_place() as place:
+        folder = synthetic.Edits(place.scratch / "graph", LARGE).folder
+        plain = Plain(place, bench.ours, folder)
+
+        def seconds(*, is_recording: bool) -> float:
+            return float(plain.python("-c", _IMPORT.format(folder=str(folder), is_recording=is_recording)).out)
+
+        return bench.interleaved(
+            {"recorded": lambda: seconds(is_recording=True), "plain": lambda: seconds(is_recording=False)}
+        )
+
+
+def busy_test(bench: "Bench") -> Samples:
+    """What a test computes with functions that were just patched, and in plain pytest: its own processor time."""
+    with private_place() as place:
+        folders = {name: place.scratch / name for name in ("plain", "warm")}
+        for name, folder in folders.items():
+            synthetic.write_busy_project(folder, 0, ADDOPTS if name == "warm" else "")
+        plain, warm = Plain(place, bench.ours, folders["plain"]), Warm(place, bench.ours, folders["warm"])
+        numbers = iter(range(1, 10_000))
+
+        def patched() -> float:
+            synthetic.write_busy_project(folders["warm"], next(numbers), ADDOPTS)
+            warm.pz(synthetic.BUSY_TEST)
+            return _seconds(folders["warm"])
+
+        def unpatched() -> float:
+            plain.pytest(synthetic.BUSY_TEST)
+            return _seconds(folders["plain"])
+
+        with warm.started():
+            warm.pz(synthetic.BUSY_TEST)
+            procfs.wait_until_idle(place.scratch)
+            samples = bench.interleaved({"patched": patched, "plain": unpatched})
+            _expect_patches(warm)
+            return samples
+
+
+def _seconds(folder: Path) -> float:
+    return float((folder / "seconds.txt").read_text(encoding="utf-8"))
 
 
 def branch_switch(bench: "Bench") -> Samples:

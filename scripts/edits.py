@@ -8,9 +8,7 @@ the exit code is 1 if a patched module differs from the fresh one in anything.
 from __future__ import annotations
 
 import argparse
-import collections
 import contextlib
-import json
 import os
 import random
 import re
@@ -18,9 +16,9 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.tally import Tally
 from tests.support_edits import Editor, try_edit
 
 NAMES = [
@@ -112,19 +110,6 @@ NAMES = [
 PACKAGES = ("click", "rich", "markdown_it", "coverage", "pathspec", "blessed")
 
 
-@dataclass
-class Tally:
-    """What came of all edits."""
-
-    patched: int = 0
-    kept: int = 0
-    reloaded: int = 0
-    skipped: int = 0
-    wrong: list[str] = field(default_factory=list)
-    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
-    kinds: collections.Counter[str] = field(default_factory=collections.Counter)
-
-
 def find_targets(folder: Path) -> list[tuple[dict[str, str], str]]:
     """Return (files, module) of all modules to edit, copied under names of their own."""
     targets: list[tuple[dict[str, str], str]] = []
@@ -179,23 +164,10 @@ def _try(target: tuple[Path, dict[str, str], str], chance: random.Random, tally:
             kinds.append(kind)
             texts.append(text)
     if len(texts) == 1 or texts[-1] == texts[0]:
-        tally.skipped += 1
+        tally.unusable += 1
         return
     outcome = try_edit(folder, files, module, texts[1:])
-    tally.kinds.update(kinds)
-    if outcome.differences:
-        tally.wrong.append(f"{title} {module} {kinds} {outcome.verdicts}: {outcome.differences[:3]}")
-    if outcome.is_unimportable:
-        tally.skipped += 1
-    elif outcome.is_reloaded:
-        tally.reloaded += 1
-        tally.reasons[
-            re.sub(r"^\S+: |\b[\w.<>]*[a-z_][\w.<>]*\(\)|line \d+", "", outcome.verdicts[-1].removeprefix("reload "))
-        ] += 1
-    else:
-        is_kept = all(verdict == "keep" for verdict in outcome.verdicts)
-        tally.kept += is_kept
-        tally.patched += not is_kept
+    tally.count(f"{title} {module} {kinds}", outcome)
 
 
 def _name(path: str) -> str:
@@ -207,22 +179,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     os.environ["PYTHONHASHSEED"] = "0"
     tally = Tally()
     run(args.count, args.seed, tally)
-    if args.json:
-        print(json.dumps({**vars(tally), "reasons": tally.reasons.most_common(), "kinds": tally.kinds.most_common()}))
-        return bool(tally.wrong)
-    print(
-        f"kept {tally.kept}  patched {tally.patched}  reloaded {tally.reloaded}  "
-        f"skipped {tally.skipped}  wrong {len(tally.wrong)}"
-    )
-    for reason, times in tally.reasons.most_common(40):
-        print(f"{times:5} {reason}")
-    for wrong in tally.wrong:
-        print(wrong)
+    tally.show()
     return bool(tally.wrong)
 
 

@@ -27,63 +27,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.comparison import render, unexplained
 from scripts.affected_history import replay_affected
-from scripts.differential import Project, Runner, differences
+from scripts.differential import Project, Run, Runner, differences
+from scripts.tally import Tally, kind_of
 from tests.support_edits import Outcome, try_edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-NAMED = re.compile(r"^\S+: |class [\w.]+|[\w.<>]+\(\)|^[\w.<>]+ (?=ran|has|uses|does|is)|line \d+|[\w.<>]+(?= is new,)")
-"""What makes two reasons of the same kind different texts."""
-
-
 VERDICT = re.compile(r"project layer \d+: (?:\S+: )?(kept|patched|not patched)(?:: | |$)(.*)")
 """What the daemon's log says of an edit."""
-
-
-@dataclass
-class Tally:
-    """What came of all saves of one size."""
-
-    kept: int = 0
-    patched: int = 0
-    reloaded: int = 0
-    broken: int = 0
-    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
-    wrong: list[str] = field(default_factory=list)
-
-    def count(self, title: str, outcome: Outcome) -> None:
-        """Add one save."""
-        self.wrong += [f"{title}: {outcome.verdicts}: {difference}" for difference in outcome.differences[:3]]
-        if outcome.is_unimportable:
-            self.broken += 1
-        elif outcome.is_reloaded:
-            self.reloaded += 1
-            self.reasons[NAMED.sub("…", outcome.verdicts[-1].removeprefix("reload "))] += 1
-        else:
-            is_kept = outcome.verdicts[-1] == "keep"
-            self.kept += is_kept
-            self.patched += not is_kept
-
-    def show(self) -> None:
-        """Print all of it."""
-        total = self.kept + self.patched + self.reloaded or 1
-        share = 100 * (self.kept + self.patched) / total
-        print(
-            f"{total} saves: kept {self.kept}, patched {self.patched}, reloaded {self.reloaded}: "
-            f"{share:.0f} % without a"
-        )
-        print(f"reload; {self.broken} could not be imported; {len(self.wrong)} wrong")
-        for reason, times in self.reasons.most_common(25):
-            print(f"{times:5}  {reason}")
-        for wrong in self.wrong:
-            print(f"WRONG {wrong}")
 
 
 class History:
@@ -162,14 +119,15 @@ def replay_suite(history: History, commits: list[str], checkout: Path, scripts: 
         runner = Runner(project, Path(runtime))
         try:
             for number, commit in enumerate(commits):
-                history.git(f"--work-tree={checkout}", "checkout", "--quiet", "--force", commit, "--", ".")
+                # Not "checkout COMMIT -- .": that leaves behind what the commit no longer has.
+                history.git(f"--work-tree={checkout}", "checkout", "--quiet", "--force", "--detach", commit)
                 warm, plain = runner.warm(*options), runner.plain(*options)
                 found = differences(plain, warm)
                 found = unexplained(found, differences(plain, runner.plain(*options))) if found else found
                 wrong += bool(found)
                 cold += not warm.is_warm and number > 0
                 print(
-                    f"{number:4} {commit[:9]} plain {plain.seconds:.2f} s, warm {warm.seconds:.2f} s",
+                    f"{number:4} {commit[:9]} {_count(plain)}: plain {plain.seconds:.2f} s, warm {warm.seconds:.2f} s",
                     *warm.told,
                     flush=True,
                 )
@@ -181,13 +139,19 @@ def replay_suite(history: History, commits: list[str], checkout: Path, scripts: 
     return not wrong
 
 
+def _count(run: Run) -> str:
+    """Say how many tests ran: an agreement about nothing is none."""
+    count = len(run.recording.results) if run.recording is not None else 0
+    return f"{count} tests, exit {run.code}"
+
+
 def _show_verdicts(runtime: Path) -> None:
     """Say what the daemon did about the edits, and rank the reasons why it did not patch."""
     lines = [line for log in runtime.glob("*/*.log") for line in log.read_text(errors="replace").splitlines()]
     told = [match.groups() for line in lines if (match := VERDICT.search(line))]
     counts = collections.Counter(word for word, _ in told)
     print(", ".join(f"{word} {count}" for word, count in counts.most_common()))
-    reasons = collections.Counter(NAMED.sub("…", rest) for word, rest in told if word == "not patched")
+    reasons = collections.Counter(kind_of(rest) for word, rest in told if word == "not patched")
     for reason, times in reasons.most_common(25):
         print(f"{times:5}  {reason}")
 

@@ -16,6 +16,9 @@ EDITED_TEST = "tests/test_edited.py::test_runs_the_saved_text"
 LONG_TEST = "test_long.py"
 """Calls the last function of a module made by `write_long_file`."""
 
+BUSY_TEST = "test_busy.py"
+"""Computes: see `write_busy_project`."""
+
 WATCHED_TEST = "test_watched.py"
 """Imports every file of a project made by `write_plain_files`."""
 
@@ -96,6 +99,31 @@ def test_heaviest():
     assert subject.heaviest([subject.Part("one", 1.0), subject.Part("two", 2.0)]).label == "two (2.0)"
 """)
 
+_BUSY = Template("""
+def step(value):
+    return (value * 1103515245 + $number) % 2147483648
+
+
+def work():
+    value = 1
+    for _ in range(2_000_000):
+        value = step(value)
+    return value
+""")
+
+_BUSY_TEST = """
+import time
+from pathlib import Path
+
+import busy
+
+
+def test_busy():
+    start = time.process_time()
+    busy.work()
+    Path(__file__).with_name("seconds.txt").write_text(str(time.process_time() - start))
+"""
+
 _EDITED_TEST = Template('''
 """Compares what runs with what was saved: the expectation stands in a file that no process has read before."""
 
@@ -174,6 +202,16 @@ def write_long_file(folder: Path, count: int, addopts: str = "") -> Path:
     test = f"import long\n\n\ndef test_last():\n    assert long.f{count - 1}(1) == [{count}, 1]\n"
     texts = {"long.py": f"import pandas\nimport scipy.stats\n{functions}", LONG_TEST: test}
     write_files(folder, texts | {"conftest.py": "", "pytest.ini": ini(addopts)})
+    return folder
+
+
+def write_busy_project(folder: Path, number: int, addopts: str = "") -> Path:
+    """Write a test that computes for a while with a module's functions, and writes down how long; return *folder*.
+
+    Another *number* is another body of the functions.
+    """
+    write_files(folder, {"busy.py": _BUSY.substitute(number=number), BUSY_TEST: _BUSY_TEST, "conftest.py": ""})
+    write_files(folder, {"pytest.ini": ini(addopts)})
     return folder
 
 

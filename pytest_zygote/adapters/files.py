@@ -80,11 +80,16 @@ def _is_different(path: str, known: tuple[int, ...]) -> bool:
 
 def importable_names(folder: str) -> frozenset[str]:
     """Return the names that an import could find in a folder: modules, extensions, folders."""
+    return frozenset(entry.partition(".")[0] for entry in importable_entries(folder))
+
+
+def importable_entries(folder: str) -> frozenset[str]:
+    """Return the files and folders in a folder that an import could find."""
     try:
         entries = os.listdir(folder)
     except OSError:
         return frozenset()
-    return frozenset(entry.partition(".")[0] for entry in entries if _may_import(entry)) - {"", "__pycache__"}
+    return frozenset(entry for entry in entries if entry[0] != "." and entry != "__pycache__" and _may_import(entry))
 
 
 def _may_import(entry: str) -> bool:

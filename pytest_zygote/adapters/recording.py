@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import sys
+from importlib.machinery import SourceFileLoader
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.inputs import WHOLE
@@ -111,6 +112,9 @@ class FileRecorder:
         self._replace(os, "stat", self._probing(os.stat))
         for wrapper in list(self._replaced) if self._accessor is not None else ():
             setattr(self._accessor, self._replaced[wrapper].__name__, staticmethod(wrapper))
+        _FileLoader.get_data = self._loading(_get_data)  # type: ignore[attr-defined]  # of all loaders of files
+        if "tokenize" in sys.modules:
+            sys.modules["tokenize"]._builtin_open = opening  # type: ignore[attr-defined]  # what its `open` calls
 
     def stop(self, loaded: Iterable[str]) -> None:
         """Put the functions back, also where a module has taken one (``from io import open``).
@@ -127,6 +131,9 @@ class FileRecorder:
         for function in self._replaced.values() if self._accessor is not None else ():
             setattr(self._accessor, function.__name__, function)
         self._replaced.clear()
+        _FileLoader.get_data = _get_data  # type: ignore[attr-defined]  # of all loaders of files
+        if "tokenize" in sys.modules:
+            sys.modules["tokenize"]._builtin_open = builtins.open  # type: ignore[attr-defined]
 
     def _replace(self, module: object, name: str, wrapper: Function) -> None:
         self._replaced.setdefault(wrapper, getattr(module, name))
@@ -145,6 +152,16 @@ class FileRecorder:
                 raise
 
         return recorded
+
+    def _loading(self, function: Function) -> Function:
+        """Record what is read through a loader, as `pkgutil.get_data` does; imports have a record of their own."""
+
+        def loaded(loader: object, path: str) -> object:
+            if sys._getframe(1).f_code.co_name != "get_code":
+                self._add((path,), sys._getframe(1))
+            return function(loader, path)
+
+        return loaded
 
     def _probing(self, function: Function) -> Function:
         def probed(*args: object, **named: object) -> object:
@@ -170,6 +187,8 @@ class FileRecorder:
 
 
 _FUNCTION = type(lambda: None)
+_FileLoader = next(base for base in SourceFileLoader.__mro__ if "get_data" in vars(base))
+_get_data = _FileLoader.get_data  # type: ignore[attr-defined]
 
 
 _LOOKING = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "resolve"})

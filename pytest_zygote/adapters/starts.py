@@ -9,6 +9,9 @@ interpreter itself counts the first starts of each code object, to find out what
 optimising: ``co_opcache_flag`` in 3.10, ``co_warmup`` in 3.11. Neither has a name in Python, so
 we read them from memory, where the C headers of the version put them, after trying that out on a
 function of our own. If the trial fails, every function counts as having run: nothing is patched.
+
+Since 3.12 it is also known who looked at code instead of running it: a function whose names include
+`co_firstlineno`, or `__doc__`, is watched for good, and each time it runs, the files on the stack are noted.
 """
 
 from __future__ import annotations
@@ -19,10 +22,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
 from pytest_zygote.core import codes
+from pytest_zygote.core.curiosity import DOCS, LINES, OWN_LINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import CodeType
+    from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType, FrameType
+
+HARMLESS = frozenset({"typing", "typing_extensions", "dataclasses", "enum", "collections", "functools"})
+"""Modules that look at lines and docstrings where nothing comes of it: a line as a key that nobody uses, a docstring
+that is handed on as the same object (which `patching` sees), or that of a class which is not patched anyway."""
 
 
 class Starts(Protocol):
@@ -43,6 +51,13 @@ class Starts(Protocol):
             live: the codes that functions have now.
         """
 
+    def seen_by_others(self, kind: str) -> frozenset[str] | None:
+        """Return the files at whose code somebody may have looked; None if that cannot be known.
+
+        Args:
+            kind: 'lines' (and bytecode) or 'docs'.
+        """
+
 
 def new_starts(is_ours: Callable[[str], bool]) -> Starts:
     """Return the means that this interpreter offers; `is_ours` tells which files count."""
@@ -59,10 +74,12 @@ class MonitoredStarts:
         self._started: list[CodeType] = []
         self._monitored = CodeStarts("pytest_zygote")
         self._is_complete = True
+        self._looked_at: dict[str, set[str]] = {"lines": set(), "docs": set()}
 
     def start(self) -> None:
         """Watch from now on."""
-        self._is_complete = self._monitored.claim(self._callback())
+        is_claimed = self._monitored.claim(self._callback())
+        self._is_complete = self._is_complete and is_claimed
 
     def stop(self) -> None:
         """Watch no more."""
@@ -72,13 +89,45 @@ class MonitoredStarts:
     def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
-        disable = DISABLE
+        disable, curious = DISABLE, OWN_LINES | DOCS
 
         def on_start(code: CodeType, _offset: int) -> object:
             remember(code)
-            return disable
+            if curious.isdisjoint(code.co_names):
+                return disable
+            return None if self._note_curious(code, sys._getframe(1)) else disable  # noqa: SLF001 - documented in the library reference of sys
 
         return on_start
+
+    def _note_curious(self, code: CodeType, frame: FrameType) -> bool:
+        """Note whose lines or docstrings this code may look at; tell whether it is of the kind that does."""
+        if frame.f_globals.get("__name__") in HARMLESS:
+            return False
+        lines, docs = LINES, DOCS
+        if not code.co_flags & codes.OPTIMIZED:
+            docs = frozenset()  # every module and class sets its docstring; what it reads, its own words tell
+        elif self._is_ours(code.co_filename):
+            lines = OWN_LINES - {"__code__"} if _keeps_code(frame.f_globals) else OWN_LINES
+        kinds = [kind for kind, names in (("lines", lines), ("docs", docs)) if not names.isdisjoint(code.co_names)]
+        for kind in kinds:
+            self._looked_at[kind].update(self._nearest(frame))
+        return bool(kinds)
+
+    def _nearest(self, frame: FrameType | None) -> Iterator[str]:
+        """Give the files of the code on the stack, up to the import statement that began it."""
+        is_found = False
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            if is_found and filename.startswith("<frozen importlib"):
+                return
+            if self._is_ours(filename):
+                is_found = True
+                yield filename
+            frame = frame.f_back
+
+    def seen_by_others(self, kind: str) -> frozenset[str] | None:
+        """Return the files whose code was on the stack when somebody looked."""
+        return frozenset(self._looked_at[kind]) if self._is_complete else None
 
     def _sort(self) -> None:
         """Note what started, and let go of the code objects: who holds one is of importance (`patching`)."""
@@ -116,6 +165,11 @@ class CountedStarts:
     def stop(self) -> None:
         """Do nothing."""
 
+    def seen_by_others(self, kind: str) -> frozenset[str] | None:
+        """Say that nobody knows."""
+        del kind
+        return None
+
     def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
         """Return (name, first line) of all code of a file, but for what provably never started."""
         del filename
@@ -128,6 +182,11 @@ class CountedStarts:
         # Two functions may share a name and a line, and only one of them have run.
         used = {(code.co_name, code.co_firstlineno) for code in live if read(code)}
         return _all_of(module) - (unused - used)
+
+
+def _keeps_code(namespace: dict[str, object]) -> bool:
+    """Tell whether a module has a class with ``__conform__``: then code objects that it takes are told of patches."""
+    return any(type(thing) is type and "__conform__" in vars(thing) for thing in tuple(namespace.values()))
 
 
 def _all_of(module: CodeType) -> frozenset[tuple[str, int]]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core import codes
+from pytest_zygote.core.curiosity import DYNAMIC, FINDERS
 from pytest_zygote.core.definitions import FUNCTIONS, bound_names
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Module:
         classes: gives the facts of the class with a qualified name; None if it is not to be found.
         is_mentioned: tells whether other modules may have asked an owner (a module's last name, or
             a class) for a name.
+        are_docs_read: tells whether other code may have read the docstring of something with one of these names.
+        is_dataclass: tells whether a name, perhaps dotted, stands for the standard library's `dataclass` in it.
         is_importable: tells whether importing the module (and taking the name from it) would execute nothing.
     """
 
@@ -67,6 +69,8 @@ class Module:
     objections: tuple[str, ...]
     classes: Callable[[str], ClassFacts | None]
     is_mentioned: Callable[[str, str], bool]
+    are_docs_read: Callable[[frozenset[str]], bool]
+    is_dataclass: Callable[[str], bool]
     is_importable: Callable[[str, str], bool]
 
 
@@ -151,7 +155,8 @@ def _object_to_name(addition: Addition, module: Module, asked: set[str]) -> str:
         return f"{title} is new, a name that Python itself looks for"
     if name in asked or (not addition.scope and name in module.bound | BUILTINS):
         return f"{title} is new, but the module knew the name when it was imported"
-    if "__getattr__" in module.bound or asked & {"globals", "locals", "vars", "dir"}:
+    finds_itself = asked & FINDERS and asked & DYNAMIC
+    if "__getattr__" in module.bound or asked & {"globals", "locals", "vars", "dir"} or finds_itself:
         return f"{title} is new, and the module looks names up by itself"
     if module.is_mentioned(owner, name):
         return f"{title} is new, and other modules may have looked for it"
@@ -225,6 +230,8 @@ def _object_to_method(addition: Addition, module: Module, asked: set[str]) -> st
         return f"{title} is new, and its class is made in a way of its own"
     if facts.has_subclasses or not facts.is_ours:
         return f"{title} is new, and its class has subclasses or a base of others"
+    if not all(module.is_dataclass(ast.unparse(_called(decorator))) for decorator in addition.decorators):
+        return f"{title} is new, and a decorator of its class may have looked at all methods"
     if addition.name in facts.attributes:
         return f"{title} is new, and hides an attribute"
     if class_name in asked:
@@ -232,46 +239,12 @@ def _object_to_method(addition: Addition, module: Module, asked: set[str]) -> st
     return ""
 
 
+def _called(decorator: ast.expr) -> ast.expr:
+    return decorator.func if isinstance(decorator, ast.Call) else decorator
+
+
 def _code_of(whole: CodeType, addition: Addition) -> CodeType | None:
     path = tuple((name, 0) for name in (*addition.scope, addition.name))
     namesakes = (*path[:-1], (addition.name, 1))
     found = dict(codes.walk(whole))
     return None if namesakes in found else found.get(path)
-
-
-# In the text of other modules
-
-SCANS = re.compile(rb"\b(?:getmembers(?:_static)?|vars|dir|globals|locals)\s*\(|__dict__")
-LISTS = re.compile(rb"\b(?:getmembers(?:_static)?|vars|dir)\s*\(")
-FINDS = re.compile(rb"\b(?:import_module|walk_packages|iter_modules)\b")
-"""A text with both may list a module without ever naming it."""
-
-LISTS_FOUND = re.compile(rb"\b(?:getmembers|vars|dir)\s*\(\s*sys\.modules\b|sys\.modules\[[^]]*\]\.__dict__")
-_FROM = rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)"
-FROM = re.compile(_FROM, re.MULTILINE)
-
-
-def mentions(source: bytes, owner: str, name: str) -> bool:
-    """Tell whether a module's text may ask an owner for a name.
-
-    Args:
-        source: the text.
-        owner: last part of a module's name, or a class.
-        name: what was not there before.
-    """
-    if (FINDS.search(source) and LISTS.search(source)) or LISTS_FOUND.search(source):
-        return True
-    knows_owner = re.search(rb"\b%b\b" % owner.encode(), source) is not None
-    wanted = name.encode()
-    for origin, names in FROM.findall(source):
-        if origin.rpartition(b".")[2] in (owner.encode(), b"") and _imports(names, wanted, has_owner=knows_owner):
-            return True
-    if not knows_owner:
-        return False
-    asks = rb"""(?:\.\s*|["'])%b\b""" % wanted
-    return SCANS.search(source) is not None or re.search(asks, source) is not None
-
-
-def _imports(names: bytes, wanted: bytes, *, has_owner: bool) -> bool:
-    found = re.findall(rb"[\w*]+", names.partition(b"#")[0] if not names.startswith(b"(") else names)
-    return wanted in found or (b"*" in found and has_owner)

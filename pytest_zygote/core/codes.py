@@ -170,12 +170,19 @@ def stored(code: CodeType) -> dict[str, object]:
     return found
 
 
-def words(code: CodeType) -> set[str]:
-    """Return every name that a code reads, and every text in it: what it may ask for."""
+def words(code: CodeType, *, has_imports: bool = True) -> set[str]:
+    """Return every name that a code reads, and every text in it: what it may ask for.
+
+    Args:
+        code: whose words.
+        has_imports: whether the names in import statements count.
+    """
     steps: list[tuple[str, object]] = [(step.opname, step.argval) for step in dis.get_instructions(code)]
     found: set[str] = set()
     entered = ""
     for (opname, value), follower in zip(steps, [*steps[1:], ("", None)], strict=True):
+        if not has_imports and (opname.startswith("IMPORT_") or follower[0] == "IMPORT_NAME"):
+            continue
         if isinstance(value, CodeType):
             entered = value.co_name
         elif isinstance(value, tuple):

@@ -37,12 +37,14 @@ class Addition:
         node: a function, or an import of one name.
         siblings: the statements of its scope in the new tree.
         at: its place among them.
+        decorators: those of the class around it.
     """
 
     scope: tuple[str, ...]
     node: Function | Import
     siblings: tuple[ast.stmt, ...]
     at: int
+    decorators: tuple[ast.expr, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,6 +91,7 @@ def _align_scope(
     alignment: Alignment, old: Scope, new: Scope, path: tuple[str, ...], lazy: tuple[frozenset[str], frozenset[str]]
 ) -> None:
     before, after = list(_statements(old, lazy[0])), list(_statements(new, lazy[1]))
+    decorators = tuple(new.decorator_list) if isinstance(new, ast.ClassDef) else ()
     kept: list[ast.stmt] = []
     rest = [(key(node), node) for node in before]
     for at, node in enumerate(after):
@@ -96,7 +99,7 @@ def _align_scope(
             _align_pair(alignment, rest.pop(0)[1], node, path, lazy)
             kept.append(node)
         elif isinstance(node, (*FUNCTIONS, *IMPORTS)):
-            alignment.additions.append(Addition(path, node, tuple(after), at))
+            alignment.additions.append(Addition(path, node, tuple(after), at, decorators))
         else:
             alignment.obstacle = alignment.obstacle or _describe(node, rest, path)
     if rest:

@@ -99,12 +99,14 @@ def supplied_names(prefix: str, before: Iterable[str], now: Iterable[str], wante
 
     Args:
         prefix: what stands before the folder's names, '' or 'package.'.
-        before: the importable names in the folder when the layer was built.
+        before: the importable files and folders in the folder when the layer was built. Not only their names: an
+            extension hides a module of its name, and a package both.
         now: those in it today.
         wanted: names of all modules that the layer loaded or looked for in vain.
     """
-    changed = {*before} ^ {*now}
-    return tuple(sorted(prefix + name for name in changed if prefix + name in wanted))
+    changed = {entry.partition(".")[0] for entry in {*before} ^ {*now}}
+    names = {(prefix + name).removesuffix(".__init__") for name in changed}
+    return tuple(sorted(names & wanted))
 
 
 def path_differences(

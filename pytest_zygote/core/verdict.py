@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core import codes
 from pytest_zygote.core.additions import Added, check_addition
+from pytest_zygote.core.curiosity import kinds_in, line_words, words
 from pytest_zygote.core.definitions import FUNCTIONS, align
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdi
     for fact in module.objections:
         raise _Obstacle(fact)
     whole_old, whole_new = _compile(compiler, old, "the old text"), _compile(compiler, new, "the file")
+    if "lines" in kinds_in(old) and words(executed_or_ran(whole_old, module.ran)).named & line_words(old):
+        raise _Obstacle("it looks at lines or bytecode while it is imported")
     plan, unequal = compare(whole_old, whole_new)
     if unequal:
         alignment = align(old, new)
@@ -269,11 +272,15 @@ def _check_change(pair: Pair, module: Module) -> None:
         raise _Obstacle(f"{pair.title} has other parameters, or is of another kind")
 
 
+def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[CodeType]:
+    """Return what an import of a module executes, and those functions in it that ran meanwhile."""
+    others = (code for _, code in codes.walk(whole) if (code.co_name, code.co_firstlineno) in ran)
+    return [*codes.executed(whole), *others]
+
+
 def _asked_for(old: CodeType, module: Module) -> set[str]:
     """Return all names and texts in what was executed of the old module."""
-    scopes = list(codes.executed(old))
-    ran = [code for _, code in codes.walk(old) if _has_run(code, module)]
-    return {word for code in (*scopes, *ran) for word in codes.words(code)}
+    return {word for code in executed_or_ran(old, module.ran) for word in codes.words(code)}
 
 
 def _check_addition(addition: object, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]) -> Added:
@@ -293,11 +300,18 @@ def _check_docs(plan: Plan, new: bytes, module: Module, old: CodeType) -> None:
     for pair in pairs:
         if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
             raise _Obstacle(f"{pair.title} has another docstring, which its decorator or the module may have read")
+        if module.are_docs_read(frozenset(pair.title.split("."))):
+            raise _Obstacle(f"{pair.title} has another docstring, which another module may have read")
         _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
     for docs in plan.docs:
         if not docs.title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
             raise _Obstacle("its docstring changed, which is read when it is imported")
-        _check_classes_around(docs.title.split(".") if docs.title else [], module, decorated, asked)
+        names = docs.title.split(".") if docs.title else []
+        _check_classes_around(names, module, decorated, asked)
+        if module.are_docs_read(frozenset(names)):
+            raise _Obstacle(
+                f"the docstring of {docs.title or 'the module'} changed, which another module may have read"
+            )
 
 
 def _check_classes_around(

@@ -55,7 +55,7 @@ class Layer:
         self.built = built
         self.step(lifecycle.BUILT)
         self._folders = {
-            folder: (files.identity(folder), files.importable_names(folder)) for folder in built.directories
+            folder: (files.identity(folder), files.importable_entries(folder)) for folder in built.directories
         }
 
     def succeed(self, parent: Layer, order: Patch) -> None:
@@ -153,7 +153,7 @@ class Layer:
             present = files.identity(folder)
             if present == identity:
                 continue
-            now = files.importable_names(folder)
+            now = files.importable_entries(folder)
             found = inputs.supplied_names(self.built.directories[folder], names, now, wanted)
             if found:
                 return f"{found[0]} is found elsewhere now"

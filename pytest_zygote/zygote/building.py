@@ -26,7 +26,7 @@ from pytest_zygote.core.preload import FAILED
 from pytest_zygote.core.traits import Compiled, Read, Warned, Wrote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from types import FrameType
 
     from pytest_zygote.adapters.imports import Ledger
@@ -289,7 +289,7 @@ class _Builder:
         return Built(
             names=tuple(sys.modules),
             # A module that asks whether its own file is there is an input as a whole all the same.
-            files={**self._files.paths, **self._ledger.files, **self._fingerprint()},
+            files={**_packages_to_come(before), **self._files.paths, **self._ledger.files, **self._fingerprint()},
             directories=folders,
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,
@@ -368,6 +368,15 @@ def _import_folders(path: tuple[str, ...], modules: Iterable[str]) -> dict[str, 
             if isinstance(folder, str) and not site.is_third_party(f"{folder}/"):
                 folders[folder] = f"{name}."
     return folders
+
+
+def _packages_to_come(before: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Return what would make packages of the folders beside modules of their names, which they would hide."""
+    own = site.own_modules(name for name in sys.modules if name not in before)
+    folders = {site.origin_of(sys.modules[name]).removesuffix(".py") for name in own}
+    return {
+        path: files.presence(path) for path in (f"{folder}/__init__.py" for folder in folders if os.path.isdir(folder))
+    }
 
 
 def _open_descriptors() -> int:

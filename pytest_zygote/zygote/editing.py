@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import resource
 import sys
 import time
 from itertools import islice
@@ -63,11 +64,15 @@ class Editor:
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record what runs."""
+        children = _traces_of_children()
         self._starts.start()
         try:
             yield
         finally:
             self._starts.stop()
+            if _traces_of_children() != children:
+                # It may have imported the project and run anything; what it wrote may have become a value.
+                self._patcher.refuse("a process was started while the project was imported")
 
     @contextlib.contextmanager
     def executing(self) -> Iterator[None]:
@@ -161,6 +166,11 @@ class Editor:
                 self._ledger.importers.setdefault(other, set()).add(name)
                 self._ledger.log.setdefault(name, []).append(Imported(other))
         layer.refresh(imports)
+
+
+def _traces_of_children() -> int:
+    """Return a number that changes when this process has waited for a child."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
 def _is_own(path: str) -> bool:

@@ -39,8 +39,11 @@ def test_native_families() -> None:
 def test_supplied_names() -> None:
     """A name in a folder counts if the layer loaded it or looked for it in vain."""
     wanted = frozenset({"app.core", "app._speedups"})
-    assert supplied_names("app.", ["core"], ["core", "_speedups", "other"], wanted) == ("app._speedups",)
-    assert supplied_names("app.", ["core"], [], wanted) == ("app.core",)
+    before = ["core.py"]
+    assert supplied_names("app.", before, [*before, "_speedups.so", "other.py"], wanted) == ("app._speedups",)
+    assert supplied_names("app.", before, [], wanted) == ("app.core",)
+    assert supplied_names("app.", before, [*before, "core.cpython-312.so"], wanted) == ("app.core",)
+    assert supplied_names("app.core.", [], ["__init__.py"], wanted) == ("app.core",)
 
 
 def test_descriptions() -> None:

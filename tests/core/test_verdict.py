@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core import codes
-from pytest_zygote.core.additions import ClassFacts, Module, mentions
+from pytest_zygote.core.additions import ClassFacts, Module
 from pytest_zygote.core.verdict import (
     Keep,
     Patch,
@@ -36,6 +36,8 @@ MODULE = Module(
     objections=(),
     classes=lambda _title: PLAIN,
     is_mentioned=lambda _owner, _name: False,
+    are_docs_read=lambda _names: False,
+    is_dataclass=lambda name: name == "dataclass",
     is_importable=lambda name, _attribute: name == "json",
 )
 
@@ -263,26 +265,3 @@ def test_the_mark_in_a_file(text: bytes, expected: bool) -> None:  # noqa: FBT00
 def test_the_globs(path: str, pattern: str, expected: bool) -> None:  # noqa: FBT001 - from the table
     """Patterns with a slash stand for paths, others for names."""
     assert is_always_reloaded(path, ["none.py", pattern]) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("import m\nm.g()\n", True),
-        ("import m\nhasattr(m, 'g')\n", True),
-        ("from app.m import f, g\n", True),
-        ("from app.m import (\n    f,\n    g,\n)\n", True),
-        ("from m import *\n", True),
-        ("from . import g\n", True),
-        ("import m\nvars(m)\n", True),
-        ("import importlib, inspect\ninspect.getmembers(importlib.import_module(x))\n", True),
-        ("x.g()\n", False),
-        ("import m\nm.f()\n", False),
-        ("from app.m import f\n", False),
-        ("from other import *\n", False),
-        ("import m\nlogging = 1\n", False),
-    ],
-)
-def test_mentions(text: str, expected: bool) -> None:  # noqa: FBT001 - from the table
-    """Another module asked module `m` for `g` only if its text can do so."""
-    assert mentions(text.encode(), "m", "g") is expected

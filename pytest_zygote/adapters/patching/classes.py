@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.core import codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import ModuleType
 
     from pytest_zygote.core.verdict import Plan
 
@@ -24,6 +25,14 @@ def find_class(module: ModuleType, title: str) -> type | None:
             return None
         namespace = vars(found)
     return found if isinstance(found, type) and found.__qualname__ == title else None
+
+
+def is_dataclass(module: ModuleType, name: str) -> bool:
+    """Tell whether a name in a module stands for the standard library's decorator, which lets methods alone."""
+    found: object = module
+    for part in name.split("."):
+        found = vars(found).get(part) if isinstance(found, ModuleType) else None
+    return found is dataclasses.dataclass
 
 
 def move_classes(module: ModuleType, plan: Plan) -> None:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import linecache
 import sys
-import zlib
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_zygote.core.additions import ClassFacts, Module, mentions
+from pytest_zygote.core.additions import ClassFacts, Module
 from pytest_zygote.core.verdict import MAX_FILES, Plan, Reload, Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
     from pytest_zygote.core.additions import Added
 
 from pytest_zygote.adapters.patching.adding import bind, check_places, imported, make
-from pytest_zygote.adapters.patching.classes import find_class, move_classes, subclasses
+from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
 from pytest_zygote.adapters.patching.compiling import make_compiler, objections
 from pytest_zygote.adapters.patching.engine import new_registry
 from pytest_zygote.adapters.patching.errors import PatchError, Refusal
 from pytest_zygote.adapters.patching.holders import Holders, account, conforms, held
 from pytest_zygote.adapters.patching.matching import check_doc_holders, match, set_docs, translated
+from pytest_zygote.adapters.patching.memory import Memory
+from pytest_zygote.adapters.patching.others import Others
 from pytest_zygote.adapters.patching.stock import Stock, file_of
 
 
@@ -33,6 +34,9 @@ class Starts(Protocol):
 
     def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
         """Return (name, first line) of all code of a file that ran, or may have."""
+
+    def seen_by_others(self, kind: str) -> frozenset[str] | None:
+        """Return the files at which somebody may have looked; None if that cannot be known."""
 
 
 @dataclass
@@ -45,20 +49,6 @@ class _Work:
     ran: frozenset[tuple[str, int]]
     swaps: list[tuple[Holders, CodeType]]
     objects: list[tuple[Added, object]] = field(default_factory=list)
-
-
-@dataclass
-class _Memory:
-    """What is known of a module since it was imported.
-
-    Attributes:
-        packed: its text, compressed.
-        ran: what had run before the last patch, at today's lines.
-    """
-
-    name: str
-    packed: bytes
-    ran: frozenset[tuple[str, int]] = frozenset()
 
 
 class Patcher:
@@ -90,7 +80,9 @@ class Patcher:
         self._is_ours = is_ours
         self._is_quiet = is_quiet
         self._never = dict(always or {})
-        self._memory: dict[str, _Memory] = {}
+        self._memory: dict[str, Memory] = {}
+        self._others = Others(self._memory, self._ran, starts.seen_by_others)
+        self._objection = ""
         self._work: dict[str, _Work] = {}
         self._stock = Stock()
         self._registry = new_registry()
@@ -104,12 +96,12 @@ class Patcher:
             source: must be what was imported: read it when the file's identity is still that of
                 the import, and look at the identity again afterwards.
         """
-        self._memory[path] = _Memory(name, zlib.compress(source, 1))
+        self._memory[path] = Memory.of(name, source)
 
     def take_stock(self) -> None:
         """Look at all functions once, so that no patch has to; nothing but patches may be executed afterwards."""
-        modules = [sys.modules.get(memory.name) for memory in self._memory.values()]
-        self._stock.take([vars(module) for module in modules if type(module) is ModuleType])
+        modules = {path: sys.modules.get(memory.name) for path, memory in self._memory.items()}
+        self._stock.take({path: vars(module) for path, module in modules.items() if type(module) is ModuleType})
 
     def distrust_stock(self) -> None:
         """Look for functions again with each patch: something was executed."""
@@ -118,6 +110,10 @@ class Patcher:
     def forbid(self, name: str, reason: str) -> None:
         """Never patch this module."""
         self._never[name] = reason
+
+    def refuse(self, reason: str) -> None:
+        """Patch nothing at all from now on."""
+        self._objection = reason
 
     # Deciding
 
@@ -149,7 +145,7 @@ class Patcher:
     def _decide(self, path: str, source: bytes, found: dict[str, list[Holders]]) -> Verdict:
         module = self._module(path)
         memory = self._memory[path]
-        old = zlib.decompress(memory.packed)
+        old = memory.source
         compiler = make_compiler(module, path, (old, source))
         live = found.get(path, [])
         ran = memory.ran | self._starts.ran(path, compiler(old), [holders.code for holders in live])
@@ -175,8 +171,8 @@ class Patcher:
         same = self._stock.names(path)
         if same != [memory.name]:
             raise Refusal(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
-        if module.__name__ in self._never:
-            raise Refusal(self._never[module.__name__])
+        if module.__name__ in self._never or self._objection:
+            raise Refusal(self._never.get(module.__name__, self._objection))
         return module
 
     def _facts(self, module: ModuleType, path: str, ran: frozenset[tuple[str, int]]) -> Module:
@@ -185,11 +181,25 @@ class Patcher:
             last_name=module.__name__.rpartition(".")[2],
             ran=ran,
             bound=frozenset(vars(module)),
-            objections=tuple(objections(path)),
+            objections=tuple(self._objections(path)),
             classes=lambda title: self._class_facts(module, title),
-            is_mentioned=lambda owner, name: self._is_mentioned(path, owner, name),
+            is_mentioned=lambda owner, name: self._others.ask_for(path, owner, name),
+            are_docs_read=lambda names: self._others.read_docs(path, names),
+            is_dataclass=lambda name: is_dataclass(module, name),
             is_importable=self._is_importable,
         )
+
+    def _objections(self, path: str) -> Iterator[str]:
+        yield from objections(path)
+        if self._stock.is_elsewhere(path):
+            yield "its file was executed a second time while the project was imported"
+        objection = self._others.objection(path)
+        if objection:
+            yield objection
+
+    def _ran(self, path: str, whole: CodeType) -> frozenset[tuple[str, int]]:
+        live = self._find_functions([path])[path]
+        return self._starts.ran(path, whole, [holders.code for holders in live])
 
     def _class_facts(self, module: ModuleType, title: str) -> ClassFacts | None:
         found = find_class(module, title)
@@ -203,10 +213,6 @@ class Patcher:
             has_subclasses=bool(subclasses(found)),
             attributes=frozenset(dir(found)),
         )
-
-    def _is_mentioned(self, path: str, owner: str, name: str) -> bool:
-        others = (memory.packed for other, memory in self._memory.items() if other != path)
-        return any(mentions(zlib.decompress(packed), owner, name) for packed in others)
 
     def _is_importable(self, name: str, attribute: str) -> bool:
         parts = name.split(".")
@@ -240,8 +246,7 @@ class Patcher:
             except Exception as error:  # whatever it is, nobody must use this process
                 raise PatchError(f"{self._label(path)}: {type(error).__name__}: {error}") from error
             memory = self._memory[path]
-            memory.packed = zlib.compress(work.source, 1)
-            memory.ran = translated(work.plan, work.ran)
+            memory.renew(work.source, translated(work.plan, work.ran))
             linecache.checkcache(path)
             imports[memory.name] = frozenset(name for added in work.plan.added for name in imported(added.node))
         return imports

@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     Namespace = dict[str, object]
 
@@ -26,15 +26,26 @@ class Stock:
         """Start with nothing known: each question is answered by a look at everything."""
         self._names: dict[str, list[str]] = {}
         self._functions: dict[int, list[FunctionType]] = {}
+        self._elsewhere: frozenset[str] = frozenset()
 
-    def take(self, namespaces: Iterable[Namespace]) -> None:
-        """Look at everything once; these are the namespaces of all modules that will be asked for."""
+    def take(self, namespaces: Mapping[str, Namespace]) -> None:
+        """Look at everything once; these are the namespaces of all modules that will be asked for, by their files."""
         self._take_names()
-        self._functions = {id(namespace): [] for namespace in namespaces}
+        self._functions = {id(namespace): [] for namespace in namespaces.values()}
+        others: set[str] = set()
         for thing in gc.get_objects():
             # Not isinstance: that asks lazy objects for their class, and wakes them.
-            if type(thing) is FunctionType and (found := self._functions.get(id(thing.__globals__))) is not None:
+            if type(thing) is not FunctionType:
+                continue
+            if (found := self._functions.get(id(thing.__globals__))) is not None:
                 found.append(thing)
+            else:
+                others.add(thing.__code__.co_filename)
+        self._elsewhere = frozenset(others & namespaces.keys())
+
+    def is_elsewhere(self, path: str) -> bool:
+        """Tell whether a file was also executed in a namespace that is not its module's."""
+        return path in self._elsewhere
 
     def _take_names(self) -> None:
         self._names.clear()
