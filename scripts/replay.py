@@ -20,6 +20,7 @@ The exit code is 1 if anything differs.
 from __future__ import annotations
 
 import argparse
+import ast
 import collections
 import difflib
 import re
@@ -84,19 +85,49 @@ def hunks(old: str, new: str) -> Iterator[str]:
         yield "".join([*before[:start], *after[new_start:new_end], *before[end:]])
 
 
+def is_of_one_function(old: str, new: str) -> bool:
+    """Tell whether one function or method is all that differs: its head, its body, or both."""
+    try:
+        before, after = _Functions(old), _Functions(new)
+    except SyntaxError:
+        return False
+    if before.rest != after.rest or len(before.texts) != len(after.texts):
+        return False
+    return sum(one != other for one, other in zip(before.texts, after.texts, strict=True)) == 1
+
+
+class _Functions(ast.NodeTransformer):
+    """Takes a module apart into its functions and the rest."""
+
+    def __init__(self, text: str) -> None:
+        """Take this text apart."""
+        self.texts: list[str] = []
+        self.rest = ast.dump(self.visit(ast.parse(text)))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Cut a function out; its name stays."""
+        self.texts.append(ast.dump(node))
+        return ast.Expr(ast.Constant(node.name))
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815 - the name that ast wants
+
+
 def replay_saves(history: History, commits: list[str], package: str) -> bool:
     """Try each changed module of each commit by itself; tell whether all was right."""
-    whole, parts = Tally(), Tally()
+    whole, parts, single = Tally(), Tally(), Tally()
     old: dict[str, str] | None = None
     for commit in commits:
         new = history.sources(commit, package)
         for path, text in saves(old, new) if old is not None else ():
-            title = f"{commit[:9]} {path}"
-            whole.count(title, _try(old or {}, path, text))
-            for part in hunks((old or {})[path], text):
-                parts.count(title, _try(old or {}, path, part))
+            before = (old or {})[path]
+            tries = [(whole, text), *((parts, part) for part in hunks(before, text))]
+            for tally, saved in tries:
+                outcome = _try(old or {}, path, saved)
+                for one in (tally, single) if is_of_one_function(before, saved) else (tally,):
+                    one.count(f"{commit[:9]} {path}", outcome)
         old = new
-    for title, tally in (("whole files of commits", whole), ("single hunks of them", parts)):
+    titles = ("whole files of commits", "single hunks of them", "those of both that change one function")
+    for title, tally in zip(titles, (whole, parts, single), strict=True):
         print(f"== {title}")
         tally.show()
     return not whole.wrong and not parts.wrong
