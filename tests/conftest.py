@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 # What an example may take says nothing about a machine that runs daemons beside it.
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
+
+# As from a shell at a terminal: what runs in the background, or below nohup, would hand down to all tests that it
+# ignores these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

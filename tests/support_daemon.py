@@ -292,6 +292,16 @@ class Project:
                     found[process.pid] = " ".join(process.cmdline()).strip()
         return found
 
+    def spares(self) -> list[int]:
+        """Return the processes that wait to become runs."""
+        return [pid for pid, title in self.processes().items() if title.startswith("pytest_zygote spare run")]
+
+    def spare(self) -> int:
+        """Return the process that waits to become the next run, once there is one."""
+        eventually(self.spares, "a spare run waits")
+        (pid,) = self.spares()
+        return pid
+
     def stop(self) -> None:
         """Stop the daemons and wait until all processes are gone."""
         for path in self.sockets():

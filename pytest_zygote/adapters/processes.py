@@ -23,6 +23,7 @@ import warnings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import NoReturn
 
 
 def fork(child: Callable[[], int]) -> int:
@@ -70,8 +71,13 @@ def _bare_fork() -> int:
 
 def _fork(child: Callable[[], int]) -> int:
     pid = _bare_fork()
-    if pid:
-        return pid
+    if not pid:
+        become(child)
+    return pid
+
+
+def become(child: Callable[[], int]) -> NoReturn:
+    """Be what a fork was made for, and exit with its result."""
     code = 70  # EX_SOFTWARE: `child` did not return
     try:
         code = child()

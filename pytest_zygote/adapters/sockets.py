@@ -114,10 +114,10 @@ def connect(path: str) -> Channel | None:
     return Channel(raw)
 
 
-def pair() -> tuple[Channel, int]:
+def pair(*, send_timeout_s: float | None = None) -> tuple[Channel, int]:
     """Return a channel and the descriptor of its other end."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    return Channel(ours), theirs.detach()
+    return Channel(ours, send_timeout_s=send_timeout_s), theirs.detach()
 
 
 def adopt(descriptor: int) -> Channel:

@@ -25,6 +25,7 @@ from pytest_zygote.adapters.recorders import Recorders, take_places
 from pytest_zygote.collected import CollectedPlugin, renew_file
 from pytest_zygote.core import collected, framing, messages
 from pytest_zygote.zygote.inputs import Watch
+from pytest_zygote.zygote.spare import Spare
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -66,6 +67,8 @@ class Session:
         self._recorders = Recorders(order.terminal, processes.fork)
         self._watch = Watch(self.refuse)
         self._is_run = False
+        self._wants_spare = True
+        self._spare = Spare()
         self._runs: dict[int, int] = {}
         self._retired = False
         self._run = SessionRun(run.request_in(order.request), layer, channel)
@@ -94,7 +97,9 @@ class Session:
         self._environ = dict(os.environ)
         status = run.pytest_status()
         self.refuse(f"pytest ended before the first test, with {status}")
-        return run.finish(self._run, status)
+        status = run.finish(self._run, status)
+        self._spare.learn()
+        return status
 
     def refuse(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
@@ -147,7 +152,11 @@ class Session:
         poll.register(self._pipe.fileno(), select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
         while not (self._retired and not self._runs):
-            for descriptor, _ in poll.poll():
+            wants_spare = self._wants_spare and not (self._runs or self._retired)
+            events = poll.poll(0 if wants_spare else None)
+            if not events and self._reserve():
+                return
+            for descriptor, _ in events:
                 if descriptor == self._pipe.fileno():
                     self._pipe.read()
                     self._reap()
@@ -161,16 +170,25 @@ class Session:
                         return
         os._exit(0)  # noqa: TID251 - see `_leave`
 
+    def _reserve(self) -> bool:
+        """Have a run ready before it is asked for; tell whether this process is that run now."""
+        self._wants_spare = False  # one try after each run
+        taken = self._spare.make()
+        if taken:
+            self._become_run(*taken)
+        return taken is not None
+
     def _handle(self, message: Record) -> bool:
         """Carry out an order; tell whether this process is a run now."""
         match message:
-            case messages.Fork(number, request):
-                return self._fork(number, request)
+            case messages.Fork():
+                return self._fork(message)
             case messages.Deliver(number, signal_number):
                 for pid in [pid for pid, known in self._runs.items() if known == number]:
                     processes.signal_group(pid, signal_number)
             case _:
                 self._retired = True
+                self._spare.drop()
         return False
 
     def _say(self, message: Record) -> None:
@@ -187,37 +205,39 @@ class Session:
             elif pid in self._runs:
                 self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))
 
-    def _fork(self, number: int, request: bytes) -> bool:
+    def _fork(self, order: messages.Fork) -> bool:
         descriptors = self._channel.descriptors[:RUN_DESCRIPTORS]
         del self._channel.descriptors[:RUN_DESCRIPTORS]
         try:
-            pid = processes.fork_here()
+            pid = self._spare.take(order, descriptors) or processes.fork_here()
         except (OSError, RuntimeError) as error:
-            self._say(messages.ForkFailed(number, f"no process could be made for the run: {error}"))
+            self._say(messages.ForkFailed(order.run, f"no process could be made for the run: {error}"))
         else:
             if not pid:
-                self._become_run(number, request, descriptors)
+                self._become_run(order, descriptors)
                 return True
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
-            self._runs[pid] = number
-            self._say(messages.Forked(number, pid))
+            self._runs[pid] = order.run
+            self._wants_spare = True
+            self._say(messages.Forked(order.run, pid))
         for descriptor in descriptors:
             os.close(descriptor)
         return False
 
     # Being a run
 
-    def _become_run(self, number: int, frame: bytes, descriptors: list[int]) -> None:
+    def _become_run(self, order: messages.Fork, descriptors: list[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
         os.setpgid(0, 0)
         self._pipe.close()
         self._channel.close()
+        self._spare.drop()
         *terminal, report = descriptors
-        os.write(report, framing.pack(messages.Forked(number, os.getpid())))
+        os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(streams.move_away(report)))
-        self._take_over(run.request_in(frame))
+        self._take_over(run.request_in(order.request))
         take_places(self._places, terminal)
         self._recorders.play(terminal)
         for descriptor in terminal:

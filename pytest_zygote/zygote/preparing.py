@@ -42,6 +42,11 @@ class Preparation:
         self.watched: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._hooks: dict[str, list[FunctionType]] = {BEFORE_FORK: [], LAYER_BUILT: []}
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether something has to run in the zygote before each fork."""
+        return bool(workaround.registry.around or self._hooks[BEFORE_FORK])
+
     def layer_built(self) -> list[str]:
         """Look for hooks in the modules that were imported, and call the first; return what went wrong."""
         for name, hooks in self._hooks.items():

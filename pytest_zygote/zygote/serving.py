@@ -21,6 +21,7 @@ from pytest_zygote.zygote.building import CulpritError, build
 from pytest_zygote.zygote.collecting import become_session
 from pytest_zygote.zygote.editing import Editor
 from pytest_zygote.zygote.preparing import Preparation
+from pytest_zygote.zygote.spare import Spare
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -56,6 +57,8 @@ class Zygote:
         self._retired = False
         self._editor: Editor | None = None
         self._is_tidy = True
+        self._wants_spare = False
+        self._spare = Spare()
 
     def serve(self) -> None:
         """Serve until the daemon is gone or retires this layer, and the last run has ended."""
@@ -65,8 +68,9 @@ class Zygote:
         poll.register(self._channel.fileno(), select.POLLIN)
         self._say(messages.Hello(os.getpid()))
         while not (self._retired and not self._runs):
-            events = poll.poll(None if self._is_tidy else 0)
-            self._tidy(is_idle=not events)
+            events = poll.poll(None if self._is_ready() else 0)
+            if not events:
+                self._prepare()
             for descriptor, _ in events:
                 if descriptor == self._pipe.fileno():
                     self._pipe.read()
@@ -77,10 +81,22 @@ class Zygote:
                     self._retired = True
         signals.leave(0)
 
-    def _tidy(self, *, is_idle: bool) -> None:
+    def _is_ready(self) -> bool:
+        """Tell whether nothing is left to do before the next order."""
+        return self._is_tidy and not (self._wants_spare and not self._runs)
+
+    def _prepare(self) -> None:
         """Do a part of what can wait, when nothing else is to do."""
-        if is_idle and self._editor is not None:
+        if not self._is_tidy:
+            assert self._editor is not None  # noqa: S101 - who else has something to put aside
             self._is_tidy = self._editor.put_aside()
+            return
+        self._wants_spare = False  # one try after each run
+        if self._retired or self._preparation.is_needed:
+            return
+        taken = self._spare.make()
+        if taken:
+            processes.become(lambda: self._become_run(*taken))
 
     def _listen(self) -> bool:
         received = self._channel.receive()
@@ -92,8 +108,8 @@ class Zygote:
         match message:
             case messages.Build():
                 self._build(message)
-            case messages.Fork(run_id, request):
-                self._fork_run(run_id, request)
+            case messages.Fork():
+                self._fork_run(message)
             case messages.Deliver(run_id, number):
                 for pid in [pid for pid, known in self._runs.items() if known == run_id]:
                     processes.signal_group(pid, number)
@@ -103,12 +119,14 @@ class Zygote:
                 self._patch(message)
             case messages.Retire():
                 self._retired = True
+                self._spare.drop()
             case _:
                 raise ProtocolError(f"{type(message).__name__} is not for a zygote")
 
     def _build(self, plan: messages.Build) -> None:
         setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
         editor = Editor(plan.cwd, self._ledger) if plan.kind == "project" else None
+        self._spare = Spare()
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
             self._layer.take(plan, built)
@@ -117,6 +135,7 @@ class Zygote:
             _log(self._preparation.layer_built())
             self._prove()
             self._take_editor(editor)
+            self._wants_spare = editor is not None
         except CulpritError as error:
             self._say(messages.BuildFailed(error.culprits, str(error)))
         except (RuntimeError, OSError) as error:
@@ -137,6 +156,8 @@ class Zygote:
             self._prove()
         except (RuntimeError, OSError) as error:
             outcome = messages.Refused(str(error))
+        else:
+            self._wants_spare = True
         self._say(outcome)
 
     def _say(self, message: Record) -> None:
@@ -169,11 +190,12 @@ class Zygote:
         del self._channel.descriptors[:count]
         return taken
 
-    def _fork_run(self, run_id: int, request: bytes) -> None:
-        descriptors = self._take_descriptors(RUN_DESCRIPTORS)
+    def _fork_run(self, order: messages.Fork) -> None:
+        descriptors, run_id = self._take_descriptors(RUN_DESCRIPTORS), order.run
         self._tell(run_id, self._preparation.before_fork(is_first=not self._runs))
         try:
-            pid = processes.fork(lambda: self._become_run(run_id, request, descriptors))
+            pid = self._spare.take(order, descriptors)
+            pid = pid or processes.fork(lambda: self._become_run(order, descriptors))
         except (OSError, RuntimeError) as error:
             self._say(messages.ForkFailed(run_id, f"no process could be made for the run: {error}"))
         else:
@@ -181,18 +203,26 @@ class Zygote:
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
             self._runs[pid] = run_id
+            self._wants_spare = True
             self._say(messages.Forked(run_id, pid))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _become_run(self, run_id: int, request: bytes, descriptors: list[int]) -> int:
+    def _become_run(self, order: messages.Fork, descriptors: list[int]) -> int:
         os.setpgid(0, 0)
+        self._leave_zygote()
+        # From here on the daemon can tell a run that died early from one that never was.
+        os.write(descriptors[-1], framing.pack(messages.Forked(order.run, os.getpid())))
+        status = run.execute(order.request, descriptors, self._layer)
+        self._spare.learn()
+        return status
+
+    def _leave_zygote(self) -> None:
+        """Close what belongs to the zygote that this process was forked from."""
         self._pipe.close()
         self._channel.close()
-        # From here on the daemon can tell a run that died early from one that never was.
-        os.write(descriptors[-1], framing.pack(messages.Forked(run_id, os.getpid())))
-        return run.execute(request, descriptors, self._layer)
+        self._spare.drop()
 
     def _spawn(self, order: messages.Spawn | messages.Collect) -> None:
         (descriptor,) = self._take_descriptors(1)
@@ -210,15 +240,14 @@ class Zygote:
             self._become_layer(descriptor)
 
     def _become_session(self, order: messages.Collect, descriptor: int) -> int:
-        self._pipe.close()
-        self._channel.close()
+        self._leave_zygote()
         return become_session(order, descriptor, self._layer)
 
     def _become_layer(self, descriptor: int) -> NoReturn:
         try:
-            self._pipe.close()
-            self._channel.close()
+            self._leave_zygote()
             self._channel = sockets.adopt(descriptor)
+            self._wants_spare = False  # a fork of now would not have what comes
             self._runs.clear()
             _log(self._preparation.after_last())  # the runs for which it was begun are not ours
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -178,7 +179,10 @@ class TestDetached:
 
 
 def _pipes_of(pid: int) -> set[str]:
-    links = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if os.path.lexists(entry)}
+    links: set[str] = set()
+    with contextlib.suppress(FileNotFoundError):  # a process may end while it is looked at
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            links.add(str(entry.readlink()))
     return {link for link in links if link.startswith("pipe:")}
 
 

@@ -1,0 +1,108 @@
+"""A run that waits to be asked for is as good as a fork of the moment, and nobody misses it when it is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from tests.support_daemon import BIN, UNIT_S, eventually
+
+if TYPE_CHECKING:
+    from tests.support_daemon import Project
+
+TEST = """
+import os, app
+
+def test_it():
+    print(f"process={os.getpid()} value={app.VALUE} key={os.environ.get('KEY')}")
+"""
+
+
+def _write(project: Project, more: str = "") -> None:
+    project.write("app.py", f"VALUE = 1\n{more}")
+    project.write("test_app.py", TEST)
+
+
+def test_the_next_run_is_the_spare(project: Project) -> None:
+    """With the environment of its own client; the next spare takes its place."""
+    _write(project)
+    project.warm_up("-s")
+    spare = project.spare()
+    result = project.pytest("-s", KEY="mine")
+
+    assert f"process={spare} value=1 key=mine" in result.stdout
+    assert result.was_warm
+    eventually(lambda: project.spares() not in ([], [spare]), "another spare waits")
+
+
+def test_a_spare_has_what_was_saved(project: Project) -> None:
+    """The one that was forked before the save is no part of the layer that was patched."""
+    project.write("app.py", "def value():\n    return 1\n")
+    project.write("test_app.py", TEST.replace("app.VALUE", "app.value()"))
+    project.warm_up("-s")
+    old = project.spare()
+    project.write("app.py", "def value():\n    return 2\n")
+    patched = project.pytest("-s")
+    eventually(lambda: old not in project.spares(), "the old spare is gone")
+    new = project.spare()
+    last = project.pytest("-s")
+
+    assert "value=2" in patched.stdout
+    assert f"process={new} value=2" in last.stdout
+
+
+def test_a_spare_that_is_gone_is_not_missed(project: Project) -> None:
+    """A run is forked as if there had been none."""
+    _write(project)
+    project.warm_up("-s")
+    spare = project.spare()
+    os.kill(spare, signal.SIGKILL)
+    eventually(lambda: spare not in project.spares(), "the spare is dead")
+    result = project.pytest("-s")
+
+    assert "value=1" in result.stdout
+    assert result.was_warm
+    assert result.returncode == 0
+
+
+def test_two_runs_at_once(project: Project) -> None:
+    """One of them is the spare; the other is forked for it, and neither waits for the other to end."""
+    project.write("test_alone.py", "def test_it():\n    pass\n")
+    project.write(
+        "test_both.py",
+        """
+        import glob, os, time
+
+        def test_it():
+            open(f"{os.getpid()}.here", "w").close()
+            while len(glob.glob("*.here")) < 2:
+                time.sleep(0.01)
+        """,
+    )
+    project.warm_up("test_alone.py")
+    spare = project.spare()
+    both = [project.start([str(BIN / "pytest"), "-q", "test_both.py"]) for _ in range(2)]
+    for client in both:
+        client.communicate(timeout=4 * UNIT_S)
+
+    assert [client.returncode for client in both] == [0, 0]
+    assert (project.root / f"{spare}.here").exists()
+
+
+def test_no_spare_where_zygotes_prepare_for_each_fork(project: Project) -> None:
+    """A spare would have been forked before the workaround's first half."""
+    _write(
+        project,
+        "from pytest_zygote.workaround import register_workaround\n\n"
+        "@register_workaround('json')\ndef prepare():\n    global VALUE\n    VALUE += 1\n    yield\n",
+    )
+    project.warm_up("-s")
+    first, second = project.pytest("-s"), project.pytest("-s")
+
+    assert not project.spares()
+    assert first.was_warm
+    assert second.was_warm
+    assert "value=1" not in first.stdout
+    assert first.stdout.count("value=") == 1
+    assert not project.spares()
