@@ -57,13 +57,16 @@ class Row:
         return f"| {name} {self.version} | {len(self.served)} | {how} | {result} |"
 
 
-def install(case: Case) -> Path:
-    """Make the environment of a case unless the cache has it; return its commands' folder."""
-    folder = CACHE / "-".join(
-        filter(None, (case.name, case.key, f"py{sys.version_info.major}{sys.version_info.minor}"))
-    )
+def environment_of(case: Case) -> Path:
+    """Return the folder in the cache for the environment of a case."""
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    return CACHE / "-".join(filter(None, (case.name, case.key, version)))
+
+
+def install(folder: Path, *cases: Case) -> Path:
+    """Make an environment for cases, unless it is there; return its commands' folder."""
     stamp = folder / "requirements"
-    wanted = " ".join(("pytest", case.name, *case.requirements))
+    wanted = " ".join(("pytest", *(name for case in cases for name in (case.name, *case.requirements))))
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, symlinks=True, with_pip=False)
@@ -185,9 +188,8 @@ def _served(run: Run) -> str:
     return next((line.removeprefix("zygote: ") for line in run.told if "cold" in line), "warm")
 
 
-def examine(case: Case) -> Row:
-    """Install a case and run it."""
-    scripts = install(case)
+def examine(case: Case, scripts: Path) -> Row:
+    """Run a case in an environment."""
     row = Row(case, version_of(scripts, case.name))
     # A short path: the name of a unix socket has little more than a hundred characters.
     with tempfile.TemporaryDirectory(prefix="pz") as runtime, tempfile.TemporaryDirectory(prefix="pj") as home:
@@ -222,7 +224,7 @@ def examine_all(cases: tuple[Case, ...]) -> list[Row]:
         if case.needs and case.needs not in os.environ:
             print(f"{case.name} ({case.key}) is left out: {case.needs} is not set", flush=True)
             continue
-        rows.append(examine(case))
+        rows.append(examine(case, install(environment_of(case), case)))
         print(rows[-1].line, *rows[-1].problems, sep="\n", flush=True)
     return rows
 
