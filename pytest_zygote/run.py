@@ -43,6 +43,7 @@ from pytest_zygote.adapters.exits import ExitHandlers
 from pytest_zygote.adapters.imports import mark
 from pytest_zygote.adapters.limits import limits_of, take_limits
 from pytest_zygote.adapters.namespaces import Namespaces
+from pytest_zygote.adapters.rewriting import PluginMarks
 from pytest_zygote.adapters.state import become
 from pytest_zygote.around import tell
 from pytest_zygote.builtin import django
@@ -87,6 +88,7 @@ class Layer:
         self.leaves: frozenset[str] = frozenset()
         self.namespaces = Namespaces()
         self.homes = site.Homes(files.importable_names)
+        self.marks = PluginMarks()
         self.path: tuple[str, ...] = ()
         self.workarounds: tuple[str, ...] = ()
 
@@ -96,6 +98,7 @@ class Layer:
         self.path = plan.path
         if plan.kind == "base":
             self.workarounds = site.entry_points(workaround.ENTRY_POINTS)
+            self.marks.learn(plan.client_path)
         self.facts = plan.facts
         self.names = frozenset(built.names)
         self.new = loaded_after(self.last_name)
@@ -275,6 +278,7 @@ def begin(run: Run, limits: Limits) -> None:
     layer.exits.begin_run()
     _look_again_for_new_files(layer)
     _prepare_libraries(run)
+    layer.marks.lend()
     _current.append(run)
     run.admission.start()
     take_name(request)

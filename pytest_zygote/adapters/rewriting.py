@@ -8,16 +8,20 @@ imports them through the very hook that pytest uses.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, TypeAlias
 
 from _pytest.assertion import install_importhook
 from _pytest.assertion.rewrite import AssertionRewritingHook
-from _pytest.config import get_config
+from _pytest.config import Config, get_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
+
+_Folders: TypeAlias = tuple[tuple[str, int], ...]
 
 
 @contextlib.contextmanager
@@ -32,6 +36,70 @@ def rewriting(names: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(hook)
+
+
+class PluginMarks:
+    """What pytest marks for rewriting when a session begins: all modules of distributions that bring a plugin.
+
+    It reads their lists of files for that, and looks for every file: 6 ms where three small ones are installed. A
+    layer asks once; a session takes the answer as long as nothing was installed since.
+    """
+
+    def __init__(self) -> None:
+        """Start without an answer."""
+        self._folders: _Folders | None = None
+        self._names: tuple[str, ...] = ()
+
+    def learn(self, path: Sequence[str]) -> None:
+        """Ask pytest, with this `sys.path`."""
+        before = list(sys.path)
+        found: list[str] = []
+        hook = SimpleNamespace(mark_rewrite=lambda *names: found.extend(names))
+        self._folders = None
+        sys.path[:] = path
+        try:
+            folders = _metadata_folders(path)
+            Config._mark_plugins_for_rewrite(SimpleNamespace(pluginmanager=SimpleNamespace()), hook, False)  # type: ignore[arg-type]  # noqa: FBT003, SLF001 - all that it uses
+        except Exception:  # noqa: BLE001 - another pytest asks otherwise; then each run does
+            return
+        finally:
+            sys.path[:] = before
+        self._folders, self._names = folders, tuple(dict.fromkeys(found))
+
+    def lend(self) -> None:
+        """Have the next session of this process take the answer from here."""
+        if self._folders is None:
+            return
+        ask = Config._mark_plugins_for_rewrite  # noqa: SLF001
+
+        def mark(config: Config, hook: AssertionRewritingHook, disable_autoload: bool) -> None:  # noqa: FBT001 - pytest's signature
+            Config._mark_plugins_for_rewrite = ask  # type: ignore[method-assign]  # noqa: SLF001
+            if disable_autoload or _metadata_folders(sys.path) != self._folders:
+                ask(config, hook, disable_autoload)
+                return
+            config.pluginmanager.rewrite_hook = hook
+            hook.mark_rewrite(*self._names)
+
+        Config._mark_plugins_for_rewrite = mark  # type: ignore[assignment,method-assign]  # noqa: SLF001
+
+
+def _metadata_folders(path: Iterable[str]) -> _Folders | None:
+    """Return the folders that may tell of installed packages, each with what changes when one is installed, in ns.
+
+    None if there is another place that does: a project's own `.egg-info` changes in place.
+    """
+    found = []
+    for folder in path:
+        try:
+            if os.path.basename(folder) in ("site-packages", "dist-packages"):
+                found.append((folder, os.stat(folder).st_mtime_ns))
+            elif any(name.endswith(("-info", ".egg")) for name in os.listdir(folder or ".")):
+                return None
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return tuple(found)
 
 
 def is_rewritten(module: ModuleType) -> bool:
