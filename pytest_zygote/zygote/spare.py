@@ -46,7 +46,7 @@ class Spare:
         """Remember, at the end of the first short run and in its process, what that has written to."""
         if any(self._written[: _RANGE.size]):
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):  # tests may have left anything in the place of what is called here
             found = list(itertools.islice(pages.written(), MAX_PAGES))
             if sum(length for _, length in found) <= MAX_PAGES * pages.PAGE:
                 packed = b"".join(_RANGE.pack(*span) for span in found)
