@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.collected import PytestSession
     from pytest_zygote.core.records import Record
+    from pytest_zygote.layer import Layer
 
 RUN_DESCRIPTORS = 4
 """With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
 
 
-def become_session(order: messages.Collect, descriptor: int, layer: run.Layer) -> int:
+def become_session(order: messages.Collect, descriptor: int, layer: Layer) -> int:
     """Collect a session in this copy of a project zygote; return the exit code, of a run that was forked from it."""
     channel = sockets.adopt(streams.move_away(descriptor))
     processes.die_with_parent()  # else a session that was stopped would outlive a daemon that died
@@ -59,7 +60,7 @@ class SessionRun(run.Run):
 class Session:
     """The process of a collected session, and of the runs that are forked from it."""
 
-    def __init__(self, order: messages.Collect, layer: run.Layer, channel: Channel) -> None:
+    def __init__(self, order: messages.Collect, layer: Layer, channel: Channel) -> None:
         """Start before pytest does."""
         self._order = order
         self._layer = layer

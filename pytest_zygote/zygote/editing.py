@@ -31,10 +31,10 @@ from pytest_zygote.core.verdict import Keep, Patch, Reload, reload_reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_zygote import run
     from pytest_zygote.adapters.imports import Ledger
     from pytest_zygote.core import messages
     from pytest_zygote.core.verdict import Verdict
+    from pytest_zygote.layer import Layer
 
 CHUNK = 50
 """Texts that are put aside between two looks at the daemon's line: 2,000 take 55 ms."""
@@ -128,7 +128,7 @@ class Editor:
 
     # In the candidate
 
-    def follow(self, order: messages.Patch, layer: run.Layer) -> Patched | Refused:
+    def follow(self, order: messages.Patch, layer: Layer) -> Patched | Refused:
         """Make this process what a fresh import of the new texts would make; or say why not."""
         started = time.perf_counter()
         is_enabled = gc.isenabled()
@@ -159,7 +159,7 @@ class Editor:
                 return {path: Reload(f"{os.path.basename(path)} is a link now, or no longer")}
         return self._patcher.decide(texts)
 
-    def _adopt(self, imports: Mapping[str, frozenset[str]], layer: run.Layer) -> None:
+    def _adopt(self, imports: Mapping[str, frozenset[str]], layer: Layer) -> None:
         """Have runs find right what the patch has changed in modules."""
         for name, imported in imports.items():
             for other in imported:

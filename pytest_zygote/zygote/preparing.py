@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from pytest_zygote.run import Layer
+    from pytest_zygote.layer import Layer
 
 LIMIT_S = 5.0
 """How long one function may take; the daemon takes a zygote for stuck that has not forked in twice this time."""

@@ -17,6 +17,7 @@ from pytest_zygote.adapters.files import identity
 from pytest_zygote.adapters.imports import Ledger
 from pytest_zygote.core import framing, messages
 from pytest_zygote.core.errors import ProtocolError
+from pytest_zygote.layer import Layer
 from pytest_zygote.zygote.building import CulpritError, build
 from pytest_zygote.zygote.collecting import become_session
 from pytest_zygote.zygote.editing import Editor
@@ -51,7 +52,7 @@ class Zygote:
         """Serve this connection to the daemon."""
         self._channel = channel
         self._ledger = Ledger(identity)
-        self._layer = run.Layer(self._ledger)
+        self._layer = Layer(self._ledger)
         self._preparation = Preparation(self._layer)
         self._runs: dict[int, int] = {}
         self._retired = False
