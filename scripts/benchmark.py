@@ -94,6 +94,7 @@ def caption(machine: Mapping[str, str], bench: Bench) -> str:
     versions = ", ".join(f"{name} {machine[name]}" for name in ("pytest", *LIBRARIES))
     return (
         f"Medians of {bench.repeat} interleaved rounds; idle for {bench.idle_seconds:g} s; {bench.runs} runs in a row. "
+        "What does not say *collected ahead* is measured with `zygote_sessions = 0`. "
         f"{machine['cores']} cores, {machine['memory']}, {machine['system']}, Python {machine['python']}, {versions}."
     )
 

@@ -49,7 +49,9 @@ def private_place() -> Iterator[Place]:
     folders = {"XDG_RUNTIME_DIR": scratch / "run", "TMPDIR": scratch / "tmp"}
     for folder in folders.values():
         folder.mkdir(mode=0o700)
-    place = Place(scratch, inherited | {name: str(path) for name, path in folders.items()})
+    # What a figure says of a layer would else depend on which command lines came before.
+    sessions = {"PYTEST_DAEMON_SESSIONS": "0"}
+    place = Place(scratch, inherited | sessions | {name: str(path) for name, path in folders.items()})
     try:
         yield place
     finally:

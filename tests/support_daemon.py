@@ -163,9 +163,11 @@ class Project:
 
     def _environment(self) -> dict[str, str]:
         kept = {key: v for key, v in os.environ.items() if key not in STRANGE and not key.startswith("PYTEST_")}
-        kept |= {key: os.environ[key] for key in SESSION_KEYS if key in os.environ}
         return {
             **kept,
+            # A run is forked from the project layer, whatever ran before, where a test does not ask for more.
+            "PYTEST_DAEMON_SESSIONS": "0",
+            **{key: os.environ[key] for key in SESSION_KEYS if key in os.environ},
             "XDG_RUNTIME_DIR": str(self.home),
             "TMPDIR": str(self.temporary),
             "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",

@@ -135,7 +135,7 @@ OPTIONS = (
         value="N",
         environ="PYTEST_DAEMON_SESSIONS",
         ini="zygote_sessions",
-        default="0",
+        default="3",
     ),
     Option(
         "--daemon-do-not-autowatch-fixtures",
