@@ -67,12 +67,18 @@ class Schedule:
         """Return what to lease to a worker now, from the pool."""
         given: list[int] = []
         lease = self._leases[worker]
-        while self._pool and (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
-            piece = self._pool.pop(self._choose(worker))
+        while (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
+            piece = self._pull(worker)
+            if piece is None:
+                break
             self._last_unit[worker] = piece.unit
             self._hand(worker, piece.items)
             given += piece.items
         return given
+
+    def _pull(self, worker: int) -> Piece | None:
+        """Take the next piece for a worker out of the pool."""
+        return self._pool.pop(self._choose(worker)) if self._pool else None
 
     def _choose(self, worker: int) -> int:
         head, unit = self._pool[0], self._last_unit.get(worker)

@@ -17,7 +17,6 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import processes, signals
-from pytest_zygote.core.schedule import Schedule
 from pytest_zygote.workers import worker
 from pytest_zygote.workers.board import Board
 from pytest_zygote.workers.lease import END
@@ -59,7 +58,7 @@ class Crew:
         self._plan = plan
         self._host = host
         self._config = session.config
-        self._schedule = Schedule(plan.units, plan.seconds, plan.count)
+        self._schedule = plan.schedule()
         self._board = Board(session.config.getvalue("maxfail"), len(session.items))
         self._members: dict[int, Member] = {}
         self._selector = selectors.DefaultSelector()
@@ -212,6 +211,7 @@ class Crew:
                 member.waits_after = None
                 member.has_begun = True
                 self._replay.begin(member, item)
+                self._plan.note_begin(item, member.name)
             case ("waiting", int(item)):
                 member.waits_after = item
             case ("want", int(item), str(name)):

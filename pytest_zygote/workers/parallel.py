@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import os
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_zygote.workers.crew import Crew
 from pytest_zygote.workers.host import Host
 from pytest_zygote.workers.member import Node
 from pytest_zygote.workers.plan import Plan, hindrance
+from pytest_zygote.workers.units import ran_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,13 +45,10 @@ class Parallel:
         self._plan = Plan(session, len(session.config.option.tx))
         if self._plan.is_one_piece:
             self._announce(session, 1)
-            _run_here(session, self._plan)
+            run_here(session, "gw0", self._plan.testrunuid)
         else:
             self._run(session, self._plan)
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
+        _raise_what_ended(session)
         return True
 
     def _run(self, session: pytest.Session, plan: Plan) -> None:
@@ -113,15 +112,54 @@ class Marker:
         report.testrun_uid = self._testrunuid  # type: ignore[attr-defined]
 
 
-def _run_here(session: pytest.Session, plan: Plan) -> None:
-    """Run what only one worker could run: in this process, which looks to the tests like that worker."""
+class Again:
+    """Runs what one worker of the last run ran, in its order, in this process."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Look up what it ran.
+
+        Raises:
+            pytest.UsageError: there was no such worker.
+        """
+        self._config = config
+        self._worker = str(config.option.zygote_replay)
+        self._ids = ran_by(config, self._worker)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Select and sort."""
+        places = {nodeid: at for at, nodeid in enumerate(self._ids)}
+        others = [item for item in items if item.nodeid not in places]
+        if others:
+            self._config.hook.pytest_deselected(items=others)
+        items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run, unless collecting has failed or is all that is asked for."""
+        if session.testsfailed or session.config.option.collectonly:
+            return None
+        run_here(session, self._worker, session.config.option.testrunuid or uuid.uuid4().hex)
+        _raise_what_ended(session)
+        return True
+
+
+def _raise_what_ended(session: pytest.Session) -> None:
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
+    """Run tests in this process, which looks to them like the only worker, of this name."""
     config = session.config
-    node = Node(config, "gw0", 1, plan.testrunuid)
+    node = Node(config, name, 1, testrunuid)
     config.hook.pytest_configure_node(node=node)
     before = {key: os.environ.get(key) for key in node.environ}
     os.environ.update(node.environ)
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
-    config.pluginmanager.register(Marker(node, plan.testrunuid), "zygote_marker")
+    config.pluginmanager.register(Marker(node, testrunuid), "zygote_marker")
     try:
         for item, following in _pairs(session.items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

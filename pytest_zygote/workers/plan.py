@@ -9,8 +9,10 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.fixed import FixedSchedule
 from pytest_zygote.core.pieces import Unit, parallelism
-from pytest_zygote.workers.units import History, Units
+from pytest_zygote.core.schedule import Schedule
+from pytest_zygote.workers.units import FIXED, History, Units
 
 if TYPE_CHECKING:
     import pytest
@@ -40,12 +42,21 @@ class Plan:
         self.ids = [item.nodeid for item in session.items]
         known = self._history.tests
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
+        self._kind = FixedSchedule if option.dist == FIXED else Schedule
         possible = parallelism(self.units)
         self.count = min(wanted, possible)
         self.is_one_piece = possible == 1
         self.testrunuid = option.testrunuid or uuid.uuid4().hex
         restarts = option.maxworkerrestart
         self.most_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
+
+    def schedule(self) -> Schedule:
+        """Return what decides who runs what."""
+        return self._kind(self.units, self.seconds, self.count)
+
+    def note_begin(self, item: int, worker: str) -> None:
+        """Note who runs a test."""
+        self._history.note_begin(self.ids[item], worker)
 
     def note(self, item: int, seconds: float, fixtures: float) -> None:
         """Note what a test took."""

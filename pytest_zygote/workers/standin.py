@@ -32,11 +32,12 @@ OURS = (
     "--max-worker-restart",
     "--testrunuid",
     "-d",
+    "--replay",
     "--cores",
     "--disable-mproc",
 )
 FOREIGN = ("--tx", "--px", "--rsyncdir", "--rsyncignore", "-f", "--looponfail", "xdist.plugin")
-MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "no")
+MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "fixed", "no")
 GROUP_MARK = "xdist_group(name): tests of one group run in the same worker, one after the other."
 
 
@@ -82,6 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--dist", dest="dist", metavar="MODE", choices=MODES, default="no", help="load, loadfile, loadscope, …")
     add("-d", dest="distload", action="store_true", default=False, help="short for --dist=load")
     add("--testrunuid", dest="testrunuid", metavar="ID", help="what the fixture testrun_uid returns")
+    add("--replay", dest="zygote_replay", metavar="gwN", help="run what this worker of the last run ran, in its order")
     add("--maxschedchunk", dest="maxschedchunk", metavar="N", type=int, help="accepted: nothing is bound beforehand")
     if importlib.util.find_spec("pytest_mproc") is None:
         add("--cores", dest="cores", metavar="N", type=_cores, help="the -n of pytest-mproc: N, auto, auto*2, auto/2")
@@ -146,11 +148,14 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Run tests by workers, if that is asked for."""
     config.addinivalue_line("markers", GROUP_MARK)
+    from pytest_zygote.workers import parallel
+
+    if config.option.zygote_replay:
+        config.pluginmanager.register(parallel.Again(config), "zygote_replay")
+        return
     if config.option.dist == "no" or not config.option.tx or config.option.collectonly:
         return
-    from pytest_zygote.workers.parallel import Parallel
-
-    config.pluginmanager.register(Parallel(config), "dsession")
+    config.pluginmanager.register(parallel.Parallel(config), "dsession")
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False

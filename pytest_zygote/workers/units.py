@@ -9,21 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_zygote.core.pieces import Unit
 from pytest_zygote.workers import tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
-
 KEY = "zygote/durations"
+SCHEDULE = "zygote/schedule"
+"""Where it is kept which worker ran what in the last run, in its order."""
 WEIGHT = 0.5
 """Of the last run, against all before."""
 DIGITS = 4
 
-WHOLE = ("loadfile", "loadscope")
-"""Modes of pytest-xdist that promise that a file, or a class, has one worker."""
+FIXED = "fixed"
+WHOLE = ("loadfile", "loadscope", FIXED)
+"""Modes of pytest-xdist that promise that a file, or a class, has one worker, and ours whose order stays the same."""
 
 
 class History:
@@ -37,6 +40,7 @@ class History:
         self.fixtures = _seconds(stored, "fixtures")
         self._new: dict[str, float] = {}
         self._new_fixtures: dict[str, float] = {}
+        self._schedule: dict[str, list[str]] = {}
 
     def note(self, test: str, seconds: float, unit: str, fixtures: float) -> None:
         """Note what a test took, and what it took besides to set up what its unit shares."""
@@ -44,13 +48,34 @@ class History:
         if fixtures:
             self._new_fixtures[unit] = max(fixtures, self._new_fixtures.get(unit, 0.0))
 
+    def note_begin(self, test: str, worker: str) -> None:
+        """Note who runs a test."""
+        self._schedule.setdefault(worker, []).append(test)
+
     def save(self) -> None:
         """Store it for the next run."""
+        if self._cache is not None and self._schedule:
+            self._cache.set(SCHEDULE, self._schedule)
         for old, new in ((self.tests, self._new), (self.fixtures, self._new_fixtures)):
             for key, seconds in new.items():
                 old[key] = round(WEIGHT * seconds + (1 - WEIGHT) * old.get(key, seconds), DIGITS)
         if self._cache is not None and self._new:
             self._cache.set(KEY, {"tests": self.tests, "fixtures": self.fixtures})
+
+
+def ran_by(config: pytest.Config, worker: str) -> list[str]:
+    """Return what a worker of the last run with workers ran, in its order.
+
+    Raises:
+        pytest.UsageError: there was no such worker.
+    """
+    cache = getattr(config, "cache", None)
+    stored = cache.get(SCHEDULE, None) if cache is not None else None
+    known = stored if isinstance(stored, dict) else {}
+    if worker not in known:
+        workers = ", ".join(known) or "none: run with -n first, and with pytest's cache"
+        raise pytest.UsageError(f"--replay: there is no worker {worker!r} in the last run with workers ({workers})")
+    return list(map(str, known[worker]))
 
 
 def _seconds(stored: object, key: str) -> dict[str, float]:
@@ -114,7 +139,7 @@ def _place(item: pytest.Item, dist: str) -> str:
     path = item.nodeid.partition("::")[0]
     if dist == "loadscope":
         return _scope(item)
-    if dist == "loadfile":
+    if dist in {"loadfile", FIXED}:
         return path
     return f"{path} {_shared_parameters(item)}".strip()
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_zygote.core.fixed import FixedSchedule
 from pytest_zygote.core.pieces import Unit, parallelism
 from pytest_zygote.core.schedule import Schedule
 
@@ -28,10 +29,12 @@ class Shop:
         setups: how often fixtures of a unit were set up.
     """
 
-    def __init__(self, units: Sequence[Unit], seconds: dict[int, float], workers: int) -> None:
+    def __init__(
+        self, units: Sequence[Unit], seconds: dict[int, float], workers: int, kind: type[Schedule] = Schedule
+    ) -> None:
         """Start all workers."""
         self.units = units
-        self.schedule = Schedule(units, seconds, workers)
+        self.schedule = kind(units, seconds, workers)
         self.unit_of = {item: at for at, unit in enumerate(units) for item in unit.items}
         self.queues: dict[int, list[int]] = {}
         self.running: dict[int, int] = {}
@@ -162,13 +165,14 @@ def drawn_units(data: st.DataObject) -> list[Unit]:
     return units
 
 
-@given(st.data())
-def test_every_test_runs_exactly_once(data: st.DataObject) -> None:
+@pytest.mark.parametrize("kind", [Schedule, FixedSchedule])
+@given(data=st.data())
+def test_every_test_runs_exactly_once(kind: type[Schedule], data: st.DataObject) -> None:
     """In any order of finishing, stealing and dying, no test is lost and none runs twice."""
     units = drawn_units(data)
     items = [item for unit in units for item in unit.items]
     known = {item: data.draw(st.sampled_from((0.0, 0.01, 1.0, 9.0))) for item in items[::2]}
-    shop = Shop(units, known, data.draw(st.integers(1, 4)))
+    shop = Shop(units, known, data.draw(st.integers(1, 4)), kind)
     idle = list(shop.queues)
     died: list[int | None] = []
     while idle or shop.running:
@@ -227,6 +231,17 @@ def test_long_tests_do_not_share_a_worker() -> None:
     """Two long tests and two short ones of one module take as long as a long one, though nothing is known of them."""
     shop = Shop([Unit((0, 1, 2, 3))], {}, 2)
     assert makespan(shop, [2.0, 2.0, 0.001, 0.001].__getitem__) < 2.1
+
+
+def test_a_fixed_schedule_does_not_depend_on_time() -> None:
+    """Units are dealt out in pytest's order, whatever is known of them, and stay where they are."""
+    units = [Unit((0, 1, 2), divisible=False), Unit((3,), divisible=False), Unit((4,), divisible=False)]
+    for known in ({}, {4: 9.0, 0: 0.1}):
+        shop = Shop(units, known, 2, FixedSchedule)
+        for worker in (1, 0):  # one does all it can before the other begins
+            while shop.begin(worker) is not None:
+                shop.finish(worker, 1.0)
+        assert shop.ran == [3, 4, 0, 1, 2]
 
 
 def test_lower_priority_numbers_are_begun_first() -> None:

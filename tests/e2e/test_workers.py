@@ -420,6 +420,43 @@ def test_groups_and_modes(project: Project) -> None:
     assert len(list(project.root.glob("file-*"))) == 2
 
 
+def test_an_order_can_be_had_again(project: Project) -> None:
+    """The schedule is written down, and a worker's part of it can be repeated; with --dist=fixed it stays the same."""
+    body = """
+        import pytest
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_it(n, worker_id, request):
+            with open("order-" + worker_id, "a") as file:
+                print(request.node.nodeid, file=file)
+    """
+    for name in "abcd":
+        project.write(f"test_{name}.py", body)
+
+    def orders() -> dict[str, list[str]]:
+        found = {path.name: path.read_text().splitlines() for path in project.root.glob("order-*")}
+        for path in project.root.glob("order-*"):
+            path.unlink()
+        return found
+
+    assert count(project.plain("-n2", "--dist=fixed")) == "12 passed"
+    first = orders()
+    assert [{line[:8] for line in first[f"order-gw{n}"]} for n in (0, 1)] == [
+        {"test_a.p", "test_c.p"},
+        {"test_b.p", "test_d.p"},
+    ]
+    assert count(project.plain("-n2", "--dist=fixed")) == "12 passed"
+    assert orders() == first
+    project.plain("-n2")
+    last = orders()
+    result = project.plain("--replay=gw1")
+    assert orders() == {"order-gw1": last["order-gw1"]}
+    assert result.returncode == 0
+    result = project.plain("--replay=gw7")
+    assert result.returncode == 4
+    assert "there is no worker 'gw7' in the last run with workers (gw0, gw1)" in result.stderr
+
+
 def test_ctrl_c_ends_all_processes(project: Project) -> None:
     """What is set up is torn down, and nothing is left."""
     traced(project, tests=2, body="time.sleep(600)")
