@@ -92,6 +92,16 @@ def _at_start(number: int, *, is_ignored: bool) -> int | Callable[[int, FrameTyp
     return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
 
 
+def divert_interrupts(note: Callable[[], None]) -> object:
+    """Only note Ctrl-C from now on; return what was done about it until now."""
+    return signal.signal(signal.SIGINT, lambda *_: note())
+
+
+def restore_interrupts(before: object) -> None:
+    """Do about Ctrl-C what was done before."""
+    signal.signal(signal.SIGINT, before)  # type: ignore[arg-type]
+
+
 class SignalPipe:
     """Signals as bytes on a descriptor, so that a loop waits at one place only."""
 

@@ -8,9 +8,12 @@ units      which tests belong together, how long they took
 crew       the run process's part: forks, leases, replays reports, replaces who died
 member     one worker, as the run process sees it
 worker     the fork: runs what is leased to it, sends what would have been reported
+line       its way to the run process
+debugging  a debugger in a worker has the terminal for itself
 inheriting what a fork must not share with its parent
 observers  hooks that only the run process calls: they see what they would see without workers
 replay     what workers tell, told again to the hooks of the session
+voices     lines that begin with a worker's name; tests that take long
 ordering   puts summaries and junit files in the order of collection
 board      whether to stop, for all processes
 parallel   the plugin of a parallel run

@@ -1,4 +1,4 @@
-"""A few bytes that all processes of a run share: whether to stop.
+"""A few bytes that all processes of a run share: whether to stop, or to wait.
 
 A worker that has failed must not begin another test under ``-x``, and the parent hears of the
 failure too late to prevent it. Each worker counts in a place of its own, so no lock is needed.
@@ -37,6 +37,24 @@ class Board:
     def stop(self) -> None:
         """Let no test begin any more."""
         self._shared[0] = 1
+
+    @property
+    def is_debugged(self) -> bool:
+        """Whether a worker has the terminal, and the others wait."""
+        return self._shared[1] != 0
+
+    def let_debug(self, *, on: bool) -> None:
+        """Have workers wait, or no longer."""
+        self._shared[1] = int(on)
+
+    @property
+    def interrupts(self) -> int:
+        """How often Ctrl-C was pressed for a debugger."""
+        return self._shared[2]
+
+    def note_interrupt(self) -> None:
+        """Count one."""
+        self._shared[2] = (self._shared[2] + 1) % 256
 
     def count_failure(self, worker: int) -> None:
         """Note a failure, and stop if it was one too many."""

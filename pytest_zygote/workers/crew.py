@@ -12,12 +12,11 @@ from __future__ import annotations
 import gc
 import select
 import selectors
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import processes, signals
-from pytest_zygote.workers import worker
+from pytest_zygote.workers import inheriting, worker
 from pytest_zygote.workers.board import Board
 from pytest_zygote.workers.lease import END
 from pytest_zygote.workers.member import LOOK_AGAIN_S, Member, Node
@@ -63,7 +62,7 @@ class Crew:
         self._members: dict[int, Member] = {}
         self._selector = selectors.DefaultSelector()
         self._replay = Replay(session, plan)
-        self._basetemp = _basetemp(session.config)
+        self._basetemp = inheriting.basetemp(session.config)
         self._thresholds = gc.get_threshold()
         self._born = 0
         self._crashes = 0
@@ -101,7 +100,7 @@ class Crew:
         self._schedule.join(number)
         member.lease.give(self._schedule.refill(number))
         basetemp = None if self._basetemp is None else self._basetemp / f"popen-{node.gateway.id}"
-        _flush(self._config)
+        inheriting.flush(self._config)
         pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
         member.started(pid)
         self._members[number] = member
@@ -165,15 +164,19 @@ class Crew:
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
         self._gather()
-        are_watched = all(member.descriptor >= 0 for member in self._members.values())
-        ready = self._selector.select(timeout_s if are_watched else LOOK_AGAIN_S)
+        if timeout_s is None:
+            are_watched = all(member.descriptor >= 0 for member in self._members.values())
+            timeout_s = self._replay.slow.due_s(self._looked) if are_watched else LOOK_AGAIN_S
+        ready = self._selector.select(timeout_s)
+        self._replay.slow.look(time.monotonic())
         members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
         for member in members:
             if member.number not in self._members:
                 continue
             events, may_be_dead = member.receive()
             for event in events:
-                self._handle(member, event)
+                handle = self._replay.handle if event[0] in REPORTS else self._handle
+                handle(member, event)
             if may_be_dead or member.has_ended():
                 self._handle_rest(member)
                 self._dismiss(member)
@@ -198,29 +201,45 @@ class Crew:
 
     def _handle(self, member: Member, event: Event) -> None:
         match event:
-            case (kind, *_) if kind in REPORTS:
-                self._replay.handle(member, event)
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None
                 self._schedule.done(member.number, item, seconds)
-                self._plan.note(item, seconds, fixtures)
-                member.count(seconds, fixtures)
+                self._replay.done(member, item, seconds, fixtures)
                 if not self._is_stopping:
                     member.lease.give(self._schedule.refill(member.number))
             case ("begin", int(item)):
                 member.waits_after = None
                 member.has_begun = True
                 self._replay.begin(member, item)
-                self._plan.note_begin(item, member.name)
             case ("waiting", int(item)):
                 member.waits_after = item
             case ("want", int(item), str(name)):
                 member.answer(self._host.lend(self._session.items[item], name))
+            case ("terminal", bool(is_wanted)):
+                self._lend_terminal(member) if is_wanted else self._board.let_debug(on=False)
             case ("down", bytes(output)):
                 self._replay.take_output(member, output)
                 member.is_down = True
             case _:
                 self._replay.handle(member, event)
+
+    def _lend_terminal(self, member: Member) -> None:
+        """Let a worker have the terminal, and hear of nobody else until it gives it back."""
+        if self._board.is_stopped:
+            member.answer(value=False)
+            return
+        before = signals.divert_interrupts(self._board.note_interrupt)
+        self._board.let_debug(on=True)
+        member.answer(value=True)
+        while self._board.is_debugged and not member.is_down:
+            select.select([member], [], [], LOOK_AGAIN_S)
+            events, may_be_dead = member.receive()
+            for event in events:
+                self._handle(member, event)
+            if may_be_dead:  # the next step sees it too
+                break
+        self._board.let_debug(on=False)
+        signals.restore_interrupts(before)
 
     def _feed_those_who_wait(self) -> None:
         """Give to each worker that waits a share of what another one has ahead, or let it go.
@@ -284,16 +303,3 @@ class Crew:
             for member in self._members.values():
                 processes.signal_process(member.pid, signals.SIGKILL)
                 processes.wait(member.pid)
-
-
-def _basetemp(config: pytest.Config) -> Path | None:
-    factory = getattr(config, "_tmp_path_factory", None)
-    return None if factory is None else factory.getbasetemp()
-
-
-def _flush(config: pytest.Config) -> None:
-    """Write what is buffered: each fork would write it once more."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, reporter and reporter._tw):
-        if stream is not None and not getattr(stream, "closed", False):
-            stream.flush()

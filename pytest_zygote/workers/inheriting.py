@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_zygote.workers.board import Board
     from pytest_zygote.workers.member import Node
 
 
@@ -33,18 +34,37 @@ class Interrupts:
     """Ctrl-C ends the test that runs; while its fixtures are torn down, another one is not heard.
 
     The terminal sends the signal to all processes, and the parent sends it once more to those
-    that have not ended: it must count once.
+    that have not ended: it must count once. At a debugger's prompt it counts for the debugger each
+    time, and for nobody else.
+
+    Attributes:
+        is_debugging: whether this worker has the terminal.
     """
 
-    def __init__(self) -> None:
-        """Take the signal over, unless it is ignored (nohup, a shell's background)."""
+    def __init__(self, board: Board) -> None:
+        """Take the signal over."""
+        self._board = board
+        self.is_debugging = False
+        self._came = self._is_held = self._is_due = False
+        self._known = board.interrupts
+        self.take_over()
+
+    def forget(self) -> None:
+        """Expect no more of what was pressed for a debugger."""
+        self._known = self._board.interrupts
+
+    def take_over(self) -> None:
+        """Take the signal over, unless it is ignored (nohup, a shell's background); debuggers take it too."""
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._interrupt)
-        self._came = self._is_held = self._is_due = False
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_held:
             self._is_due = True
+        elif self.is_debugging:
+            raise KeyboardInterrupt
+        elif self._board.is_debugged or self._board.interrupts != self._known:
+            self._known = self._board.interrupts  # pressed for a debugger, though it may come late
         elif not self._came:
             self._came = True
             raise KeyboardInterrupt
@@ -60,6 +80,20 @@ class Interrupts:
             self._interrupt(signal.SIGINT, None)
 
 
+def flush(config: pytest.Config) -> None:
+    """Write what is buffered, before the fork: each fork would write it once more."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, reporter and reporter._tw):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+
+
+def basetemp(config: pytest.Config) -> Path | None:
+    """Return where this process has its temporary folders: those of workers are inside."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else factory.getbasetemp()
+
+
 def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     """Stop sharing, right after the fork."""
     gc.freeze()  # a collection would copy all pages of the parent
@@ -72,7 +106,7 @@ def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
     option = config.option
     option.loadgroup = option.dist == "loadgroup"
-    option.dist, option.distload, option.looponfail, option.usepdb = "no", False, False, False
+    option.dist, option.distload, option.looponfail = "no", False, False
     option.numprocesses = option.maxprocesses = None
     option.tx = []
     os.environ.update(node.environ)

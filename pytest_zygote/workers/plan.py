@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -82,13 +83,20 @@ def _foreign_threads(config: pytest.Config) -> list[str]:
     ]
 
 
+def _has_terminal(config: pytest.Config) -> bool:
+    """Tell whether a user can type: from a pipe, each process would take what it finds there."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    stdin = getattr(getattr(capture, "_global_capturing", None), "in_", None)
+    return os.isatty(getattr(stdin, "targetfd_save", 0))
+
+
 def hindrance(session: pytest.Session) -> str:
     """Return why tests cannot be run by workers; '' if they can."""
     config = session.config
     if config.getoption("stepwise", default=False):
         return "--stepwise needs the tests one after the other"
-    if config.getoption("usepdb", default=False):
-        return "--pdb"
+    if config.getoption("usepdb", default=False) and not _has_terminal(config):
+        return "--pdb without a terminal"
     threads = _foreign_threads(config)
     if threads:
         return f"a fork would not have this process's threads: {', '.join(threads)}"

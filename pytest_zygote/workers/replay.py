@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from pytest_zygote.workers import wire
 from pytest_zygote.workers.brief import Restorer
 from pytest_zygote.workers.ordering import Order
+from pytest_zygote.workers.voices import Slow
 
 if TYPE_CHECKING:
     from pluggy import HookRelay
@@ -55,7 +57,11 @@ class Running:
 
 
 class Replay:
-    """Calls the hooks of the run process."""
+    """Calls the hooks of the run process.
+
+    Attributes:
+        slow: says which tests take long.
+    """
 
     def __init__(self, session: pytest.Session, plan: Plan) -> None:
         """Speak to the plugins of this session."""
@@ -66,6 +72,7 @@ class Replay:
         self._restorers: dict[int, Restorer] = {}
         self._deaths: dict[int, int] = {}
         self._told: list[BaseException] = []
+        self.slow = Slow(self.say)
         self._order = Order(session)
         self.restore_order = self._order.restore
 
@@ -88,6 +95,14 @@ class Replay:
     def begin(self, member: Member, item: int) -> None:
         """Note what a worker runs."""
         self._running[member.number] = Running(self._session, item)
+        self._plan.note_begin(item, member.name)
+        self.slow.begin(member.name, self._plan.ids[item], time.monotonic())
+
+    def done(self, member: Member, item: int, seconds: float, fixtures_s: float) -> None:
+        """Note that a worker has run a test."""
+        self._plan.note(item, seconds, fixtures_s)
+        self.slow.end(member.name)
+        member.count(seconds, fixtures_s)
 
     def handle(self, member: Member, event: Event) -> None:
         """Pass an event on."""
@@ -155,7 +170,8 @@ class Replay:
     def crashed(self, member: Member, item: int, status: int) -> bool:
         """Report that a worker died of a test; return whether the test is to be tried again."""
         test = self._session.items[item]
-        self.begin(member, item)
+        self._running[member.number] = Running(self._session, item)
+        self.slow.end(member.name)
         self._deaths[item] = self._deaths.get(item, 0) + 1
         ending = f"worker {member.name!r} crashed while running {test.nodeid!r}"
         words = member.last_words()

@@ -73,7 +73,7 @@ def ran_by(config: pytest.Config, worker: str) -> list[str]:
     stored = cache.get(SCHEDULE, None) if cache is not None else None
     known = stored if isinstance(stored, dict) else {}
     if worker not in known:
-        workers = ", ".join(known) or "none: run with -n first, and with pytest's cache"
+        workers = ", ".join(sorted(known)) or "none: run with -n first, and with pytest's cache"
         raise pytest.UsageError(f"--replay: there is no worker {worker!r} in the last run with workers ({workers})")
     return list(map(str, known[worker]))
 

@@ -9,10 +9,9 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import array
 import atexit
 import os
-import socket
+import select
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pytest_zygote.adapters import processes, streams
-from pytest_zygote.workers import inheriting, measuring, observers, wire
+from pytest_zygote.workers import debugging, inheriting, measuring, observers, voices, wire
 from pytest_zygote.workers.lease import END
+from pytest_zygote.workers.line import Line
 from pytest_zygote.workers.tags import TestError
 
 if TYPE_CHECKING:
@@ -31,56 +31,9 @@ if TYPE_CHECKING:
     from pytest_zygote.workers.board import Board
     from pytest_zygote.workers.host import Host
     from pytest_zygote.workers.member import Member
-    from pytest_zygote.workers.wire import Event
 
-FLUSH_S = 0.02
-"""What happens within this time goes in one frame, if it belongs to one test."""
-
-
-class Line:
-    """The way to the parent."""
-
-    def __init__(self, link: socket.socket, *, is_chatty: bool) -> None:
-        """Collect events, and send them when they are due.
-
-        Args:
-            link: to the parent.
-            is_chatty: whether the user wants to see what begins.
-        """
-        self._link = link
-        self._is_chatty = is_chatty
-        self._events: list[Event] = []
-        self._sent = time.monotonic()
-        self.interrupts = inheriting.Interrupts()
-
-    def tell(self, event: Event) -> None:
-        """Send an event, now or with the next ones."""
-        self._events.append(event)
-        if self._is_chatty or time.monotonic() - self._sent > FLUSH_S:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what has been collected."""
-        if self._events:
-            data = wire.frame(self._events)
-            self._events = []
-            with self.interrupts.held():  # half a frame would be the last that the parent understands
-                self._link.sendall(data)
-        self._sent = time.monotonic()
-
-    def ask(self, item: int, name: str) -> object:
-        """Ask for a shared fixture that nobody knew to be needed, and wait for it."""
-        self.tell(("want", item, name))
-        self.flush()
-        return wire.unpack(self._link.recv)
-
-    def lend(self, descriptors: list[int]) -> None:
-        """Have the parent share open files."""
-        packed = array.array("i", descriptors)
-        data = wire.frame([("lend",)])
-        if descriptors:
-            sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
-            self._link.sendall(data[sent:])
+LOOK_AGAIN_S = 0.05
+"""While another worker is debugged, it is looked this often whether it still is."""
 
 
 class Worker:
@@ -93,6 +46,8 @@ class Worker:
         self._number = member.number
         self._board = board
         self._line = line
+        self._voice = voices.Voice(session.config, member.name)
+        self._turn = debugging.Turn(line, self._voice)
         self._teller = observers.Teller(session.config, line.tell, line.flush)
         self._next: int | None = None
         self._current = END
@@ -104,7 +59,13 @@ class Worker:
     def listen_and_run(self) -> None:
         """Run what is leased, in the place of all who listen to what happens."""
         self._listen()
-        self._run_all()
+        try:
+            self._run_all()
+        except pytest.exit.Exception:
+            self._board.stop()
+            raise
+        finally:
+            self._turn.end()
 
     def _listen(self) -> None:
         manager = self._session.config.pluginmanager
@@ -112,6 +73,7 @@ class Worker:
         manager.register(self._teller, "zygote_teller")
         self._teller.is_listening = True
         manager.register(self, "zygote_worker")
+        manager.register(self._turn, "zygote_turn")
         state = self._session._setupstate
         teardown = state.teardown_exact
 
@@ -180,6 +142,8 @@ class Worker:
     def _run_all(self) -> None:
         current = self._pull()
         while current != END and not self._board.is_stopped:
+            while self._board.is_debugged:
+                select.select([], [], [], LOOK_AGAIN_S)
             self._run(current)
             current = self._next if self._next is not None else END
 
@@ -187,6 +151,7 @@ class Worker:
         item = self._session.items[index]
         self._current, self._next, self._fixtures_s = index, None, 0.0
         self._is_again = False
+        self._line.interrupts.forget()
         self._line.tell(("begin", index))
         if not self._has_begun:  # who waits for a share of our tests may have one now
             self._has_begun = True
@@ -201,6 +166,8 @@ class Worker:
         session = self._session
         if session.shouldfail or session.shouldstop:
             self._line.tell(("should", str(session.shouldfail or ""), str(session.shouldstop or "")))
+        self._turn.end()
+        self._voice.finish()
         self._line.tell(("done", index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
         self._line.flush()
 
@@ -231,7 +198,7 @@ def work(place: Place) -> int:
     processes.die_with_parent()
     session, member = place.session, place.member
     link, dump = member.become()
-    line = Line(link, is_chatty=session.config.option.verbose > 0)
+    line = Line(link, place.board, is_chatty=session.config.option.verbose > 0)
     worker = Worker(session, member, place.board, line)
     try:
         if _guarded(line, lambda: _begin(place, line, dump)):

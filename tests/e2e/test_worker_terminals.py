@@ -1,0 +1,139 @@
+"""The terminal and workers: whose line it is, and who has it for a debugger."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from pytest_zygote.workers.voices import LONG_S, Prefixed, Slow
+from tests.e2e.test_workers import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support_daemon import Project
+
+import pytest
+
+from tests.support_terminal import Terminal
+
+
+@pytest.fixture
+def terminal(project: Project) -> Iterator[Terminal]:
+    """Open a terminal."""
+    opened = Terminal(project)
+    yield opened
+    opened.close()
+
+
+TALKING = """
+    import logging
+    import sys
+
+    import pytest
+
+    @pytest.mark.parametrize("n", range(4))
+    def test_it(n):
+        print("printed", n)
+        print("no end", n, end="")
+        sys.stderr.write(f"error {n}\\n")
+        logging.getLogger("it").warning("logged %d", n)
+"""
+
+
+def test_lines_begin_with_the_name_of_the_worker(project: Project) -> None:
+    """Those of prints with -s, and live logs."""
+    project.write("test_it.py", TALKING)
+    result = project.plain("-n2", "-s")
+    assert count(result) == "4 passed"
+    for n in range(4):
+        assert re.search(rf"\[gw[01]\] printed {n}\n", result.stdout)
+        assert re.search(rf"\[gw[01]\] no end {n}\n", result.stdout)
+        assert re.search(rf"\[gw[01]\] error {n}\n", result.stderr)
+    result = project.plain("-n2", "-o", "log_cli=true")
+    assert count(result) == "4 passed"
+    for n in range(4):
+        assert re.search(rf"\[gw[01]\] WARNING  it:test_it.py:\d+ logged {n}\n", result.stdout)
+
+
+FAILING = """
+    import os
+
+    def test_a():
+        number = 20
+        assert number == 21
+
+    def test_b():
+        number = 20
+        assert number == 22
+
+    def test_c():
+        number = 19
+        breakpoint()
+        assert number == 19
+"""
+
+
+@pytest.mark.parametrize("option", ["-q", "-s"])
+def test_a_debugger_has_the_terminal_for_itself(project: Project, terminal: Terminal, option: str) -> None:
+    """The others wait for their turn; Ctrl-C at the prompt is the debugger's, and nobody else's."""
+    project.write("test_it.py", FAILING)
+    terminal.start(f"pytest --daemon-disable --color=no -n3 --pdb {option}")
+    for _ in range(3):
+        terminal.expect(r"\(Pdb\) ")
+        terminal.send("p number, number + 1\n")
+        terminal.expect(r"\((20, 21|19, 20)\)\n.*\(Pdb\) ")
+        terminal.send("\x03")
+        terminal.expect(r"--KeyboardInterrupt--\n\(Pdb\) ")
+        terminal.send("c\n")
+    status, output = terminal.finish()
+    assert "2 failed, 1 passed" in output
+    assert status == 1
+
+
+def test_quitting_the_debugger_ends_the_run(project: Project, terminal: Terminal) -> None:
+    """For all workers."""
+    project.write("test_it.py", FAILING)
+    terminal.start("pytest --daemon-disable -n2 --pdb")
+    terminal.expect(r"\(Pdb\) ")
+    terminal.send("q\n")
+    status, output = terminal.finish()
+    assert "Exit: Quitting debugger" in output
+    assert status == 2
+
+
+def test_without_a_terminal_a_debugger_needs_one_process(project: Project) -> None:
+    """From a pipe each worker would take all that is there."""
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
+    result = project.plain("-n2", "--pdb")
+    assert "zygote: one process: --pdb without a terminal" in result.stdout
+    assert count(result) == "2 passed"
+
+
+def test_whole_lines_are_written_in_one_piece() -> None:
+    """With the prefix, however they come; what has no end is written when it is over."""
+    stream = io.StringIO()
+    prefixed = Prefixed(stream, "[gw0] ")
+    prefixed.write("a")
+    prefixed.write("b\nc\n\nd")
+    assert stream.getvalue() == "[gw0] ab\n[gw0] c\n[gw0]\n"
+    prefixed.finish()
+    prefixed.finish()
+    assert stream.getvalue().endswith("[gw0]\n[gw0] d\n")
+
+
+def test_what_takes_long_is_named() -> None:
+    """When it has run for long, and each time that it has run twice as long; not when it is over."""
+    said: list[str] = []
+    slow = Slow(said.append)
+    assert slow.due_s(0.0) is None
+    slow.begin("gw0", "test_a", 0.0)
+    slow.begin("gw1", "test_b", 1.0)
+    slow.end("gw1")
+    assert slow.due_s(1.0) == LONG_S - 1
+    slow.look(LONG_S - 1)
+    assert said == []
+    for now in (LONG_S, LONG_S + 1, 2 * LONG_S, 3 * LONG_S):
+        slow.look(now)
+    assert said == [f"[gw0] has been running test_a for {seconds} s" for seconds in (5, 10)]
