@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 SHARED = frozenset(
     (
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ncpfs"),
-        *("9p", "drvfs", "vboxsf", "vmhgfs", "prl_fs", "virtiofs", "osxfs"),
+        *("9p", "drvfs", "vboxsf", "vmhgfs", "prl_fs", "virtiofs", "osxfs", "fakeowner"),
     )
 )
-"""Types of file systems whose files others change without a word. 9p and drvfs are Windows' folders in WSL."""
+"""Types of file systems whose files others change without a word. 9p and drvfs are Windows' folders in WSL, osxfs and
+fakeowner those of Docker's virtual machine."""
 
 
 def silent_type(mountinfo: str, path: str) -> str:

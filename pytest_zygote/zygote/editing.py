@@ -90,11 +90,14 @@ class Editor:
     def take(self, own: Iterable[str]) -> None:
         """Begin to put the texts of these modules aside."""
         origins = {name: site.origin_of(sys.modules[name]) for name in own}
+        warned = {event.module for log in self._ledger.log.values() for event in log if type(event) is Warned}
         for name, path in origins.items():
             if path in self._looked_at:
                 self._patcher.forbid(name, "its file was looked at while the project was imported")
             elif any(type(event) in (Compiled, Warned) for event in self._ledger.log.get(name, ())):
                 self._patcher.forbid(name, "it warns when it is imported")
+            elif name in warned:
+                self._patcher.forbid(name, "a warning names a line of it")
         self._waiting = iter([(p, n) for n, p in origins.items() if p.endswith(".py") and self._is_new(p)])
 
     # When nothing else is to do
