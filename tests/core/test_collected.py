@@ -23,6 +23,7 @@ REQUEST = {
     "ignored": (),
     "closed": (),
     "pid": 1,
+    "seen": "",
 }
 
 
