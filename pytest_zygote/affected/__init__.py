@@ -7,6 +7,7 @@
 `selection`        stored rows against the present tree
 `baselines`        rows that are kept under a name, exported and imported
 `since`            what has changed since a commit
+`unchanged`        whether nothing has changed at all, so that nothing need be collected
 `isolation`        a fork for each test
 `recorder`         puts together what a test depended on
 `executions`       which code ran, by `sys.monitoring`

@@ -52,6 +52,11 @@ class Baselines:
         return "" if self._imported is None else self._imported.name
 
     @property
+    def is_import(self) -> bool:
+        """Whether there is something to import."""
+        return self._imported is not None
+
+    @property
     def is_asked(self) -> bool:
         """Whether something is to be kept at the end of the run."""
         return bool(self._name or self._file)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.affected.recorder import Needs
+    from pytest_zygote.affected.unchanged import Unchanged
 
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs]
 
@@ -78,7 +79,9 @@ class AffectedPlugin:
         self._unsaid: list[str] = []
         self._store = Store(store_file(config), self._say)
         self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
-        self._recorder = Recorder(self._tree, time.time_ns())
+        self._started_ns = time.time_ns()
+        self._recorder = Recorder(self._tree, self._started_ns)
+        self._unchanged: Unchanged | None = None
         self._outcomes: dict[str, str] = {}
         self._conftests_of: dict[Path, tuple[str, ...]] = {}
         self._selected: dict[str, Selected] = {}
@@ -105,6 +108,27 @@ class AffectedPlugin:
 
     # Selection
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Collect nothing if nothing has changed since a run that left out all tests."""
+        if self._words & {"all", "exact"} or is_distributed(self._config):
+            return None
+        self._unchanged = self._question.unchanged(knows_environ=self._recorder.is_precise)
+        with contextlib.suppress(StoreError):
+            self._total = self._left_out = self._unchanged.total() if self._unchanged is not None else 0
+        if not self._total:
+            return None
+        self._question.notes.append("affected: nothing has changed, so they were not collected")
+        session.items = []
+        self._config.hook.pytest_collection_finish(session=session)
+        return True
+
+    def _note_that_nothing_changed(self) -> None:
+        if self._unchanged is not None and not self._selected and self._collected:
+            needs = {**self._question.rests_on(self._collected), **self._recorder.collected()}
+            with contextlib.suppress(StoreError):
+                self._unchanged.note(len(self._collected), needs, self._started_ns)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Leave out the tests that nothing has reached since they passed."""
@@ -120,6 +144,7 @@ class AffectedPlugin:
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
         if "all" not in self._words:
+            self._note_that_nothing_changed()
             self._leave_out(items)
             if self._is_worth_forks(items):
                 self._isolate()

@@ -21,11 +21,12 @@ from pytest_zygote.affected.baselines import Baselines, names, rows_of
 from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.since import GitError, Since
 from pytest_zygote.affected.store import StoreError
+from pytest_zygote.affected.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pytest_zygote.affected.store import Store
+    from pytest_zygote.affected.store import Needs, Store
     from pytest_zygote.affected.tree import Tree
     from pytest_zygote.core.impact import Row, Selected
 
@@ -87,6 +88,20 @@ class Question:
         except GitError as error:
             message = f"--affected-since and --affected-frozen ask git: {error}{baselines}"
             raise pytest.UsageError(message) from error
+
+    def unchanged(self, *, knows_environ: bool) -> Unchanged | None:
+        """Return what is noted of a run like this that left out all tests; None if this one must collect them."""
+        option = self._config.option
+        is_plain = self._since is None and not self._name and not self._baselines.is_asked
+        depends = any(getattr(option, name, None) for name in ("lf", "stepwise", "pyargs"))
+        if not is_plain or depends or self._baselines.is_import:
+            return None
+        parts = surroundings.parts_of(self._config, knows_environ=knows_environ)
+        return Unchanged(self._config, self._store, self._tree, surroundings.digest_of(parts))
+
+    def rests_on(self, nodeids: Iterable[str]) -> Needs:
+        """Return what the answer rests on as far as these tests are concerned, which are left out."""
+        return {} if self._selection is None else self._selection.rests_on(nodeids)
 
     def answer(self, nodeids: Iterable[str], *, knows_environ: bool) -> dict[str, Selected]:
         """Return the tests that must run, with reasons.

@@ -118,6 +118,10 @@ class Recorder:
         finally:
             self._outside.resume(was_active)
 
+    def collected(self) -> Needs:
+        """Return all that the collection has depended on."""
+        return {**self._session.needs, **dict(self._imports(self._modules.files))}
+
     # One test
 
     def begin_test(self, path: str, conftests: tuple[str, ...]) -> None:

@@ -46,6 +46,12 @@ class Selection:
         """Return the newest row of a test that holds; None if none does."""
         return next((row for row in self.rows.get(nodeid, ()) if self._is_whole(row)), None)
 
+    def rests_on(self, nodeids: Iterable[str]) -> dict[Need, bytes]:
+        """Return what the rows need by which tests are left out."""
+        rows = (row for nodeid in nodeids if (row := self.holding(nodeid)) is not None)
+        sets = {number for row in rows for number in row.sets}
+        return dict(self._versions[version] for number in sets for version in unpack(self._sets[number]))
+
     def _is_whole(self, row: Row) -> bool:
         return all(self._first_broken(number) is None for number in row.sets)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path", "unpack"]
 
-SCHEMA = 2
+SCHEMA = 3
 APPLICATION = 0x7A796774
 KEPT_ROWS = 8
 """Rows kept of each test: so many states of the project can come back without a run."""
@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS row (
 CREATE TABLE IF NOT EXISTS baseline (
     name TEXT, surroundings INTEGER, test INTEGER, outcome TEXT, exact INTEGER, own INTEGER, shared INTEGER,
     duration REAL, PRIMARY KEY (name, surroundings, test)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unchanged (
+    id INTEGER PRIMARY KEY, key BLOB UNIQUE, total INTEGER, roots TEXT, needs TEXT);
 CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, looked INTEGER, digest BLOB
     ) WITHOUT ROWID;

@@ -254,6 +254,11 @@ class Tree:
             found += [self.relative(os.path.join(folder, name)) for name in files if not _is_passing(name)]
         return sorted(found)
 
+    def forget(self) -> None:
+        """Look at everything anew: what was seen until now was seen before the run imported anything."""
+        for known in (self._now, self._digests, self._units, self._entries, self._leads):
+            known.clear()
+
     def keep(self) -> None:
         """Have the store remember what was read."""
         if self._new_files or self._new_sources:

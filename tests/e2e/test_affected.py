@@ -1051,3 +1051,79 @@ class TestBaselines:
         ran = project.run("--affected-export=nowhere/base.json")
 
         assert (ran.status, "cannot be written" in ran.output) == (pytest.ExitCode.USAGE_ERROR, True)
+
+
+@precisely
+class TestNothingChanged:
+    """Tests that would all be left out are not even collected."""
+
+    NOT_COLLECTED = "affected: nothing has changed, so they were not collected"
+
+    @pytest.fixture(autouse=True)
+    def _known(self, project: AffectedProject) -> None:
+        """Run all tests, of which one takes parameters from a file, and then none of them."""
+        project.write("tests/deep/data.txt", "1 2")
+        project.write(
+            "tests/test_data.py",
+            """
+            import os
+            import pytest
+
+            TEXT = open("tests/deep/data.txt").read() + os.environ.get("MORE", "")
+
+            @pytest.mark.parametrize("number", TEXT.split())
+            def test_number(number):
+                assert number
+            """,
+        )
+        project.affected()
+        assert project.affected().said == ["affected: 0 of 5 tests"]
+
+    def test_they_are_not_collected(self, project: AffectedProject) -> None:
+        """And that is a success, as often as it is asked."""
+        for _ in range(2):
+            ran = project.affected()
+            assert (ran.status, ran.said) == (0, ["affected: 0 of 5 tests", self.NOT_COLLECTED])
+
+    @pytest.mark.parametrize(
+        ("path", "text", "expected"),
+        [
+            ("tests/test_calc.py", f"# a comment\n{TESTS}", set()),
+            ("tests/deep/test_new.py", "def test_new(): pass\n", {"test_new"}),
+            ("tests/deep/data.txt", "1 2 3", {"test_number[1]", "test_number[2]", "test_number[3]"}),
+            ("app/calc.py", CALC.replace("a + b", "b + a"), {"test_add"}),
+            ("os.py", "", None),
+            ("tests/deep/test_calc.py", "", set()),
+        ],
+    )
+    def test_what_has_changed_is_noticed(
+        self, project: AffectedProject, path: str, text: str, expected: set[str] | None
+    ) -> None:
+        """By a collection, whatever comes of it."""
+        assert self.NOT_COLLECTED in project.affected().said
+        project.write(path, text)
+
+        ran = project.affected()
+
+        assert self.NOT_COLLECTED not in ran.said
+        assert expected is None or ran.names >= expected
+        assert expected != set() or not ran.names & {"test_add", "test_sub", "test_other"}
+
+    def test_a_module_that_is_gone_is_noticed(self, project: AffectedProject) -> None:
+        """Its importers fail."""
+        (project.root / "app/calc.py").unlink()
+
+        assert project.run("--affected").status == pytest.ExitCode.INTERRUPTED
+
+    def test_another_command_line_or_environment(self, project: AffectedProject) -> None:
+        """Has notes of its own."""
+        assert "0 of 2 tests" in project.affected("tests/test_calc.py").output
+        assert self.NOT_COLLECTED in project.affected("tests/test_calc.py").said
+        assert project.affected(MORE=" 7").names >= {"test_number[7]"}
+        assert self.NOT_COLLECTED in project.affected().said
+
+    def test_what_fails_is_collected(self, project: AffectedProject) -> None:
+        """It must run again."""
+        project.write("tests/test_other.py", "def test_other(): assert False\n")
+
+        assert [project.affected().names for _ in range(3)] == [{"test_other"}] * 3
