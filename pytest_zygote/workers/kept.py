@@ -171,8 +171,10 @@ class Kept:
                 key = spec.params.get(name) if spec is not None else None
                 digest.update(self._find(Wanted(wanted.item, definition, key))[0].encode())
         root = str(self._session.config.rootpath)
-        inputs = [os.path.join(root, path) for path in wanted.sharing.inputs]
-        for part in contents([*reach.files, *inputs]):
+        inputs = wanted.sharing.inputs
+        paths = [os.path.join(root, path) for path in inputs if not path.startswith("$")]
+        keys = [f"{name}={os.environ.get(name[1:])}".encode() for name in inputs if name.startswith("$")]
+        for part in (*keys, *contents([*reach.files, *paths])):
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.hexdigest()
 

@@ -39,7 +39,7 @@ class Sharing(Record):
         after_fork: called with the value in each worker; what it returns, if anything, is used instead.
         lifetime: 'run' or 'daemon'.
         check: tells whether a value that has outlived a run can be used by the next.
-        inputs: files and folders that decide what it is, beside its code.
+        inputs: files, folders and environment keys that decide what it is, beside its code.
     """
 
     after_fork: Callable[[object], object] | None = None
@@ -67,7 +67,8 @@ def shared(
             down when the daemon stops. Each run gets a copy of the value, which must be picklable.
         check: for such a fixture: called with the value before a run uses it; if it returns nothing true, or raises,
             the fixture is set up again.
-        inputs: for such a fixture: files and folders, relative to the rootdir; it is set up again when they change.
+        inputs: for such a fixture: files and folders, relative to the rootdir, and environment keys, as ``$NAME``; it
+            is set up again when one changes.
 
     Raises:
         ValueError: there is no such lifetime.

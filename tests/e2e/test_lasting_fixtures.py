@@ -24,7 +24,7 @@ SERVER = """
     def is_up(url):
         return urllib.request.urlopen(url, timeout=20).status == 200
 
-    @pytest_zygote.shared(lifetime="daemon", check=is_up, inputs=["schema.txt"])
+    @pytest_zygote.shared(lifetime="daemon", check=is_up, inputs=["schema.txt", "$SCHEMA"])
     @pytest.fixture(scope="session")
     def server(tmp_path_factory):
         folder = tmp_path_factory.mktemp("data")
@@ -113,12 +113,14 @@ def test_what_is_not_right_any_more_is_set_up_again(project: Project) -> None:
 
     project.write("test_it.py", (project.root / "test_it.py").read_text() + "\n# edited\n")
     assert run()[0] == []
-    for path in ("schema.txt", "helper.py", "conftest.py"):
+    for path in ("schema.txt", "helper.py"):
         file = project.root / path
         project.write(path, (file.read_text() if file.exists() else "") + "\n# edited\n")
         lines, output = run()
         assert lines == ["down", "up"], path
         assert "fixture 'server' is set up again: its code or inputs changed" in output
+    project.environ["SCHEMA"] = "new"
+    assert run()[0] == ["down", "up"]
     psutil.Process(keeper_pid(project)).children()[0].kill()
     lines, output = run()
     assert lines == ["down", "up"]
