@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
-import glob
 import importlib
 import os
-import signal
-import stat
 import sys
 import time
 import warnings
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import files, processes, recording, site
+from pytest_zygote.adapters import files, recording, site
 from pytest_zygote.adapters.imports import LeafGuard, LeafReached, MissRecorder
 from pytest_zygote.adapters.rewriting import rewriting
 from pytest_zygote.adapters.state import State
@@ -24,6 +20,7 @@ from pytest_zygote.core.inputs import MISSING
 from pytest_zygote.core.messages import Built
 from pytest_zygote.core.preload import FAILED
 from pytest_zygote.core.traits import Compiled, Read, Warned, Wrote
+from pytest_zygote.zygote.leftovers import Leftovers, end_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -91,9 +88,7 @@ class _Builder:
         self._environ = recording.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
-        self._shared = _shared_descriptors()
-        self._descriptors = _open_descriptors()
-        self._tasks = processes.count_tasks()
+        self._leftovers = Leftovers()
         self._bytecode: list[str] = []
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
@@ -179,28 +174,13 @@ class _Builder:
         if self._plan.kind == "base":
             for change in self._state.changes():
                 self._ledger.log.setdefault(name, []).append(change)
-        left_open = self._left_open()
+        left_open = self._leftovers.opened()
         if left_open:
             self._culprits[name] = f"{name} {left_open} when it is imported"
-        if _end_children():
+        if end_children():
             self._culprits[name] = f"{name} starts a process when it is imported"
         if any(not reason.startswith(FAILED) for reason in self._culprits.values()):
             self.blame()
-
-    def _left_open(self) -> str:
-        """Return what was opened that runs must not share; '' for nothing.
-
-        A connection of SQLite is a file that is open for writing, and so is the file of a log: a run that finds it
-        removed must make it anew.
-        """
-        count = _open_descriptors()
-        if count == self._descriptors:
-            return ""  # looking at each would cost more than importing the module
-        self._descriptors = count
-        sockets, writable = _shared_descriptors()
-        if sockets > self._shared[0]:
-            return "opens a socket"
-        return "leaves a file open for writing" if writable > self._shared[1] else ""
 
     def blame(self) -> None:
         """End the build if a module must not be in the layer.
@@ -213,17 +193,8 @@ class _Builder:
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
-        others = processes.strangers()
-        native, self._tasks = processes.count_tasks() - self._tasks, processes.count_tasks()
-        if others:
-            started = ", ".join(thread.name for thread in others)
-        elif native > 0 and _is_own(name):
-            # Libraries start such threads when they are imported, and know of forks (OpenBLAS). Code of the project
-            # that does so has used one, and after that not all of them (OpenMP, polars) survive a fork.
-            started = "of a library that it uses"
-        else:
-            return
-        for culprit in (*self._ledger.stack, name):
+        started = self._leftovers.threads(lambda: _is_own(name))
+        for culprit in (*self._ledger.stack, name) if started else ():
             self._culprits.setdefault(culprit, f"{name} starts a thread when it is imported ({started})")
 
     def _note_state(self) -> None:
@@ -315,19 +286,6 @@ def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def _end_children() -> bool:
-    """End the processes that imports have started and not waited for; tell whether there were any."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    for path in glob.glob("/proc/self/task/*/children"):
-        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-            for pid in file.read().split():
-                processes.signal_process(int(pid), signal.SIGTERM)
-    return True
-
-
 def _took(entry: tuple[str, float]) -> float:
     return entry[1]
 
@@ -377,23 +335,3 @@ def _packages_to_come(before: Collection[str]) -> dict[str, tuple[int, ...]]:
     return {
         path: files.presence(path) for path in (f"{folder}/__init__.py" for folder in folders if os.path.isdir(folder))
     }
-
-
-def _open_descriptors() -> int:
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 0
-
-
-def _shared_descriptors() -> tuple[int, int]:
-    """Count the open sockets, and the regular files that are open for writing."""
-    sockets = writable = 0
-    with contextlib.suppress(OSError):
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
-            with contextlib.suppress(OSError):
-                mode = os.fstat(descriptor).st_mode
-                sockets += stat.S_ISSOCK(mode)
-                access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-                writable += stat.S_ISREG(mode) and access != os.O_RDONLY
-    return sockets, writable
