@@ -7,8 +7,9 @@ lease binds nothing but the test that runs, since what has not been begun can be
 moment. So a worker always has some work ahead and never waits, and yet the last tests are shared
 out by the time they take, not by who got them first:
 
-* `refill` gives a worker the next piece before it runs out. Of pieces that are nearly as long as
-  the longest it prefers one of the unit whose fixtures it has set up already.
+* `refill` gives a worker the next piece before it runs out, but leaves one for each worker that is
+  yet to come. Of pieces that are nearly as long as the longest it prefers one of the unit whose
+  fixtures it has set up already.
 * A worker that has nothing left waits, and gets the tail half, by time, of the longest lease
   (`victim`, `split`), unless setting up the fixtures again would take longer than the work.
 * A worker that died gives back what it held, but for the test that it died of (`lost`).
@@ -38,6 +39,7 @@ class Schedule:
         self._units = units
         self._estimates = Estimates(units, seconds)
         self._pool = cut(units, self._estimates, workers)
+        self._missing = workers
         self._leases: dict[int, deque[int]] = {}
         self._ahead: dict[int, float] = {}
         self._weights: dict[int, float] = {}
@@ -56,6 +58,7 @@ class Schedule:
 
     def join(self, worker: int) -> None:
         """Take in a worker."""
+        self._missing = max(self._missing - 1, 0)
         self._leases[worker] = deque()
         self._ahead[worker] = 0.0
 
@@ -68,6 +71,8 @@ class Schedule:
         given: list[int] = []
         lease = self._leases[worker]
         while (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
+            if given and len(self._pool) <= self._missing:
+                break
             piece = self._pull(worker)
             if piece is None:
                 break

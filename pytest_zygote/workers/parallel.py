@@ -93,7 +93,7 @@ class Parallel:
             for line in sorted(self._lines):
                 terminalreporter.write_line(line)
         if self._summary and self._config.option.verbose >= 0:
-            terminalreporter.write_sep("=", f"zygote: {self._summary}")
+            terminalreporter.write_sep("=", f"xdist: {self._summary}")
 
 
 class Marker:

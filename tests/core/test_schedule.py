@@ -244,6 +244,12 @@ def test_a_fixed_schedule_does_not_depend_on_time() -> None:
         assert shop.ran == [3, 4, 0, 1, 2]
 
 
+def test_each_worker_has_something_to_begin_with() -> None:
+    """Who comes first does not take what the others could begin with, however little time it takes."""
+    shop = Shop([Unit((0, 1, 2, 3))], {}, 4)
+    assert [len(queue) for queue in shop.queues.values()] == [1, 1, 1, 1]
+
+
 def test_lower_priority_numbers_are_begun_first() -> None:
     """Whatever they take."""
     units = [Unit((0,), priority=10), Unit((1,), priority=1), Unit((2,), priority=5)]
