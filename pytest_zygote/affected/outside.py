@@ -20,6 +20,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
+from pytest_zygote.affected.executions import frame_above
 from pytest_zygote.affected.tree import TICK_NS, content, stamp
 from pytest_zygote.core import impact
 from pytest_zygote.core.impact import Need
@@ -124,7 +125,7 @@ class Outside:
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event in PROCESSES:
             need = Need(impact.PROJECT)
-            frame = sys._getframe(3)  # noqa: SLF001 - documented in the manual of sys
+            frame = frame_above(3)
             reader = self._reader(frame) if need not in self._read and not self._is_foreign_import(frame) else None
             if reader is not None:
                 self._read[need] = (self._tree.now(need), reader)
@@ -150,7 +151,7 @@ class Outside:
         is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            reader = self._reader(sys._getframe(4))  # noqa: SLF001 - documented in the manual of sys
+            reader = self._reader(frame_above(4))
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):

@@ -533,6 +533,30 @@ class TestOutside:
         assert project.affected().ran["test_other"] == "FAILED"
 
 
+class TestStrangeTests:
+    """What tests do to the interpreter must not reach the recording, nor that them."""
+
+    def test_one_that_takes_away_what_we_use(self, project: AffectedProject) -> None:
+        """Libraries try what they do where there is no `sys._getframe`."""
+        project.write("tests/data.txt", "x")
+        project.write(
+            "tests/test_other.py",
+            """
+            import os, pathlib, sys
+
+            def test_other(monkeypatch):
+                monkeypatch.delattr(sys, "_getframe")
+                assert pathlib.Path("tests/data.txt").exists()
+                assert open("tests/data.txt").read() == "x"
+                assert os.environ.get("NO_SUCH_KEY") is None
+            """,
+        )
+        assert project.affected().ran["test_other"] == "PASSED"
+        project.write("tests/data.txt", "y")
+
+        assert project.affected().ran["test_other"] == "FAILED"
+
+
 class TestInterrupted:
     """Whatever ends a run, the store has exactly the tests that finished."""
 
