@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, FrameType
 
-HARMLESS = frozenset({"typing", "typing_extensions", "dataclasses", "enum", "collections", "functools"})
+HARMLESS = frozenset(
+    {"typing", "typing_extensions", "dataclasses", "enum", "collections", "functools", "reprlib", "contextlib"}
+)
 """Modules that look at lines and docstrings where nothing comes of it: a line as a key that nobody uses, a docstring
 that is handed on as the same object (which `patching` sees), or that of a class which is not patched anyway."""
 
@@ -89,11 +91,12 @@ class MonitoredStarts:
     def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
-        disable, curious = DISABLE, OWN_LINES | DOCS
+        disable, curious, scopes = DISABLE, OWN_LINES | DOCS, LINES
 
         def on_start(code: CodeType, _offset: int) -> object:
             remember(code)
-            if curious.isdisjoint(code.co_names):
+            # Every module and class sets its docstring; what they read of others, their own words tell.
+            if (curious if code.co_flags & codes.OPTIMIZED else scopes).isdisjoint(code.co_names):
                 return disable
             return None if self._note_curious(code, sys._getframe(1)) else disable  # noqa: SLF001 - documented in the library reference of sys
 
@@ -105,7 +108,7 @@ class MonitoredStarts:
             return False
         lines, docs = LINES, DOCS
         if not code.co_flags & codes.OPTIMIZED:
-            docs = frozenset()  # every module and class sets its docstring; what it reads, its own words tell
+            docs = frozenset()
         elif self._is_ours(code.co_filename):
             lines = OWN_LINES - {"__code__"} if _keeps_code(frame.f_globals) else OWN_LINES
         kinds = [kind for kind, names in (("lines", lines), ("docs", docs)) if not names.isdisjoint(code.co_names)]
