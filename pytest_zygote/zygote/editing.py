@@ -148,6 +148,8 @@ class Editor:
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost no more than an import
             return Refused(f"the patcher failed: {type(error).__name__}: {error}")
         finally:
+            # What the forks and patches before this one have left in cycles; what imports have made is older.
+            gc.collect(1)
             if is_enabled:
                 gc.enable()
         if reason:
