@@ -26,9 +26,10 @@ LINES = frozenset(
 )
 """Attributes that say where code stands, or what it consists of: no two texts of a function agree in all of them."""
 
-OWN_LINES = LINES | {"__code__", "get_instructions", "warn"}
+OWN_LINES = LINES | {"__code__", "get_instructions", "catch_warnings"}
 """In a module of the project also the way to the code object itself (handed on as a whole, anything may be read of
-it), and functions that read such attributes. Those of `traceback` and `inspect` read the text too, which is seen."""
+it), and functions that read such attributes, or keep a warning with its line. Those of `traceback` and `inspect` read
+the text too, which is seen."""
 
 CONFORM = b"__conform__"
 """Whoever has this method keeps code objects, and wants to be told of new ones."""
