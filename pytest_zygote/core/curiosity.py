@@ -72,7 +72,7 @@ def may_ask(source: bytes, owner: str, name: str) -> bool:
         owner: last part of a module's name, or a class.
         name: what was not there before.
     """
-    if re.search(rb"\b%b\b" % name.encode(), source) or (_FINDS.search(source) and _ASKS.search(source)):
+    if re.search(rb"\b%b\b" % re.escape(name.encode()), source) or (_FINDS.search(source) and _ASKS.search(source)):
         return True
     word = rb"\b%b\b" % owner.encode()
     if re.search(word, source) is None:

@@ -49,6 +49,11 @@ def test_who_cannot_have_asked(text: str) -> None:
     assert not words([compile(text, "other.py", "exec")]).asks("m", "g")
 
 
+def test_all_names_are_no_name() -> None:
+    """``from x import *`` adds a name that is none."""
+    assert not may_ask(b"import other\n", "m", "*")
+
+
 def test_a_class_that_is_used() -> None:
     """Whoever gets a class as an object may look at all its methods."""
     assert words([compile("import m\nx = isinstance(y, m.A)\n", "other.py", "exec")]).asks("A", "g")
