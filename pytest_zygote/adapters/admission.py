@@ -15,10 +15,11 @@ import importlib._bootstrap as bootstrap
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_zygote.core.digest import lineage
 from pytest_zygote.core.inputs import MISSING, environ_differences
+from pytest_zygote.core.statements import import_line
 from pytest_zygote.core.traits import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
 
 if TYPE_CHECKING:
@@ -201,12 +202,12 @@ class Admission:
         return found
 
     def _replay(self, name: str) -> None:
-        for executed, event in self._events(name):
+        for executed, importer, event in self._events(name):
             match event:
                 case Read(key, seen):
                     self._compare(executed, key, seen)
                 case Warned():
-                    self._warn(executed, event)
+                    self._warn(executed, importer, event)
                 case _:
                     self._repeat(event)
 
@@ -224,8 +225,11 @@ class Admission:
             case _:
                 raise AssertionError(event)  # the others are looked at before
 
-    def _events(self, name: str) -> Iterator[tuple[str, Event]]:
-        """Give the events of a module, and those of what it imports where it imports it."""
+    def _events(self, name: str) -> Iterator[tuple[str, str, Event]]:
+        """Give the events of a module, and those of what it imports where it imports it.
+
+        Each comes with its module and with one that leads to this, '' where the run itself imports it.
+        """
         digests = self._s.digests
         events: Iterator[Event] = iter((Imported(name),))
         stack = [events]
@@ -236,7 +240,7 @@ class Admission:
                 stack.pop()
                 names.pop()
             elif not isinstance(event, Imported):
-                yield names[-1], event
+                yield names[-1], names[-2], event
             elif digests.reach.get(event.name, 0) & ~self._replayed and event.name not in self._begun:
                 self._begun.add(event.name)
                 self._replayed |= digests.bits.get(event.name, 0)
@@ -251,15 +255,15 @@ class Admission:
         reason = f"{name} reads {key} when it is imported, and the run has changed it"
         self._refuse(reason, (name,) if is_late or not self.is_exact else ())
 
-    def _warn(self, name: str, event: Warned) -> None:
+    def _warn(self, name: str, importer: str, event: Warned) -> None:
         warning, module, line = event.warning, event.module, event.warning.lineno
         filename = warning.filename
         registry = self._registries.setdefault(filename, {})
         if event.outside >= 0:
-            frame = _outer_frame(event.outside)
-            filename, line = frame.f_code.co_filename, frame.f_lineno
-            module = str(frame.f_globals.get("__name__", ""))
-            registry = frame.f_globals.setdefault("__warningregistry__", {})
+            place = self._statement(name, importer) if importer and event.outside == 0 else None
+            filename, line, names = place or _outer_statement(event.outside)
+            module = str(names.get("__name__", ""))
+            registry = names.setdefault("__warningregistry__", {})
         try:
             warnings.warn_explicit(
                 warning.message, warning.category, filename, line, module, registry, None, warning.source
@@ -268,6 +272,36 @@ class Admission:
             if self.is_exact:
                 self._refuse(f"{name} warns when it is imported, and that is an error", ())
             raise
+
+    def _statement(self, name: str, above: str) -> tuple[str, int, dict[str, Any]] | None:  # type: ignore[explicit-any]
+        """Return where a module of the layer imports another: file, line, names; None if that cannot be told.
+
+        When the layer was built the other one had been imported already, by nobody.
+        """
+        for importer in self._path_to(name, above):
+            names = vars(sys.modules[importer])
+            filename = str(names.get("__file__", ""))
+            try:
+                with open(filename, "rb") as file:
+                    line = import_line(file.read(), importer, str(names.get("__package__")), name)
+            except (OSError, SyntaxError, ValueError):
+                return None
+            return (filename, line, names) if line else None
+        return None
+
+    def _path_to(self, name: str, above: str) -> Iterator[str]:
+        """Give the modules whose execution imports another, the first one first, among all that one leads to."""
+        seen: set[str] = set()
+        waiting = [above]
+        while waiting:
+            module = waiting.pop()
+            if module in seen or module not in sys.modules:
+                continue
+            seen.add(module)
+            imported = [event.name for event in self._s.log.get(module, ()) if isinstance(event, Imported)]
+            if any(name in lineage(other) for other in imported):
+                yield module
+            waiting += reversed(imported)
 
     def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:
@@ -290,13 +324,13 @@ def _write(key: str, value: str) -> None:
         os.environ[key] = value
 
 
-def _outer_frame(count: int) -> FrameType:
-    """Return the frame of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
+def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
+    """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
     frame = sys._getframe(1)
     while frame.f_back is not None and (count or _is_internal(frame)):
         count -= not _is_internal(frame)
         frame = frame.f_back
-    return frame
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals
 
 
 def _is_internal(frame: FrameType) -> bool:

@@ -117,6 +117,21 @@ def test_as_plain(project: Project, what: str) -> None:
     assert not project.status().rejected
 
 
+def test_warning_of_a_package_about_who_imports_it(project: Project) -> None:
+    """It names the line of a module that was imported early, later than the package; each run shows it as plain."""
+    packages = project.root / "site-packages"
+    project.write("site-packages/lib.py", "import warnings\nwarnings.warn('old', FutureWarning, stacklevel=2)\n")
+    project.write("app/__init__.py", "")
+    project.write("app/quiet.py", "import app.loud\n")
+    project.write("app/loud.py", "import os\n\nimport lib\n\n\ndef value():\n    import lib\n")
+    project.write("test_main.py", "import app.quiet\ndef test_it(): pass\n")
+    warm = project.warm_up(PYTHONPATH=str(packages))
+
+    assert "app/loud.py:3: FutureWarning: old" in warm.stdout
+    assert _shown(warm.stdout) == _shown(project.plain(PYTHONPATH=str(packages)).stdout)
+    assert not project.status().rejected
+
+
 @pytest.mark.parametrize("what", TOO_EARLY)
 def test_too_early(project: Project, what: str) -> None:
     """A run that finds a module imported too early starts over, unnoticed, and the module is early no more."""
