@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -123,6 +124,19 @@ class Terminal:
         """Bring the stopped job back, and wait until it really goes on: keys pressed before that are the shell's."""
         self.start("fg")
         eventually(self._is_job_running, "the job goes on")
+
+    def settle(self) -> None:
+        """Wait until the job waits too: readline loses a Ctrl-C that comes between its prompt and its look for keys."""
+        eventually(self._is_job_asleep, "the job waits for keys")
+
+    def _is_job_asleep(self) -> bool:
+        group = os.tcgetpgrp(self._master)
+        states = set()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                if os.getpgid(process.pid) == group:
+                    states.add(process.status())
+        return states == {psutil.STATUS_SLEEPING}
 
     def _is_job_running(self) -> bool:
         group = os.tcgetpgrp(self._master)

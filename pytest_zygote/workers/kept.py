@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters import keepers, processes, rendezvous
+from pytest_zygote.adapters import keepers, processes, rendezvous, sockets
 from pytest_zygote.workers import wire
 from pytest_zygote.workers.instance import KEEPING, NOTHING
 from pytest_zygote.workers.keeper import FAILED, READY, Order, Told, keep
@@ -182,6 +182,9 @@ class Kept:
         """Return token and value of what exists, if it is right; else end it."""
         link = keepers.connect(path)
         if link is None:
+            return None
+        if sockets.peer_user(link) != os.getuid():
+            link.close()
             return None
         try:
             link.sendall(keepers.USE)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 import pytest
 
-from tests.support_terminal import Terminal
+from tests.support_terminal import CTRL_C, Terminal
 
 
 @pytest.fixture
@@ -84,7 +84,8 @@ def test_a_debugger_has_the_terminal_for_itself(project: Project, terminal: Term
         terminal.expect(r"\(Pdb\) ")
         terminal.send("p number, number + 1\n")
         terminal.expect(r"\((20, 21|19, 20)\)\n.*\(Pdb\) ")
-        terminal.send("\x03")
+        terminal.settle()
+        terminal.send(CTRL_C)
         terminal.expect(r"--KeyboardInterrupt--\n\(Pdb\) ")
         terminal.send("c\n")
     status, output = terminal.finish()
