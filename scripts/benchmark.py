@@ -94,7 +94,8 @@ def caption(machine: Mapping[str, str], bench: Bench) -> str:
     versions = ", ".join(f"{name} {machine[name]}" for name in ("pytest", *LIBRARIES))
     return (
         f"Medians of {bench.repeat} interleaved rounds; idle for {bench.idle_seconds:g} s; {bench.runs} runs in a row. "
-        "What does not say *collected ahead* is measured with `zygote_sessions = 0`. "
+        "What is not *collected ahead* is measured with `zygote_sessions = 0`; by default it is, from the "
+        "second run of a command line on. "
         f"{machine['cores']} cores, {machine['memory']}, {machine['system']}, Python {machine['python']}, {versions}."
     )
 
