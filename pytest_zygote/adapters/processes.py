@@ -15,6 +15,8 @@ group takes the zygote with it at Ctrl-C.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import sys
 import threading
@@ -144,6 +146,15 @@ def collect() -> Iterator[tuple[int, int]]:
 def decode_wait(status: int) -> int:
     """Return the exit code of a wait status, or the negative number of the signal."""
     return os.waitstatus_to_exitcode(status)
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process; none where the system does not tell."""
+    found: list[int] = []
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            found += map(int, file.read().split())
+    return found
 
 
 def private_kib(pid: int) -> int:

@@ -205,7 +205,16 @@ class Layers:
             if layer.runs:
                 self._loop.after(RETIREMENT_S, lambda: self._see_off(layer))
             else:
+                self._kill_spare(layer)
                 self.kill(layer, signal.SIGKILL)
+                self._loop.after(RETIREMENT_S, lambda: self._end(layer))
+
+    def _kill_spare(self, layer: Layer) -> None:
+        """Kill what a zygote without runs has forked, but for other layers: it would hold the connection open."""
+        known = {other.pid for other in self._layers}
+        for pid in processes.children(layer.pid) if layer.pid else ():
+            if pid not in known:
+                processes.signal_process(pid, signal.SIGKILL)
 
     def kill(self, layer: Layer, number: int) -> None:
         """Send a signal to a zygote's process alone; one that never said its pid is just left."""

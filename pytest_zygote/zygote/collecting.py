@@ -174,7 +174,7 @@ class Session:
     def _reserve(self) -> bool:
         """Have a run ready before it is asked for; tell whether this process is that run now."""
         self._wants_spare = False  # one try after each run
-        taken = self._spare.make()
+        taken = self._spare.make(self._leave_session)
         if taken:
             self._become_run(*taken)
         return taken is not None
@@ -215,6 +215,7 @@ class Session:
             self._say(messages.ForkFailed(order.run, f"no process could be made for the run: {error}"))
         else:
             if not pid:
+                self._leave_session()
                 self._become_run(order, descriptors)
                 return True
             with contextlib.suppress(OSError):
@@ -228,13 +229,16 @@ class Session:
 
     # Being a run
 
+    def _leave_session(self) -> None:
+        """Close what belongs to the process that this one was forked from."""
+        self._pipe.close()
+        self._channel.close()
+        self._spare.drop()
+
     def _become_run(self, order: messages.Fork, descriptors: list[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
         os.setpgid(0, 0)
-        self._pipe.close()
-        self._channel.close()
-        self._spare.drop()
         *terminal, report = descriptors
         os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(streams.move_away(report)))

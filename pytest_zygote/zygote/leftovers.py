@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import os
 import signal
 import stat
@@ -61,10 +60,8 @@ def end_children() -> bool:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return False
-    for path in glob.glob("/proc/self/task/*/children"):
-        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-            for pid in file.read().split():
-                processes.signal_process(int(pid), signal.SIGTERM)
+    for pid in processes.children(os.getpid()):
+        processes.signal_process(pid, signal.SIGTERM)
     return True
 
 

@@ -95,9 +95,9 @@ class Zygote:
         self._wants_spare = False  # one try after each run
         if self._retired or self._preparation.is_needed:
             return
-        taken = self._spare.make()
+        taken = self._spare.make(self._leave_zygote)
         if taken:
-            processes.become(lambda: self._become_run(*taken))
+            processes.become(lambda: self._run(*taken))
 
     def _listen(self) -> bool:
         received = self._channel.receive()
@@ -157,8 +157,7 @@ class Zygote:
             self._prove()
         except (RuntimeError, OSError) as error:
             outcome = messages.Refused(str(error))
-        else:
-            self._wants_spare = True
+        self._wants_spare = isinstance(outcome, messages.Patched)
         self._say(outcome)
 
     def _say(self, message: Record) -> None:
@@ -211,8 +210,11 @@ class Zygote:
                 os.close(descriptor)
 
     def _become_run(self, order: messages.Fork, descriptors: list[int]) -> int:
-        os.setpgid(0, 0)
         self._leave_zygote()
+        return self._run(order, descriptors)
+
+    def _run(self, order: messages.Fork, descriptors: list[int]) -> int:
+        os.setpgid(0, 0)
         # From here on the daemon can tell a run that died early from one that never was.
         os.write(descriptors[-1], framing.pack(messages.Forked(order.run, os.getpid())))
         status = run.execute(order.request, descriptors, self._layer)

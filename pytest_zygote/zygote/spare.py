@@ -19,7 +19,7 @@ from pytest_zygote.adapters import pages, processes, sockets
 from pytest_zygote.core import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.records import Record
@@ -52,26 +52,32 @@ class Spare:
                 packed = b"".join(_RANGE.pack(*span) for span in found)
                 self._written[: len(packed)] = packed
 
-    def make(self) -> tuple[messages.Fork, list[int]] | None:
+    def make(self, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]] | None:
         """Fork one; return None, and in the fork, once it is to become a run, the order and its descriptors.
 
         Where there can be no fork there is no spare.
+
+        Args:
+            leave_zygote: closes what the fork must not hold open: the daemon takes that for a sign of life.
         """
         self.drop()
         ours, theirs = sockets.pair(send_timeout_s=SEND_TIMEOUT_S)
         try:
             self._pid = processes.fork_here()
-            if not self._pid:
-                ours.close()
-                return self._wait(sockets.adopt(theirs))
-            self._channel = ours
         except (OSError, RuntimeError):
             ours.close()
+            os.close(theirs)
+            return None
+        if not self._pid:
+            ours.close()
+            return self._wait(sockets.adopt(theirs), leave_zygote)
         os.close(theirs)
+        self._channel = ours
         return None
 
-    def _wait(self, channel: Channel) -> tuple[messages.Fork, list[int]]:
+    def _wait(self, channel: Channel, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]]:
         try:
+            leave_zygote()
             setproctitle(f"pytest_zygote spare run: {os.getcwd()}")
             pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
             received: list[Record] | None = []
