@@ -1,4 +1,4 @@
-"""What a run needs to know of the zygote that it was forked from."""
+"""A layer as its runs see it: the modules, what building them has shown, and what they must find unchanged."""
 
 from __future__ import annotations
 

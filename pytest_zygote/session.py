@@ -57,17 +57,16 @@ class RunPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Keep in mind what is printed while the run may still start over."""
         reporter = session.config.pluginmanager.getplugin("terminalreporter")
-        writer = getattr(reporter, "_tw", None)
+        writer = getattr(reporter, "_tw", None)  # a plugin may have put another reporter in its place
         if writer is not None:
-            self._run.opening = writer._file = Opening(writer._file, self._run.request.seen)  # noqa: SLF001
+            self._run.opening = Opening(writer, self._run.request.seen)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
         self._run.is_collecting = False
-        writer = getattr(session.config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
-        if writer is not None and writer._file is self._run.opening:  # noqa: SLF001
-            writer._file = self._run.opening.file  # noqa: SLF001
+        if self._run.opening is not None:
+            self._run.opening.lift()
         self._run.admission.finish()
         self._run.layer.namespaces.forget()
         self._names = self._run.loaded()

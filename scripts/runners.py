@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -41,7 +43,8 @@ class Place:
 
 @contextmanager
 def private_place() -> Iterator[Place]:
-    """Make a place of our own, and leave no file and no process of it behind."""
+    """Make a place of our own, and leave no file and no process of it behind, even if we are told to end."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     scratch = Path(tempfile.mkdtemp(prefix="zygote-")).resolve()
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _NOT_A_USERS

@@ -167,6 +167,8 @@ class Project:
             **kept,
             # A run is forked from the project layer, whatever ran before, where a test does not ask for more.
             "PYTEST_DAEMON_SESSIONS": "0",
+            # Seconds: what a killed session of tests leaves behind ends by itself.
+            "PYTEST_DAEMON_TIMEOUT": "900",
             **{key: os.environ[key] for key in SESSION_KEYS if key in os.environ},
             "XDG_RUNTIME_DIR": str(self.home),
             "TMPDIR": str(self.temporary),

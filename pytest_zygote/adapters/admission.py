@@ -278,19 +278,20 @@ class Admission:
 
         When the layer was built the other one had been imported already, by nobody.
         """
-        for importer in self._path_to(name, above):
-            names = vars(sys.modules[importer])
-            filename = str(names.get("__file__", ""))
-            try:
-                with open(filename, "rb") as file:
-                    line = import_line(file.read(), importer, str(names.get("__package__")), name)
-            except (OSError, SyntaxError, ValueError):
-                return None
-            return (filename, line, names) if line else None
-        return None
+        importer = self._importer(name, above)
+        if importer is None:
+            return None
+        names = vars(sys.modules[importer])
+        filename = str(names.get("__file__", ""))
+        try:
+            with open(filename, "rb") as file:
+                line = import_line(file.read(), importer, str(names.get("__package__")), name)
+        except (OSError, SyntaxError, ValueError):
+            return None
+        return (filename, line, names) if line else None
 
-    def _path_to(self, name: str, above: str) -> Iterator[str]:
-        """Give the modules whose execution imports another, the first one first, among all that one leads to."""
+    def _importer(self, name: str, above: str) -> str | None:
+        """Return the first module whose execution imports another, among all that one leads to; None for none."""
         seen: set[str] = set()
         waiting = [above]
         while waiting:
@@ -300,8 +301,9 @@ class Admission:
             seen.add(module)
             imported = [event.name for event in self._s.log.get(module, ()) if isinstance(event, Imported)]
             if any(name in lineage(other) for other in imported):
-                yield module
+                return module
             waiting += reversed(imported)
+        return None
 
     def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:

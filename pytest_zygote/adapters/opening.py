@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.opening import continuation
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Protocol, TextIO
+
+    class Writer(Protocol):
+        """pytest's TerminalWriter."""
+
+        _file: TextIO
 
 
 class Opening:
     """The stream of pytest's terminal reporter until collection is over: it leaves out what the user has seen."""
 
-    def __init__(self, file: TextIO, seen: str) -> None:
-        """Write to a file, and leave out what an earlier process of this run has written to it."""
-        self.file = file
+    def __init__(self, writer: Writer, seen: str) -> None:
+        """Stand between a reporter's writer and its file; leave out what an earlier process of this run has written."""
+        self._writer = writer
+        self._file = writer._file
+        writer._file = self  # type: ignore[assignment]  # it is the file in all that is called
         self._seen = seen
         self._text = ""
 
@@ -28,14 +35,20 @@ class Opening:
         rest = continuation(self._seen, self._text) if self._seen else text
         if rest is not None:
             self._seen = ""
-            self.file.write(rest)
+            self._file.write(rest)
         return len(text)
 
     def __getattr__(self, name: str) -> object:
         """Be the file in all else."""
-        return getattr(self.file, name)
+        return getattr(self._file, name)
 
     def end(self) -> str:
         """Return what the user has seen of it: all, when this process ends here."""
-        self.file.flush()
+        self._file.flush()
         return max(self._seen, self._text, key=len)
+
+    def lift(self) -> None:
+        """Let the writer write to its file, unless another has taken its place."""
+        current: object = self._writer._file
+        if current is self:
+            self._writer._file = self._file

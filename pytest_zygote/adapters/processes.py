@@ -148,6 +148,15 @@ def decode_wait(status: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+def has_children() -> bool:
+    """Tell whether this process has a child that was not waited for, running or ended."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def children(pid: int) -> list[int]:
     """Return the children of a process; none where the system does not tell."""
     found: list[int] = []

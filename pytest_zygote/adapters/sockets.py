@@ -81,9 +81,13 @@ class Channel:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
             self.descriptors.append(descriptor)
 
-    def take_descriptors(self) -> list[int]:
-        """Return the descriptors that came so far and forget them."""
-        taken, self.descriptors = self.descriptors, []
+    def take_descriptors(self, count: int | None = None) -> list[int]:
+        """Return the descriptors of the next message, or all that came so far, and forget them.
+
+        Those of messages that came together lie in one row; the receiver knows how many are of each.
+        """
+        taken = self.descriptors[:count]
+        del self.descriptors[:count]
         return taken
 
     def close(self) -> None:

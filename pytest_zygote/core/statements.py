@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from importlib.util import resolve_name
 from typing import TYPE_CHECKING
+
+from pytest_zygote.core.definitions import FUNCTIONS, IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +33,9 @@ def import_line(text: bytes, module: str, package: str, wanted: str) -> int:
 def _executed(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     """Give the imports in the order of the text; what stands in functions runs later, if at all."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
+        if isinstance(child, IMPORTS):
             yield child
-        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif not isinstance(child, (*FUNCTIONS, ast.Lambda)):
             yield from _executed(child)
 
 
@@ -41,7 +44,8 @@ def _names(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[str
     if isinstance(statement, ast.Import):
         yield from (alias.name for alias in statement.names)
         return
-    parts = package.split(".")
-    base = ".".join([*parts[: len(parts) - statement.level + 1], statement.module or ""]) if statement.level else ""
-    base = base.strip(".") or statement.module or ""
+    try:
+        base = resolve_name("." * statement.level + (statement.module or ""), package)
+    except ImportError:  # it goes above the top: executing it would raise the same
+        return
     yield from (f"{base}.{alias.name}" for alias in statement.names)

@@ -259,12 +259,12 @@ def _changed_docs(pair: Pair) -> Iterator[Docs]:
 # What may be patched
 
 
-def _has_run(code: CodeType, module: Module) -> bool:
-    return (code.co_name, code.co_firstlineno) in module.ran
+def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
+    return (code.co_name, code.co_firstlineno) in ran
 
 
 def _check_change(pair: Pair, module: Module) -> None:
-    if _has_run(pair.old, module):
+    if _has_run(pair.old, module.ran):
         raise _Obstacle(f"{pair.title} ran while the project was imported")
     if pair.old.co_freevars != pair.new.co_freevars:
         raise _Obstacle(f"{pair.title} uses other variables of the scopes around it (or super)")
@@ -274,7 +274,7 @@ def _check_change(pair: Pair, module: Module) -> None:
 
 def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[CodeType]:
     """Return what an import of a module executes, and those functions in it that ran meanwhile."""
-    others = (code for _, code in codes.walk(whole) if (code.co_name, code.co_firstlineno) in ran)
+    others = (code for _, code in codes.walk(whole) if _has_run(code, ran))
     return [*codes.executed(whole), *others]
 
 

@@ -82,8 +82,7 @@ class Client:
     def take(self, request: messages.RunRequest) -> None:
         """Take the request and the descriptors that came with it."""
         self.request = request
-        self.terminal = self.channel.descriptors[:TERMINAL]
-        del self.channel.descriptors[:TERMINAL]
+        self.terminal = self.channel.take_descriptors(TERMINAL)
 
     def close(self) -> None:
         """End the connection and give back the descriptors."""

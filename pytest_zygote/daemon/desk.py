@@ -263,11 +263,12 @@ class Desk:
     def _start_over(self, client: Client, misfit: messages.Misfit, depth: str) -> None:
         log.info("starts again, %s: %s", depth, misfit.reason)
         client.depth = depth
-        if depth == "cold" or client.request is None:
+        if depth == "cold":
             self.send_away(client, misfit.reason)
-        else:
-            client.request = client.request.replaced(seen=misfit.seen)
-            self._wait_again(client)
+            return
+        assert client.request is not None  # noqa: S101 - it has run
+        client.request = client.request.replaced(seen=misfit.seen)
+        self._wait_again(client)
 
     def _wait_again(self, client: Client) -> None:
         self.waiting.insert(0, client)

@@ -208,7 +208,7 @@ class Keeper:
         self._order = order
         self._payload = payload
         self._token = uuid.uuid4().hex
-        self._children = _children()
+        self._children = processes.children(os.getpid())
         self._users: set[socket.socket] = set()
         self._enders: set[socket.socket] = set()
         self._uses = 0
@@ -281,11 +281,3 @@ class Keeper:
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                     return f"its process {pid} has ended"
         return ""
-
-
-def _children() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as stream:
-            return [int(word) for word in stream.read().split()]
-    except OSError:
-        return []

@@ -194,8 +194,9 @@ class _Builder:
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
         started = self._leftovers.threads(lambda: _is_own(name))
-        for culprit in (*self._ledger.stack, name) if started else ():
-            self._culprits.setdefault(culprit, f"{name} starts a thread when it is imported ({started})")
+        if started:
+            for culprit in (*self._ledger.stack, name):
+                self._culprits.setdefault(culprit, f"{name} starts a thread when it is imported ({started})")
 
     def _note_state(self) -> None:
         for change in self._state.changes():

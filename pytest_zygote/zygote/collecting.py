@@ -25,16 +25,13 @@ from pytest_zygote.adapters.recorders import Recorders, take_places
 from pytest_zygote.collected import CollectedPlugin, renew_file
 from pytest_zygote.core import collected, framing, messages
 from pytest_zygote.zygote.inputs import Watch
-from pytest_zygote.zygote.spare import Spare
+from pytest_zygote.zygote.runs import DESCRIPTORS, Runs
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.collected import PytestSession
     from pytest_zygote.core.records import Record
     from pytest_zygote.layer import Layer
-
-RUN_DESCRIPTORS = 4
-"""With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
 
 
 def become_session(order: messages.Collect, descriptor: int, layer: Layer) -> int:
@@ -68,9 +65,8 @@ class Session:
         self._recorders = Recorders(order.terminal, processes.fork)
         self._watch = Watch(self.refuse)
         self._is_run = False
-        self._wants_spare = True
-        self._spare = Spare()
-        self._runs: dict[int, int] = {}
+        self._runs = Runs(self._say, self._leave_session)
+        self._runs.wants_spare = True
         self._retired = False
         self._run = SessionRun(run.request_in(order.request), layer, channel)
         self._run.session = self
@@ -99,7 +95,7 @@ class Session:
         status = run.pytest_status()
         self.refuse(f"pytest ended before the first test, with {status}")
         status = run.finish(self._run, status)
-        self._spare.learn()
+        self._runs.learn()
         return status
 
     def refuse(self, reason: str) -> None:
@@ -153,28 +149,29 @@ class Session:
         poll.register(self._pipe.fileno(), select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
         while not (self._retired and not self._runs):
-            wants_spare = self._wants_spare and not (self._runs or self._retired)
-            events = poll.poll(0 if wants_spare else None)
+            events = poll.poll(0 if self._runs.lacks_spare and not self._retired else None)
             if not events and self._reserve():
                 return
             for descriptor, _ in events:
                 if descriptor == self._pipe.fileno():
                     self._pipe.read()
-                    self._reap()
-                    continue
-                received = self._channel.receive()
-                if received is None:
-                    poll.unregister(self._channel.fileno())
-                    self._retired = True
-                for message in received or ():
-                    if self._handle(message):
-                        return
+                    for exited in self._runs.collect():
+                        self._say(exited)
+                elif self._listen(poll):
+                    return
         os._exit(0)  # noqa: TID251 - see `_leave`
+
+    def _listen(self, poll: select.poll) -> bool:
+        """Carry out what the daemon orders; tell whether this process is a run now."""
+        received = self._channel.receive()
+        if received is None:
+            poll.unregister(self._channel.fileno())
+            self._retired = True
+        return any(self._handle(message) for message in received or ())
 
     def _reserve(self) -> bool:
         """Have a run ready before it is asked for; tell whether this process is that run now."""
-        self._wants_spare = False  # one try after each run
-        taken = self._spare.make(self._leave_session)
+        taken = self._runs.reserve()
         if taken:
             self._become_run(*taken)
         return taken is not None
@@ -185,11 +182,10 @@ class Session:
             case messages.Fork():
                 return self._fork(message)
             case messages.Deliver(number, signal_number):
-                for pid in [pid for pid, known in self._runs.items() if known == number]:
-                    processes.signal_group(pid, signal_number)
+                self._runs.deliver(number, signal_number)
             case _:
                 self._retired = True
-                self._spare.drop()
+                self._runs.drop_spare()
         return False
 
     def _say(self, message: Record) -> None:
@@ -198,34 +194,12 @@ class Session:
         except OSError:
             self._retired = True
 
-    def _reap(self) -> None:
-        for pid, status in processes.collect():
-            if os.WIFSTOPPED(status):
-                if pid in self._runs:
-                    self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
-            elif pid in self._runs:
-                self._say(messages.RunExited(self._runs.pop(pid), processes.decode_wait(status)))
-
     def _fork(self, order: messages.Fork) -> bool:
-        descriptors = self._channel.descriptors[:RUN_DESCRIPTORS]
-        del self._channel.descriptors[:RUN_DESCRIPTORS]
-        try:
-            pid = self._spare.take(order, descriptors) or processes.fork_here()
-        except (OSError, RuntimeError) as error:
-            self._say(messages.ForkFailed(order.run, f"no process could be made for the run: {error}"))
-        else:
-            if not pid:
-                self._leave_session()
-                self._become_run(order, descriptors)
-                return True
-            with contextlib.suppress(OSError):
-                os.setpgid(pid, pid)
-            self._runs[pid] = order.run
-            self._wants_spare = True
-            self._say(messages.Forked(order.run, pid))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        return False
+        descriptors = self._channel.take_descriptors(DESCRIPTORS)
+        is_run = self._runs.fork(order, descriptors)
+        if is_run:
+            self._become_run(order, descriptors)
+        return is_run
 
     # Being a run
 
@@ -233,7 +207,7 @@ class Session:
         """Close what belongs to the process that this one was forked from."""
         self._pipe.close()
         self._channel.close()
-        self._spare.drop()
+        self._runs.forget()
 
     def _become_run(self, order: messages.Fork, descriptors: list[int]) -> None:
         """Be the client's process, with what pytest has collected."""
@@ -281,11 +255,7 @@ def _left_behind() -> str:
     """Return what collection has left that a fork cannot copy; '' for nothing."""
     if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
         return "collection leaves a thread"
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return ""
-    return "collection leaves a process"
+    return "collection leaves a process" if processes.has_children() else ""
 
 
 def _collect_garbage() -> str:

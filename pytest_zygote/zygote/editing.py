@@ -90,11 +90,12 @@ class Editor:
     def take(self, own: Iterable[str]) -> None:
         """Begin to put the texts of these modules aside."""
         origins = {name: site.origin_of(sys.modules[name]) for name in own}
-        warned = {event.module for log in self._ledger.log.values() for event in log if type(event) is Warned}
+        log = self._ledger.log
+        warned = {event.module for name in self._ledger.warned() for event in log[name] if type(event) is Warned}
         for name, path in origins.items():
             if path in self._looked_at:
                 self._patcher.forbid(name, "its file was looked at while the project was imported")
-            elif any(type(event) in (Compiled, Warned) for event in self._ledger.log.get(name, ())):
+            elif any(type(event) in (Compiled, Warned) for event in log.get(name, ())):
                 self._patcher.forbid(name, "it warns when it is imported")
             elif name in warned:
                 self._patcher.forbid(name, "a warning names a line of it")

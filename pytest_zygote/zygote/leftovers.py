@@ -56,13 +56,10 @@ class Leftovers:
 
 def end_children() -> bool:
     """End the processes that imports have started and not waited for; tell whether there were any."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    for pid in processes.children(os.getpid()):
+    found = processes.has_children()
+    for pid in processes.children(os.getpid()) if found else ():
         processes.signal_process(pid, signal.SIGTERM)
-    return True
+    return found
 
 
 def _open_descriptors() -> int:

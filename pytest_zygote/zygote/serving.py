@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import select
 import signal
@@ -22,7 +23,7 @@ from pytest_zygote.zygote.building import CulpritError, build
 from pytest_zygote.zygote.collecting import become_session
 from pytest_zygote.zygote.editing import Editor
 from pytest_zygote.zygote.preparing import Preparation
-from pytest_zygote.zygote.spare import Spare
+from pytest_zygote.zygote.runs import DESCRIPTORS, Runs
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
@@ -33,9 +34,6 @@ CANARY_DEADLINE_S = 20
 
 EX_SOFTWARE = 70
 """Exit code of a process that failed by a fault of ours (sysexits.h)."""
-
-RUN_DESCRIPTORS = 4
-"""With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
 
 
 class _RebornError(BaseException):
@@ -54,12 +52,10 @@ class Zygote:
         self._ledger = Ledger(identity)
         self._layer = Layer(self._ledger)
         self._preparation = Preparation(self._layer)
-        self._runs: dict[int, int] = {}
+        self._runs = Runs(self._say, self._leave_zygote)
         self._retired = False
         self._editor: Editor | None = None
         self._is_tidy = True
-        self._wants_spare = False
-        self._spare = Spare()
 
     def serve(self) -> None:
         """Serve until the daemon is gone or retires this layer, and the last run has ended."""
@@ -84,7 +80,7 @@ class Zygote:
 
     def _is_ready(self) -> bool:
         """Tell whether nothing is left to do before the next order."""
-        return self._is_tidy and not (self._wants_spare and not self._runs)
+        return self._is_tidy and not self._runs.lacks_spare
 
     def _prepare(self) -> None:
         """Do a part of what can wait, when nothing else is to do."""
@@ -92,10 +88,10 @@ class Zygote:
             assert self._editor is not None  # noqa: S101 - who else has something to put aside
             self._is_tidy = self._editor.put_aside()
             return
-        self._wants_spare = False  # one try after each run
         if self._retired or self._preparation.is_needed:
+            self._runs.wants_spare = False
             return
-        taken = self._spare.make(self._leave_zygote)
+        taken = self._runs.reserve()
         if taken:
             processes.become(lambda: self._run(*taken))
 
@@ -112,31 +108,32 @@ class Zygote:
             case messages.Fork():
                 self._fork_run(message)
             case messages.Deliver(run_id, number):
-                for pid in [pid for pid, known in self._runs.items() if known == run_id]:
-                    processes.signal_group(pid, number)
+                self._runs.deliver(run_id, number)
             case messages.Spawn() | messages.Collect():
                 self._spawn(message)
             case messages.Patch():
                 self._patch(message)
             case messages.Retire():
                 self._retired = True
-                self._spare.drop()
+                self._runs.drop_spare()
             case _:
                 raise ProtocolError(f"{type(message).__name__} is not for a zygote")
 
     def _build(self, plan: messages.Build) -> None:
         setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
         editor = Editor(plan.cwd, self._ledger) if plan.kind == "project" else None
-        self._spare = Spare()
+        self._runs = Runs(self._say, self._leave_zygote)  # what runs of another layer write to says nothing of ours
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
+            if plan.kind == "base" and "pytest" in sys.modules:
+                _import_plugin()
             self._layer.take(plan, built)
             if editor is not None:
                 self._preparation.watched = editor.executing
             _log(self._preparation.layer_built())
             self._prove()
             self._take_editor(editor)
-            self._wants_spare = editor is not None
+            self._runs.wants_spare = editor is not None
         except CulpritError as error:
             self._say(messages.BuildFailed(error.culprits, str(error)))
         except (RuntimeError, OSError) as error:
@@ -157,7 +154,7 @@ class Zygote:
             self._prove()
         except (RuntimeError, OSError) as error:
             outcome = messages.Refused(str(error))
-        self._wants_spare = isinstance(outcome, messages.Patched)
+        self._runs.wants_spare = isinstance(outcome, messages.Patched)
         self._say(outcome)
 
     def _say(self, message: Record) -> None:
@@ -184,51 +181,28 @@ class Zygote:
             message = f"a fork of this layer does not work (it ended with {status})"
             raise RuntimeError(message)
 
-    def _take_descriptors(self, count: int) -> list[int]:
-        """Return those of the next order: orders that came together have theirs in one row."""
-        taken = self._channel.descriptors[:count]
-        del self._channel.descriptors[:count]
-        return taken
-
     def _fork_run(self, order: messages.Fork) -> None:
-        descriptors, run_id = self._take_descriptors(RUN_DESCRIPTORS), order.run
-        self._tell(run_id, self._preparation.before_fork(is_first=not self._runs))
-        try:
-            pid = self._spare.take(order, descriptors)
-            pid = pid or processes.fork(lambda: self._become_run(order, descriptors))
-        except (OSError, RuntimeError) as error:
-            self._say(messages.ForkFailed(run_id, f"no process could be made for the run: {error}"))
-        else:
-            # The child does the same; whoever is first, a signal finds the group.
-            with contextlib.suppress(OSError):
-                os.setpgid(pid, pid)
-            self._runs[pid] = run_id
-            self._wants_spare = True
-            self._say(messages.Forked(run_id, pid))
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-
-    def _become_run(self, order: messages.Fork, descriptors: list[int]) -> int:
-        self._leave_zygote()
-        return self._run(order, descriptors)
+        descriptors = self._channel.take_descriptors(DESCRIPTORS)
+        self._tell(order.run, self._preparation.before_fork(is_first=not self._runs))
+        if self._runs.fork(order, descriptors):
+            processes.become(lambda: self._run(order, descriptors))
 
     def _run(self, order: messages.Fork, descriptors: list[int]) -> int:
         os.setpgid(0, 0)
         # From here on the daemon can tell a run that died early from one that never was.
         os.write(descriptors[-1], framing.pack(messages.Forked(order.run, os.getpid())))
         status = run.execute(order.request, descriptors, self._layer)
-        self._spare.learn()
+        self._runs.learn()
         return status
 
     def _leave_zygote(self) -> None:
         """Close what belongs to the zygote that this process was forked from."""
         self._pipe.close()
         self._channel.close()
-        self._spare.drop()
+        self._runs.forget()
 
     def _spawn(self, order: messages.Spawn | messages.Collect) -> None:
-        (descriptor,) = self._take_descriptors(1)
+        (descriptor,) = self._channel.take_descriptors(1)
         if self._editor is not None and not self._is_tidy:
             self._is_tidy = self._editor.put_aside(None)
         # What cannot be forked shows at the daemon as a layer that died: its connection closes.
@@ -250,8 +224,6 @@ class Zygote:
         try:
             self._leave_zygote()
             self._channel = sockets.adopt(descriptor)
-            self._wants_spare = False  # a fork of now would not have what comes
-            self._runs.clear()
             _log(self._preparation.after_last())  # the runs for which it was begun are not ours
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
             sys.excepthook(*sys.exc_info())
@@ -259,23 +231,21 @@ class Zygote:
         raise _RebornError
 
     def _reap(self) -> None:
-        for pid, status in processes.collect():
-            self._report(pid, status)
-
-    def _report(self, pid: int, status: int) -> None:
-        if os.WIFSTOPPED(status):
-            if pid in self._runs:
-                self._say(messages.RunStopped(self._runs[pid], os.WSTOPSIG(status)))
-        elif pid in self._runs:
-            run_id = self._runs.pop(pid)
+        for exited in self._runs.collect():
             if not self._runs:
-                self._tell(run_id, self._preparation.after_last())
-            self._say(messages.RunExited(run_id, processes.decode_wait(status)))
+                self._tell(exited.run, self._preparation.after_last())
+            self._say(exited)
 
     def _tell(self, run_id: int, troubles: list[str]) -> None:
         _log(troubles)
         for trouble in troubles:
             self._say(messages.Troubled(run_id, trouble))
+
+
+def _import_plugin() -> None:
+    """Import what runs need of ours; each would import it through pytest's rewriting, a file at a time."""
+    for name in ("session", "plugin", "workers.folders", "workers.standin", "workers.parallel"):
+        importlib.import_module(f"pytest_zygote.{name}")
 
 
 def _log(troubles: list[str]) -> None:
