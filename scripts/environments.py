@@ -59,7 +59,11 @@ class Cache:
 
     def ours(self) -> Environment:
         """Return an environment with this checkout, installed as a user would have it, not editable."""
-        ours = self.environment("ours", [*LIBRARIES, "pytest>=9"])
+        return self.with_us("ours", [*LIBRARIES, "pytest>=9"])
+
+    def with_us(self, name: str, requirements: Iterable[str]) -> Environment:
+        """Return an environment with these requirements and this checkout."""
+        ours = self.environment(name, [*requirements])
         pip(ours, "install", "--quiet", "--force-reinstall", "--no-deps", str(REPOSITORY))
         pip(ours, "install", "--quiet", str(REPOSITORY))
         return ours

@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from scripts import example, procfs, synthetic
+from scripts.django_experiments import django_test
 from scripts.edit_experiments import branch_switch, busy_test, edit_large, import_graph, many_edits, shifted_lines
 from scripts.environments import Cache, Environment
 from scripts.figures import Samples
@@ -325,5 +326,6 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
         *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
         *(edit_large, shifted_lines, import_graph, busy_test, branch_switch, many_edits),
         *(one_test_collected, selection_collected, trivial_tests),
+        django_test,
     )
 }

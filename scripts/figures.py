@@ -203,6 +203,8 @@ FIGURES: tuple[Figure, ...] = (
         "plain",
         Goal("≤", 0.65),
     ),
+    Ratio("django", "one test, Django and REST framework: cold / `pz`", "django_test", "cold", "pz", Goal("≥", 8)),
+    Ratio("django-db", "the same, with a database made: cold / `pz`", "django_test", "cold, database", "pz, database"),
     Quantity("floor-import", 'floor: `python -c "import pytest"`', "one_test", "import pytest", "s"),
     Quantity("floor-python", "floor: `python -I -S -c pass`", "one_test", "python", "s"),
     Quantity("floor-fork", "floor: fork, exit and wait, of a process with these imports", "fork", "fork", "s"),

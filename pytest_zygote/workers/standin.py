@@ -148,14 +148,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Run tests by workers, if that is asked for."""
     config.addinivalue_line("markers", GROUP_MARK)
-    from pytest_zygote.workers import parallel
-
     if config.option.zygote_replay:
-        config.pluginmanager.register(parallel.Again(config), "zygote_replay")
+        from pytest_zygote.workers.parallel import Again
+
+        config.pluginmanager.register(Again(config), "zygote_replay")
         return
     if config.option.dist == "no" or not config.option.tx or config.option.collectonly:
         return
-    config.pluginmanager.register(parallel.Parallel(config), "dsession")
+    from pytest_zygote.workers.parallel import Parallel
+
+    config.pluginmanager.register(Parallel(config), "dsession")
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False
