@@ -28,6 +28,18 @@ def _early(project: Project) -> int:
     return 0 if base is None or layer is None else layer.modules - base.modules
 
 
+def test_our_own(project: Project) -> None:
+    """A run finds all that it needs of ours imported: each file would cost it a millisecond."""
+    project.write("early.py", "")
+    project.write("conftest.py", "import sys\ndef pytest_unconfigure(): print(*sys.modules)\n")
+    project.write("test_it.py", "import early\ndef test_it(): pass\n")
+
+    names = project.warm_up("-q", "-s").stdout.split()
+
+    assert "pytest_zygote.session" in names[: names.index("early")]
+    assert not [name for name in names[names.index("early") :] if name.startswith("pytest_zygote")]
+
+
 @pytest.mark.parametrize("source", REJECTED, ids=REJECTED.get)
 def test_rejected(project: Project, source: str) -> None:
     """A module that must not be in a process that forks is named with the reason; its importers go with it."""
