@@ -65,6 +65,8 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: 
                 announce(name)
                 builder.import_early(name, origin)
     builder.blame()
+    if plan.kind == "base" and "pytest" in sys.modules:
+        _import_plugin()
     # Modules that were imported and dropped again are garbage now. What stays is never looked
     # at by the collector again: a collection in a run would touch, and so copy, every page. The
     # patcher must find what is in a project layer; so that is frozen in each run (`run.execute`).
@@ -74,6 +76,12 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: 
     else:
         editor.see(builder.looked_at())
     return builder.report(before, started)
+
+
+def _import_plugin() -> None:
+    """Import what runs need of ours; each would import it through pytest's rewriting, a file at a time."""
+    for name in ("session", "plugin", "workers.folders", "workers.standin", "workers.parallel"):
+        importlib.import_module(f"pytest_zygote.{name}")
 
 
 class _Builder:

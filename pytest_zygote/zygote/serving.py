@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import select
 import signal
@@ -125,8 +124,6 @@ class Zygote:
         self._runs = Runs(self._say, self._leave_zygote)  # what runs of another layer write to says nothing of ours
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
-            if plan.kind == "base" and "pytest" in sys.modules:
-                _import_plugin()
             self._layer.take(plan, built)
             if editor is not None:
                 self._preparation.watched = editor.executing
@@ -240,12 +237,6 @@ class Zygote:
         _log(troubles)
         for trouble in troubles:
             self._say(messages.Troubled(run_id, trouble))
-
-
-def _import_plugin() -> None:
-    """Import what runs need of ours; each would import it through pytest's rewriting, a file at a time."""
-    for name in ("session", "plugin", "workers.folders", "workers.standin", "workers.parallel"):
-        importlib.import_module(f"pytest_zygote.{name}")
 
 
 def _log(troubles: list[str]) -> None:
