@@ -15,6 +15,7 @@ from pytest_zygote.adapters.rendezvous import Rendezvous, take_lock
 from pytest_zygote.core.errors import Unavailable
 from pytest_zygote.daemon.server import Server, Settings
 from pytest_zygote.daemon.sessions import Policy
+from pytest_zygote.daemon.towers import MAX_FORKS
 
 FOUR_HOURS_S = 4 * 3600.0
 BUILD_PATIENCE_S = 60.0
@@ -49,6 +50,7 @@ def main() -> None:
         watches=not options.no_watching,
         uses_events=not options.no_events,
         throttle=options.throttle,
+        max_forks=options.max_forks,
         sessions=Policy(options.sessions, options.force_sessions),
     )
     server = Server(place, listener, lock, settings)
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-watching", action="store_true", help="look at files only when a run is asked for")
     parser.add_argument("--no-events", action="store_true", help="look at files every few seconds, without events")
     parser.add_argument("--throttle", type=float, default=1.0, help="multiplies the pause between two such looks")
+    parser.add_argument("--max-forks", type=int, default=MAX_FORKS, help="edits in a row until all is imported anew")
     return parser
 
 

@@ -25,6 +25,7 @@ class Layer:
         runs: ids of the runs that it forked and that have not ended.
         order: the edits that it was forked to follow; None for a layer that is built.
         patches: path → what was done to it since it was imported.
+        forks: how many layers that were patched lie between it and the one that imported.
         refusal: why it could not become a layer.
     """
 
@@ -42,6 +43,7 @@ class Layer:
         self.served = 0
         self.order: Patch | None = None
         self.patches: dict[str, str] = {}
+        self.forks = 0
         self.refusal = ""
         self._parent: Built | None = None
         self._folders: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
@@ -64,6 +66,7 @@ class Layer:
         self.built = None
         self._parent = parent.built
         self.patches = dict(parent.patches)
+        self.forks = parent.forks + 1
         self._folders = dict(parent._folders)
 
     def follow(self, patched: Patched) -> None:

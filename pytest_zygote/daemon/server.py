@@ -24,7 +24,7 @@ from pytest_zygote.daemon.loop import Loop
 from pytest_zygote.daemon.prefetch import Prefetch, Watching
 from pytest_zygote.daemon.sessions import Policy, Sessions
 from pytest_zygote.daemon.status import Tally, describe
-from pytest_zygote.daemon.towers import Towers
+from pytest_zygote.daemon.towers import MAX_FORKS, Towers
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.rendezvous import Rendezvous
@@ -51,6 +51,7 @@ class Settings:
         uses_events: whether the system is asked for events, or files are looked at now and then.
         throttle: multiplies the pause between two looks.
         sessions: how many collected sessions there may be.
+        max_forks: how many edits in a row are patched before all is imported anew.
     """
 
     cache: str
@@ -61,6 +62,7 @@ class Settings:
     sessions: Policy
     uses_events: bool = True
     throttle: float = 1.0
+    max_forks: int = MAX_FORKS
 
 
 class Server:
@@ -172,6 +174,8 @@ class Server:
             self._close("the socket is gone")
         elif self._is_idle():
             self._close("nobody asked for a run for long")
+        elif not self.desk.runs and not self.desk.waiting:
+            self.desk.towers.rejuvenate(self._settings.max_forks)
         self._loop.after(min(HOUSEKEEPING_S, self._settings.idle_s or HOUSEKEEPING_S), self._keep_house)
 
     def _is_idle(self) -> bool:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pytest_zygote")
 
+MAX_FORKS = 1000
+"""A layer that follows edits is a fork of a fork of a fork … Each of them leaves locks behind that the interpreter
+never gives back, up to 1 kB (CPython does so on purpose: nobody knows who holds them in the parent). After so many all
+is imported anew, beside the layer that serves and when nobody waits: memory is bounded however long a daemon lives."""
+
 MAX_ATTEMPTS = 6
 """Layers that are built in the background for one purpose, before it is given up."""
 
@@ -137,6 +142,16 @@ class Towers:
         if self._last_request is not None and self.serving.size:
             self._prefetch = Errand(self.serving, self._last_request, self._version)
             self.advance(is_waited_for=False)
+
+    def rejuvenate(self, max_forks: int) -> None:
+        """Build a tower beside the one that serves, if that has followed so many edits."""
+        project, request = self.serving.project, self._last_request
+        if project is None or request is None or project.forks < max_forks or self._coming or self.refusal():
+            return
+        log.info(
+            "project layer %d is a fork in the %dth generation: imported anew beside it", project.number, project.forks
+        )
+        self._grow(request)
 
     # Learning
 

@@ -275,6 +275,24 @@ def test_import_that_does_not_end_is_given_up(project: Project) -> None:
         assert "importing app" in stderr
 
 
+def test_edits_without_end_do_not_grow_the_daemon(project: Project) -> None:
+    """After many patches in a row all is imported anew, beside the layer that serves, and takes its place."""
+    project.write("app.py", "def value():\n    return 0\n")
+    project.write("test_app.py", "import app\ndef test_it(): print('VALUE', app.value())\n")
+    with own_daemon(project, "--max-forks", "3"):
+        project.warm_up("-s")
+        for number in range(1, 4):
+            project.write("app.py", f"def value():\n    return {number}\n")
+            assert f"VALUE {number}\n" in project.pz("-s").stdout
+        patched = {layer.pid for layer in project.status().layers}
+        eventually(lambda: patched.isdisjoint(layer.pid for layer in project.status().layers), "other layers serve")
+        assert [layer.phase for layer in project.status().layers] == ["ready", "ready"]
+        result = project.pz("-s")
+        assert "VALUE 3\n" in result.stdout
+        assert (result.was_warm, result.said) == (True, [])
+        assert "imported anew beside it" in (project.folder / "own.log").read_text()
+
+
 @contextlib.contextmanager
 def own_daemon(project: Project, *options: str, prefix: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
     """Run the project's daemon as a child of this test."""
