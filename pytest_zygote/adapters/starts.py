@@ -91,12 +91,14 @@ class MonitoredStarts:
     def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
-        disable, curious, scopes = DISABLE, OWN_LINES | DOCS, LINES
+        disable, curious, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, codes.OPTIMIZED
 
         def on_start(code: CodeType, _offset: int) -> object:
-            remember(code)
+            # What has no file is not ours, and most of it is thrown away at once: `dataclasses` makes 12 for each class.
+            if code.co_filename[0] != "<":
+                remember(code)
             # Every module and class sets its docstring; what they read of others, their own words tell.
-            if (curious if code.co_flags & codes.OPTIMIZED else scopes).isdisjoint(code.co_names):
+            if (curious if code.co_flags & optimized else scopes).isdisjoint(code.co_names):
                 return disable
             return None if self._note_curious(code, sys._getframe(1)) else disable  # noqa: SLF001 - documented in the library reference of sys
 
