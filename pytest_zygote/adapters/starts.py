@@ -94,8 +94,8 @@ class MonitoredStarts:
         disable, curious, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, codes.OPTIMIZED
 
         def on_start(code: CodeType, _offset: int) -> object:
-            # What has no file is not ours, and most of it is thrown away at once: `dataclasses` makes 12 for each class.
-            if code.co_filename[0] != "<":
+            # What has no file is not ours, and is thrown away at once: `dataclasses` executes 12 such codes for a class.
+            if code.co_filename[:1] != "<":
                 remember(code)
             # Every module and class sets its docstring; what they read of others, their own words tell.
             if (curious if code.co_flags & optimized else scopes).isdisjoint(code.co_names):

@@ -59,7 +59,7 @@ class TestMonitored:
     def test_leaves_the_tool_numbers_as_they_were(self) -> None:
         """The next user of a number sees all code, also what was seen before."""
         namespace: dict[str, FunctionType] = {}
-        exec(TEXT, namespace)  # noqa: S102 - the text above
+        exec(compile(TEXT, "some.py", "exec"), namespace)  # noqa: S102 - the text above
         monitoring = importlib.import_module("sys").monitoring
         before = [monitoring.get_tool(tool) for tool in range(6)]
         starts = MonitoredStarts(lambda _path: True)
@@ -71,7 +71,7 @@ class TestMonitored:
         again.start()
         namespace["plain"]()
         again.stop()
-        assert ("plain", 2) in again.ran("<string>", namespace["plain"].__code__, [])
+        assert ("plain", 2) in again.ran("some.py", namespace["plain"].__code__, [])
 
     def test_without_a_free_number_everything_may_have_run(self) -> None:
         """So nothing is patched."""
