@@ -94,7 +94,7 @@ class MonitoredStarts:
         disable, curious, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, codes.OPTIMIZED
 
         def on_start(code: CodeType, _offset: int) -> object:
-            # What has no file is not ours, and is thrown away at once: `dataclasses` executes 12 such codes for a class.
+            # What has no file is not ours, and is thrown away at once: `dataclasses` executes 12 such codes a class.
             if code.co_filename[:1] != "<":
                 remember(code)
             # Every module and class sets its docstring; what they read of others, their own words tell.
