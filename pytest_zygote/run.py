@@ -7,7 +7,7 @@ be, in this order:
 2.  signals as the client has them
 3.  descriptors 0, 1, 2 and the streams on them
 4.  environment, time zone, folder, umask, limits
-5.  `sys.argv`, `sys.path`, `__main__`
+5.  `sys.argv`, `sys.path`, `__main__`, the client's debugger
 6.  random state
 7.  exit handlers: only those registered from here on
 8.  imports: what a layer's module read is checked when the run first imports it
@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, NoReturn
 from setproctitle import setproctitle, setthreadtitle
 
 from pytest_zygote import workaround
-from pytest_zygote.adapters import signals, sockets, streams
+from pytest_zygote.adapters import debugging, signals, sockets, streams
 from pytest_zygote.adapters.admission import Admission
 from pytest_zygote.adapters.command_line import console_main
 from pytest_zygote.adapters.limits import limits_of, take_limits
@@ -170,6 +170,7 @@ def begin(run: Run, limits: Limits) -> None:
     if unequal:
         run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
     _take_identity(request)
+    _join_debugger(run)
     reseed(layer.names)
     layer.exits.begin_run()
     _look_again_for_new_files(layer)
@@ -207,6 +208,14 @@ def _take_identity(request: messages.RunRequest) -> None:
         main.__package__ = name.rpartition(".")[0]
         main.__dict__["__cached__"] = main.__spec__ and main.__spec__.cached
     sys.modules["__main__"] = main
+
+
+def _join_debugger(run: Run) -> None:
+    if run.request.debugger:
+        try:
+            debugging.join(run.request.debugger, run.request.pid)
+        except (ImportError, OSError, RuntimeError) as error:
+            run.start_over("cold", f"the debugger cannot be told of this run: {error}")
 
 
 def take_name(request: messages.RunRequest) -> None:

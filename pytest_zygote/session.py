@@ -84,8 +84,11 @@ class RunPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Tell the daemon what it does not know yet."""
-        if not self._names or self._facts[depth.COVERAGE]:
+        """Tell the daemon what it does not know yet.
+
+        Coverage and debuggers import what no other run needs.
+        """
+        if not self._names or self._facts[depth.COVERAGE] or self._run.request.debugger:
             return
         excluded = (*EXCLUDED, *self._facts["exclude"].split())
         late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]

@@ -133,8 +133,8 @@ class Debugger:
         assert self._adapter.stdin is not None
         self._first = Conversation("first", self._adapter.stdout, self._adapter.stdin, self)
 
-    def launch(self, *args: str) -> None:
-        """Launch pytest with these arguments."""
+    def launch(self, *args: str, follows: bool = True) -> None:
+        """Launch pytest with these arguments, and debug the processes that it starts, or not."""
         self._begin(
             self._first,
             "launch",
@@ -144,7 +144,7 @@ class Debugger:
             env={},
             console="internalConsole",
             justMyCode=False,
-            subProcess=True,
+            subProcess=follows,
         )
 
     def _begin(self, conversation: Conversation, command: str, **arguments: object) -> None:

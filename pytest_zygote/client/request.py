@@ -6,7 +6,7 @@ import os
 import sys
 
 import pytest_zygote
-from pytest_zygote.adapters import signals
+from pytest_zygote.adapters import debugging, signals
 from pytest_zygote.core.inputs import CHILD_MARK, describe_options
 from pytest_zygote.core.messages import RunRequest
 
@@ -50,25 +50,28 @@ def _observer() -> str | None:
     # Our own test suite measures this package in all processes: nothing of the run escapes it.
     if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
         return "coverage was started before pytest"
-    if "pydevd" in sys.modules or _is_traced() or _is_monitored():
-        return "a debugger or tracer is active in this process"
+    if debugging.is_debugged() and not debugging.lend():
+        return "this debugger cannot follow the run into another process"
+    if _is_traced() or _is_monitored():
+        return "a tracer is active in this process"
     return None
 
 
 def _is_traced() -> bool:
     tracers = [tracer for tracer in (sys.gettrace(), sys.getprofile()) if tracer is not None]
-    return any(not _is_coverage(getattr(tracer, "__module__", type(tracer).__module__)) for tracer in tracers)
+    return any(not _is_known(getattr(tracer, "__module__", type(tracer).__module__)) for tracer in tracers)
 
 
 def _is_monitored() -> bool:
     """Tell whether a tool listens to `sys.monitoring` (3.12), as cProfile does."""
     monitoring = getattr(sys, "monitoring", None)
     tools = [monitoring.get_tool(number) for number in range(MONITORS)] if monitoring is not None else []
-    return any(tool and not _is_coverage(tool) for tool in tools)
+    return any(tool and not _is_known(tool) for tool in tools)
 
 
-def _is_coverage(name: object) -> bool:
-    return str(name).partition(".")[0] == "coverage"
+def _is_known(name: object) -> bool:
+    """Tell whether it is one of those that were looked for already."""
+    return str(name).startswith(("coverage", *debugging.PREFIXES))
 
 
 def interpreter_identity() -> tuple[str, ...]:
@@ -101,6 +104,7 @@ def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRe
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),
+        debugger=debugging.lend() if debugging.is_debugged() else (),
     )
 
 

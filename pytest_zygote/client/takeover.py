@@ -111,7 +111,9 @@ def _cache(config: pytest.Config) -> str:
 def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | str:
     reason = ""
     for _ in range(2):  # the second time with a daemon of our own version
-        channel, started = connect_or_start(launch, may_start=settings.switch("--daemon-start-if-needed"))
+        # Of a process that is debugged, the daemon would be, too.
+        may_start = settings.switch("--daemon-start-if-needed") and not request.debugger
+        channel, started = connect_or_start(launch, may_start=may_start)
         if started:
             sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
         outcome = lend(channel, request)

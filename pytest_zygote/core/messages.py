@@ -34,6 +34,7 @@ class RunRequest(Record):
         path: `sys.path` before pytest touched it.
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
+        debugger: how to join the client's debug session (`adapters.debugging`); () if it is not debugged.
         seen: what this run printed before it started over; the daemon adds it.
     """
 
@@ -49,6 +50,7 @@ class RunRequest(Record):
     ignored: tuple[int, ...]
     closed: tuple[int, ...]
     pid: int
+    debugger: tuple[str, ...] = ()
     seen: str = ""
 
 

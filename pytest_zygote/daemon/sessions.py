@@ -108,7 +108,7 @@ class Sessions:
 
     def find(self, client: Client, below: Layer) -> Layer | None:
         """Return the layer from which a client's run must be forked; None for the project layer below."""
-        if not self._policy.limit or client.depth != "project":
+        if not self._policy.limit or client.depth != "project" or _is_debugged(client):
             return None
         key = self._key(client)
         session = self._session(key)
@@ -160,6 +160,8 @@ class Sessions:
 
     def note(self, client: Client, below: Layer | None) -> None:
         """Take note of a run that has ended, and may be asked for again."""
+        if _is_debugged(client):
+            return  # the session would be the one that joins the debugger
         if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
             self._want(client.key, client.request, below)
 
@@ -276,6 +278,10 @@ class Sessions:
         for session in self._wanted:
             self._close(session, "the daemon is stopping")
         self._wanted.clear()
+
+
+def _is_debugged(client: Client) -> bool:
+    return client.request is not None and bool(client.request.debugger)
 
 
 def _plan(request: RunRequest) -> messages.Build:

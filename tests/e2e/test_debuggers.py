@@ -47,10 +47,8 @@ def debugger(project: Project) -> Iterator[Debugger]:
         yield debugger
 
 
-def test_the_button_of_an_ide_debugs_a_cold_run(project: Project, debugger: Debugger) -> None:
-    """The debugger sits in the client and would not see a run in another process."""
-    project.warm_up()
-    debugger.launch("-q", "-p", "no:cacheprovider")
+def _go_through(debugger: Debugger) -> str:
+    """Stop at each breakpoint; return what the run wrote."""
     stop = debugger.wait_for_stop()
     assert stop.place() == ("test_it", 5)
     assert stop.evaluate("value") == "41"
@@ -58,9 +56,42 @@ def test_the_button_of_an_ide_debugs_a_cold_run(project: Project, debugger: Debu
     stop = debugger.wait_for_stop()
     assert stop.place() == ("more", 3)
     stop.go_on()
-    output = debugger.wait_for_end()
+    return debugger.wait_for_end()
+
+
+def test_the_button_of_an_ide(project: Project, debugger: Debugger) -> None:
+    """It debugs a command; the run of that is in another process, and joins the session of the debugger."""
+    project.warm_up()
+    served = project.runs_served()
+
+    debugger.launch("-q")
+    output = _go_through(debugger)
+
     assert "1 passed" in output
-    assert "zygote: cold run: a debugger or tracer is active in this process" in output
+    assert "cold" not in output
+    assert project.runs_served() == served + 1
+    assert len(debugger.processes) == 2
+    assert project.pytest().was_warm  # nothing of the debugger is imported early
+
+
+def test_the_button_of_an_ide_that_follows_no_process(project: Project, debugger: Debugger) -> None:
+    """A run in another process would not be debugged."""
+    project.warm_up()
+
+    debugger.launch("-q", "-p", "no:cacheprovider", follows=False)
+    output = _go_through(debugger)
+
+    assert "1 passed" in output
+    assert "zygote: cold run: this debugger cannot follow the run into another process" in output
+
+
+def test_the_button_of_an_ide_starts_no_daemon(project: Project, debugger: Debugger) -> None:
+    """The daemon would be debugged as long as it lives."""
+    assert not project.sockets()
+
+    debugger.launch("-q", "-p", "no:cacheprovider")
+
+    assert "zygote: cold run: no daemon is running" in _go_through(debugger)
 
 
 def test_a_daemon_under_the_debugger(project: Project, debugger: Debugger) -> None:
