@@ -169,6 +169,9 @@ class TestModules:
         assert "pytest.__main__" in warm.stdout
 
 
+TRACED = "a tracer is active in this process"
+
+
 class TestObservers:
     """Who watches this process would see nothing of a run in another."""
 
@@ -190,15 +193,15 @@ class TestObservers:
         assert not project.sockets()
 
     @pytest.mark.parametrize(
-        "command",
+        ("command", "reason"),
         [
-            ["-m", "trace", "--count", "--coverdir=counts", "--module", "pytest", "test_passes.py"],
-            ["-m", "cProfile", "-o", "profile", "-m", "pytest", "test_passes.py"],
-            ["traced.py"],
-            ["debugged.py"],
+            (["-m", "trace", "--count", "--coverdir=counts", "--module", "pytest", "test_passes.py"], TRACED),
+            (["-m", "cProfile", "-o", "profile", "-m", "pytest", "test_passes.py"], TRACED),
+            (["traced.py"], TRACED),
+            (["debugged.py"], "this debugger cannot follow the run into another process"),
         ],
     )
-    def test_a_tracer_is_told_everything(self, project: Project, command: list[str]) -> None:
+    def test_a_tracer_is_told_everything(self, project: Project, command: list[str], reason: str) -> None:
         """The run is cold, with a line."""
         project.write(
             "traced.py",
@@ -208,7 +211,7 @@ class TestObservers:
         project.write("debugged.py", "import sys, pydevd, pytest\nsys.exit(pytest.main(['test_passes.py']))\n")
         result = project.run([PYTHON, *command])
 
-        assert result.said[0] == "cold run: a tracer is active in this process"
+        assert result.said[0] == f"cold run: {reason}"
         assert "1 passed" in result.stdout
         assert result.returncode == 0
         assert not project.sockets()
