@@ -2,7 +2,8 @@
 
 Each mutant changes one place of one source file. All tests run with plain pytest; those that fail
 must be among the tests that a recorded store selects for the mutant. A test that fails only because of
-the tests that ran before it (it passes alone) is counted by itself.
+the tests that ran before it (it passes alone) is counted by itself. Where all tests are selected, none
+can be missing: nothing is run.
 
     python -m scripts.mutants /path/to/jinja2 src --count 100 --pytest="-o pythonpath=src"
 """
@@ -162,7 +163,7 @@ def check(project: Check, mutants: list[Mutant]) -> tuple[int, list[float]]:
             mutant.path.write_bytes(mutant.apply(source))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 selected, total = project.selected()
-                failed = project.failed() - usual
+                failed = project.failed() - usual if len(selected) < total else set()
                 missing = failed - selected
                 alone = {nodeid for nodeid in missing if nodeid in project.failed(nodeid)}
                 missing_count += len(alone)
@@ -194,7 +195,8 @@ def main() -> None:
         project = Check(root, shlex.split(options.pytest), Path(folder))
         project.record("exact" if options.exact else "")
         missing, shares = check(project, chosen.sample(found, min(options.count, len(found))))
-    print(f"{len(shares)} mutants, {missing} tests missing, median share selected {statistics.median(shares):.3f}")
+    print(f"{len(shares)} mutants ({shares.count(1.0)} of them selected all tests), {missing} tests missing, "
+          f"median share selected {statistics.median(shares):.3f}")  # fmt: skip
     sys.exit(1 if missing else 0)
 
 

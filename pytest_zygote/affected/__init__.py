@@ -8,8 +8,10 @@
 `baselines`        rows that are kept under a name, exported and imported
 `since`            what has changed since a commit
 `unchanged`        whether nothing has changed at all, so that nothing need be collected
-`isolation`        a fork for each test
+`isolation`        tests in forks, alone or in groups
+`nursery`          the process that forks them
 `recorder`         puts together what a test depended on
+`seen`             what ran and was read in some stretch of time
 `executions`       which code ran, by `sys.monitoring`
 `modules`          the project's loaded files: fingerprints, and which imports which
 `outside`          files opened, folders listed, environment keys read, processes started

@@ -1,8 +1,8 @@
-"""Runs a test in a fork of its own, so that what it needs is known exactly.
+"""Runs tests in forks, alone or in small groups, so that what they need is known by functions.
 
-Nothing but imports and collection has happened in the process that forks: no test, no fixture. The
-reports come back through a pipe, in pytest's own form for other processes. A fork that dies is a
-failed test with the signal in its report, as it would be the end of the run otherwise.
+Nothing but imports and collection has happened in the process that is forked: no test, no fixture (`nursery`). The
+reports come back in pytest's own form for other processes. A fork that dies is a failed test with the signal in its
+report, as it would be the end of the run otherwise. Tests that may not run in a fork run where they would anyway.
 """
 
 from __future__ import annotations
@@ -10,132 +10,250 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn
+import threading
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
 import pytest
-from _pytest.runner import runtestprotocol
-from _pytest.warnings import catch_warnings_for_item
+from _pytest import runner
+
+from pytest_zygote.affected.nursery import Death, Nursery
+from pytest_zygote.core.groups import Candidate, groups_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-FEW = 40
-"""So many tests are worth a fork each, however short they are (some 10 ms each)."""
+    from _pytest.nodes import Node
 
-LONG_S = 0.05
-"""Tests that take this long on average pay little for a fork each."""
-
-
-def can_isolate(items: list[pytest.Item]) -> bool:
-    """Tell whether tests do the same in forks: no fixture of a wider scope than a function's, but pytest's own."""
-    return hasattr(os, "fork") and all(not _wide_fixtures(item) for item in items)
+Warned: TypeAlias = "list[dict[str, object]]"
+Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object]"
 
 
-def _wide_fixtures(item: pytest.Item) -> bool:
+class Stopped(NamedTuple):
+    """What a fork sends in which the run was told to stop.
+
+    Attributes:
+        message: of `pytest.exit`; None if it was KeyboardInterrupt.
+        returncode: of `pytest.exit`.
+    """
+
+    message: str | None = None
+    returncode: int | None = None
+
+    def be_raised(self) -> NoReturn:
+        """Raise here what was raised there."""
+        if self.message is None:
+            raise KeyboardInterrupt
+        pytest.exit(self.message, self.returncode)
+
+
+_SETUP = ("_xunit_setup_module", "_xunit_setup_class", "_unittest_set")
+"""Setup functions of modules and classes, and classes of unittest, are fixtures that pytest makes."""
+
+
+def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
+    """Tell whether tests of this run may have forks at all."""
+    options = config.option
+    if len(items) < 2 or not hasattr(os, "fork") or threading.active_count() > 1:  # noqa: PLR2004
+        return False
+    if config.pluginmanager.has_plugin("dsession"):  # workers are forks already
+        return False
+    is_watched = options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None)
+    return not is_watched and not _has_other_runners(config)
+
+
+def _has_other_runners(config: pytest.Config) -> bool:
+    """Tell whether somebody else than pytest runs tests: a plugin that repeats them, say, would not in a fork."""
+    implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
+    runners = (one for one in implementations if not one.wrapper and not one.hookwrapper)
+    return any(not one.function.__module__.startswith(("_pytest.", "pytest_zygote.")) for one in runners)
+
+
+def groups_among(items: Sequence[pytest.Item], last_s: Mapping[str, float], *, is_each: bool) -> dict[pytest.Item, int]:
+    """Return the group of each test, 0 for none.
+
+    Args:
+        items: the tests.
+        last_s: how long each took the last time, if it is known.
+        is_each: whether each is to have a fork of its own, whatever that takes.
+    """
+    numbers = range(1, len(items) + 1) if is_each else groups_of(_candidates(items, last_s))
+    return dict(zip(items, numbers, strict=True))
+
+
+def _candidates(items: Sequence[pytest.Item], last_s: Mapping[str, float]) -> list[Candidate]:
+    scopes = [_wide_scopes(item) for item in items]
+    modules = [_nodeid(item.getparent(pytest.Module) or item.parent) for item in items]
+    bound = {module for module, wide in zip(modules, scopes, strict=True) if "module" in wide}
+    units = [module if module in bound else _nodeid(item.parent) for item, module in zip(items, modules, strict=True)]
+    return [
+        Candidate(unit, bool(wide), wide <= {"class", "module"}, last_s.get(item.nodeid))
+        for item, unit, wide in zip(items, units, scopes, strict=True)
+    ]
+
+
+def _nodeid(node: Node | None) -> str:
+    return "" if node is None else node.nodeid
+
+
+def _wide_scopes(item: pytest.Item) -> set[str]:
+    """Return the scopes, wider than a function's, of fixtures that a test uses, but for pytest's own."""
     info = getattr(item, "_fixtureinfo", None)
-    definitions = getattr(info, "name2fixturedefs", {})
-    for found in definitions.values():
-        for definition in found:
-            if definition.scope != "function" and not definition.func.__module__.startswith("_pytest."):
-                return True
-    # Classes of unittest, and setup functions of modules and classes, are fixtures that pytest makes.
-    return any(name.startswith(("_xunit_setup_module", "_xunit_setup_class", "_unittest_set")) for name in definitions)
+    found = getattr(info, "name2fixturedefs", {})
+    return {
+        definition.scope
+        for name, definitions in found.items()
+        for definition in definitions
+        if definition.scope != "function"
+        and (name.startswith(_SETUP) or not definition.func.__module__.startswith("_pytest."))
+    }
 
 
 class Isolation:
-    """Hooks of a run in which each test has a fork of its own."""
+    """Hooks of a run in which tests have forks."""
 
-    def __init__(self, record: Callable[[pytest.Item], object], store: Callable[[pytest.Item, object], None]) -> None:
-        """Call `record` in the fork, after the test, and `store` here with what it returned."""
-        self._record = record
+    def __init__(
+        self, groups: Mapping[pytest.Item, int], begin: Callable[[], None], store: Callable[[pytest.Item, object], None]
+    ) -> None:
+        """Take part.
+
+        Args:
+            groups: the group of each test, 0 for none.
+            begin: called in each fork before its first test.
+            store: called with each test that ran in a fork, and what was kept there.
+        """
+        self._groups = groups
+        self._begin = begin
         self._store = store
+        self._items: Sequence[pytest.Item] = ()
+        self._places: dict[pytest.Item, int] = {}
+        self._next: dict[pytest.Item, pytest.Item | None] = {}
+        self._is_pristine = True
+        self._nursery: Nursery | None = None
+        self._listener: _Listener | None = None
+        self._kept: object = None
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether this process is a fork."""
+        return self._listener is not None
+
+    def keep(self, record: object) -> None:
+        """Have the parent of this fork store a record."""
+        self._kept = record
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
-        """Run one test; its reports are shown and counted here."""
-        hook = item.ihook
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run one test, here or in a fork; its reports are shown and counted here."""
+        if self.is_fork:
+            runner.runtestprotocol(item, nextitem=nextitem)
+            return True
+        if not self._items:
+            self._look_at(item.session.items)
+        if self._nursery is None and self._is_pristine:
+            self._nursery = Nursery(self._run_here, self._leave)
+        if self._groups[item] and self._nursery is not None:
+            self._show(item, self._run_there(item))
+            return True
+        self._is_pristine = False
+        return bool(runner.pytest_runtest_protocol(item, self._next[item]))
+
+    def _look_at(self, items: Sequence[pytest.Item]) -> None:
+        self._items = tuple(items)
+        self._places = {item: place for place, item in enumerate(self._items)}
+        following: dict[int, pytest.Item] = {}
+        for item in reversed(self._items):
+            self._next[item] = following.get(self._groups[item])
+            following[self._groups[item]] = item
+
+    def _show(self, item: pytest.Item, result: Result) -> None:
+        hook, config = item.ihook, item.config
+        sent, warned, recorded = result
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports, warned, recorded = self._run(item)
-        for report in reports:
+        for data in sent:
+            report = config.hook.pytest_report_from_serializable(config=config, data=data)
             hook.pytest_runtest_logreport(report=report)
         for message in warned:
             hook.pytest_warning_recorded.call_historic(kwargs=message)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         self._store(item, recorded)
-        return True
 
-    def _run(self, item: pytest.Item) -> tuple[list[pytest.TestReport], list[dict[str, object]], object]:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(reading)
-            self._be_the_test(item, writing)
-        os.close(writing)
+    def _run_there(self, item: pytest.Item) -> Result:
+        nursery, self._nursery = self._nursery, None
+        assert nursery is not None  # noqa: S101 - the caller has made it
+        dump = item.config.hook.pytest_report_to_serializable
         try:
-            with os.fdopen(reading, "rb") as pipe:
-                packed = pipe.read()
-        except BaseException:  # Ctrl-C, or a time limit: the test ends with the run
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
-        _, status = os.waitpid(pid, 0)
-        if not packed:
-            return [_crash(item, os.waitstatus_to_exitcode(status))], [], None
-        received, warned, recorded = pickle.loads(packed)  # noqa: S301 - from our own fork
-        load = item.config.hook.pytest_report_from_serializable
-        return [load(config=item.config, data=data) for data in received], warned, recorded
+            result = nursery.ask(self._places[item], is_last=self._next[item] is None)
+        except pytest.fail.Exception as failure:  # a time limit, by a signal
+            return [dump(config=item.config, report=_failure(item, str(failure)))], [], None
+        self._nursery = nursery
+        if isinstance(result, Stopped):
+            result.be_raised()
+        if isinstance(result, Death):
+            return [dump(config=item.config, report=_failure(item, result.text))], [], None
+        return cast("Result", result)
 
-    def _be_the_test(self, item: pytest.Item, writing: int) -> NoReturn:
-        status = 1
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Have no fork left, with fixtures that were set up."""
+        if self._nursery is not None and not self.is_fork:
+            self._nursery.close()
+
+    # In a fork
+
+    def _run_here(self, place: int, is_last: bool) -> Result | Stopped:  # noqa: FBT001 - the form that orders have
+        item = self._items[place]
+        if self._listener is None:
+            self._listener = _Listener(item.config)
+            self._begin()
+        self._listener.reports.clear()
+        self._listener.warned.clear()
         try:
-            listener = _Listener()
-            item.config.pluginmanager.register(listener)
-            with catch_warnings_for_item(item.config, item.ihook, when="runtest", item=item):
-                reports = runtestprotocol(item, log=False, nextitem=None)
-            dump = item.config.hook.pytest_report_to_serializable
-            sent = [dump(config=item.config, report=report) for report in reports]
-            with os.fdopen(writing, "wb") as pipe:
-                pipe.write(pickle.dumps((sent, listener.picklable(), self._record(item))))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            status = 0
-        finally:
-            os._exit(status)  # noqa: TID251 - what the run does at its end is not for this process to do
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=None if is_last else self._next[item])
+        except KeyboardInterrupt:
+            return Stopped()
+        except pytest.exit.Exception as leaving:
+            return Stopped(str(leaving.msg), leaving.returncode)
+        dump = item.config.hook.pytest_report_to_serializable
+        sent = [dump(config=item.config, report=report) for report in self._listener.reports]
+        return sent, self._listener.picklable(), self._kept
+
+    def _leave(self) -> None:
+        """Tear down what is still set up."""
+        with contextlib.suppress(Exception):  # there is no test left to report it
+            self._items[0].session._setupstate.teardown_exact(None)  # noqa: SLF001 - as pytest does when it is interrupted
 
 
 class _Listener:
-    """Collects the warnings of a test, which the run must show."""
+    """Collects reports of tests, and their warnings, in a fork: the run must show them."""
 
-    def __init__(self) -> None:
-        self._warned: list[dict[str, object]] = []
+    def __init__(self, config: pytest.Config) -> None:
+        self.reports: list[pytest.TestReport] = []
+        self.warned: Warned = []
+        caller = config.hook.pytest_runtest_logreport
+        for implementation in caller.get_hookimpls():  # but for us, nobody is to show or count anything in the fork
+            if not implementation.function.__module__.startswith("pytest_zygote.affected"):
+                caller._remove_plugin(implementation.plugin)  # noqa: SLF001 - it has other hooks, which go on
+        config.pluginmanager.register(self)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a report: of a phase, or of a subtest."""
+        self.reports.append(report)
 
     def pytest_warning_recorded(
         self, warning_message: object, when: str, nodeid: str, location: tuple[str, int, str] | None
     ) -> None:
         """Take a warning."""
-        self._warned.append({"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location})
+        self.warned.append({"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location})
 
-    def picklable(self) -> list[dict[str, object]]:
+    def picklable(self) -> Warned:
         """Return those that can be sent."""
         found = []
-        for message in self._warned:
+        for message in self.warned:
             with contextlib.suppress(Exception):  # a class that is defined in a test, say
                 pickle.dumps(message)
                 found.append(message)
         return found
 
 
-def _crash(item: pytest.Item, status: int) -> pytest.TestReport:
-    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
-    return pytest.TestReport(
-        item.nodeid,
-        item.location,
-        {},
-        "failed",
-        f"the process of this test ended with {end}",
-        "call",
-    )
+def _failure(item: pytest.Item, text: str) -> pytest.TestReport:
+    return pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")

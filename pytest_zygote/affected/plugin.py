@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +15,7 @@ import pytest
 
 from pytest_zygote.adapters.files import drop_bytecode
 from pytest_zygote.affected.facts import are_forks, is_distributed, is_from_elsewhere, leaves, own_roots, store_file
-from pytest_zygote.affected.isolation import FEW, LONG_S, Isolation, can_isolate
+from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
 from pytest_zygote.affected.question import Question
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.store import Store, StoreError
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.recorder import Needs
     from pytest_zygote.affected.unchanged import Unchanged
 
-    Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs]
+    Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs | int]
 
 NAME = "zygote_affected"
 WORDS = frozenset({"1", "explain", "exact", "all"})
@@ -85,6 +84,7 @@ class AffectedPlugin:
         self._outcomes: dict[str, str] = {}
         self._conftests_of: dict[Path, tuple[str, ...]] = {}
         self._selected: dict[str, Selected] = {}
+        self._isolation: Isolation | None = None
         self._started = 0.0
         self._is_stored = False
         self._total = 0
@@ -146,8 +146,8 @@ class AffectedPlugin:
         if "all" not in self._words:
             self._note_that_nothing_changed()
             self._leave_out(items)
-            if self._is_worth_forks(items):
-                self._isolate()
+            if self._recorder.is_precise and not self._store.is_broken and may_fork(self._config, items):
+                self._isolate(items)
         if not self._is_frozen:
             with contextlib.suppress(StoreError):
                 self._store.expect(item.nodeid for item in items)
@@ -159,25 +159,18 @@ class AffectedPlugin:
             self._config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item.nodeid in self._selected]
 
-    def _isolate(self) -> None:
-        """Give each test a fork of its own."""
+    def _isolate(self, items: list[pytest.Item]) -> None:
+        """Have tests run in forks, in groups, as far as that is cheap and changes nothing."""
+        last_s = {nodeid: rows[0].duration_s for nodeid, rows in self._question.rows.items()}
+        groups = groups_among(items, last_s, is_each="exact" in self._words)
+        if not any(groups.values()):
+            return
         tmp = getattr(self._config, "_tmp_path_factory", None)
         if tmp is not None:
             tmp.getbasetemp()  # once, not in each fork
-        self._config.pluginmanager.register(Isolation(self._record, self._store_record), f"{NAME}_isolation")
-
-    def _is_worth_forks(self, items: list[pytest.Item]) -> bool:
-        """Tell whether each test should have a fork of its own, so that the next edit selects fewer."""
-        config, options = self._config, self._config.option
-        if self._store.is_broken or len(items) < 2 or not self._recorder.is_precise or threading.active_count() > 1:  # noqa: PLR2004
-            return False
-        if config.pluginmanager.has_plugin("dsession"):
-            return False  # workers are forks already
-        if options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None):
-            return False
-        known = [row.duration_s for item in items for row in self._question.rows.get(item.nodeid, ())[:1]]
-        is_long = len(known) == len(items) and sum(known) >= LONG_S * len(known)
-        return "exact" in self._words or ((len(items) <= FEW or is_long) and can_isolate(items))
+        self._recorder.prepare((str(item.path), self._conftests(item)) for item in items)
+        self._isolation = Isolation(groups, self._recorder.begin_group, self._store_record)
+        self._config.pluginmanager.register(self._isolation, f"{NAME}_isolation")
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -219,12 +212,15 @@ class AffectedPlugin:
         self._recorder.begin_test(str(item.path), self._conftests(item))
         self._started = time.perf_counter()
         self._is_stored = False
-        result = yield
-        if not self._is_stored:
+        outcome = yield
+        if self._isolation is not None and self._isolation.is_fork:
+            result, own, shared = self._record(item)
+            self._isolation.keep((result, own, self._recorder.shorten(shared)))
+        elif not self._is_stored:
             self._store_record(item, self._record(item))
-        return result
+        return outcome
 
-    def _record(self, item: pytest.Item) -> Record:
+    def _record(self, item: pytest.Item) -> tuple[tuple[str, bool, float], Needs, Needs]:
         duration_s = time.perf_counter() - self._started
         is_exact, own, shared = self._recorder.end_test(
             str(item.path), self._conftests(item), is_code=isinstance(item, pytest.Function)
@@ -245,8 +241,9 @@ class AffectedPlugin:
             return
         result, own, shared = cast("Record", record)
         if result[0]:
+            needs = self._recorder.spell_out(shared)
             with contextlib.suppress(StoreError):
-                self._store.add(self._question.surroundings, item.nodeid, result, own, shared)
+                self._store.add(self._question.surroundings, item.nodeid, result, own, needs)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -276,8 +273,10 @@ class AffectedPlugin:
         self._store.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note which tests ran, here or in a worker."""
+        """Note which tests ran, here or in a worker; and that one has failed of which only a part did: a subtest."""
         self._ran.add(report.nodeid)
+        if report.failed:
+            self._outcomes[report.nodeid] = "failed"
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

@@ -16,6 +16,7 @@ from pytest_zygote.adapters import site
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.modules import Modules
 from pytest_zygote.affected.outside import Outside
+from pytest_zygote.affected.seen import Seen
 from pytest_zygote.core.fingerprints import MODULE
 from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 
@@ -28,30 +29,6 @@ if TYPE_CHECKING:
     Needs: TypeAlias = dict[Need, bytes]
 
 
-class Seen:
-    """What was executed and read in some stretch of time.
-
-    Attributes:
-        units: (path, name of the unit); the name is '*' for code whose unit is not known.
-        needs: what was read, with the checksums.
-    """
-
-    def __init__(self) -> None:
-        """Start with nothing."""
-        self.units: set[tuple[str, str]] = set()
-        self.needs: dict[Need, bytes] = {}
-
-    def add(self, other: Seen) -> None:
-        """Add what was seen at another time; of two checksums of one need the first counts."""
-        self.units |= other.units
-        self.needs = {**other.needs, **self.needs}
-
-    @property
-    def paths(self) -> set[str]:
-        """The files in which something was executed."""
-        return {path for path, _ in self.units}
-
-
 class Recorder:
     """Watches a run, and says after each test what it depended on.
 
@@ -60,6 +37,8 @@ class Recorder:
             modules of the project that are loaded.
         tests_run: how many tests have run in this process, or in the one it was forked from.
     """
+
+    # A *group* is the few tests that run in one fork: see `core.groups`.
 
     def __init__(self, tree: Tree, started_ns: int) -> None:
         """Watch nothing yet."""
@@ -76,6 +55,8 @@ class Recorder:
         self._now = Seen()
         self._leaves: frozenset[str] = frozenset()
         self._known: dict[tuple[frozenset[str], bool, int], tuple[frozenset[str], Needs]] = {}
+        self._is_group = False
+        self._prepared: list[Needs] = []
         self.is_precise = False
         self.tests_run = 0
 
@@ -124,6 +105,23 @@ class Recorder:
 
     # One test
 
+    def prepare(self, places: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """Find out now what tests of these files, with their conftest files, share: many forks will ask."""
+        starts = dict.fromkeys(self._start(path, conftests) for path, conftests in places)
+        self._prepared = [self._shared(start, is_exact=True)[1] for start in starts]
+
+    def shorten(self, shared: Needs) -> Needs | int:
+        """Return what stands for needs that were found out before the fork."""
+        return next((number for number, known in enumerate(self._prepared) if known is shared), shared)
+
+    def spell_out(self, shared: Needs | int) -> Needs:
+        """Return what `shorten` was given in a fork."""
+        return self._prepared[shared] if isinstance(shared, int) else shared
+
+    def begin_group(self) -> None:
+        """Let what a test of this process does count for all that come after it."""
+        self._is_group = True
+
     def begin_test(self, path: str, conftests: tuple[str, ...]) -> None:
         """Start anew.
 
@@ -131,6 +129,9 @@ class Recorder:
         runs in them: we must only hear of the others. Those are few, or none.
         """
         self._take()
+        if self._is_group and self.tests_run:
+            self._now.needs = {}
+            return
         if self.tests_run and self.is_precise:
             self._executions.restart(self._reached(self._start(path, conftests)))
         else:
@@ -171,7 +172,9 @@ class Recorder:
         """
         self._take()
         seen, self._now = self._now, Seen()
-        is_exact = self.is_precise and self.tests_run == 0
+        if self._is_group:
+            self._now.units = set(seen.units)
+        is_exact = self.is_precise and (self._is_group or self.tests_run == 0)
         self.tests_run += 1
         for wide in self._wide.values():  # also if this is the first test: the parent of a worker sets some up
             seen.add(wide)
@@ -195,7 +198,7 @@ class Recorder:
         files, shared = self._shared(start, is_exact=is_exact)
         if more := seen.paths - files:
             files, shared = self._shared(start | more, is_exact=is_exact)
-        return own if is_exact else self._with_cached(own, files), shared
+        return own if is_exact and self.tests_run == 1 else self._with_cached(own, files), shared
 
     def _start(self, path: str, conftests: tuple[str, ...]) -> frozenset[str]:
         """Return the files from which a test's imports are followed: the same object, if asked again."""

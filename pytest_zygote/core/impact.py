@@ -4,10 +4,10 @@ Theory of operation. A *row* says how a test ended, and on what: pairs of a *nee
 that it had. A row *holds* if each need has the same checksum now. Nothing is ever marked as changed:
 rows of other branches stay, and hold again when their tree is back.
 
-A row is *exact* if nothing ran in the process before the test but imports and collection. Otherwise
-a cache that an earlier test had filled may hide what the test depends on (in jinja2, 802 of 909 tests
-hide something), so an inexact row needs whole files: all that the test's module imports, directly or
-not, and all in which the test ran code.
+A cache that an earlier test of the process has filled may hide what a test depends on (in jinja2, 802 of
+909 tests hide something). A row is *exact* if nothing ran in the process before the test but imports and
+collection, or if all that ran there counts as run by the test (`core.groups`). An inexact row needs whole
+files: all that the test's module imports, directly or not, and all in which the test ran code.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Row(Record):
 
     Attributes:
         outcome: 'passed', 'skipped' or 'failed'.
-        is_exact: whether no other test had run in the process.
+        is_exact: whether it is known which functions the test needs, and not only which files.
         sets: numbers of the sets of needs, with their checksums, that it holds for.
         duration_s: of the test.
     """

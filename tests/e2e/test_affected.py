@@ -427,6 +427,24 @@ class TestTests:
         assert again.ran == {"test_other": "FAILED"}
         assert again.said == ["affected: 1 of 3 tests (1 failed the last time)"]
 
+    @pytest.mark.parametrize("is_shared", [True, False])
+    def test_a_subtest_that_failed(self, project: AffectedProject, *, is_shared: bool) -> None:
+        """Its test has failed, although pytest says that it has passed."""
+        project.write("tests/conftest.py", SHARED if is_shared else "")
+        project.write(
+            "tests/test_other.py",
+            """
+            import unittest
+
+            class TestSome(unittest.TestCase):
+                def test_some(self):
+                    with self.subTest(number=1):
+                        assert False
+            """,
+        )
+        project.affected()
+        assert "affected: 1 of 3 tests (1 failed the last time)" in project.affected().said
+
     def test_skipped_and_expected_failures_do_not(self, project: AffectedProject) -> None:
         """They have ended as they should."""
         project.write(
@@ -914,6 +932,169 @@ class TestForks:
         assert (ran.ran["test_expected"], ran.ran["test_skipped"]) == ("XFAIL", "SKIPPED")
         assert "before the failure" in ran.output
         assert 'name="key" value="value"' in (project.root / "report.xml").read_text()
+
+
+@precisely
+class TestGroups:
+    """Many tests that are known share forks; what one of them ran counts for those after it."""
+
+    MANY = """
+        import os, pytest
+        from app import calc
+
+        def note(name):
+            with open("pids.log", "a") as file:
+                file.write(f"{name} {os.getpid()}\\n")
+        """
+
+    def _record(self, project: AffectedProject, tests: str) -> None:
+        """Run all tests once, in one process, and then all of them again after an edit."""
+        many = """
+            @pytest.mark.parametrize("n", range(41))
+            def test_many(n):
+                note(f"many-{n}")
+            """
+        project.write("tests/test_calc.py", dedent(self.MANY) + dedent(tests) + dedent(many))
+        first = project.affected()
+        assert len(set(self.pids(project).values())) == 1, first.output
+        (project.root / "pids.log").unlink()
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
+        self.second = project.affected("-rw")
+
+    def pids(self, project: AffectedProject) -> dict[str, str]:
+        """Return the process that each test ran in."""
+        return dict(line.split() for line in (project.root / "pids.log").read_text().splitlines())
+
+    def test_a_cache_hides_nothing(self, project: AffectedProject) -> None:
+        """Tests of one fork need what those before them ran; tests of others do not."""
+        project.replace("app/calc.py", "def add(a, b):", "import functools\n\n@functools.lru_cache\ndef add(a, b):")
+        self._record(
+            project,
+            """
+            class TestAdd:
+                def test_fills(self):
+                    note("fills")
+                    assert calc.add(1, 2) == 3
+
+                def test_finds(self):
+                    note("finds")
+                    assert calc.add(1, 2) == 3
+
+            class TestSub:
+                def test_sub(self):
+                    note("sub")
+                    assert calc.sub(3, 2) == 1
+            """,
+        )
+        pids = self.pids(project)
+        assert pids["fills"] == pids["finds"] != pids["sub"]
+        assert len(set(pids.values())) == 4  # of the many, 32 share a fork, and 9
+        assert len(self.second.ran) == 44
+
+        project.replace("app/calc.py", "return a + b", "return a * b")
+
+        assert project.affected().ran == {"TestAdd::test_fills": "FAILED", "TestAdd::test_finds": "FAILED"}
+
+    def test_fixtures_are_set_up_as_often_as_ever(self, project: AffectedProject) -> None:
+        """Those of a class or a module in the fork of all its tests, those of the session in the run itself."""
+        self._record(
+            project,
+            """
+            @pytest.fixture(scope="session")
+            def session():
+                note(f"session-{os.getpid()}")
+                yield os.getpid()
+                note(f"session-{os.getpid()}-end")
+
+            @pytest.fixture(scope="class")
+            def made():
+                note(f"made-{os.getpid()}")
+                yield os.getpid()
+                note(f"made-{os.getpid()}-end")
+
+            def test_session(session):
+                assert session == os.getpid()
+
+            class TestMade:
+                @pytest.mark.parametrize("n", range(2))
+                def test_made(self, made, n):
+                    assert made == os.getpid()
+
+            def test_session_again(session):
+                assert session == os.getpid()
+            """,
+        )
+        assert self.second.status == 0, self.second.output
+        names = [name.partition("-")[::2] for name in self.pids(project) if name.startswith(("session", "made"))]
+        assert [kind for kind, _ in names] == ["session", "made", "made", "session"]
+        assert names[1][1] + "-end" == names[2][1] != names[0][1]
+
+    def test_a_fork_that_dies_costs_one_test(self, project: AffectedProject) -> None:
+        """The others of its group run in another."""
+        self._record(
+            project,
+            """
+            def test_before(): pass
+            def test_dies(): calc.LIMIT == 10 or os._exit(3)
+            def test_after(): pass
+            """,
+        )
+        assert "the process of this test ended with exit code 3" in self.second.output
+        assert len(self.second.ran) == 44
+        assert {name for name, outcome in self.second.ran.items() if outcome != "PASSED"} == {"test_dies"}
+
+    @pytest.mark.parametrize("how", ["raise KeyboardInterrupt", "pytest.exit('enough')"])
+    def test_a_test_that_ends_the_run(self, project: AffectedProject, how: str) -> None:
+        """Does so from a fork, too; fixtures are torn down."""
+        self._record(
+            project,
+            f"""
+            @pytest.fixture(scope="module")
+            def made():
+                yield
+                note("torn")
+
+            def test_before(made): pass
+            def test_ends(made):
+                if calc.LIMIT != 10:
+                    {how}
+            """,
+        )
+        assert self.second.status == 2
+        assert self.second.ran == {"test_before": "PASSED"}
+        assert "torn" in self.pids(project)
+
+    def test_subtests_and_warnings_are_shown(self, project: AffectedProject) -> None:
+        """As they would be in one process."""
+        self._record(
+            project,
+            """
+            import unittest, warnings
+
+            class TestSome(unittest.TestCase):
+                def test_some(self):
+                    warnings.warn("careful")
+                    for number in (10, 11):
+                        with self.subTest(number=number):
+                            assert number == calc.LIMIT or calc.LIMIT == 10 and number == 11
+            """,
+        )
+        assert self.second.status == 1
+        assert "assert number == calc.LIMIT" in self.second.output
+        assert "careful" in self.second.output
+        assert "1 failed the last time" in project.affected().output
+
+    def test_no_forks_beside_a_plugin_that_runs_tests_itself(self, project: AffectedProject) -> None:
+        """It would not in a fork."""
+        project.write(
+            "tests/conftest.py",
+            """
+            def pytest_runtest_protocol(item):
+                "Runs nothing by itself, but might."
+            """,
+        )
+        self._record(project, "")
+        assert len(set(self.pids(project).values())) == 1
 
 
 class TestSince:
