@@ -1,9 +1,9 @@
 """How many tests an edit of one function selects: `--affected` beside pytest-testmon, on the same edits.
 
-Both record the project, each in its own store: pytest-testmon in one run, we by ``--affected=exact``, in one process,
-and as by default: in a first run, and a second one that a change of everything has led to. Each edit adds a statement to one function, which
-changes nothing that it does, so the tests that a selector names are those it believes to depend on the function.
-Asked is who would run, as each of them asks itself when a run begins; nothing runs.
+Both record the project, each in its own store: pytest-testmon in one run, we by ``--affected=exact``, in one
+process, and as by default: in a first run, and a second one that a change of everything has led to. Each edit adds
+a statement to one function, which changes nothing that it does, so the tests that a selector names are those it
+believes to depend on the function. Asked is who would run, as each of them asks itself when a run begins; nothing runs.
 
     python -m scripts.precision /path/to/click src --count 100 --pytest="-o pythonpath=src"
 
