@@ -496,6 +496,18 @@ class Editor:
             changed = (line.replace("(", "(zz=1, ", 1), line.replace("):", ", zz: int = 2):", 1), line.replace("def ", "async def ", 1))  # fmt: skip
             self.lines[node.lineno - 1] = self.chance.choice(changed)
 
+    def do_annotate(self) -> None:
+        """Another annotation, or a first one."""
+        node = self._function()
+        found = [one.annotation for one in node.args.args if one.annotation] if node is not None else []
+        found += [node.returns] if node is not None and node.returns else []
+        if found and self.chance.random() < 0.7:
+            self._replace(self.chance.choice(found), self.chance.choice(("zz_Unknown[int, 'str']", "int", "'Zz'")))
+        elif node is not None:
+            line = self.lines[node.lineno - 1]
+            changed = (line.replace("):", ") -> int:", 1), line.replace("self,", "self: object,", 1))
+            self.lines[node.lineno - 1] = self.chance.choice(changed)
+
     def do_decorate(self) -> None:
         """Another decorator."""
         node = self.chance.choice(self.tree.body)

@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+READS = 5
+"""So often a file is read that was written to while it was read: who saves needs microseconds."""
+
 
 def identity(path: str) -> tuple[int, ...]:
     """Return (mtime in ns, size, inode) of a file or folder, following links; () if it is not there.
@@ -38,6 +41,15 @@ def read_unchanged(path: str) -> tuple[bytes, tuple[int, ...]] | None:
     except OSError:
         return None
     return (text, before) if before == identity(path) else None
+
+
+def read_steady(path: str) -> tuple[bytes, tuple[int, ...]] | None:
+    """Do the same; look again at a file that is there and was written to meanwhile."""
+    for _ in range(READS):
+        found = read_unchanged(path)
+        if found is not None or not os.path.exists(path):
+            return found
+    return None
 
 
 def presence(path: str) -> tuple[int, ...]:

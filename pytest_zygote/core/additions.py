@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
 
-    from pytest_zygote.core.definitions import Addition, Alignment, Function, Import
+    from pytest_zygote.core.annotations import Function
+    from pytest_zygote.core.definitions import Addition, Alignment, Import
 
 BUILTINS = frozenset(dir(builtins))
 FUTURE_ANNOTATIONS = 0x1000000

@@ -17,10 +17,11 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.core.annotations import Annotated, Function, are_texts, strip
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Import: TypeAlias = "ast.Import | ast.ImportFrom"
 Scope: TypeAlias = "ast.Module | ast.ClassDef"
 
@@ -65,6 +66,8 @@ class Alignment:
         names: the last line of the statement that binds a name in the new module; 0 for a name
             that is bound more than once, or in a function.
         obstacle: why no patch is possible, as a sentence's end ('class A has other bases'), or ''.
+        are_texts: whether annotations are texts, before and now.
+        annotated: functions that have other annotations; in both trees they have none.
     """
 
     old: ast.Module
@@ -72,6 +75,8 @@ class Alignment:
     additions: list[Addition] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
     obstacle: str = ""
+    are_texts: bool = False
+    annotated: list[Annotated] = field(default_factory=list)
 
 
 def align(old_source: bytes, new_source: bytes) -> Alignment:
@@ -81,7 +86,7 @@ def align(old_source: bytes, new_source: bytes) -> Alignment:
         SyntaxError: one of them is not Python.
     """
     old, new = ast.parse(old_source), ast.parse(new_source)
-    alignment = Alignment(old, new, names=_lines_of_names(new))
+    alignment = Alignment(old, new, names=_lines_of_names(new), are_texts=are_texts(old) and are_texts(new))
     lazy = (_lazy_names(old), _lazy_names(new))
     _align_scope(alignment, old, new, (), lazy)
     return alignment
@@ -239,6 +244,8 @@ def _align_pair(
         alignment.obstacle = alignment.obstacle or (found and f"class {title} has {found}")
         _align_scope(alignment, old, new, (*path, new.name), lazy)
     elif isinstance(old, FUNCTIONS) and isinstance(new, FUNCTIONS):
+        annotated = strip(old, new, path) if alignment.are_texts else None
+        alignment.annotated += [annotated] if annotated else []
         parts = "another kind (async)" if type(old) is not type(new) else _differing_part(old, new, _FUNCTION_PARTS)
         title = ".".join((*path, new.name))
         alignment.obstacle = alignment.obstacle or (parts and f"{title}() has {parts}")

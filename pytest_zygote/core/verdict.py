@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from pytest_zygote.core.additions import Module
+    from pytest_zygote.core.annotations import Annotated
     from pytest_zygote.core.codes import Path
     from pytest_zygote.core.definitions import Alignment
 
@@ -84,6 +85,7 @@ class Plan:
         scopes: the module's code and all class bodies.
         docs: docstrings of the module and of classes.
         added: in the order of the text.
+        annotated: functions that have other annotations.
     """
 
     moved: list[Pair] = field(default_factory=list)
@@ -91,11 +93,12 @@ class Plan:
     scopes: list[Pair] = field(default_factory=list)
     docs: list[Docs] = field(default_factory=list)
     added: list[Added] = field(default_factory=list)
+    annotated: list[Annotated] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all must be done."""
-        return not (self.changed or self.docs or self.added) and all(
+        return not (self.changed or self.docs or self.added or self.annotated) and all(
             codes.identical(pair.old, pair.new) for pair in (*self.moved, *self.scopes)
         )
 
@@ -163,9 +166,11 @@ def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdi
         ]
     for pair in plan.changed:
         _check_change(pair, module)
+    _check_first_annotations(plan, module, whole_old)
     _check_docs(plan, new, module, whole_old)
     names = tuple(dict.fromkeys([pair.title for pair in plan.changed] + [added.title for added in plan.added]))
     names += tuple(f"{docs.title or 'module'}.__doc__" for docs in plan.docs)
+    names += tuple(f"{change.title}.__annotations__" for change in plan.annotated)
     return Patch(names, plan) if names else Keep(plan)
 
 
@@ -221,6 +226,7 @@ def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[Code
     olds, news = _Places(old, whole[0]), _Places(new, whole[1])
     for pairs in (plan.moved, plan.changed, plan.scopes):
         pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
+    plan.annotated = alignment.annotated
     plan.docs = [docs for pair in plan.scopes for docs in _changed_docs(pair)]
     return plan
 
@@ -312,6 +318,19 @@ def _check_docs(plan: Plan, new: bytes, module: Module, old: CodeType) -> None:
             raise _Obstacle(
                 f"the docstring of {docs.title or 'the module'} changed, which another module may have read"
             )
+
+
+def _check_first_annotations(plan: Plan, module: Module, old: CodeType) -> None:
+    """Make sure that nobody had a reason to copy a function that had no annotations: a copy would not get them.
+
+    A copy of one that had some does not have its tuple, which `patching` sees.
+    """
+    for change in plan.annotated:
+        if not change.old:
+            asked = _asked_for(old, module)
+            if change.place[0] in asked:
+                raise _Obstacle(f"{change.title}() has annotations now, and its name was asked for")
+            _check_classes_around(change.title.split(".")[:-1], module, set(), asked)
 
 
 def _check_classes_around(

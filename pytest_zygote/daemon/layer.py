@@ -90,7 +90,7 @@ class Layer:
             not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always) for path in changed
         ):
             return None
-        texts = {path: files.read_unchanged(path) for path in changed}
+        texts = {path: files.read_steady(path) for path in changed}
         found = {path: text for path, text in texts.items() if text is not None}
         if len(found) < len(texts):
             return None  # gone, or being written

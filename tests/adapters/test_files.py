@@ -11,6 +11,8 @@ from pytest_zygote.adapters import files
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 def test_an_edit_that_keeps_size_and_time_is_seen_by_the_inode(tmp_path: Path) -> None:
     """As ``cp -p`` and editors that rename make them."""
@@ -23,6 +25,18 @@ def test_an_edit_that_keeps_size_and_time_is_seen_by_the_inode(tmp_path: Path) -
     other.replace(path)
 
     assert files.changed(known) == [str(path)]
+
+
+def test_a_file_that_is_written_to_meanwhile_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that is seen before it is over must not cost an import of everything."""
+    path = tmp_path / "module.py"
+    path.write_text("", encoding="utf-8")
+    looks = iter([files.identity(str(path))])
+    monkeypatch.setattr(files, "identity", lambda _path: next(looks, (9, 9, 9)))
+    path.write_text("A = 1\n", encoding="utf-8")
+
+    assert files.read_steady(str(path)) == (b"A = 1\n", (9, 9, 9))
+    assert files.read_steady(f"{path}x") is None
 
 
 def test_what_comes_and_goes_is_a_change(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from pytest_zygote.core.verdict import MAX_FILES, Plan, Reload, Verdict, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import CodeType
+    from types import CodeType, FunctionType
 
     from pytest_zygote.core.additions import Added
+    from pytest_zygote.core.annotations import Annotated
 
 from pytest_zygote.adapters.patching.adding import bind, check_places, imported, make
+from pytest_zygote.adapters.patching.annotating import Annotator
 from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
 from pytest_zygote.adapters.patching.compiling import make_compiler, objections
 from pytest_zygote.adapters.patching.engine import new_registry
@@ -49,6 +51,7 @@ class _Work:
     ran: frozenset[tuple[str, int]]
     swaps: list[tuple[Holders, CodeType]]
     objects: list[tuple[Added, object]] = field(default_factory=list)
+    annotated: list[tuple[Annotated, FunctionType]] = field(default_factory=list)
 
 
 class Patcher:
@@ -85,6 +88,7 @@ class Patcher:
         self._objection = ""
         self._work: dict[str, _Work] = {}
         self._stock = Stock()
+        self._annotator = Annotator()
         self._registry = new_registry()
 
     def remember(self, name: str, path: str, source: bytes) -> None:
@@ -106,6 +110,7 @@ class Patcher:
     def distrust_stock(self) -> None:
         """Look for functions again with each patch: something was executed."""
         self._stock.distrust()
+        self._annotator.forget()
 
     def forbid(self, name: str, reason: str) -> None:
         """Never patch this module."""
@@ -156,6 +161,7 @@ class Patcher:
         for docs in verdict.plan.docs:
             check_doc_holders(module, docs.title, docs.old)
         check_places(module, verdict.plan.added)
+        work.annotated = [(change, self._annotator.find(change, live)) for change in verdict.plan.annotated]
         work.objects = [(added, make(module, path, added)) for added in verdict.plan.added]
         self._work[path] = work
         # Without the plan: whoever kept it would keep the codes, and seem to be a holder next time.
@@ -258,6 +264,8 @@ class Patcher:
             self._registry.conform(holders.code, new)
         for docs in work.plan.docs:
             (find_class(work.module, docs.title) if docs.title else work.module).__doc__ = docs.new
+        for change, function in work.annotated:
+            self._annotator.set(function, change)
         move_classes(work.module, work.plan)
         for added, made in work.objects:
             bind(work.module, added, made)

@@ -1,0 +1,110 @@
+"""Other annotations of a function, where annotations are texts and nothing is evaluated.
+
+With ``from __future__ import annotations`` an import stores the texts and nothing more. So others can be stored now
+instead, in functions whose annotations nobody has looked at: `patching` can tell that for sure.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FunctionType
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+
+TEXTS = 0x1000000
+"""Flag of code that was compiled with ``from __future__ import annotations``."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A function that has other annotations.
+
+    Attributes:
+        title: its name for users.
+        place: name and first line of its old code.
+        old: its annotations before; `new` are those of now.
+        is_decorated: whether the function that its name stands for may be another one.
+    """
+
+    title: str
+    place: tuple[str, int]
+    old: dict[str, str]
+    new: dict[str, str]
+    is_decorated: bool
+
+
+def are_texts(tree: ast.Module) -> bool:
+    """Tell whether the annotations of a module are texts."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+
+
+def strip(old: Function, new: Function, path: tuple[str, ...]) -> Annotated | None:
+    """Take the annotations of a function out of both trees, and return what that hides; None if nothing.
+
+    Also those that are equal: where they stand on other lines than before, the compiler leaves other gaps.
+
+    Args:
+        old: the function before.
+        new: the function now.
+        path: names of the classes around it.
+    """
+    names = [[parameter.arg for parameter in _parameters(node)] for node in (old, new)]
+    if getattr(old, "type_params", None) or names[0] != names[1]:
+        return None
+    is_same = all(map(_is_same, _written(old), _written(new)))
+    before, after = ({}, {}) if is_same else (_texts(old, path), _texts(new, path))
+    for parameter in (*_parameters(old), *_parameters(new)):
+        parameter.annotation = None
+    old.returns = new.returns = None
+    if before == after:
+        return None
+    line = min([old.lineno, *(decorator.lineno for decorator in old.decorator_list)])
+    return Annotated(".".join((*path, new.name)), (old.name, line), before, after, bool(old.decorator_list))
+
+
+def _parameters(node: Function) -> Iterator[ast.arg]:
+    given = node.args
+    for parameter in (*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg):
+        if parameter is not None:
+            yield parameter
+
+
+def _written(node: Function) -> list[ast.expr | None]:
+    return [*(parameter.annotation for parameter in _parameters(node)), node.returns]
+
+
+def _is_same(one: ast.expr | None, other: ast.expr | None) -> bool:
+    return one is other or (one is not None and other is not None and ast.dump(one) == ast.dump(other))
+
+
+def _texts(node: Function, path: tuple[str, ...]) -> dict[str, str]:
+    """Return what the interpreter makes of a function's annotations; `ast.unparse` writes some otherwise.
+
+    Names of parameters depend on the class around: they may be private.
+    """
+    bare = copy.copy(node)
+    bare.args = copy.copy(node.args)
+    bare.args.defaults, bare.args.kw_defaults = [], [None] * len(node.args.kwonlyargs)
+    bare.name, bare.body, bare.decorator_list = "f", [_at(ast.Pass(), node)], []
+    owner = cast("ast.ClassDef", ast.parse(f"class {path[-1] if path else 'C'}: pass").body[0])
+    owner.body = [bare]
+    namespace: dict[str, object] = {"__name__": ""}
+    tree: list[ast.stmt] = [owner] if path else [bare]
+    exec(compile(ast.Module(tree, []), "", "exec", TEXTS, dont_inherit=True), namespace)  # noqa: S102 - makes a function, and evaluates nothing
+    found = vars(namespace[owner.name])["f"] if path else namespace["f"]
+    return cast("dict[str, str]", cast("FunctionType", found).__annotations__)
+
+
+def _at(statement: ast.stmt, node: ast.stmt) -> ast.stmt:
+    return ast.copy_location(statement, node)
