@@ -8,7 +8,6 @@ adapter then has the IDE attach to it as to a child of the command.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 
@@ -57,6 +56,8 @@ def join(session: Sequence[str], pid: int) -> None:
     folder, host, port, token = session
     sys.path.insert(0, folder)
     try:
+        import importlib  # the client, which asks only whether there is a debugger, must not pay for it
+
         debugpy = importlib.import_module("debugpy")
     finally:
         sys.path.remove(folder)
