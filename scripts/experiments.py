@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from scripts import example, procfs, synthetic
+from scripts.affected_experiments import hot_function, store_size, watch_save
 from scripts.django_experiments import django_test
 from scripts.edit_experiments import branch_switch, busy_test, edit_large, import_graph, many_edits, shifted_lines
 from scripts.environments import Cache, Environment
@@ -326,6 +327,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
         *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
         *(edit_large, shifted_lines, import_graph, busy_test, branch_switch, many_edits),
         *(one_test_collected, selection_collected, trivial_tests),
+        *(hot_function, store_size, watch_save),
         django_test,
     )
 }

@@ -6,7 +6,7 @@ functions written in Python, whose starts `executions` reports with their argume
 
 What pytest and plugins of its family read on their own account does not count: the nearest caller
 outside of the standard library decides. Nor does what the import system reads: code has fingerprints
-of its own. A file that a run has written is no input of it.
+of its own, but for extension modules. A file that a run has written is no input of it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Outside:
             if reader is not None:
                 self._read[need] = (self._tree.now(need), reader)
         elif event == "import":
-            self._on_file(args[1], impact.DATA)
+            self._on_file(args[1], impact.DATA, is_code=True)  # an extension module; others have no file here
         elif event in FOLDERS:
             self._on_file("." if args[0] is None else args[0], impact.LISTING)
         elif event == "open" and _is_write(args[1], args[2]):
@@ -143,7 +143,7 @@ class Outside:
             return ""
         return os.path.abspath(os.fsdecode(name))
 
-    def _on_file(self, name: object, kind: str) -> None:
+    def _on_file(self, name: object, kind: str, *, is_code: bool = False) -> None:
         path = self._path(name)
         if not path or not self._is_input(path):
             return
@@ -151,7 +151,8 @@ class Outside:
         is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            reader = self._reader(frame_above(4))
+            frame = frame_above(4)
+            reader = self._nearest(frame) if is_code else self._reader(frame)
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
@@ -185,12 +186,14 @@ class Outside:
     def _reader(self, frame: FrameType | None) -> str | None:
         """Return the nearest file of the project's on the stack, '' if there is none; None if nobody means it."""
         caller = _caller(frame)
-        if caller is None:
-            return None
-        while caller is not None:
-            if self._is_own(caller.f_code.co_filename):
-                return self._tree.relative(caller.f_code.co_filename)
-            caller = caller.f_back
+        return None if caller is None else self._nearest(caller)
+
+    def _nearest(self, frame: FrameType | None) -> str:
+        """Return the nearest file of the project's on the stack, '' if there is none."""
+        while frame is not None:
+            if self._is_own(frame.f_code.co_filename):
+                return self._tree.relative(frame.f_code.co_filename)
+            frame = frame.f_back
         return ""
 
     # Environment, and questions about paths

@@ -623,6 +623,16 @@ class TestInterrupted:
 
         assert set(project.affected().ran.values()) == {"FAILED"}
 
+    def test_an_edit_and_ctrl_c(self, project: AffectedProject) -> None:
+        """As a watcher does on every save: those that had finished ran the old code."""
+        pid = project.begin("--affected", WAIT="1")
+        with (project.root / "gate").open("w"):
+            project.replace("app/calc.py", "a + b", "a + b + 1")
+            project.kill(pid, 2)
+            project.finish()
+
+        assert project.affected().ran == {f"test_n[{n}]": "FAILED" for n in range(5)}
+
     def test_an_edit_of_the_test_file_while_it_runs(self, project: AffectedProject) -> None:
         """Pytest rewrites it, so the text that ran is not known; the tests run again."""
         project.begin("--affected", WAIT="1")

@@ -1,0 +1,256 @@
+"""What other tools that run only affected tests got wrong, and what is easy to get wrong."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.test_affected import CALC, OTHER, TESTS
+from tests.support_affected import AffectedProject, Server, precisely, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(name="server", scope="module")
+def _server() -> Iterator[Server]:
+    yield from serve()
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: Server) -> AffectedProject:
+    """Give a project of two test files, one of which uses a module."""
+    project = AffectedProject(tmp_path, server)
+    project.write("app/__init__.py", "")
+    project.write("app/calc.py", CALC)
+    project.write("tests/test_calc.py", TESTS)
+    project.write("tests/test_other.py", OTHER)
+    return project
+
+
+@precisely
+class TestCode:
+    """Which code a test ran."""
+
+    def test_equal_functions_of_two_files(self, project: AffectedProject) -> None:
+        """Their code objects are equal, on the same line and all."""
+        text = "def same():\n    return 1\n"
+        project.write("app/one.py", text)
+        project.write("app/two.py", text)
+        project.write("tests/test_calc.py", "from app import one, two\n\ndef test_one(): assert one.same() == 1\n")
+        project.write("tests/test_other.py", "from app import one, two\n\ndef test_two(): assert two.same() == 1\n")
+        project.affected()
+        project.replace("app/two.py", "return 1", "return 2")
+        assert project.affected().ran == {"test_two": "FAILED"}
+
+    def test_functions_of_the_same_name(self, project: AffectedProject) -> None:
+        """A property has three."""
+        project.write(
+            "app/calc.py",
+            """
+            class Thing:
+                @property
+                def size(self):
+                    return 1
+
+                @size.setter
+                def size(self, size):
+                    self.kept = size
+            """,
+        )
+        project.write(
+            "tests/test_calc.py",
+            """
+            from app.calc import Thing
+
+            def test_get(): assert Thing().size == 1
+
+            def test_set():
+                thing = Thing()
+                thing.size = 2
+                assert thing.kept == 2
+            """,
+        )
+        project.affected()
+        project.replace("app/calc.py", "self.kept = size", "self.kept = -size")
+        assert project.affected().ran == {"test_set": "FAILED"}
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "thread = threading.Thread(target=lambda: seen.append(calc.add(1, 2))); thread.start(); thread.join()",
+            "exec(compile('seen.append(calc.add(1, 2))', 'template', 'exec'))",
+            "exec(compile('seen.append(calc.add(1, 2))', '<text>', 'exec'))",
+            "seen.extend(map(functools.partial(calc.add, 1), [2]))",
+        ],
+    )
+    def test_by_strange_ways(self, project: AffectedProject, body: str) -> None:
+        """In a thread, from code whose file has no extension or that has no file, from C."""
+        text = f"import functools, threading\nfrom app import calc\n\ndef test_other():\n    seen = []\n    {body}\n"
+        project.write("tests/test_other.py", f"{text}    assert seen == [3]\n")
+        project.write("tests/test_calc.py", "from app import calc\n\ndef test_sub(): assert calc.sub(3, 2) == 1\n")
+        project.affected()
+        project.replace("app/calc.py", "a + b", "a * b")
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_what_a_fixture_does_in_the_end(self, project: AffectedProject) -> None:
+        """Its generator goes on then."""
+        project.write(
+            "tests/test_calc.py",
+            """
+            import pytest
+            from app import calc
+
+            @pytest.fixture
+            def made():
+                yield
+                assert calc.add(1, 2) == 3
+
+            def test_made(made): pass
+
+            def test_sub(): assert calc.sub(3, 2) == 1
+            """,
+        )
+        project.affected()
+        project.replace("app/calc.py", "a + b", "a * b")
+        assert project.affected().names == {"test_made"}
+
+    @pytest.mark.parametrize("look", ["inspect.getsource(calc.add)", "linecache.getline(calc.__file__, 12)"])
+    def test_the_text_itself(self, project: AffectedProject, look: str) -> None:
+        """A test that looks at lines depends on comments."""
+        project.write(
+            "tests/test_other.py",
+            f"import inspect, linecache\nfrom app import calc\n\ndef test_other(): assert {look}\n",
+        )
+        project.affected()
+        project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 10  # ten")
+        assert project.affected().names == {"test_other"}
+
+
+class TestFiles:
+    """What counts as a change, and what does not."""
+
+    def test_a_file_that_is_saved_as_it_was(self, project: AffectedProject) -> None:
+        """Touched, replaced by its like, or with other ends of lines."""
+        project.affected()
+        path = project.root / "app/calc.py"
+        os.utime(path, (1, 1))
+        assert project.affected().names == set()
+        copy = project.root / "app/calc.py.new"
+        copy.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+        copy.replace(path)
+        assert project.affected().names == set()
+
+    @precisely
+    def test_an_extension_module(self, project: AffectedProject) -> None:
+        """By its bytes: built anew, it may be another."""
+        source = next(Path(sysconfig.get_path("stdlib"), "lib-dynload").glob("_heapq*.so"), None)
+        if source is None:
+            pytest.skip("this interpreter has no extension modules of its own")
+        (project.root / "app/fast.so").write_bytes(source.read_bytes())
+        project.write(
+            "tests/test_other.py",
+            """
+            from importlib import util
+
+            def test_other():
+                spec = util.spec_from_file_location("_heapq", "app/fast.so")
+                assert util.module_from_spec(spec).heappush
+            """,
+        )
+        project.affected()
+        with (project.root / "app/fast.so").open("ab") as file:
+            file.write(b"\0")
+        assert project.affected().names == {"test_other"}
+
+    @precisely
+    def test_a_condition_for_skipping(self, project: AffectedProject) -> None:
+        """It is looked at when the module is imported, or when the test begins."""
+        project.write(
+            "tests/test_other.py",
+            """
+            import os, pytest
+
+            @pytest.mark.skipif("os.environ.get('SKIP')", reason="asked for")
+            def test_other(): pass
+            """,
+        )
+        assert project.affected().ran["test_other"] == "PASSED"
+        assert project.affected(SKIP="1").ran == {"test_other": "SKIPPED"}
+        assert project.affected().names == set()
+
+
+@precisely
+class TestProcesses:
+    """Other processes, and other tools in this one."""
+
+    def test_multiprocessing(self, project: AffectedProject) -> None:
+        """What a worker of a pool runs is not seen: the test depends on all files."""
+        project.write(
+            "tests/test_other.py",
+            """
+            import multiprocessing
+            from app import calc
+
+            def test_other():
+                with multiprocessing.get_context("fork").Pool(1) as pool:
+                    assert pool.starmap(calc.add, [(1, 2)]) == [3]
+            """,
+        )
+        project.write("tests/test_calc.py", "from app import calc\n\ndef test_sub(): assert calc.sub(3, 2) == 1\n")
+        project.affected()
+        project.replace("app/calc.py", "a + b", "a * b")
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    def test_coverage_beside_it(self, project: AffectedProject) -> None:
+        """Also where both ask the interpreter the same way; nothing is lost on either side."""
+        pytest.importorskip("pytest_cov")
+        coverage = ("-p", "pytest_cov", "--cov=app", "--cov-report=term")
+        ran = project.affected(*coverage, COVERAGE_CORE="sysmon")
+        assert "100%" in ran.output or "TOTAL" in ran.output
+        project.replace("app/calc.py", "a + b", "a * b")
+        assert {"test_add"} <= project.affected(*coverage, COVERAGE_CORE="sysmon").names
+
+    def test_ctrl_c_with_workers(self, project: AffectedProject) -> None:
+        """What they had finished is known."""
+        os.mkfifo(project.root / "gate")
+        project.write(
+            "tests/test_calc.py",
+            """
+            import os, pytest
+
+            @pytest.mark.parametrize("n", range(6))
+            def test_n(n):
+                if n == 3 and "WAIT" in os.environ:
+                    open("gate").read()
+            """,
+        )
+        (project.root / "tests/test_other.py").unlink()
+        pid = project.begin("--affected", "-n", "2", WAIT="1")
+        with (project.root / "gate").open("w"):
+            project.kill(pid, 2)
+            first = project.finish()
+        finished = {name for name, outcome in first.ran.items() if outcome == "PASSED"}
+
+        assert project.affected("-n0").names.isdisjoint(finished)
+
+
+class TestBaseline:
+    """What is kept stays."""
+
+    def test_other_packages_delete_nothing(self, project: AffectedProject) -> None:
+        """A frozen baseline is asked with them, and then without them again."""
+        packages = project.root / ".packages" / "site-packages"
+        packages.mkdir(parents=True)
+        project.write("pytest.ini", "[pytest]\naddopts = -p pytest_zygote\npythonpath = . .packages/site-packages\n")
+        project.affected("--affected-baseline=kept")
+        (packages / "new-1.0.dist-info").mkdir()
+        assert "affected: nothing is known for the installed packages of this run" in (
+            project.affected("--affected-frozen=kept").said
+        )
+        (packages / "new-1.0.dist-info").rmdir()
+        assert project.affected("--affected-frozen=kept").names == set()
