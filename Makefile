@@ -25,7 +25,8 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins bench mutants clean
+.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins \
+	plugins-sessions bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -80,6 +81,9 @@ test-sessions: $(VENV)/.installed-$(EXTRA) ## run the tests of terminal and surr
 
 plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use popular plugins and libraries, plain and warm
 	$(BIN)/python -m scripts.plugins $(ARGS)
+
+plugins-sessions: $(VENV)/.installed-$(EXTRA) ## the same, with all runs from collected sessions that can be
+	$(SESSIONS) $(BIN)/python -m scripts.plugins $(ARGS)
 
 bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
 	$(BIN)/python -m scripts.benchmark $(ARGS)

@@ -198,6 +198,7 @@ def examine(case: Case, scripts: Path) -> Row:
         runner = Runner(Project(case.name, row.version, root, scripts, (), ()), Path(runtime))
         try:
             Trial(case, root, runner).run(row)
+            print(runner.told_of_sessions(), flush=True)
         finally:
             runner.stop()
     return row

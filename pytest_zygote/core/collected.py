@@ -87,8 +87,14 @@ def option_obstacle(options: Mapping[str, object]) -> str:
 
 OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
-PLUGINS = ("_hypothesis_pytestplugin", "pytest_cov", "xdist")
-"""Third-party plugins that were installed while tests ran from collected sessions: the differential ones, and ours."""
+PLUGINS = (
+    *("_hypothesis_pytestplugin", "pytest_cov", "xdist"),
+    *("anyio", "dotenv", "pytest_asyncio", "pytest_django", "pytest_dotenv", "pytest_env", "pytest_flask"),
+    *("pytest_httpserver", "pytest_mock", "pytest_recording", "pytest_rerunfailures", "pytest_subtests"),
+    *("pytest_timeout", "syrupy"),
+)
+"""Third-party plugins whose runs from collected sessions were compared with plain ones, without a difference: the
+first by the differential suites, the others by ``make plugins-sessions``."""
 
 COLLECTING = ("xdist.dsession", "xdist.remote")
 """Parts of them whose runs collect in other processes."""
