@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: a session finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
@@ -16,9 +17,12 @@ import pytest
 
 from pytest_zygote.adapters import site
 from pytest_zygote.core import collected
+from pytest_zygote.renewed import Renewal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from pytest_zygote.layer import Layer
 
 
 class Host(Protocol):
@@ -26,6 +30,9 @@ class Host(Protocol):
 
     def refuse(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
+
+    def mark(self) -> None:
+        """Note what was written so far: a run may write what follows itself."""
 
     def wait(self, pytest_session: PytestSession) -> None:
         """Wait for orders to fork; return in each run."""
@@ -38,6 +45,8 @@ class CollectedPlugin:
         """Belong to this process."""
         self._host = host
         self._reports: dict[str, pytest.CollectReport] = {}
+        self._renewal = Renewal()
+        self._is_marked = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -49,13 +58,8 @@ class CollectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Have no counts in between on a terminal: for the runs, collection takes no time."""
-        terminal: Any = sys.modules["_pytest.terminal"]  # type: ignore[explicit-any]  # a private module
-        resolution = terminal.REPORT_COLLECTING_RESOLUTION
-        terminal.REPORT_COLLECTING_RESOLUTION = math.inf
-        try:
+        with _no_counting():
             return (yield)
-        finally:
-            terminal.REPORT_COLLECTING_RESOLUTION = resolution
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -63,12 +67,21 @@ class CollectedPlugin:
         self._reports[report.nodeid] = report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Remember all tests before any is left out."""
+        if not self._is_marked:
+            self._is_marked = True
+            self._renewal.items = list(items)
+            self._host.mark()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Wait here, before anybody else's part in this hook."""
         obstacle = obstacle_of(session)
         if obstacle:
             self._host.refuse(obstacle)
-        self._host.wait(PytestSession(session, self._reports))
+        self._host.wait(PytestSession(session, self._reports, self._renewal))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -116,10 +129,11 @@ def _hooks(manager: pytest.PytestPluginManager, plugin: object) -> list[str]:
 class PytestSession:
     """A session that was collected, as its runs must find it."""
 
-    def __init__(self, session: pytest.Session, reports: dict[str, pytest.CollectReport]) -> None:
+    def __init__(self, session: pytest.Session, reports: dict[str, pytest.CollectReport], renewal: Renewal) -> None:
         """Belong to this session."""
         self._session = session
         self._reports = reports
+        self._renewal = renewal
 
     def count(self) -> int:
         """Return how many tests there are."""
@@ -145,8 +159,32 @@ class PytestSession:
         names = ("lastfailed", "nodeids", "stepwise")
         return tuple(str(cache._cachedir / "v" / "cache" / name) for name in names) if cache is not None else ()  # noqa: SLF001 - mkdir() would make a folder
 
-    def renew(self) -> None:
-        """Have what pytest would have now, had this run begun now."""
+    def renewable(self, identities: Mapping[str, tuple[int, ...]], layer: Layer) -> tuple[str, ...]:
+        """Return the test files that a run may collect again by itself."""
+        return self._renewal.look(self._session, identities, layer)
+
+    def judge(self, paths: Sequence[str]) -> str:
+        """Return why a run could not collect these files again, as far as their texts show it."""
+        return self._renewal.judge(paths)
+
+    def collect(self, paths: Sequence[str]) -> str:
+        """Collect these files again; return why that is not exact, '' if it is."""
+        with _no_counting():
+            return self._renewal.collect(paths)
+
+    def renew(self, *, is_changed: bool) -> None:
+        """Have what pytest would have now, had this run begun now.
+
+        Args:
+            is_changed: files were collected again, and what follows collection is to be done again.
+        """
+        if is_changed:
+            self._renewal.select()
+        self._renew_state()
+        if is_changed:
+            self._renewal.finish()
+
+    def _renew_state(self) -> None:
         manager = self._session.config.pluginmanager
         reporter = manager.getplugin("terminalreporter")
         if reporter is not None:
@@ -167,6 +205,17 @@ class PytestSession:
         if plugin is not None:
             plugin.cached_nodeids = type(plugin)(self._session.config).cached_nodeids
             plugin.cached_nodeids.update(getattr(item, "id", item.nodeid) for item in self._session.items)
+
+
+@contextlib.contextmanager
+def _no_counting() -> Generator[None, None, None]:
+    terminal: Any = sys.modules["_pytest.terminal"]  # type: ignore[explicit-any]  # a private module
+    resolution = terminal.REPORT_COLLECTING_RESOLUTION
+    terminal.REPORT_COLLECTING_RESOLUTION = math.inf
+    try:
+        yield
+    finally:
+        terminal.REPORT_COLLECTING_RESOLUTION = resolution
 
 
 def _now(reporter: object) -> float:

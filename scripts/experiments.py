@@ -5,7 +5,7 @@ Contenders take turns (A B C, A B C, …) so that a machine that grows busy is b
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +18,16 @@ from scripts.django_experiments import django_test
 from scripts.edit_experiments import branch_switch, busy_test, edit_large, import_graph, many_edits, shifted_lines
 from scripts.environments import Cache, Environment
 from scripts.figures import Samples
-from scripts.parallel_experiments import trivial_tests
+from scripts.parallel_experiments import heavy_imports, many_reports, namesake, throughput, trivial_tests
 from scripts.procfs import Process
 from scripts.runners import Fast, Hot, Place, Plain, Warm, private_place
-from scripts.session_experiments import one_test_collected, selection_collected
+from scripts.session_experiments import (
+    edit_and_think,
+    file_edited,
+    names_of_many,
+    one_test_collected,
+    selection_collected,
+)
 from scripts.stopwatch import UntrueRunError
 
 ADDOPTS = "-p pytest_zygote"
@@ -83,13 +89,16 @@ class Bench:
 
     def fast(self, place: Place) -> Fast:
         """Write the example project for the peer pytest-fast."""
-        environment = self.cache.peer("pytest-fast", Fast.requirements, self.ours)
-        return Fast(place, environment, example.write(place.scratch / "fast"))
+        return Fast(place, self.peer("pytest-fast", Fast.requirements), example.write(place.scratch / "fast"))
 
     def hot(self, place: Place) -> Hot:
         """Write the example project for the peer pytest-hot-reloading."""
-        environment = self.cache.peer("pytest-hot-reloading", Hot.requirements, self.ours)
+        environment = self.peer("pytest-hot-reloading", Hot.requirements)
         return Hot(place, environment, example.write(place.scratch / "hot", Hot.addopts))
+
+    def peer(self, name: str, requirements: Iterable[str]) -> Environment:
+        """Return the environment of a peer."""
+        return self.cache.peer(name, requirements, self.ours)
 
 
 def one_test(bench: Bench) -> Samples:
@@ -326,8 +335,9 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
     for experiment in (
         *(one_test, suite, first_run, edit_test, edit_module, memory, idle, endurance, fork),
         *(edit_large, shifted_lines, import_graph, busy_test, branch_switch, many_edits),
-        *(one_test_collected, selection_collected, trivial_tests),
         *(hot_function, store_size, watch_save),
         django_test,
+        *(one_test_collected, selection_collected, file_edited, edit_and_think, names_of_many),
+        *(trivial_tests, heavy_imports, throughput, namesake, many_reports),
     )
 }

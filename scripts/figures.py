@@ -196,6 +196,54 @@ FIGURES: tuple[Figure, ...] = (
         Goal("≤", 0.03),
     ),
     Ratio(
+        "session-file",
+        "one of 10,000 tests by `-k`, its file just edited: `pz` / plain",
+        "file_edited",
+        "pz",
+        "plain",
+        Goal("≤", 0.1),
+    ),
+    Ratio(
+        "session-edit",
+        "module constant edited 2 s ago, collected ahead: `pz` / `pz` unedited",
+        "edit_and_think",
+        "edited",
+        "same",
+        Goal("≤", 1.3),
+    ),
+    Ratio(
+        "session-names",
+        "names of 100,000 tests (`--collect-only -q`), collected ahead: `pz` / plain",
+        "names_of_many",
+        "pz",
+        "plain",
+        Goal("≤", 0.3),
+    ),
+    Quantity(
+        "session-memory",
+        "memory (PSS) of daemon and layers with these 100,000 tests",
+        "names_of_many",
+        "memory",
+        "MB",
+        Goal("<", 2**31),
+    ),
+    Ratio(
+        "heavy-fast",
+        "500 tests, imports of pandas and scipy: `pz -n 2` / pytest-fast with 2 workers",
+        "heavy_imports",
+        "pz",
+        "pytest-fast",
+        Goal("≤", 0.8),
+    ),
+    Ratio(
+        "heavy-xdist",
+        "the same: `pytest -n 2` warm / pytest-xdist `-n 2`",
+        "heavy_imports",
+        "pytest",
+        "xdist",
+        Goal("≤", 0.08),
+    ),
+    Ratio(
         "workers",
         "4,000 tests that take no time, beyond collection: `-n 2` / plain",
         "trivial_tests",
@@ -230,6 +278,30 @@ FIGURES: tuple[Figure, ...] = (
         Goal("≤", 0.15),
     ),
     Ratio("watch-peer", "the same / pytest-watcher", "watch_save", "ours", "pytest-watcher", Goal("≤", 1 / 15)),
+    Ratio(
+        "workers-fast",
+        "the same, tests per second: `pz -n 2` / pytest-fast with 2 workers",
+        "throughput",
+        "pytest-fast",
+        "pz",
+        Goal("≥", 1.1),
+    ),
+    Ratio(
+        "workers-namesake",
+        "the same without a daemon: `-n 2` / the other pytest-zygote with `--workers 2`",
+        "namesake",
+        "ours",
+        "theirs",
+        Goal("≤", 0.8),
+    ),
+    Quantity(
+        "workers-memory",
+        "20,000 tests, `-n 2`: most memory (RSS) of the run process beyond plain pytest",
+        "many_reports",
+        "beyond",
+        "MB",
+        Goal("≤", 60e6),
+    ),
     Quantity("floor-import", 'floor: `python -c "import pytest"`', "one_test", "import pytest", "s"),
     Quantity("floor-python", "floor: `python -I -S -c pass`", "one_test", "python", "s"),
     Quantity("floor-fork", "floor: fork, exit and wait, of a process with these imports", "fork", "fork", "s"),
@@ -246,10 +318,15 @@ def row(figure: Figure, outcome: Outcome) -> str:
     """Return a figure's line of the table. One that misses its target says so."""
     value = outcome.source if isinstance(figure, Quantity) else _number(outcome.value)
     spread = f"{_number(outcome.low)} to {_number(outcome.high)}" if isinstance(figure, Ratio) else ""
-    target = f"{figure.goal.sign} {figure.goal.number:g}" if figure.goal else ""
+    target = f"{figure.goal.sign} {_goal(figure, figure.goal.number)}" if figure.goal else ""
     missed = figure.goal is not None and not figure.goal.met_by(outcome.value)
     source = outcome.source if isinstance(figure, Ratio) else ""
     return f"| {figure.title} | {value}{' (missed)' if missed else ''} | {spread} | {target} | {source} |"
+
+
+def _goal(figure: Figure, number: float) -> str:
+    is_size = isinstance(figure, Quantity) and figure.unit == "MB"
+    return _amount(number, "MB") if is_size else f"{number:g}"
 
 
 def is_in(figure: Figure, measured: Mapping[str, Samples]) -> bool:

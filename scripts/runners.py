@@ -150,15 +150,27 @@ class Warm(Plain):
 class Fast(Plain):
     """The peer pytest-fast. Its command takes no test names; what its daemon collects is what it runs.
 
-    So it is given the fastest form there is: a daemon that has collected this one test, and one worker.
+    So it is given the fastest form there is: a daemon that has collected these tests, and no more workers than needed.
+
+    Attributes:
+        tests: how many tests its daemon has collected.
+        workers: how many workers it has.
     """
 
     requirements = ("pytest-fast", "pytest>=9")
 
+    tests: int = 1
+    workers: int = 1
+
     @contextmanager
-    def started(self, test: str) -> Iterator["Fast"]:
-        """Start its daemon for one test by a first run, and stop it in the end."""
-        place = self.place.with_environ(PYTEST_ADDOPTS=test, PYTEST_FAST_WATCH_DIRS="market,tests")
+    def started(self, collected: str, folders: str = "market,tests") -> Iterator["Fast"]:
+        """Start its daemon by a first run, and stop it in the end.
+
+        Args:
+            collected: arguments of pytest: what it collects.
+            folders: where its daemon looks for changes.
+        """
+        place = self.place.with_environ(PYTEST_ADDOPTS=collected, PYTEST_FAST_WATCH_DIRS=folders)
         fast = replace(self, place=place)
         fast.run()
         try:
@@ -173,9 +185,10 @@ class Fast(Plain):
         return self.place.scratch / "fast.sock"
 
     def run(self) -> Run:
-        """Run the test that its daemon was started for."""
-        command = (self.environment.command("pytest-fast"), "--workers=1", "--ttl=3600", f"--address={self.address}")
-        return self.place.run(*command, cwd=self.project).that_passed(1)
+        """Run the tests that its daemon was started for."""
+        options = (f"--workers={self.workers}", "--ttl=3600", f"--address={self.address}")
+        command = (self.environment.command("pytest-fast"), *options)
+        return self.place.run(*command, cwd=self.project).that_passed(self.tests)
 
     def warm(self) -> Run:
         """Run it; its daemon must have been there."""

@@ -215,6 +215,17 @@ def write_busy_project(folder: Path, number: int, addopts: str = "") -> Path:
     return folder
 
 
+def write_small_tests(folder: Path, files: int, per_file: int, addopts: str = "", imports: str = "") -> Path:
+    """Write tests that take no time; return *folder*. The last one's name is ``test_FFFF_TT``, with both numbers."""
+    texts = {
+        f"tests/test_{file:04}.py": imports
+        + "".join(f"def test_{file:04}_{number:02}():\n    assert True\n\n\n" for number in range(per_file))
+        for file in range(files)
+    }
+    write_files(folder, texts | {"conftest.py": "", "pytest.ini": ini(addopts)})
+    return folder
+
+
 def _name(number: int) -> str:
     return f"m{number:03}"
 

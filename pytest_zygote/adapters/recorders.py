@@ -88,6 +88,7 @@ class _Recorder:
         self.kind, lines, columns, _ = kind
         self.numbers: list[int] = []
         self.recorded = b""
+        self.opening = b""
         self.reading = -1
         self._kept = _move_away(os.memfd_create("zygote"))
         self._path = ""
@@ -118,8 +119,10 @@ class _Recorder:
         """Add what was read, in the process that reads; the file is shared."""
         os.write(self._kept, data)
 
-    def finish(self) -> None:
-        self.recorded = os.pread(self._kept, os.fstat(self._kept).st_size, 0)
+    def finish(self, mark: bytes) -> None:
+        opening, found, rest = os.pread(self._kept, os.fstat(self._kept).st_size, 0).partition(mark)
+        self.recorded = opening + rest
+        self.opening = opening if found else self.recorded
         for descriptor in {self._kept, self.writing, *([self.reading] if self.reading >= 0 else [])}:
             os.close(descriptor)
 
@@ -156,7 +159,7 @@ class Recorders:
             fork: makes a process that calls a function, and returns its id.
         """
         self._recorders: dict[int, _Recorder] = {}
-        self._end = os.urandom(16)
+        self._mark, self._end = os.urandom(16), os.urandom(16)
         self.descriptors = [self._open(number, kind) for number, kind in enumerate(kinds)]
         self._drained = [recorder for recorder in self._recorders.values() if recorder.is_drained]
         self._pid = fork(self._drain) if self._drained else 0
@@ -187,6 +190,12 @@ class Recorders:
                     seen[descriptor] = seen[descriptor][-len(self._end) :]
         return 0
 
+    def mark(self) -> None:
+        """Note that what was written so far is the opening, which may be played without the rest."""
+        for recorder in self._recorders.values():
+            if recorder.numbers != [_STDIN]:
+                os.write(recorder.writing, self._mark)
+
     def finish(self) -> None:
         """Keep nothing that is written from now on; have no process but this."""
         for recorder in self._drained:
@@ -194,7 +203,7 @@ class Recorders:
         if self._pid:
             os.waitpid(self._pid, 0)
         for recorder in self._recorders.values():
-            recorder.finish()
+            recorder.finish(self._mark)
 
     def places(self) -> tuple[Place, ...]:
         """Return the descriptors of this process that lead here, those that pytest has saved included."""
@@ -210,10 +219,10 @@ class Recorders:
                     found.append(Place(descriptor, recorder.source_of(descriptor), is_inheritable))
         return tuple(found)
 
-    def play(self, terminal: Sequence[int]) -> None:
-        """Write out what was recorded, to the client's descriptors."""
+    def play(self, terminal: Sequence[int], *, is_whole: bool = True) -> None:
+        """Write out what was recorded, or the opening of it, to the client's descriptors."""
         for recorder in self._recorders.values():
-            rest = memoryview(recorder.recorded)
+            rest = memoryview(recorder.recorded if is_whole else recorder.opening)
             while rest:
                 rest = rest[os.write(terminal[recorder.output], rest) :]
 

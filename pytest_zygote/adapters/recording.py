@@ -74,6 +74,7 @@ class FileRecorder:
     Attributes:
         paths: path → identity of what was read, or presence of what was only looked for.
         measured: paths whose size or times may have been asked for.
+        known_to_others: paths that somebody asked for who is neither pytest nor this package.
         on_write: called with the frame that opens a file to write.
         is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
     """
@@ -96,6 +97,7 @@ class FileRecorder:
         self._presence = presence
         self.paths: dict[str, tuple[int, ...]] = {}
         self.measured: set[str] = set()
+        self.known_to_others: set[str] = set()
         self.on_write: Callable[[FrameType], None] = _nothing
         self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
@@ -178,6 +180,8 @@ class FileRecorder:
             path = os.path.abspath(os.fsdecode(args[0]))
             if path.startswith(("/proc/", "/sys/", "/dev/")):
                 return ""
+            if not is_own_caller(caller):
+                self.known_to_others.add(path)
             if is_probe:
                 self.paths.setdefault(path, self._presence(path))
             elif len(self.paths.get(path, ())) <= 1:

@@ -85,6 +85,9 @@ def option_obstacle(options: Mapping[str, object]) -> str:
     return next((reason for name, reason in OPTIONS.items() if options.get(name)), "")
 
 
+MOST_RENEWED = 8
+"""Test files that a run collects again by itself; with more it is better to collect all again, once."""
+
 OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
 PLUGINS = (
@@ -117,10 +120,16 @@ LATE_HOOKS = frozenset(
     {
         *("pytest_assertion_pass", "pytest_assertrepr_compare", "pytest_enter_pdb", "pytest_leave_pdb"),
         *("pytest_fixture_setup", "pytest_fixture_post_finalizer", "pytest_pyfunc_call"),
+        *("pytest_configure_node", "pytest_testnodeready", "pytest_testnodedown", "pytest_handlecrashitem"),
         *("pytest_report_teststatus", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure"),
     }
 )
 """Hooks that run when the first test runs, or later; so do all whose name begins with pytest_runtest_."""
+
+
+def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool:
+    """Tell whether runs can collect these files again by themselves."""
+    return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
 
 
 def plugin_obstacle(module: str, hooks: Collection[str], *, is_project: bool) -> str:

@@ -2,9 +2,9 @@
 
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
-daemon → zygote    Build, Spawn and Collect (with one descriptor), Patch, Fork (with four), Deliver, Retire
+daemon → zygote    Build, Spawn and Collect (with one descriptor), Patch, Look, Fork (with four), Deliver, Retire
 zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, Troubled,
-                   RunStopped, RunExited
+                   RunStopped, RunExited, Unfit
 run    → daemon    Forked, Learned, Misfit, Ended
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
@@ -178,10 +178,15 @@ class Collect(Record):
 
 
 class Fork(Record):
-    """Fork a run; `request` is the client's frame, opened only in the child."""
+    """Fork a run; `request` is the client's frame, opened only in the child.
+
+    Attributes:
+        renewed: test files that a run of a collected session must collect again.
+    """
 
     run: int
     request: bytes
+    renewed: tuple[str, ...] = ()
 
 
 class Deliver(Record):
@@ -223,6 +228,7 @@ class Built(Record):
         warned: modules that warned while they were imported.
         took_ms: duration of the build.
         tests: tests that were collected, in a collected session.
+        renewable: test files whose changes do not make a collected session useless.
     """
 
     names: tuple[str, ...]
@@ -237,6 +243,7 @@ class Built(Record):
     warned: tuple[str, ...]
     took_ms: int
     tests: int = 0
+    renewable: tuple[str, ...] = ()
 
 
 class BuildFailed(Record):
@@ -342,6 +349,18 @@ class Misfit(Record):
     seen: str = ""
 
 
+class Look(Record):
+    """See whether runs of a collected session can collect these files again by themselves."""
+
+    renewed: tuple[str, ...]
+
+
+class Unfit(Record):
+    """They cannot: all must be collected again."""
+
+    reason: str
+
+
 if TYPE_CHECKING:
     Message: TypeAlias = Record
 
@@ -354,5 +373,6 @@ REGISTRY: dict[str, type[Record]] = {
         *(Hello, Importing, Built, BuildFailed, Patched, Refused),
         *(Forked, ForkFailed, Troubled, RunStopped, RunExited),
         *(Learned, Misfit, Ended),
+        *(Look, Unfit),
     )
 }

@@ -41,6 +41,7 @@ class Client:
         request: what it wants to run.
         terminal: its descriptors 0, 1 and 2.
         key: by which collected sessions are found, once that was asked for.
+        renewed: test files that its run must collect again.
         depth: how deep its run may start: 'project', 'base', 'cold'.
         awaited: layers that were built while it waited.
         notices: how often it was told what it waits for.
@@ -60,6 +61,7 @@ class Client:
         self.terminal: list[int] = []
         self.depth = "project"
         self.key: Key | None = None
+        self.renewed: tuple[str, ...] = ()
         self.patches: dict[str, str] = {}
         self.recheck: Recheck | None = None
         self.awaited: list[Layer] = []

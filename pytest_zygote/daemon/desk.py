@@ -169,6 +169,7 @@ class Desk:
         layer = self.towers.choose(request, client.depth)
         client.patches = layer.patches
         if layer.phase == lifecycle.READY:
+            client.renewed = ()
             layer = self.sessions.find(client, layer) or layer
         if layer.phase == lifecycle.READY:
             self.waiting.pop(0)
@@ -215,6 +216,11 @@ class Desk:
         self.sessions.failed(layer, reason)
         self._has_changed = True
 
+    def session_outdated(self, layer: Layer, reason: str) -> None:
+        """Have a session collected again."""
+        self.sessions.give_up(layer, reason)
+        self._has_changed = True
+
     def layer_ended(self, layer: Layer) -> None:
         """Keep the runs of a dead zygote."""
         self.runs.lose_zygote(layer)
@@ -230,8 +236,7 @@ class Desk:
         client = run.client
         self.towers.breaker.reset()
         if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
-            tried = "base" if run.layer.plan.kind == "base" else "project"
-            self._start_over(client, run.misfit, lifecycle.depth_after(tried, run.misfit.depth))
+            self._start_over(run, run.misfit)
             return
         if client.depth == "project":
             self.towers.note_fit()
@@ -260,7 +265,13 @@ class Desk:
         self._wait_again(client)
         return True
 
-    def _start_over(self, client: Client, misfit: messages.Misfit, depth: str) -> None:
+    def _start_over(self, run: Run, misfit: messages.Misfit) -> None:
+        client, kind = run.client, run.layer.plan.kind
+        if kind == SESSION:
+            depth = client.depth
+            self.sessions.give_up(run.layer, misfit.reason)
+        else:
+            depth = lifecycle.depth_after("base" if kind == "base" else "project", misfit.depth)
         log.info("starts again, %s: %s", depth, misfit.reason)
         client.depth = depth
         if depth == "cold":

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import files
-from pytest_zygote.core import inputs, lifecycle
+from pytest_zygote.core import collected, inputs, lifecycle
 from pytest_zygote.core.messages import Build, Patch
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Layer:
         patches: path → what was done to it since it was imported.
         forks: how many layers that were patched lie between it and the one that imported.
         refusal: why it could not become a layer.
+        renewed: test files that have changed since, and that runs will collect again.
     """
 
     def __init__(self, number: int, plan: Build, channel: Channel, reason: str) -> None:
@@ -45,6 +46,7 @@ class Layer:
         self.patches: dict[str, str] = {}
         self.forks = 0
         self.refusal = ""
+        self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
         self._folders: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
 
@@ -104,8 +106,9 @@ class Layer:
         if self.built is None:
             return ""
         changed = files.changed(self.built.files)
-        if changed:
-            files.drop_bytecode(changed)
+        files.drop_bytecode(changed)
+        self.renewed = tuple(changed)
+        if not collected.may_be_renewed(changed, self.built.renewable):
             return inputs.describe_paths(changed, root)
         return self.disturbed(request)
 

@@ -69,6 +69,9 @@ class Owner(Protocol):
     def session_failed(self, layer: Layer, reason: str) -> None:
         """Take note that no session can be collected for a request."""
 
+    def session_outdated(self, layer: Layer, reason: str) -> None:
+        """Take note that a session must be collected again."""
+
 
 @dataclass
 class Build:
@@ -264,6 +267,8 @@ class Layers:
                 self._owner.layer_changed()
             case messages.Refused(reason):
                 self._refuse(layer, reason)
+            case messages.Unfit(reason):
+                self._owner.session_outdated(layer, reason)
             case _:
                 self._owner.hear_of_run(message)
 

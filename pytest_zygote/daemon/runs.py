@@ -99,7 +99,7 @@ class Runs:
         self._runs[run.number] = run
         layer.runs.add(run.number)
         self._loop.watch(report, lambda: self._hear(run))
-        order = messages.Fork(run.number, framing.pack(request))
+        order = messages.Fork(run.number, framing.pack(request), client.renewed)
         was_sent = self._layers.tell(layer, order, [*client.terminal, theirs])
         os.close(theirs)
         if was_sent:

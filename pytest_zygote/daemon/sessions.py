@@ -118,6 +118,7 @@ class Sessions:
             self._refusals.use(key)
             self._wanted.remove(session)
             self._wanted.append(session)
+            client.renewed = session.layer.renewed if session.layer is not None else ()
             return session.layer
         return self._force(key, client, below) if self._policy.is_forced else None
 
@@ -180,8 +181,13 @@ class Sessions:
         """Close sessions whose inputs have changed, to collect them again before they are asked for."""
         self._refusals.forget()
         for session in tuple(self._wanted):
-            if session.is_ready and below is not None:
-                self._check(session, below, session.key)
+            if session.is_ready and below is not None and not self._check(session, below, session.key):
+                self._have_looked_at(session)
+
+    def _have_looked_at(self, session: Session) -> None:
+        """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
+        if session.layer is not None and session.layer.renewed:
+            self._layers.tell(session.layer, messages.Look(session.layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
@@ -258,6 +264,12 @@ class Sessions:
                 self._refuse(session, reason)
 
     # Ending
+
+    def give_up(self, layer: Layer, reason: str) -> None:
+        """Close a session from which no run can be forked after all."""
+        for session in tuple(self._wanted):
+            if session.layer is layer:
+                self._close(session, reason)
 
     def _close(self, session: Session, reason: str) -> None:
         layer, session.layer = session.layer, None

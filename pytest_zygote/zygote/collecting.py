@@ -23,7 +23,7 @@ from pytest_zygote import run, workaround
 from pytest_zygote.adapters import processes, signals, sockets, streams
 from pytest_zygote.adapters.recorders import Recorders, take_places
 from pytest_zygote.collected import CollectedPlugin, renew_file
-from pytest_zygote.core import collected, framing, messages
+from pytest_zygote.core import collected, framing, lifecycle, messages
 from pytest_zygote.zygote.inputs import Watch
 from pytest_zygote.zygote.runs import DESCRIPTORS, Runs
 
@@ -50,7 +50,7 @@ class SessionRun(run.Run):
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
         del depth_, culprits
-        self.session.refuse(reason)
+        self.session.refuse(reason)  # a run can start over only before it has written anything: see `give_up`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
@@ -108,6 +108,18 @@ class Session:
             self._channel.send(last)
         os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
 
+    def mark(self) -> None:
+        """Note what was written so far: a run that collects again writes what follows itself."""
+        if not self._is_run:
+            self._flush()
+            self._recorders.mark()
+
+    @staticmethod
+    def _flush() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+
     # Waiting
 
     def wait(self, pytest_session: PytestSession) -> None:
@@ -115,13 +127,13 @@ class Session:
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
         obstacle = self._watch.obstacle
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        self._flush()
         self._recorders.finish()
         self._captures = pytest_session.capture_files()
         if workaround.registry.around or workaround.registry.forked:
             obstacle = "workarounds run around the forks of runs"
+        renewable = pytest_session.renewable(built.files, self._layer)
+        built = built.replaced(renewable=self._watch.only_pytests(renewable))
         obstacle = obstacle or _left_behind() or self._left_open() or _collect_garbage()
         if obstacle:
             self.refuse(obstacle)
@@ -181,6 +193,10 @@ class Session:
         match message:
             case messages.Fork():
                 return self._fork(message)
+            case messages.Look(paths):
+                obstacle = self._pytest.judge(paths)
+                if obstacle:
+                    self._say(messages.Unfit(obstacle))
             case messages.Deliver(number, signal_number):
                 self._runs.deliver(number, signal_number)
             case _:
@@ -218,12 +234,20 @@ class Session:
         self._run.report_to(sockets.adopt(streams.move_away(report)))
         self._take_over(run.request_in(order.request))
         take_places(self._places, terminal)
-        self._recorders.play(terminal)
-        for descriptor in terminal:
-            os.close(descriptor)
         for descriptor in self._captures:
             renew_file(descriptor)
-        self._pytest.renew()
+        obstacle = self._pytest.collect(order.renewed)
+        if obstacle:
+            self._give_up(obstacle)
+        self._recorders.play(terminal, is_whole=not order.renewed)
+        for descriptor in terminal:
+            os.close(descriptor)
+        self._pytest.renew(is_changed=bool(order.renewed))
+
+    def _give_up(self, reason: str) -> NoReturn:
+        """Have this run start from the project layer."""
+        self._run.tell(messages.Misfit("project", reason, (), self._run.request.seen))
+        os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def _take_over(self, request: messages.RunRequest) -> None:
         self._run.request = request

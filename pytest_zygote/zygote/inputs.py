@@ -96,6 +96,10 @@ class Watch:
 
         return restore
 
+    def only_pytests(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of these files that nobody but pytest has read or looked at."""
+        return tuple(path for path in paths if path not in self._files.known_to_others)
+
     @property
     def obstacle(self) -> str:
         """What collection did that it must not; '' if nothing."""

@@ -24,6 +24,7 @@ REQUEST = {
     "closed": (),
     "pid": 1,
     "seen": "",
+    "debugger": (),
 }
 
 
@@ -53,6 +54,7 @@ def test_equal_requests_have_equal_keys() -> None:
         {"path": ("/lib",)},
         {"ignored": (1,)},
         {"closed": (0,)},
+        {"debugger": ("join",)},
     ],
 )
 def test_nothing_is_compared_loosely(change: dict[str, object]) -> None:
