@@ -74,6 +74,7 @@ class Towers:
         self._coming: Errand | None = None
         self._prefetch: Errand | None = None
         self._last_request: RunRequest | None = None
+        self._forks_tried = 0
         self.breaker = lifecycle.Breaker()
 
     def _new_tower(self) -> Tower:
@@ -144,14 +145,15 @@ class Towers:
             self.advance(is_waited_for=False)
 
     def rejuvenate(self, max_forks: int) -> None:
-        """Build a tower beside the one that serves, if that has followed so many edits."""
+        """Build a tower beside the one that serves, if that has followed so many edits since the last attempt."""
         project, request = self.serving.project, self._last_request
-        if project is None or request is None or project.forks < max_forks or self._coming or self.refusal():
+        if project is None or request is None or self._coming is not None or self.refusal():
             return
-        log.info(
-            "project layer %d is a fork in the %dth generation: imported anew beside it", project.number, project.forks
-        )
-        self._grow(request)
+        self._forks_tried = min(self._forks_tried, project.forks)  # less: it was imported anew since
+        if project.forks - self._forks_tried >= max_forks:
+            self._forks_tried = project.forks
+            log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
+            self._grow(request)
 
     # Learning
 

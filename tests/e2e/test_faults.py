@@ -290,7 +290,7 @@ def test_edits_without_end_do_not_grow_the_daemon(project: Project) -> None:
         result = project.pz("-s")
         assert "VALUE 3\n" in result.stdout
         assert (result.was_warm, result.said) == (True, [])
-        assert "imported anew beside it" in (project.folder / "own.log").read_text()
+        assert "all is imported anew beside it" in (project.folder / "own.log").read_text()
 
 
 @contextlib.contextmanager
