@@ -44,7 +44,7 @@ def other(value):
 
 def loop(step):
     value = 1
-    for _ in range(100_000):
+    for _ in range(300_000):
         value = step(value)
     return value
 """
@@ -133,9 +133,10 @@ def watch_save(bench: "Bench") -> Samples:
         ours = synthetic.write_long_file(place.scratch / "ours", 1, "-p pytest_zygote")
         theirs = synthetic.write_long_file(place.scratch / "theirs", 1)
         peer = bench.cache.peer("pytest-watcher", ["pytest-watcher", "pytest>=9"], bench.ours)
+        runner = ("--runner", peer.command("pytest"))  # it would take the one in the search path
         commands = {
             "ours": ([bench.ours.command("pytest"), "--watch", "-v"], ours),
-            "pytest-watcher": ([peer.command("ptw"), ".", "--now", "-v", synthetic.LONG_TEST], theirs),
+            "pytest-watcher": ([peer.command("ptw"), *runner, ".", "--now", "-v", synthetic.LONG_TEST], theirs),
         }
         with (
             watching(place, *commands["ours"]) as first,
@@ -149,10 +150,11 @@ def watch_save(bench: "Bench") -> Samples:
             def save(screen: Screen, folder: Path) -> float:
                 procfs.wait_until_idle(place.scratch)
                 path = folder / "long.py"
-                text = re.sub(r"y = .*", f"y = x + {next(numbers)} * 0", path.read_text(encoding="utf-8"))
+                number = next(numbers)
+                text = re.sub(r"y = .*", f"y = x + {number} - {number}", path.read_text(encoding="utf-8"))
                 started = time.perf_counter()
                 path.write_text(text, encoding="utf-8")
-                screen.expect(rb"test_last PASSED")
+                screen.expect(rb"test_last \S*PASSED")
                 seconds = time.perf_counter() - started
                 screen.expect(rb"1 passed")
                 return seconds

@@ -14,6 +14,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import json
 import os
 import random
 import re
@@ -31,7 +32,7 @@ from pytest_zygote.affected.store import Store, store_path
 from pytest_zygote.affected.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
 TIMEOUT_S = 120
@@ -121,13 +122,31 @@ class Check:
         self.root = root
         self.arguments = ["-p", "no:randomly", "-q", "-rfE", "--tb=no", "--no-header", *arguments]
         self.cache = store
+        self.roots: tuple[str, ...] = ()
         environ = {key: value for key, value in os.environ.items() if key not in ("CI", "PYTHONPATH")}
         self.environ = {**environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DAEMON_DISABLE": "1", "COLUMNS": "500"}
 
     def record(self, word: str) -> None:
         """Run all tests and store what they need."""
-        option = f"--affected={word}" if word else "--affected"
-        self.pytest("-p", "pytest_zygote", "-o", f"cache_dir={self.cache}", option, timeout_s=RECORDING_S)
+        options = ("-p", "pytest_zygote", "-o", f"cache_dir={self.cache}")
+        self.pytest(*options, f"--affected={word}" if word else "--affected", timeout_s=RECORDING_S)
+        self.learn_roots(*options)
+
+    def learn_roots(self, *options: str) -> None:
+        """Have pytest note in which folders imports are searched: names lead elsewhere from others.
+
+        Raises:
+            LookupError: it selects tests although nothing has changed, so nothing is noted.
+        """
+        self.pytest(*options, "--affected")
+        store = Store(store_path(str(self.cache)), print)
+        with store.using() as connection:
+            found = connection.execute("SELECT roots FROM unchanged ORDER BY id DESC").fetchone()
+        store.close()
+        if found is None:
+            message = "tests are selected although nothing has changed: some fail, or depend on what changes by itself"
+            raise LookupError(message)
+        self.roots = tuple(json.loads(found[0]))
 
     def pytest(self, *args: str, timeout_s: float = TIMEOUT_S) -> str:
         """Run the tests; return what pytest wrote."""
@@ -140,7 +159,7 @@ class Check:
     def selected(self) -> tuple[set[str], int]:
         """Return the tests that the store selects now, and how many there are."""
         store = Store(store_path(str(self.cache)), print)
-        tree = Tree(str(self.root), self.environ, (str(self.root / "src"), str(self.root)), store)
+        tree = Tree(str(self.root), self.environ, self.roots, store)
         selection = Selection(store, tree, store.rows(1))
         selected = selection.select(selection.rows)
         store.close()
@@ -149,6 +168,22 @@ class Check:
     def failed(self, *args: str) -> set[str]:
         """Return the tests that fail."""
         return set(FAILED.findall(self.pytest(*args)))
+
+
+@contextlib.contextmanager
+def everything_edited(sources: Path) -> Iterator[Callable[[], None]]:
+    """Give what adds a line to each file, so that a second run has all tests to run; take the lines away in the end."""
+    texts = {path: path.read_bytes() for path in sources.rglob("*.py")}
+
+    def edit() -> None:
+        for path, text in texts.items():
+            path.write_bytes(text + b"\n_again = 0\n")
+
+    try:
+        yield edit
+    finally:
+        for path, text in texts.items():
+            path.write_bytes(text)
 
 
 def check(project: Check, mutants: list[Mutant]) -> tuple[int, list[float]]:
@@ -186,14 +221,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--exact", action="store_true", help="record each test in a fork of its own")
+    parser.add_argument("--second-run", action="store_true", help="record as by default: again, after an edit of all")
     parser.add_argument("--pytest", default="", help="options for pytest, in one word")
     options = parser.parse_args()
     root = options.root.resolve()
     chosen = random.Random(options.seed)  # noqa: S311 - not a secret
-    found = [mutant for path in sorted((root / options.sources).rglob("*.py")) for mutant in mutants_of(path)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, everything_edited(root / options.sources) as edit_everything:
         project = Check(root, shlex.split(options.pytest), Path(folder))
         project.record("exact" if options.exact else "")
+        if options.second_run:
+            edit_everything()
+            project.record("")
+        found = [mutant for path in sorted((root / options.sources).rglob("*.py")) for mutant in mutants_of(path)]
         missing, shares = check(project, chosen.sample(found, min(options.count, len(found))))
     print(f"{len(shares)} mutants ({shares.count(1.0)} of them selected all tests), {missing} tests missing, "
           f"median share selected {statistics.median(shares):.3f}")  # fmt: skip
