@@ -280,7 +280,7 @@ FIGURES: tuple[Figure, ...] = (
     Ratio("watch-peer", "the same / pytest-watcher", "watch_save", "ours", "pytest-watcher", Goal("≤", 1 / 15)),
     Ratio(
         "workers-fast",
-        "the same, tests per second: `pz -n 2` / pytest-fast with 2 workers",
+        "4,000 tests that take no time, tests per second: `pz -n 2` / pytest-fast with 2 workers",
         "throughput",
         "pytest-fast",
         "pz",
@@ -288,7 +288,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Ratio(
         "workers-namesake",
-        "the same without a daemon: `-n 2` / the other pytest-zygote with `--workers 2`",
+        "the same tests without a daemon: `-n 2` / the other pytest-zygote with `--workers 2`",
         "namesake",
         "ours",
         "theirs",
