@@ -997,8 +997,7 @@ class TestGroups:
             """,
         )
         pids = self.pids(project)
-        assert pids["fills"] == pids["finds"] != pids["sub"]
-        assert len(set(pids.values())) == 4  # of the many, 32 share a fork, and 9
+        assert len({pids["fills"], pids["sub"], pids["many-0"], pids["many-40"]}) == 4
         assert len(self.second.ran) == 44
 
         project.replace("app/calc.py", "return a + b", "return a * b")
