@@ -204,7 +204,8 @@ def _obstacle(session: pytest.Session, items: Iterable[pytest.Item]) -> str:
 
 def _has_strangers(config: pytest.Config, name: str, known: tuple[str, ...]) -> bool:
     """Tell whether somebody implements a hook of whom it is not known that he may be called again."""
-    modules = (caller.function.__module__ for caller in getattr(config.hook, name).get_hookimpls())
+    callers = getattr(config.pluginmanager.hook, name).get_hookimpls()  # `config.hook` of pytest 8 has wrappers
+    modules = (caller.function.__module__ for caller in callers)
     return any(not module.startswith(known) for module in modules)
 
 
