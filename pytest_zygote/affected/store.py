@@ -19,6 +19,7 @@ from array import array
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.affected.database import Database, StoreError, look
+from pytest_zygote.core import impact
 from pytest_zygote.core.fingerprints import IMPORTS, SIZE, checksum
 from pytest_zygote.core.impact import Need, Row
 
@@ -225,6 +226,12 @@ class Store(Database):
                 path: (tuple(identity), looked, digest)
                 for path, *identity, looked, digest in connection.execute("SELECT * FROM file")
             }
+
+    def imported(self) -> list[str]:
+        """Return the files that tests have imported, at any time."""
+        with self.using() as connection:
+            query = "SELECT DISTINCT path FROM need WHERE kind IN (?, ?)"
+            return [path for (path,) in connection.execute(query, (impact.SKELETON, impact.FILE))]
 
     def source(self, python: str, digest: bytes) -> dict[str, bytes] | None:
         """Return the units of a text, as this Python compiles it; None if they are not known."""

@@ -145,9 +145,12 @@ class Tree:
     # Any files
 
     def doubtful(self) -> list[str]:
-        """Return the known Python files whose compiled file may be that of an older text."""
-        self._read_files()
-        files = (self.absolute(path) for path in self._files or () if path.endswith(".py"))
+        """Return the files that tests import whose compiled file may be that of an older text."""
+        try:
+            paths = self._store.imported()
+        except StoreError:
+            return []
+        files = (self.absolute(path) for path in paths if path.endswith(".py"))
         return [file for file in files if may_be_outdated(stamp(cache_from_source(file)), stamp(file))]
 
     def _read_files(self) -> None:
