@@ -18,8 +18,14 @@ PROCESSORS, PRIORITY = "processor affinity", "priority"
 
 
 def limits_of(pid: int) -> Limits:
-    """Return the resource limits, the processors and the priority of a process, each with its name."""
-    return tuple(_limits(pid)) if sys.platform == "linux" else ()
+    """Return the resource limits, the processors and the priority of a process, each with its name.
+
+    None of a process that is gone.
+    """
+    try:
+        return tuple(_limits(pid)) if sys.platform == "linux" else ()
+    except ProcessLookupError:
+        return ()
 
 
 def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -90,6 +90,16 @@ class Channel:
         del self.descriptors[:count]
         return taken
 
+    def stopped_peer(self) -> int:
+        """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
+        pid = int.from_bytes(_credentials(self._raw)[:4], sys.byteorder)
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+        except OSError:  # it is gone, or the system does not tell
+            return 0
+        return pid if state == b"T" else 0
+
     def close(self) -> None:
         """Close the connection and the descriptors that nobody took."""
         for descriptor in self.take_descriptors():
@@ -181,12 +191,16 @@ class Listener:
 
 
 def peer_user(raw: _socket.socket) -> int:
-    """Return the user id of the process at the other end (SO_PEERCRED, or LOCAL_PEERCRED on macOS)."""
+    """Return the user id of the process at the other end."""
+    return int.from_bytes(_credentials(raw)[4:8], sys.byteorder)
+
+
+def _credentials(raw: _socket.socket) -> bytes:
+    """Return process id (0 where it is not told) and user id of the other end, four bytes each."""
     if hasattr(_socket, "SO_PEERCRED"):
-        packed = raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-    else:  # pragma: no cover - macOS: struct xucred { u_int version; uid_t uid; ... } at level 0
-        packed = b"\0\0\0\0" + raw.getsockopt(0, 1, 76)[4:8]
-    return int.from_bytes(packed[4:8], sys.byteorder)
+        return raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[:8]
+    # LOCAL_PEERCRED of macOS: struct xucred { u_int version; uid_t uid; ... } at level 0
+    return b"\0\0\0\0" + raw.getsockopt(0, 1, 76)[4:8]  # pragma: no cover
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import keepers, rendezvous, signals, sockets
 from pytest_zygote.client.launch import connect_or_start
-from pytest_zygote.client.lending import lend
-from pytest_zygote.core.errors import UsageError
+from pytest_zygote.client.lending import PATIENCE_MS, STOPPED, lend
+from pytest_zygote.core.errors import Unavailable, UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.options import without_commands
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pytest_zygote.adapters.rendezvous import Rendezvous
+    from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.client.launch import Launch
     from pytest_zygote.core.messages import RunRequest
     from pytest_zygote.core.options import Settings
@@ -43,7 +44,7 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
 
     Raises:
         UsageError: options that cannot go together, or an unknown form of the status.
-        Unavailable: the daemon cannot be started.
+        Unavailable: the daemon cannot be started, or is stopped.
         OSError: it cannot be reached.
     """
     if settings.is_given("--daemon-status"):
@@ -102,11 +103,19 @@ def _ask(place: Rendezvous, question: Record) -> str:
     if channel is None:
         return ""
     channel.send(question)
-    while (received := channel.receive()) is not None:
+    while (received := _receive(channel)) is not None:
         for message in received:
             if isinstance(message, Answer):
                 return message.text
     return ""
+
+
+def _receive(channel: Channel) -> list[Record] | None:
+    while not select.select([channel], [], [], PATIENCE_MS / 1000)[0]:
+        pid = channel.stopped_peer()
+        if pid:
+            raise Unavailable(STOPPED.format(pid=pid))
+    return channel.receive()
 
 
 def _stop(place: Rendezvous) -> str:

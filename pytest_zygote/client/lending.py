@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.messages import RunRequest
 
+STOPPED = "the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
+
+PATIENCE_MS = 500
+"""A daemon that has said nothing for this long is looked at: it may have been stopped."""
+
 LOST = 3
 """Exit code when nobody can tell how the run ended: pytest's own for an internal error."""
 
@@ -44,6 +49,10 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
         request: what to run.
         terminal: the descriptors that become the run's stdin, stdout and stderr.
     """
+    pid = channel.stopped_peer()
+    if pid:  # what is sent to it now stays open until it goes on: who reads our output would not see it end
+        channel.close()
+        return Declined(STOPPED.format(pid=pid), restart=False)
     devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
@@ -71,7 +80,11 @@ class _Loan:
         poll.register(self._channel.fileno(), select.POLLIN)
         poll.register(self._pipe.fileno(), select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
+            events = poll.poll(None if self._run_pid else PATIENCE_MS)
+            pid = 0 if events else self._channel.stopped_peer()
+            if pid:
+                return Declined(STOPPED.format(pid=pid), restart=False)
+            for descriptor, _ in events:
                 outcome = self._relay() if descriptor == self._pipe.fileno() else self._listen()
                 if outcome is not None:
                     return outcome

@@ -492,6 +492,25 @@ def test_client_that_waits_can_be_interrupted(warm: Project) -> None:
     assert_works(warm)
 
 
+def test_stopped_daemon_keeps_nobody_waiting(project: Project) -> None:
+    """After Ctrl-Z in its window runs are cold, commands say why; when it goes on, it serves again."""
+    project.environ["PYTEST_DAEMON_SESSIONS"] = "3"  # these look at the client's process, which is gone by then
+    project.write("test_app.py", "def test_passes():\n    pass\n")
+    project.warm_up("-q")
+    pid = project.status().pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ended = [project.start([PYTEST, "-q", *args]) for args in ((), ("--daemon-status",), ("--stop-daemon",))]
+        said = [f"{process.returncode} {errors}" for process in ended for _, errors in [process.communicate()]]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    reason = f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
+    assert said == [f"0 zygote: cold run: {reason}\n", *2 * [f"4 ERROR: {reason}\n\n"]]
+    assert project.pytest("-q").was_warm
+    assert project.status().pid == pid
+
+
 # Peers that do not keep to the protocol
 
 

@@ -122,7 +122,7 @@ def descriptor_count(pid: int) -> int:
     return 0
 
 
-TOLD_BY_OWN_FORKS = ("affected/isolation.py", "workers/wire.py")
+TOLD_BY_OWN_FORKS = ("affected/isolation.py", "affected/nursery.py", "workers/wire.py")
 FROM_OWN_KEEPERS = ("workers/keeper.py", "workers/kept.py")
 """Runs get the values of fixtures that outlive them: through a socket in the private folder, from the same user."""
 
