@@ -20,7 +20,7 @@ from pytest_zygote.core.inputs import MISSING, is_volatile
 from pytest_zygote.core.preload import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from pytest_zygote.run import Run
 
@@ -49,9 +49,16 @@ class RunPlugin:
             misfit = depth.shallower(layer.traits(), self._facts)
             if misfit is not None:
                 self._run.start_over(misfit.depth, misfit.reason)
+            self._look_for_hidden(map(str, early_config.getini("pythonpath")))
             if early_config.known_args_namespace.affected and layer.kind == "project":
                 self._run.start_over("base", "--affected must see the imports")
         return (yield)
+
+    def _look_for_hidden(self, folders: Iterable[str]) -> None:
+        """Start over if the run would import a module of its own in the place of an installed package."""
+        found = self._run.layer.homes.hidden(folders, self._run.layer.names)
+        if found is not None:
+            self._run.start_over("cold", f"{found[0]} is {found[1]} for this run, and an installed package otherwise")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -64,6 +71,7 @@ class RunPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
+        self._look_for_hidden(entry for entry in sys.path if entry not in self._run.request.path)
         self._run.is_collecting = False
         if self._run.opening is not None:
             self._run.opening.lift()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import sysconfig
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -109,6 +110,15 @@ class Homes:
                 self._origins[name] = origin
                 folder, file = os.path.split(origin)
                 self._homes[name] = os.path.dirname(folder) if file.startswith("__init__.") else folder
+
+    def hidden(self, folders: Iterable[str], names: frozenset[str]) -> tuple[str, str] | None:
+        """Return an installed package, among these loaded modules, that a folder hides, and the file that it has."""
+        for folder in folders:
+            for name in sorted(self._list_names(folder) & names & sys.modules.keys()):
+                origin, spec = origin_of(sys.modules[name]), PathFinder.find_spec(name, [folder])
+                if is_installed(origin) and spec is not None and spec.origin not in (None, origin):
+                    return name, str(spec.origin)
+        return None
 
     def moved(self) -> dict[str, str]:
         """Return the modules that `sys.path` does not lead to now, with the file where it leads ('' for none)."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support_daemon import INI
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -169,6 +171,24 @@ def test_packages(project: Project, tmp_path: Path) -> None:
     (packages / "lib_y-1.0.dist-info").mkdir()
     (packages / "lib_y.py").touch()
     assert "lib_y" in assert_fresh(project, "a new package").replace("'", "")
+
+
+@pytest.mark.parametrize("folder", ["src", "tests"])
+def test_a_file_hides_an_installed_package(project: Project, folder: str) -> None:
+    """On the ini-file's ``pythonpath``, or beside a test: the layer has the package, plain pytest would not."""
+    project.write("pytest.ini", f"{INI}pythonpath = src\n")
+    project.write("src/app.py", "")
+    project.write("tests/test_it.py", "import app, psutil\ndef test_it(): print(psutil.__file__)\n")
+    project.warm_up("-sq")
+    hiding = project.write(f"{folder}/psutil.py", "")
+
+    result = project.pytest("-sq")
+
+    assert str(hiding) in project.plain("-sq").stdout
+    assert str(hiding) in result.stdout
+    assert f"zygote: cold run: psutil is {hiding} for this run" in result.stderr
+    project.remove(f"{folder}/psutil.py")
+    assert "site-packages" in project.warm_up("-sq").stdout
 
 
 def test_an_edit_while_the_layer_is_built(project: Project) -> None:
