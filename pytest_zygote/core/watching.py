@@ -39,6 +39,9 @@ UPDATES = {
 }
 """Plugins that keep snapshots, with the option that has them written anew."""
 
+USAGE_ERROR = 4
+"""The exit code of a run that pytest has refused; of the first one, it ends watch mode."""
+
 OWN = ("--watch", "--watch-queue", "--watch-notify")
 WITH_VALUE = ("--on-pass", "--on-fail")
 

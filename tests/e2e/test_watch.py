@@ -11,7 +11,7 @@ import pytest
 
 from tests.support_affected import PRECISE, precisely
 from tests.support_daemon import BIN, Project, eventually
-from tests.support_terminal import CTRL_C, Terminal
+from tests.support_terminal import CTRL_C, CTRL_Z, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +124,23 @@ class TestKeys:
         watching.send("\n")
         watching.expect("2 passed")
 
+    @pytest.mark.parametrize("key", ["k", "t", "p"])
+    def test_a_filter_during_a_run(self, project: Project, watching: Terminal, key: str) -> None:
+        """The run makes room for the question, and the next one heeds the answer."""
+        os.mkfifo(project.root / "gate")
+        project.write("test_slow.py", "def test_slow():\n    open('gate').read()\n")
+        with (project.root / "gate").open("w"):
+            watching.send(key)
+            watching.expect("KeyboardInterrupt")
+            watching.expect("empty for none: ")
+        watching.send("test_text.py\n" if key == "p" else "shout\n")
+        watching.expect(IDLE.format("passed"))
+        watching.send("a")
+        watching.expect("1 passed")
+        watching.expect(IDLE.format("passed"))
+        watching.send("q")
+        assert watching.finish()[0] == 0
+
     def test_stop_at_the_first_failure(self, watching: Terminal) -> None:
         """On and off."""
         watching.send("x")
@@ -138,6 +155,7 @@ class TestKeys:
         watching.expect("d      debug the last failure")
         watching.send("u")
         watching.expect("no plugin for snapshots is installed")
+        watching.expect(IDLE.format("passed"))
 
     def test_debug_the_last_failure(self, project: Project, watching: Terminal) -> None:
         """The prompt has the terminal as it would without us; then the keys are ours again."""
@@ -162,6 +180,16 @@ class TestKeys:
             watching.expect(IDLE.format("interrupted"))
         watching.send(CTRL_C)
         watching.finish()
+
+    def test_suspend_and_resume(self, watching: Terminal) -> None:
+        """The status is shown again, and keys act at once, unseen."""
+        watching.send(CTRL_Z)
+        watching.finish()
+        watching.resume()
+        watching.expect(IDLE.format("passed"))
+        watching.send("q")
+        status, shown = watching.finish()
+        assert (status, "q" in shown) == (0, False)
 
     def test_the_status_line_fits_the_window(self, watching: Terminal) -> None:
         """Also after a resize."""
@@ -208,3 +236,11 @@ def test_without_a_terminal_lines_are_plain(project: Project) -> None:
         process.communicate()
     eventually(lambda: process.poll() is not None, "it ends")
     assert process.returncode == 0
+
+
+def test_a_usage_error_ends_it(project: Project) -> None:
+    """Nobody can mend the command line by saving a file."""
+    result = project.pytest("--watch", "--bad")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "unrecognized arguments: --bad" in result.stderr
+    assert "watch: idle" not in result.stdout

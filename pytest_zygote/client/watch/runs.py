@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -81,7 +82,7 @@ class WarmRun:
             case Started():
                 self._has_started = True
                 for number in self._waiting:
-                    self._channel.send(Relay(number))
+                    self._relay(number)
             case Notice(text):
                 self._say(str(text))
             case _:
@@ -91,9 +92,13 @@ class WarmRun:
     def send(self, number: int) -> None:
         """Pass a signal on, as soon as there is a process."""
         if self._has_started:
-            self._channel.send(Relay(number))
+            self._relay(number)
         else:
             self._waiting.append(number)
+
+    def _relay(self, number: int) -> None:
+        with contextlib.suppress(ConnectionError):  # it has just ended, and the news of that are still to be read
+            self._channel.send(Relay(number))
 
     def close(self) -> None:
         """Close the connection."""

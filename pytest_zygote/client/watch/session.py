@@ -41,7 +41,7 @@ PATIENCE_S = 5.0
 
 CONFIGURATION = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "pytest.toml", ".pytest.ini"})
 
-SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH"))
+SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
 
 
 def watch(launch: Launch, settings: Settings, request: RunRequest) -> int:
@@ -76,6 +76,7 @@ class Session:
         self._saved_at = 0.0
         self._interrupted_at = 0.0
         self._next: str | None = None
+        self._question = ""
         self._started_at = 0.0
         self._status = 0
         self._is_over = False
@@ -113,7 +114,7 @@ class Session:
 
     def _wait(self) -> None:
         sources: list[Going | SignalPipe | Watcher | int] = [self._signals, self._watcher]
-        if self._keyboard.has_keys:
+        if self._keyboard.has_keys and not self._question:
             sources.append(0)
         if self._run is not None:
             sources.append(self._run)
@@ -136,6 +137,9 @@ class Session:
     def _on_signals(self) -> None:
         for number in self._signals.read():
             if number == signal.SIGWINCH:
+                self._show()
+            elif number == signal.SIGCONT:
+                self._keyboard.listen()  # the shell, or whoever stopped us, has set the terminal its own way
                 self._show()
             elif number == signal.SIGINT and self._run is not None:
                 self._interrupt()
@@ -180,7 +184,8 @@ class Session:
         if key in watching.KEYS:
             self._ask_for(watching.KEYS[key])
         elif key in watching.PROMPTS:
-            self._narrow(key)
+            self._question = key
+            self._interrupt()  # what a run writes would come into the question
         else:
             actions = {
                 "i": self._interrupt,
@@ -205,6 +210,8 @@ class Session:
 
     def _on_time(self) -> None:
         """Act on what had to wait: for editors to finish writing, or for a run to end."""
+        if self._question and self._run is None:
+            self._narrow()
         now = time.monotonic()
         if self._changed and now - self._saved_at >= QUIET_S:
             self._state.changed = tuple(os.path.relpath(path, self._root) for path in self._changed)
@@ -215,16 +222,19 @@ class Session:
 
     # Runs
 
-    def _narrow(self, key: str) -> None:
-        """Ask for a filter; a run goes on meanwhile, and its output may come between."""
+    def _narrow(self) -> None:
+        """Ask for a filter, and begin the run that is due, else one like the last."""
+        key, self._question = self._question, ""
         text = self._keyboard.ask(watching.PROMPTS[key])
         setattr(self._filters, {"k": "pattern", "t": "name", "p": "path"}[key], text)
-        self._ask_for(self._kind if self._kind != watching.DEBUG else watching.AFFECTED)
+        kind, self._next = self._next or self._kind, None
+        self._start(kind if kind != watching.DEBUG else watching.AFFECTED)
 
     def _update(self) -> None:
         options = [option for name, option in watching.UPDATES.items() if importlib.util.find_spec(name)]
         if not options:
             self._say("no plugin for snapshots is installed")
+            self._show()
         elif self._run is None:
             self._begin((*self._args, options[0]))
 
@@ -281,10 +291,11 @@ class Session:
             self._run = self._starter.start_cold(self._args, outcome)
             return
         was_interrupted, self._interrupted_at = bool(self._interrupted_at), 0.0
-        self._status = outcome
+        is_first, self._status = not self._state.outcome, outcome
+        self._is_over |= is_first and outcome == watching.USAGE_ERROR
         self._ended(outcome, was_interrupted=was_interrupted)
-        kind, self._next = self._next, None
-        if kind is not None and not self._is_over:
+        if self._next is not None and not self._question and not self._is_over:
+            kind, self._next = self._next, None
             self._start(kind)
 
     def _ended(self, status: int, *, was_interrupted: bool = False) -> None:
@@ -315,6 +326,8 @@ class Session:
                 self._say("notify-send is not installed")
 
     def _show(self) -> None:
+        if self._is_over:
+            return
         if self._run is None or not self._keyboard.is_terminal:
             self._keyboard.show_status(watching.status_line(self._state, self._filters, self._keyboard.width))
 
