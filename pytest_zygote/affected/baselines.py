@@ -16,6 +16,7 @@ import pytest
 from pytest_zygote.affected.store import unpack
 from pytest_zygote.core.baseline import Baseline, BaselineError, decode, encode
 from pytest_zygote.core.impact import Row
+from pytest_zygote.core.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,7 +110,7 @@ class Baselines:
             StoreError: it cannot be stored.
         """
         known = {nodeid: row for nodeid, row in rows.items() if row is not None}
-        count = f"{len(known)} of {len(rows)} tests"
+        count = f"{len(known)} of {counted(len(rows), 'test')}"
         lines = []
         if self._name:
             self._keep_rows(self._name, surroundings, rows)

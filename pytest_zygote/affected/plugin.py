@@ -21,6 +21,7 @@ from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.store import Store, StoreError
 from pytest_zygote.affected.tree import Tree
 from pytest_zygote.core.impact import NEW, Selected, summary
+from pytest_zygote.core.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs | int]
 
 NAME = "zygote_affected"
-WORDS = frozenset({"1", "explain", "exact", "all"})
-"""What ``--affected=`` may be followed by; 'all' leaves out nothing, and records."""
+WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
+"""What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = "affected: with workers of pytest-xdist all tests run, and nothing is recorded"
 IMPRECISE = (
     f"affected: Python {sys.version_info[0]}.{sys.version_info[1]} does not tell which code a test runs (3.12 does): "
@@ -111,7 +112,7 @@ class AffectedPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
         """Collect nothing if nothing has changed since a run that left out all tests."""
-        if self._words & {"all", "exact"} or is_distributed(self._config):
+        if self._words & {"all", "exact", "failed"} or is_distributed(self._config):
             return None
         self._unchanged = self._question.unchanged(knows_environ=self._recorder.is_precise)
         with contextlib.suppress(StoreError):
@@ -143,7 +144,10 @@ class AffectedPlugin:
             self._selected = self._question.answer(self._collected, knows_environ=self._recorder.is_precise)
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
-        if "all" not in self._words:
+        if "failed" in self._words:
+            self._selected = self._question.failures(self._collected)
+            self._leave_out(items)
+        elif "all" not in self._words:
             self._note_that_nothing_changed()
             self._leave_out(items)
             if self._recorder.is_precise and not self._store.is_broken and may_fork(self._config, items):
@@ -175,16 +179,21 @@ class AffectedPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
         """Say how many tests run, and why."""
-        is_all = "all" in self._words
         for text in self._unsaid:
             self._say(text)
-        lines = [f"affected: all {self._total} tests" if is_all else summary(self._selected.values(), self._total)]
-        lines += self._question.notes
+        lines = [self._headline(), *self._question.notes]
         if not self._recorder.is_precise:
             lines.append(IMPRECISE)
         if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
         return lines
+
+    def _headline(self) -> str:
+        if "all" in self._words:
+            return f"affected: all {counted(self._total, 'test')}"
+        if "failed" in self._words and not self._selected:
+            return "affected: none of these tests failed the last time"
+        return summary(self._selected.values(), self._total)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -194,7 +203,7 @@ class AffectedPlugin:
         with contextlib.suppress(StoreError):
             if self._is_frozen:
                 return (yield)
-            self._store.set("counts", f"{session.testscollected} of {self._total} tests")
+            self._store.set("counts", f"{session.testscollected} of {counted(self._total, 'test')}")
             self._kept = self._question.keep(self._collected, self._ran)
         return (yield)
 

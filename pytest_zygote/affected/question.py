@@ -22,13 +22,14 @@ from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.since import GitError, Since
 from pytest_zygote.affected.store import StoreError
 from pytest_zygote.affected.unchanged import Unchanged
+from pytest_zygote.core.impact import FAILED, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pytest_zygote.affected.store import Needs, Store
     from pytest_zygote.affected.tree import Tree
-    from pytest_zygote.core.impact import Row, Selected
+    from pytest_zygote.core.impact import Row
 
 
 class Question:
@@ -123,6 +124,12 @@ class Question:
         if self._since is None:
             return selection.select(nodeids)
         return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
+
+    def failures(self, nodeids: Iterable[str]) -> dict[str, Selected]:
+        """Choose the tests that ``--lf`` knows to have failed when they ran last."""
+        known = getattr(self._config.pluginmanager.get_plugin("lfplugin"), "lastfailed", ())
+        failed = {str(name) for name in known}
+        return {nodeid: Selected(nodeid, "failed", FAILED) for nodeid in nodeids if nodeid in failed}
 
     def _rows(self) -> dict[str, list[Row]]:
         known = self._store.rows(self.surroundings)

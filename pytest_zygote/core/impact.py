@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.core.records import Record
+from pytest_zygote.core.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -132,5 +133,5 @@ def summary(selected: Iterable[Selected], total: int) -> str:
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
     words = {"changed": "by changes", NEW: "new", "failed": FAILED}
     parts = [f"{counts[kind]} {text}" for kind, text in words.items() if counts.get(kind)]
-    tests = "test" if total == 1 else "tests"
-    return f"affected: {sum(counts.values())} of {total} {tests}" + (f" ({', '.join(parts)})" if parts else "")
+    tests = counted(total, "test")
+    return f"affected: {sum(counts.values())} of {tests}" + (f" ({', '.join(parts)})" if parts else "")

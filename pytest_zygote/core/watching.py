@@ -13,10 +13,13 @@ AFFECTED, ALL, FAILED, DEBUG = "affected", "all", "failed", "debug"
 RUNS: dict[str, tuple[str, ...]] = {
     AFFECTED: ("--affected",),
     ALL: ("--affected=all",),
-    FAILED: ("--affected=all", "--lf", "--lfnf=none"),
-    DEBUG: ("--lf", "--lfnf=none", "--pdb", "-x"),
+    FAILED: ("--affected=failed", "--lf", "--lfnf=none"),
+    DEBUG: ("--affected=failed", "--lf", "--lfnf=none", "--pdb", "-x"),
 }
-"""What each kind of run adds to the command line."""
+"""What each kind of run adds to the command line.
+
+``--lf`` saves collecting files in which nothing failed, but alone runs all if only tests that are not chosen did.
+"""
 
 KEYS = {"\n": AFFECTED, "\r": AFFECTED, "a": ALL, "f": FAILED, "d": DEBUG}
 

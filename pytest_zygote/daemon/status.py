@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import pytest_zygote
 from pytest_zygote.adapters import keepers, processes
+from pytest_zygote.core.wording import counted
 from pytest_zygote.daemon.layers import SESSION
 
 if TYPE_CHECKING:
@@ -211,8 +212,8 @@ def table(facts: Facts) -> Iterator[str]:
         f"PSS {_mib(facts['pss_kib'])}{', ' if facts['closing'] else ''}{facts['closing']}"
     )
     yield (
-        f"  {facts['runs_served']} runs served warm, {facts['session_runs']} of them from collected sessions, "
-        f"{facts['saved_s']} s of imports saved; "
+        f"  {counted(facts['runs_served'], 'run')} served warm, "
+        f"{facts['session_runs']} of them from collected sessions, {facts['saved_s']} s of imports saved; "
         f"{facts['runs_going_on']} going on"
     )
     yield f"  {facts['watching']}"
@@ -225,7 +226,7 @@ def table(facts: Facts) -> Iterator[str]:
     for fixture in facts["fixtures"]:
         yield (
             f"fixture {fixture['name']}, pid {fixture['pid']}, up {_duration(time.time() - fixture['since'])}, "
-            f"used by {fixture['uses']} runs"
+            f"used by {counted(fixture['uses'], 'run')}"
         )
     yield from _section("never imported early", (f"{name}: {why}" for name, why in sorted(facts["rejected"].items())))
     yield from _section("layers were built because", _entries(facts["reloads"]))
@@ -236,7 +237,7 @@ def table(facts: Facts) -> Iterator[str]:
 def _layer_lines(layer: LayerFacts) -> Iterator[str]:
     yield (
         f"{layer['kind']} layer, pid {layer['pid']}, {layer['phase']}, up {_duration(layer['uptime_s'])}, "
-        f"PSS {_mib(layer['pss_kib'])}, {layer['runs_served']} runs"
+        f"PSS {_mib(layer['pss_kib'])}, {counted(layer['runs_served'], 'run')}"
     )
     yield f"  {layer['modules']} modules, {layer['files']} files, {layer['took_ms'] / 1000:.2f} s: {layer['reason']}"
     yield from _section("slowest imports", (f"{took:6} ms  {name}" for name, took in layer["slowest"]))
@@ -247,8 +248,8 @@ def _session_lines(session: SessionFacts) -> Iterator[str]:
     state = session["phase"] + (f" ({session['why_closed']})" if session["phase"] == "closed" else "")
     yield f"collected session, pid {session['pid']}, {state}: pytest {' '.join(session['args'])}"
     yield (
-        f"  {session['tests']} tests, up {_duration(session['uptime_s'])}, "
-        f"{_mib(session['private_kib'])} of its own, {session['hits']} runs"
+        f"  {counted(session['tests'], 'test')}, up {_duration(session['uptime_s'])}, "
+        f"{_mib(session['private_kib'])} of its own, {counted(session['hits'], 'run')}"
     )
 
 

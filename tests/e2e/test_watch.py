@@ -162,6 +162,7 @@ class TestKeys:
         project.write("calc.py", "def add(a, b):\n    return a - b\n")
         watching.expect(IDLE.format("failed"))
         watching.send("d")
+        watching.expect("watch: running debug")
         watching.expect(r"\(Pdb\) ")
         watching.send("p 6 * 7\n")
         watching.expect("42")
@@ -169,6 +170,23 @@ class TestKeys:
         watching.expect(IDLE.format(""))
         watching.send("q")
         watching.finish()
+
+    @pytest.mark.parametrize("key", ["f", "d"])
+    def test_nothing_has_failed(self, project: Project, watching: Terminal, key: str) -> None:
+        """Of what is chosen: then nothing runs."""
+        watching.send(key)
+        watching.expect("affected: none of these tests failed the last time")
+        watching.expect(IDLE.format("passed"))
+        project.write("calc.py", "def add(a, b):\n    return a - b\n")
+        watching.expect(IDLE.format("failed"))
+        watching.send("p")
+        watching.expect("empty for none: ")
+        watching.send("test_text.py\n")
+        watching.expect(IDLE.format("passed"))
+        watching.send(key)
+        watching.expect("affected: none of these tests failed the last time")
+        watching.expect("1 deselected")
+        watching.expect(IDLE.format(r"passed \| 0 of 1 test "))
 
     @pytest.mark.parametrize("key", ["i", CTRL_C])
     def test_interrupt(self, project: Project, watching: Terminal, key: str) -> None:

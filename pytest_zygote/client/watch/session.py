@@ -263,15 +263,18 @@ class Session:
             self._begin(args)
 
     def _begin(self, args: tuple[str, ...]) -> None:
+        self._announce()
         self._args = args
+        self._run = self._starter.start(args)
+
+    def _announce(self) -> None:
         self._state.running = self._kind
         self._started_at = time.monotonic()
         self._show()
         self._keyboard.clear_status()
-        self._run = self._starter.start(args)
 
     def _debug(self, args: tuple[str, ...]) -> None:
-        self._keyboard.clear_status()
+        self._announce()
         if not self._keyboard.has_keys:
             return
         self._signals.close()  # Ctrl-C is the debugger's
