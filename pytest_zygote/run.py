@@ -31,13 +31,12 @@ import time
 import types
 from typing import TYPE_CHECKING, NoReturn
 
-from setproctitle import setproctitle, setthreadtitle
-
 from pytest_zygote import workaround
 from pytest_zygote.adapters import debugging, signals, sockets, streams
 from pytest_zygote.adapters.admission import Admission
 from pytest_zygote.adapters.command_line import console_main
 from pytest_zygote.adapters.limits import limits_of, take_limits
+from pytest_zygote.adapters.titles import take_thread_title, take_title
 from pytest_zygote.around import tell
 from pytest_zygote.builtin import django
 from pytest_zygote.core import framing, lifecycle, messages
@@ -220,9 +219,9 @@ def _join_debugger(run: Run) -> None:
 
 def take_name(request: messages.RunRequest) -> None:
     """Have the name that ps, top and psutil show for the program that the user started."""
-    setproctitle(" ".join(sys.orig_argv))
+    take_title(" ".join(sys.orig_argv))
     # The kernel names a process after the file that was executed: a script, or the interpreter.
-    setthreadtitle(os.path.basename(sys.executable if request.main[0] else request.argv0))
+    take_thread_title(os.path.basename(sys.executable if request.main[0] else request.argv0))
 
 
 def reseed(inherited: Container[str]) -> None:

@@ -8,10 +8,9 @@ import os
 import stat
 import sys
 
-from setproctitle import setproctitle
-
 from pytest_zygote.adapters import processes, sockets
 from pytest_zygote.adapters.rendezvous import Rendezvous, take_lock
+from pytest_zygote.adapters.titles import take_title
 from pytest_zygote.core.errors import Unavailable
 from pytest_zygote.daemon.server import Server, Settings
 from pytest_zygote.daemon.sessions import Policy
@@ -40,7 +39,7 @@ def main() -> None:
         sys.exit(f"the daemon cannot start: {error}")
     _trim_log()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    setproctitle(f"pytest_zygote daemon: {place.root}")
+    take_title(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
     settings = Settings(
         cache=options.cache,

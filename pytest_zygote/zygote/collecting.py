@@ -17,11 +17,10 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
-from setproctitle import setproctitle
-
 from pytest_zygote import run, workaround
 from pytest_zygote.adapters import processes, signals, sockets, streams
 from pytest_zygote.adapters.recorders import Recorders, take_places
+from pytest_zygote.adapters.titles import take_title
 from pytest_zygote.collected import CollectedPlugin, renew_file
 from pytest_zygote.core import collected, framing, lifecycle, messages
 from pytest_zygote.zygote.inputs import Watch
@@ -89,7 +88,7 @@ class Session:
         self._watch.start()
         self._layer.namespaces.accept()  # the recorder has replaced functions
         run.begin(self._run, self._order.limits)
-        setproctitle(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
+        take_title(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
         self._run.admission.on_found = self._watch.found
         self._environ = dict(os.environ)
         status = run.pytest_status()

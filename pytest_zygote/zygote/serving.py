@@ -9,12 +9,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from setproctitle import setproctitle
-
 from pytest_zygote import run
 from pytest_zygote.adapters import processes, signals, sockets
 from pytest_zygote.adapters.files import identity
 from pytest_zygote.adapters.imports import Ledger
+from pytest_zygote.adapters.titles import take_title
 from pytest_zygote.core import framing, messages
 from pytest_zygote.core.errors import ProtocolError
 from pytest_zygote.layer import Layer
@@ -119,7 +118,7 @@ class Zygote:
                 raise ProtocolError(f"{type(message).__name__} is not for a zygote")
 
     def _build(self, plan: messages.Build) -> None:
-        setproctitle(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
+        take_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
         editor = Editor(plan.cwd, self._ledger) if plan.kind == "project" else None
         self._runs = Runs(self._say, self._leave_zygote)  # what runs of another layer write to says nothing of ours
         try:

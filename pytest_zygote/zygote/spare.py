@@ -13,9 +13,8 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
-from setproctitle import setproctitle
-
 from pytest_zygote.adapters import pages, processes, sockets
+from pytest_zygote.adapters.titles import take_title
 from pytest_zygote.core import messages
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Spare:
     def _wait(self, channel: Channel, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]]:
         try:
             leave_zygote()
-            setproctitle(f"pytest_zygote spare run: {os.getcwd()}")
+            take_title(f"pytest_zygote spare run: {os.getcwd()}")
             pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
             received: list[Record] | None = []
             while received == []:
