@@ -63,6 +63,14 @@ class Rendezvous:
         except OSError as error:
             message = f"the runtime folder {self.folder} cannot be used: {error.strerror}"
             raise Unavailable(message) from error
+        self.check_length()
+
+    def check_length(self) -> None:
+        """Refuse a socket's path that the system has no room for.
+
+        Raises:
+            Unavailable: it is too long; the text says what to do.
+        """
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
             message = (
                 f"the socket's path {self.socket} is longer than {MAX_SOCKET_PATH} bytes: "

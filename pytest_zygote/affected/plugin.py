@@ -51,7 +51,7 @@ def begin(config: pytest.Config) -> None:
     """
     options = config.known_args_namespace
     if not WORDS.issuperset(options.affected.split(",")):
-        message = f"--affected takes no value, 'explain' or 'exact', not {options.affected!r}"
+        message = f"--affected takes no value, 'explain', 'exact' or 'all', not {options.affected!r}"
         raise pytest.UsageError(message)
     if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
         return

@@ -65,7 +65,7 @@ class Question:
         self._since: Since | None = None
         self._name = ""
         if options.affected_since is not None:
-            self._since = self._since_of(options.affected_since)
+            self._since = self._since_of("--affected-since", options.affected_since)
         elif self.is_frozen:
             self._freeze("" if options.affected_frozen == "1" else options.affected_frozen)
 
@@ -74,7 +74,9 @@ class Question:
         if name in known:
             self._name = name
         else:
-            self._since = self._since_of(name, f"; baselines are {', '.join(known)}" if known else "")
+            others = f" (baselines are {', '.join(known)})" if known else ""
+            why = f", since no baseline has this name{others}" if name else ""
+            self._since = self._since_of("--affected-frozen", name, why)
 
     def _known_names(self) -> list[str]:
         known = [self._baselines.imported_name] if self._baselines.imported_name else []
@@ -83,11 +85,12 @@ class Question:
         except StoreError:
             return known
 
-    def _since_of(self, revision: str, baselines: str = "") -> Since:
+    def _since_of(self, option: str, revision: str, why: str = "") -> Since:
         try:
             return Since(self._tree, revision)
         except GitError as error:
-            message = f"--affected-since and --affected-frozen ask git: {error}{baselines}"
+            given = f"{option}={revision}" if revision else option
+            message = f"{given} asks git{why}: {error}"
             raise pytest.UsageError(message) from error
 
     def unchanged(self, *, knows_environ: bool) -> Unchanged | None:

@@ -14,7 +14,7 @@ from pytest_zygote.client.launch import connect_or_start
 from pytest_zygote.client.lending import PATIENCE_MS, STOPPED, lend
 from pytest_zygote.core.errors import Unavailable, UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
-from pytest_zygote.core.options import without_commands
+from pytest_zygote.core.options import COMMANDS, without_commands
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -47,6 +47,7 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
         Unavailable: the daemon cannot be started, or is stopped.
         OSError: it cannot be reached.
     """
+    _refuse_values(settings)
     if settings.is_given("--daemon-status"):
         _show_status(launch.place, _form(settings))
     if settings.is_given("--daemon-reload"):
@@ -54,9 +55,9 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
         _say(answer or NO_DAEMON)
         signals.leave(0 if answer else 1)
     if settings.is_given("--daemon-reset-fixtures"):
-        ended = keepers.end_all(launch.place.socket)
-        _say(f"{ended} fixture{'s' * (ended != 1)} torn down: the next run sets up what it needs")
-        signals.leave(0)
+        answer = _reset_fixtures(launch.place)
+        _say(answer or NO_DAEMON)
+        signals.leave(0 if answer else 1)
     if settings.is_given("--stop-daemon"):
         _say(_stop(launch.place) or NO_DAEMON)
         signals.leave(0)
@@ -75,7 +76,9 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)  # a path may be no text, as for pytest
+    sys.stdout.write(f"{shown}\n")
     sys.stdout.flush()
 
 
@@ -87,6 +90,13 @@ def _form(settings: Settings) -> str:
     return form
 
 
+def _refuse_values(settings: Settings) -> None:
+    for flag in COMMANDS:
+        if flag != "--daemon-status" and settings.is_given(flag) and settings.text(flag) != "1":
+            message = f"{flag} takes no value, not {settings.text(flag)!r}"
+            raise UsageError(message)
+
+
 def _show_status(place: Rendezvous, form: str) -> NoReturn:
     answer = _ask(place, StatusRequest(form))
     _say(answer or ("null" if form == "json" else NO_DAEMON))
@@ -95,6 +105,7 @@ def _show_status(place: Rendezvous, form: str) -> NoReturn:
 
 def _ask(place: Rendezvous, question: Record) -> str:
     """Return the daemon's answer; '' if there is no daemon."""
+    place.check_length()
     try:
         rendezvous.check_private(place.folder)
     except FileNotFoundError:
@@ -116,6 +127,14 @@ def _receive(channel: Channel) -> list[Record] | None:
         if pid:
             raise Unavailable(STOPPED.format(pid=pid))
     return channel.receive()
+
+
+def _reset_fixtures(place: Rendezvous) -> str:
+    """Tear down the fixtures that outlive runs; return what was done, '' if there is no daemon."""
+    ended = keepers.end_all(place.socket)  # without a daemon too: they end a little later than it
+    if not ended and not _ask(place, StatusRequest("json")):
+        return ""
+    return f"{ended} fixture{'s' * (ended != 1)} torn down: the next run sets up what it needs"
 
 
 def _stop(place: Rendezvous) -> str:

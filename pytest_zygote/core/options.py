@@ -61,7 +61,10 @@ OPTIONS = (
     Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
     Option("--no-zygote-workers", "leave -n to pytest-xdist", ini="zygote_no_workers"),
     Option(
-        "--affected", "run the tests that changes reach, and those that failed; =explain says why", value="[explain]"
+        "--affected",
+        "run the tests that changes reach, and those that failed; =explain: say why; =exact: with a fork for each; "
+        "=all: leave out none, but record",
+        value="[explain]",
     ),
     Option("--affected-since", "run the tests that changes since a git revision reach", value="REV"),
     Option(

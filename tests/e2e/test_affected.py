@@ -101,7 +101,7 @@ class TestCounts:
         ran = project.run("--affected=explian")
 
         assert ran.status == pytest.ExitCode.USAGE_ERROR
-        assert "--affected takes no value, 'explain' or 'exact', not 'explian'" in ran.output
+        assert "--affected takes no value, 'explain', 'exact' or 'all', not 'explian'" in ran.output
 
     def test_without_the_option_nothing_is_stored(self, project: AffectedProject) -> None:
         """A plain run leaves no file."""
@@ -1170,7 +1170,14 @@ class TestSince:
         ran = project.run("--affected-since=nowhere")
 
         assert ran.status == pytest.ExitCode.USAGE_ERROR
-        assert "--affected-since and --affected-frozen ask git" in ran.output
+        assert "--affected-since=nowhere asks git: fatal: " in ran.output
+
+    def test_an_unknown_baseline_is_an_error(self, project: AffectedProject) -> None:
+        """Which is no revision either."""
+        ran = project.run("--affected-frozen=nothing")
+
+        assert ran.status == pytest.ExitCode.USAGE_ERROR
+        assert "--affected-frozen=nothing asks git, since no baseline has this name: fatal: " in ran.output
 
     def test_frozen_without_a_store_makes_none(self, project: AffectedProject) -> None:
         """All tests run: nothing is known of them."""
