@@ -44,8 +44,6 @@ MAX_PATCHES = 20
 MAX_FORKS = 3
 """Zygotes that may die while forking for one client, before it runs cold."""
 
-FIRST_START = "first start"
-
 
 class Door(Protocol):
     """The way out for clients, and for the daemon."""
@@ -191,7 +189,7 @@ class Desk:
     def _explain(self, client: Client) -> None:
         """Tell a client why layers were built anew for its run."""
         built = [layer for layer in client.awaited if layer.built is not None and layer.order is None]
-        reasons = [layer.reason for layer in built if layer.reason != FIRST_START]
+        reasons = [layer.reason for layer in built if not layer.is_first]
         client.awaited.clear()
         if not reasons:
             return

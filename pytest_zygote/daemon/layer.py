@@ -27,6 +27,7 @@ class Layer:
         patches: path → what was done to it since it was imported.
         forks: how many layers that were patched lie between it and the one that imported.
         refusal: why it could not become a layer.
+        is_first: whether it stands in the place of none, so that nothing is imported anew.
         renewed: test files that have changed since, and that runs will collect again.
     """
 
@@ -36,6 +37,7 @@ class Layer:
         self.plan = plan
         self.channel = channel
         self.reason = reason
+        self.is_first = False
         self.phase = lifecycle.BUILDING
         self.built: Built | None = None
         self.runs: set[int] = set()

@@ -163,6 +163,7 @@ class Layers:
         """Have a project zygote fork a process that collects a session."""
         channel, theirs = sockets.pair()
         layer = Layer(next(self._numbers), plan, channel, "first start")
+        layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
         self._watch(layer, self._build_patience_s * SESSION_PATIENCE)
         self.tell(project, order, [theirs])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pytest_zygote")
 
+FIRST_START = "first start"
+
 ONLY_AST = 0x400
 """`ast.PyCF_ONLY_AST`; importing `ast` would delay the start of a daemon."""
 
@@ -53,11 +55,12 @@ class Builder(Protocol):
 class Tower:
     """A base layer and the project layer on it."""
 
-    def __init__(self, builder: Builder, graph: Graph, root: str) -> None:
-        """Start with no layers; `graph` says what they will import."""
+    def __init__(self, builder: Builder, graph: Graph, root: str, reason: str = FIRST_START) -> None:
+        """Start with no layers; `graph` says what they will import, `reason` why there is this tower."""
         self._builder = builder
         self._graph = graph
         self._root = root
+        self._reason = reason
         self.base: Layer | None = None
         self.project: Layer | None = None
         self.size = len(graph.modules)
@@ -105,19 +108,23 @@ class Tower:
                 self._second_chance = f"{name} may be imported early again"
 
     def _valid_base(self, request: RunRequest) -> Layer:
-        reason = "first start" if self.base is None else self._why_replace(self.base, request)
+        is_first = self.base is None
+        reason = self._reason if self.base is None else self._why_replace(self.base, request)
         if reason:
             self._forgive(self.base.changes() if self.base is not None else [])
             self.retire()
             self.base = self._builder.start_base(self._plan(request, "base"), reason)
+            self.base.is_first = is_first
         assert self.base is not None  # noqa: S101 - just made
         return self.base
 
     def _valid_project(self, base: Layer, request: RunRequest, *, is_ahead: bool) -> Layer:
-        reason = "first start" if self.project is None else self._why_replace(self.project, request)
+        is_first = self.project is None
+        reason = base.reason if self.project is None else self._why_replace(self.project, request)
         reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
         if reason:
             self.project = self._successor(base, request, reason, is_ahead=is_ahead)
+            self.project.is_first = is_first
         assert self.project is not None  # noqa: S101 - just made
         return self.project
 
@@ -148,8 +155,9 @@ class Tower:
         """Have the next project layer built from fresh imports, whatever can be patched."""
         self._second_chance = reason
 
-    def retire(self) -> None:
-        """Let all layers go."""
+    def retire(self, reason: str = "") -> None:
+        """Let all layers go; the next ones are built for this reason, if there is one."""
+        self._reason = reason or self._reason
         for layer in (self.project, self.base):
             if layer is not None:
                 self._builder.retire(layer)

@@ -70,15 +70,13 @@ class Towers:
         self.graph = storage.load_graph(cache)
         self._version = 0
         self._unfit: dict[str, str] = {}
-        self.serving = self._new_tower()
+        self._news = ""
+        self.serving = Tower(layers, self.graph, root)
         self._coming: Errand | None = None
         self._prefetch: Errand | None = None
         self._last_request: RunRequest | None = None
         self._forks_tried = 0
         self.breaker = lifecycle.Breaker()
-
-    def _new_tower(self) -> Tower:
-        return Tower(self._layers, self.graph, self._root)
 
     # Choosing
 
@@ -127,7 +125,7 @@ class Towers:
             self.serving.retire()
             self.serving, self._coming = coming.tower, None
             if self._version != coming.version:
-                self._grow(coming.request)
+                self._grow(coming.request, self._news)
         elif coming.is_hopeless:
             log.warning("the coming tower is given up: its inputs change while it is built")
             coming.tower.retire()
@@ -153,7 +151,7 @@ class Towers:
         if project.forks - self._forks_tried >= max_forks:
             self._forks_tried = project.forks
             log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
-            self._grow(request)
+            self._grow(request, f"{project.forks} edits in a row were patched")
 
     # Learning
 
@@ -167,6 +165,7 @@ class Towers:
                 fit the project layer teaches these options only if the next does the same:
                 else two kinds of runs in turn would replace each other's layers.
         """
+        before = self._importable()
         if not was_fit and learned.facts != self._unfit:
             self._unfit = learned.facts
             third_party = tuple(row for row in learned.modules if row[2] == THIRD)
@@ -175,7 +174,13 @@ class Towers:
             self._unfit = {}
             has_changed = self._adopt(learned)
         if has_changed:
-            self._changed(request)
+            count = len(self._importable().items() - before.items())
+            what = f"{count} module{'s' * (count != 1)}" if count else "other options, paths or environment keys"
+            self._changed(request, f"learned {what} from a run")
+
+    def _importable(self) -> dict[str, tuple[str, str, str]]:
+        rejected = self.graph.rejected
+        return {name: row for name, row in self.graph.modules.items() if name not in rejected}
 
     def note_fit(self) -> None:
         """Take note that a run fitted its layer: the one before it that did not was an exception."""
@@ -194,17 +199,19 @@ class Towers:
         """Import these modules early no more."""
         self.graph.rejected.update(dict.fromkeys(culprits, reason))
         if culprits:
-            self._changed(request)
+            self._changed(request, f"without {', '.join(culprits)}: {reason}")
 
-    def _changed(self, request: RunRequest) -> None:
+    def _changed(self, request: RunRequest, news: str) -> None:
         self._version += 1
+        self._news = news
         storage.save_graph(self._cache, self.graph)
         if self._coming is None:
-            self._grow(request)
+            self._grow(request, news)
 
-    def _grow(self, request: RunRequest) -> None:
+    def _grow(self, request: RunRequest, reason: str) -> None:
         """Build a tower with what was learned, beside the one that serves."""
-        self._coming = Errand(self._new_tower(), request, self._version)
+        tower = Tower(self._layers, self.graph, self._root, reason)
+        self._coming = Errand(tower, request, self._version)
         self._coming.proceed()
 
     def fail(self, culprits: dict[str, str], reason: str) -> None:
@@ -221,13 +228,13 @@ class Towers:
         """Build all layers anew, also from modules that were rejected."""
         self.graph.rejected.clear()
         self.breaker.reset()
-        self.retire()
+        self.retire("--daemon-reload")
         self.prefetch()
 
-    def retire(self) -> None:
-        """Let all layers go."""
+    def retire(self, reason: str = "") -> None:
+        """Let all layers go; the next ones are built for this reason, if there is one."""
         self._prefetch = None
-        self.serving.retire()
+        self.serving.retire(reason)
         if self._coming is not None:
             self._coming.tower.retire()
             self._coming = None

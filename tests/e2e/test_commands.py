@@ -167,6 +167,14 @@ class TestDetached:
         assert "ERROR: --detach goes with --daemon" in result.stderr
         assert "Traceback" not in result.stderr
 
+    def test_a_value_is_an_error(self, project: Project) -> None:
+        """A switch has none: who gives one expects something else."""
+        result = project.pytest("--daemon", "--detach=later")
+
+        assert result.returncode == 4
+        assert "ERROR: --detach takes no value, not 'later'" in result.stderr
+        assert not project.processes()
+
     def test_a_folder_that_is_open_to_others_is_an_error(self, project: Project) -> None:
         """Told without a traceback, and how to mend it."""
         project.folder.mkdir(mode=0o755)
@@ -278,6 +286,19 @@ class TestStatus:
         assert (for_programs.returncode, for_programs.stdout) == (1, "null\n")
         assert not project.processes()
 
+    def test_a_daemon_starts_once(self, project: Project) -> None:
+        """What is built later has a reason of its own."""
+        project.warm_up()
+        project.pytest("--daemon-reload")
+        project.pytest()
+        project.settle()
+        reasons = [(entry["layer"], entry["reason"]) for entry in json.loads(project.status().raw)["reloads"]]
+
+        assert reasons[0] == ("base", "first start")
+        assert [reason for _, reason in reasons].count("first start") == 1
+        assert any(reason.startswith("learned ") for _, reason in reasons)
+        assert reasons[-2:] == [("base", "--daemon-reload"), ("project", "--daemon-reload")]
+
     def test_an_unknown_form_is_an_error(self, project: Project) -> None:
         """It says which there are."""
         result = project.pytest("--daemon-status=xml")
@@ -307,6 +328,25 @@ class TestReload:
         result = project.pytest("--daemon-reload")
 
         assert (result.returncode, result.stdout) == (1, NO_DAEMON)
+
+
+def test_without_a_daemon_there_are_no_fixtures_to_tear_down(project: Project) -> None:
+    """``--daemon-reset-fixtures`` says what its siblings say."""
+    result = project.pytest("--daemon-reset-fixtures")
+
+    assert (result.returncode, result.stdout) == (1, NO_DAEMON)
+
+
+@pytest.mark.parametrize("option", ["--daemon-status", "--stop-daemon", "--daemon-reload", "--daemon-reset-fixtures"])
+def test_a_socket_s_path_that_is_too_long_is_explained(project: Project, option: str) -> None:
+    """With what to do about it, as in a run."""
+    folder = project.home / ("n" * 100)
+    result = project.pytest(option, XDG_RUNTIME_DIR=str(folder))
+
+    assert result.returncode == 4
+    assert "ERROR: the socket's path " in result.stderr
+    assert "set XDG_RUNTIME_DIR to a shorter folder" in result.stderr
+    assert not folder.exists()
 
 
 class TestVerify:
