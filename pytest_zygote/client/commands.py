@@ -15,6 +15,7 @@ from pytest_zygote.client.lending import PATIENCE_MS, STOPPED, lend
 from pytest_zygote.core.errors import Unavailable, UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.options import COMMANDS, without_commands
+from pytest_zygote.core.wording import counted
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -134,7 +135,7 @@ def _reset_fixtures(place: Rendezvous) -> str:
     ended = keepers.end_all(place.socket)  # without a daemon too: they end a little later than it
     if not ended and not _ask(place, StatusRequest("json")):
         return ""
-    return f"{ended} fixture{'s' * (ended != 1)} torn down: the next run sets up what it needs"
+    return f"{counted(ended, 'fixture')} torn down: the next run sets up what it needs"
 
 
 def _stop(place: Rendezvous) -> str:

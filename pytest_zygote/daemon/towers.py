@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters import storage
 from pytest_zygote.core import lifecycle
 from pytest_zygote.core.preload import THIRD
+from pytest_zygote.core.wording import counted
 from pytest_zygote.daemon.tower import Tower
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Towers:
             has_changed = self._adopt(learned)
         if has_changed:
             count = len(self._importable().items() - before.items())
-            what = f"{count} module{'s' * (count != 1)}" if count else "other options, paths or environment keys"
+            what = counted(count, "module") if count else "other options, paths or environment keys"
             self._changed(request, f"learned {what} from a run")
 
     def _importable(self) -> dict[str, tuple[str, str, str]]:
