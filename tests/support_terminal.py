@@ -136,7 +136,7 @@ class Terminal:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 if os.getpgid(process.pid) == group:
                     states.add(process.status())
-        return states == {psutil.STATUS_SLEEPING}
+        return states - {psutil.STATUS_ZOMBIE} == {psutil.STATUS_SLEEPING}  # a worker may have ended meanwhile
 
     def _is_job_running(self) -> bool:
         group = os.tcgetpgrp(self._master)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import files
+from pytest_zygote.adapters import files, site
 from pytest_zygote.core import collected, inputs, lifecycle
 from pytest_zygote.core.messages import Build, Patch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.messages import Built, Patched, RunRequest
+
+    Listing: TypeAlias = tuple[tuple[int, ...], frozenset[str]]
 
 
 class Layer:
@@ -50,7 +56,14 @@ class Layer:
         self.refusal = ""
         self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
-        self._folders: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {}
+        self._folders: dict[str, Listing] = {}
+
+    def look(self) -> None:
+        """Note, before anything is imported, what is in the folders that it will be imported from.
+
+        A file may come between the import that did not find it and the report of the build.
+        """
+        self._folders = {folder: _listing(folder) for folder in _own_folders(self.plan)}
 
     def step(self, event: str) -> None:
         """Go to the phase that follows an event."""
@@ -60,9 +73,7 @@ class Layer:
         """Take the report of a finished build."""
         self.built = built
         self.step(lifecycle.BUILT)
-        self._folders = {
-            folder: (files.identity(folder), files.importable_entries(folder)) for folder in built.directories
-        }
+        self._folders = {folder: self._folders.get(folder) or _listing(folder) for folder in built.directories}
 
     def succeed(self, parent: Layer, order: Patch) -> None:
         """Be the fork of another layer that is to follow these edits."""
@@ -167,3 +178,22 @@ class Layer:
                 return f"{found[0]} is found elsewhere now"
             self._folders[folder] = (present, names)
         return ""
+
+
+def _listing(folder: str) -> Listing:
+    return files.identity(folder), files.importable_entries(folder)
+
+
+def _own_folders(plan: Build) -> set[str]:
+    """Return the folders of the project's code from which a plan imports: those on the path, and those of packages."""
+    found = {entry for entry in plan.path if entry and not site.is_third_party(f"{entry}/")}
+    for origin in plan.origins:
+        found.update(_between(os.path.dirname(origin), found, plan.cwd))
+    return found
+
+
+def _between(folder: str, known: set[str], root: str) -> Iterator[str]:
+    """Give a folder of the project, and those above it up to one that is known."""
+    while folder not in known and folder.startswith(f"{root}/") and not site.is_third_party(f"{folder}/"):
+        yield folder
+        folder = os.path.dirname(folder)

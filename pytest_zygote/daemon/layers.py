@@ -174,6 +174,7 @@ class Layers:
         layer = Layer(next(self._numbers), plan, channel, reason)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._tally.reload(plan.kind, reason)
+        layer.look()
         self._watch(layer, self._build_patience_s)
         return layer
 
