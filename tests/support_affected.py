@@ -228,3 +228,43 @@ def serve() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+CALC = """
+    LIMIT = 10
+
+    class Base:
+        factor = 2
+
+        def scale(self, value):
+            return value * self.factor
+
+    def add(a, b):
+        return a + b
+
+    def sub(a, b):
+        return a - b
+    """
+TESTS = """
+    from app import calc
+
+    def test_add():
+        assert calc.add(1, 2) == 3
+
+    def test_sub():
+        assert calc.sub(3, 2) == 1
+    """
+OTHER = """
+    def test_other():
+        assert True
+    """
+
+
+def calculator(tmp_path: Path, server: Server) -> AffectedProject:
+    """Return a project of two test files, one of which uses a module."""
+    project = AffectedProject(tmp_path, server)
+    project.write("app/__init__.py", "")
+    project.write("app/calc.py", CALC)
+    project.write("tests/test_calc.py", TESTS)
+    project.write("tests/test_other.py", OTHER)
+    return project

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import keepers, rendezvous, signals, sockets
 from pytest_zygote.client.launch import connect_or_start
-from pytest_zygote.client.lending import PATIENCE_MS, STOPPED, lend
+from pytest_zygote.client.lending import PATIENCE_MS, lend, why_silent
 from pytest_zygote.core.errors import Unavailable, UsageError
 from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.options import COMMANDS, without_commands
@@ -124,9 +124,9 @@ def _ask(place: Rendezvous, question: Record) -> str:
 
 def _receive(channel: Channel) -> list[Record] | None:
     while not select.select([channel], [], [], PATIENCE_MS / 1000)[0]:
-        pid = channel.stopped_peer()
-        if pid:
-            raise Unavailable(STOPPED.format(pid=pid))
+        reason = why_silent(channel)
+        if reason:
+            raise Unavailable(reason)
     return channel.receive()
 
 

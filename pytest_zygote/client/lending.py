@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.sockets import Channel
     from pytest_zygote.core.messages import RunRequest
 
-STOPPED = "the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
-
 PATIENCE_MS = 500
 """A daemon that has said nothing for this long is looked at: it may have been stopped."""
 
@@ -49,10 +47,10 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
         request: what to run.
         terminal: the descriptors that become the run's stdin, stdout and stderr.
     """
-    pid = channel.stopped_peer()
-    if pid:  # what is sent to it now stays open until it goes on: who reads our output would not see it end
+    reason = why_silent(channel)
+    if reason:  # what is sent to it now stays open until it goes on: who reads our output would not see it end
         channel.close()
-        return Declined(STOPPED.format(pid=pid), restart=False)
+        return Declined(reason, restart=False)
     devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
@@ -64,6 +62,12 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
         pipe.close()
         channel.close()
         os.close(devnull)
+
+
+def why_silent(channel: Channel) -> str:
+    """Return why a daemon does not answer; '' if it may only be busy."""
+    pid = channel.stopped_peer()
+    return f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)" if pid else ""
 
 
 class _Loan:
@@ -81,9 +85,9 @@ class _Loan:
         poll.register(self._pipe.fileno(), select.POLLIN)
         while True:
             events = poll.poll(None if self._run_pid else PATIENCE_MS)
-            pid = 0 if events else self._channel.stopped_peer()
-            if pid:
-                return Declined(STOPPED.format(pid=pid), restart=False)
+            reason = "" if events else why_silent(self._channel)
+            if reason:
+                return Declined(reason, restart=False)
             for descriptor, _ in events:
                 outcome = self._relay() if descriptor == self._pipe.fileno() else self._listen()
                 if outcome is not None:

@@ -104,7 +104,7 @@ def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRe
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),
-        debugger=debugging.lend() if debugging.is_debugged() else (),
+        debugger=debugging.lend(),
     )
 
 

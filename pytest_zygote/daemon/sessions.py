@@ -107,7 +107,10 @@ class Sessions:
     # Using
 
     def find(self, client: Client, below: Layer) -> Layer | None:
-        """Return the layer from which a client's run must be forked; None for the project layer below."""
+        """Return the layer from which a client's run must be forked; None for the project layer below.
+
+        Of a command that is debugged no session is ever wanted: it would be the one that joins the debugger.
+        """
         if not self._policy.limit or client.depth != "project" or _is_debugged(client):
             return None
         key = self._key(client)
@@ -161,8 +164,6 @@ class Sessions:
 
     def note(self, client: Client, below: Layer | None) -> None:
         """Take note of a run that has ended, and may be asked for again."""
-        if _is_debugged(client):
-            return  # the session would be the one that joins the debugger
         if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
             self._want(client.key, client.request, below)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import PRECISE, AffectedProject, Server, precisely, serve
+from tests.support_affected import CALC, PRECISE, TESTS, AffectedProject, Server, calculator, precisely, serve
 from tests.support_daemon import Project
 
 if TYPE_CHECKING:
@@ -18,40 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-CALC = """
-    LIMIT = 10
-
-    class Base:
-        factor = 2
-
-        def scale(self, value):
-            return value * self.factor
-
-    def add(a, b):
-        return a + b
-
-    def sub(a, b):
-        return a - b
-    """
-TESTS = """
-    from app import calc
-
-    def test_add():
-        assert calc.add(1, 2) == 3
-
-    def test_sub():
-        assert calc.sub(3, 2) == 1
-    """
 SHARED = """
     import pytest
 
     @pytest.fixture(scope="session", autouse=True)
     def shared():
         "Keeps all tests in one process."
-    """
-OTHER = """
-    def test_other():
-        assert True
     """
 
 
@@ -63,12 +35,7 @@ def _server() -> Iterator[Server]:
 @pytest.fixture
 def project(tmp_path: Path, server: Server) -> AffectedProject:
     """Give a project of two test files, one of which uses a module."""
-    project = AffectedProject(tmp_path, server)
-    project.write("app/__init__.py", "")
-    project.write("app/calc.py", CALC)
-    project.write("tests/test_calc.py", TESTS)
-    project.write("tests/test_other.py", OTHER)
-    return project
+    return calculator(tmp_path, server)
 
 
 class TestCounts:

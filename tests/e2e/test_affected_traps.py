@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.test_affected import CALC, OTHER, TESTS
-from tests.support_affected import AffectedProject, Server, precisely, serve
+from tests.support_affected import AffectedProject, Server, calculator, precisely, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +23,7 @@ def _server() -> Iterator[Server]:
 @pytest.fixture
 def project(tmp_path: Path, server: Server) -> AffectedProject:
     """Give a project of two test files, one of which uses a module."""
-    project = AffectedProject(tmp_path, server)
-    project.write("app/__init__.py", "")
-    project.write("app/calc.py", CALC)
-    project.write("tests/test_calc.py", TESTS)
-    project.write("tests/test_other.py", OTHER)
-    return project
+    return calculator(tmp_path, server)
 
 
 @precisely
