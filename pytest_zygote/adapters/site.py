@@ -39,6 +39,11 @@ def is_own(path: str) -> bool:
     return not path.startswith(_PACKAGE) and not is_third_party(path)
 
 
+def own_folders(path: Iterable[str]) -> list[str]:
+    """Return the entries of a search path that are folders of the project's own code."""
+    return [entry for entry in path if os.path.isdir(entry) and not is_third_party(f"{entry}/")]
+
+
 def origin_of(module: ModuleType) -> str:
     """Return the file that a module was loaded from; '' for built-in, frozen and namespace modules."""
     spec = getattr(module, "__spec__", None)

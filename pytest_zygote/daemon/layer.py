@@ -186,7 +186,7 @@ def _listing(folder: str) -> Listing:
 
 def _own_folders(plan: Build) -> set[str]:
     """Return the folders of the project's code from which a plan imports: those on the path, and those of packages."""
-    found = {entry for entry in plan.path if entry and not site.is_third_party(f"{entry}/")}
+    found = set(site.own_folders(plan.path))
     for origin in plan.origins:
         found.update(_between(os.path.dirname(origin), found, plan.cwd))
     return found

@@ -137,7 +137,7 @@ class _Builder:
         """
         if self._plan.kind == "base":
             importlib.invalidate_caches()
-        for folder in _own_folders(self._plan.path):
+        for folder in site.own_folders(self._plan.path):
             sys.path_importer_cache.pop(folder, None)
 
     def _start(self) -> None:
@@ -323,13 +323,9 @@ def _blamed(filename: str) -> tuple[str, int]:
     return "", -1
 
 
-def _own_folders(path: tuple[str, ...]) -> list[str]:
-    return [entry for entry in path if os.path.isdir(entry) and not site.is_third_party(f"{entry}/")]
-
-
 def _import_folders(path: tuple[str, ...], modules: Iterable[str]) -> dict[str, str]:
     """Return the folders of the project's own code where a new file may supply or hide a module."""
-    folders = dict.fromkeys(_own_folders(path), "")
+    folders = dict.fromkeys(site.own_folders(path), "")
     for name in modules:
         for folder in getattr(sys.modules[name], "__path__", ()):
             if isinstance(folder, str) and not site.is_third_party(f"{folder}/"):

@@ -55,7 +55,7 @@ class Watch:
         late = self._late(loaded)
         # Compiled files follow their sources, which are inputs themselves.
         read = {path: known for path, known in self._files.paths.items() if not path.endswith(".pyc")}
-        folders = {entry: "" for entry in sys.path if os.path.isdir(entry) and not site.is_third_party(f"{entry}/")}
+        folders = dict.fromkeys(site.own_folders(sys.path), "")
         for name in loaded:
             for folder in getattr(sys.modules[name], "__path__", ()):
                 folders[str(folder)] = f"{name}."
