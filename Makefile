@@ -25,8 +25,8 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all test-edits test-sessions differential differential-sessions plugins \
-	plugins-sessions bench mutants clean
+.PHONY: help demo daemon test check test-all test-edits test-sessions test-databases differential \
+	differential-sessions plugins plugins-sessions bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -66,6 +66,9 @@ test-all: ## run the tests on every Python 3.10 to 3.13 found, with pytest 8 and
 test-edits: $(VENV)/.installed-dev ## try every known kind of edit, and 2,000 random ones
 	ZYGOTE_TEST_ALL_EDITS=1 $(BIN)/python -m pytest tests/e2e/test_edit_cases.py $(ARGS)
 	$(BIN)/python -m scripts.edits
+
+test-databases: $(VENV)/.installed-$(EXTRA) ## run the tests of Django's databases with all kinds of them
+	ZYGOTE_TEST_ALL_DATABASES=1 $(BIN)/python -m pytest tests/e2e/test_django_databases.py $(ARGS)
 
 differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
 	$(BIN)/python -m scripts.differential $(ARGS)

@@ -22,6 +22,7 @@ measuring  coverage
 sharing    how shared fixtures are declared
 host       owns them: sets them up before the fork, tears them down after the last worker
 instance   one value of them
+databases  test databases of pytest-django: made once, copied by each worker
 kept       fixtures that outlive the run, as a run uses them
 keeper     the process that keeps one of them
 reach      which files decide what a fixture does

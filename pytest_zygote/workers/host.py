@@ -22,7 +22,17 @@ from _pytest.fixtures import resolve_fixture_function
 
 from pytest_zygote.adapters import survival
 from pytest_zygote.workers import wire
-from pytest_zygote.workers.instance import KEEPING, NOTHING, Captured, Instance, closed, finish, is_disposable, renew
+from pytest_zygote.workers.instance import (
+    KEEPING,
+    NOTHING,
+    Captured,
+    Instance,
+    closed,
+    finish,
+    is_disposable,
+    renew,
+    warned,
+)
 from pytest_zygote.workers.sharing import DECLARED, sharing_of
 
 if TYPE_CHECKING:
@@ -102,7 +112,8 @@ class Host:
         # As if the test was being set up; only the session's own fixtures will be.
         state.stack.update({self._session: ([], None), item: ([], None)})
         try:
-            item._request._get_active_fixturedef(name)  # type: ignore[attr-defined]
+            with warned(item):
+                item._request._get_active_fixturedef(name)  # type: ignore[attr-defined]
         except (pytest.exit.Exception, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - the fixture's own: the instance has it
@@ -116,7 +127,7 @@ class Host:
 
     def _keep_error(self, item: pytest.Item, name: str, error: BaseException) -> None:
         """Keep an error that came before the fixture itself was called: of one that it needs, say."""
-        definition = item._fixtureinfo.name2fixturedefs[name][-1]  # type: ignore[attr-defined]
+        definition = self._session._fixturemanager.getfixturedefs(name, item)[-1]  # type: ignore[index]
         if self._find_for(item, name, definition) is None:
             spec = getattr(item, "callspec", None)
             request = item._request  # type: ignore[attr-defined]
@@ -264,11 +275,12 @@ class Host:
         return given
 
     def _close(self, instance: Instance) -> None:
-        call = pytest.CallInfo.from_call(
-            functools.partial(closed, self._session.config, instance),
-            when="teardown",
-            reraise=(pytest.exit.Exception, KeyboardInterrupt),
-        )
+        with warned(instance.item):
+            call = pytest.CallInfo.from_call(
+                functools.partial(closed, self._session.config, instance),
+                when="teardown",
+                reraise=(pytest.exit.Exception, KeyboardInterrupt),
+            )
         if call.excinfo is not None:
             item = self._last.get(id(instance.definition), instance.item)
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)

@@ -5,14 +5,17 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
+from _pytest.warnings import catch_warnings_for_item
 
 from pytest_zygote.workers.sharing import Sharing, sharing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from _pytest.fixtures import SubRequest
@@ -101,6 +104,13 @@ def finish(generator: Iterator[object]) -> None:
 
 def _yields_twice() -> NoReturn:
     pytest.fail("fixture function has more than one 'yield'", pytrace=False)
+
+
+def warned(item: pytest.Item) -> AbstractContextManager[None]:
+    """Take warnings as pytest does while a test is set up: recorded for the summary, or errors."""
+    if not item.config.pluginmanager.hasplugin("warnings"):
+        return contextlib.nullcontext()
+    return catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item)
 
 
 def closed(config: pytest.Config, instance: Instance) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.workers.crew import Crew
+from pytest_zygote.workers.databases import Databases
 from pytest_zygote.workers.host import Host
 from pytest_zygote.workers.member import Node
 from pytest_zygote.workers.plan import Plan, hindrance
@@ -53,14 +54,16 @@ class Parallel:
 
     def _run(self, session: pytest.Session, plan: Plan) -> None:
         host = Host(session)
+        databases = Databases(session, plan.count, host)
         crew = Crew(session, plan, host)
         try:
-            for reason in host.set_up():
+            for reason in (*host.set_up(), *databases.set_up()):
                 self._say(f"zygote: {reason}")
             self._announce(session, plan.count)
             crew.run()
         finally:
             self._summary, self._lines = crew.summary, crew.lines
+            databases.tear_down()
             host.tear_down()
 
     def _announce(self, session: pytest.Session, workers: int) -> None:

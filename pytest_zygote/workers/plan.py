@@ -68,7 +68,7 @@ class Plan:
         self._history.save()
 
 
-def _foreign_threads(config: pytest.Config) -> list[str]:
+def foreign_threads(config: pytest.Config) -> list[str]:
     """Return threads of which nobody knows whether workers can do without them.
 
     A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the
@@ -97,7 +97,7 @@ def hindrance(session: pytest.Session) -> str:
         return "--stepwise needs the tests one after the other"
     if config.getoption("usepdb", default=False) and not _has_terminal(config):
         return "--pdb without a terminal"
-    threads = _foreign_threads(config)
+    threads = foreign_threads(config)
     if threads:
         return f"a fork would not have this process's threads: {', '.join(threads)}"
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 
 from tests.e2e.test_shared_fixtures import log, write
 from tests.e2e.test_workers import count
+from tests.support_postgres import bin_folder
 
 if TYPE_CHECKING:
     from tests.support_daemon import Project
@@ -234,15 +234,7 @@ POSTGRES = """
 """
 
 
-def postgres_bin() -> str:
-    """Return where the newest PostgreSQL server of this machine is; '' if there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) + sorted(
-        Path("/opt").glob("postgresql*/bin/initdb")
-    )
-    return str(found[-1].parent) if found else ""
-
-
-@pytest.mark.skipif(not postgres_bin(), reason="no PostgreSQL server is installed")
+@pytest.mark.skipif(not bin_folder(), reason="no PostgreSQL server is installed")
 def test_a_database_server_outlives_runs(project: Project) -> None:
     """Its tables are there in the next run, with and without workers."""
     tests = """
@@ -253,7 +245,7 @@ def test_a_database_server_outlives_runs(project: Project) -> None:
         query(postgres, "create table if not exists seen (n int)") if n == 0 else None
         note(query(postgres, "select pg_postmaster_start_time()"))
     """
-    write(project, f"    BIN = {postgres_bin()!r}\n{POSTGRES}", tests)
+    write(project, f"    BIN = {bin_folder()!r}\n{POSTGRES}", tests)
     assert count(project.pytest()) == "4 passed"
     assert count(project.pytest("-n2")) == "4 passed"
     started = log(project)

@@ -131,18 +131,23 @@ def test_without_workers_they_are_ordinary(project: Project) -> None:
     [("assert n != 1", ("-x",)), ("n == 1 and os._exit(9)", ()), ("n == 1 and pytest.exit('enough')", ())],
 )
 def test_they_are_torn_down_however_the_run_ends(project: Project, body: str, args: tuple[str, ...]) -> None:
-    """Once, in order."""
-    write(project, KINDS, f"    @pytest.mark.parametrize('n', range(9))\n    def test_it(n, server):\n        {body}\n")
+    """Once, in order; also what was asked for while tests ran."""
+    late = "        assert request.getfixturevalue('server_of_one') == ['late']\n"
+    head = "    @pytest.mark.parametrize('n', range(9))\n    def test_it(n, server, request):\n"
+    write(project, KINDS + LATE, f"{head}{late}        {body}\n")
     result = project.plain("-n2", *args)
     assert result.returncode != 0
     lines = log(project)
-    assert lines[4:] == [line.replace(" up", " down") for line in reversed(lines[:4])]
+    assert lines[4] == "server_of_one up"
+    assert lines[5:] == [line.replace(" up", " down") for line in reversed(lines[:5])]
 
 
 def test_they_are_torn_down_after_ctrl_c(project: Project) -> None:
     """Once, in order."""
     tests = "    import time\n    @pytest.mark.parametrize('n', range(2))\n"
-    write(project, KINDS, f"{tests}    def test_it(n, server):\n        note('begun')\n        time.sleep(600)\n")
+    late = "        request.getfixturevalue('server_of_one')\n"
+    sleep = "        note('begun')\n        time.sleep(600)\n"
+    write(project, KINDS + LATE, f"{tests}    def test_it(n, server, request):\n{late}{sleep}")
     process = project.start(["pytest", "-n2"], PYTEST_DAEMON_DISABLE="1")
     file = project.root / "log"
     eventually(lambda: file.exists() and file.read_text().count("begun") == 2, "both workers run a test")
@@ -150,7 +155,8 @@ def test_they_are_torn_down_after_ctrl_c(project: Project) -> None:
     process.communicate(timeout=4 * UNIT_S)
     assert process.returncode == 2
     lines = [line for line in log(project) if line != "begun"]
-    assert lines[4:] == [line.replace(" up", " down") for line in reversed(lines[:4])]
+    assert len(lines) == 10
+    assert lines[5:] == [line.replace(" up", " down") for line in reversed(lines[:5])]
 
 
 def test_errors_are_those_of_the_tests_that_need_it(project: Project) -> None:
@@ -189,6 +195,64 @@ def test_errors_are_those_of_the_tests_that_need_it(project: Project) -> None:
     assert "ERROR at teardown of test_leaking[1]" in result.stdout
     assert "host.py" not in result.stdout
     assert log(project) == ["broken up"]
+
+
+def test_errors_of_what_is_asked_for_late(project: Project) -> None:
+    """Tests have them, whether it is the fixture's own or of one that it needs; others are torn down all the same."""
+    fixtures = """
+    @pytest_zygote.shared
+    @pytest.fixture(scope="session")
+    def first():
+        note("first up")
+        yield
+        note("first down")
+
+    @pytest_zygote.shared
+    @pytest.fixture(scope="session")
+    def broken(first):
+        note("broken up")
+        raise ValueError("no server")
+
+    @pytest_zygote.shared
+    @pytest.fixture(scope="session")
+    def needing(broken): ...
+
+    @pytest_zygote.shared
+    @pytest.fixture(scope="session")
+    def leaking(first):
+        yield 1
+        note("leaking down")
+        raise OSError("cannot stop")
+"""
+    tests = """
+    @pytest.mark.parametrize("name", ["broken", "needing", "broken", "needing", "leaking", "leaking"])
+    def test_it(name, request): request.getfixturevalue(name)
+"""
+    write(project, fixtures, tests)
+    result = project.plain("-n2")
+    assert "4 failed, 2 passed, 1 error" in result.stdout, result.stdout
+    assert "it raised ValueError('no server')" in result.stdout
+    assert "OSError: cannot stop" in result.stdout
+    assert log(project) == ["first up", "broken up", "leaking down", "first down"]
+
+
+def test_warnings_are_those_of_a_test(project: Project) -> None:
+    """Shown once, and errors if they are errors in tests."""
+    fixtures = """
+    import warnings
+
+    @pytest_zygote.shared
+    @pytest.fixture(scope="session")
+    def old():
+        warnings.warn("old while setting up")
+        yield
+        warnings.warn("old while tearing down")
+"""
+    write(project, fixtures, "    @pytest.mark.parametrize('n', range(4))\n    def test_it(n, old): ...\n")
+    result = project.plain("-n2")
+    assert "4 passed, 2 warnings" in result.stdout, result.stdout
+    assert "4 errors" in project.plain("-n2", "-Werror:old while setting up").stdout
+    assert "4 passed, 1 warning, 1 error" in project.plain("-n2", "-Werror:old while tearing down").stdout
 
 
 def test_what_does_not_survive_a_fork_is_set_up_in_each_worker(project: Project) -> None:
