@@ -122,6 +122,7 @@ class Shop:
     def __init__(self, project: Project, kind: str, library: Path, server: Postgres | None) -> None:
         """Write it."""
         self.project = project
+        self.kind = kind
         self._library = str(library)
         self._server = server
         sockets = server.folder if server is not None else ""
@@ -177,19 +178,31 @@ def shop(project: Project, library: Path, request: pytest.FixtureRequest) -> Sho
     return Shop(project, kind, library, server)
 
 
+NAMES = {
+    "memory": "file:memorydb_default?mode=memory&cache=shared",
+    "file": "test.sqlite3_{}",
+    "postgresql": "test_shop_{}",
+}
+
+
 @pytest.mark.parametrize("shop", KINDS, indirect=True)
-def test_names_are_those_of_xdist_and_migrations_run_once(shop: Shop) -> None:
-    """And nothing is left, with either."""
-    theirs = shop.run("-n2", "--no-zygote-workers")
-    assert "7 passed" in theirs.stdout, theirs.stdout
-    names = shop.names
-    assert shop.migrations == len(names) == 2
-    ours = shop.run("-n2")
-    assert "7 passed" in ours.stdout, ours.stdout
-    assert "zygote:" not in ours.stdout
+def test_migrations_run_once(shop: Shop) -> None:
+    """Each worker has a database of the right name, and nothing is left."""
+    result = shop.run("-n2")
+    assert "7 passed" in result.stdout, result.stdout
+    assert "zygote:" not in result.stdout
     assert shop.migrations == 1
-    assert shop.names == names
+    assert shop.names == {worker: NAMES[shop.kind].format(worker) for worker in ("gw0", "gw1")}
     assert shop.databases() == []
+
+
+@pytest.mark.parametrize("shop", MORE, indirect=True)
+def test_names_are_those_of_xdist(shop: Shop) -> None:
+    """Which migrates in each worker."""
+    result = shop.run("-n2", "--no-zygote-workers")
+    assert "7 passed" in result.stdout, result.stdout
+    assert shop.migrations == 2
+    assert shop.names == {worker: NAMES[shop.kind].format(worker) for worker in ("gw0", "gw1")}
 
 
 @pytest.mark.parametrize("shop", MORE, indirect=True)
