@@ -56,6 +56,19 @@ class Board:
         """Count one."""
         self._shared[2] = (self._shared[2] + 1) % 256
 
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the run process waits, and wants to be woken by who tells something."""
+        return self._shared[3] != 0
+
+    def sleep(self) -> None:
+        """Have who tells something wake the run process."""
+        self._shared[3] = 1
+
+    def wake(self) -> None:
+        """Have nobody wake it: it is awake."""
+        self._shared[3] = 0
+
     def count_failure(self, worker: int) -> None:
         """Note a failure, and stop if it was one too many."""
         if not self._most:

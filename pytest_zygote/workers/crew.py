@@ -38,7 +38,9 @@ REPORTS = frozenset({"brief", "report", "logstart", "logfinish"})
 NEVER = 1_000_000
 """Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
 GATHER_S = 0.005
-"""What comes within this time is handled together."""
+"""What comes within this time is handled together: each look takes a processor from the workers."""
+DOZE_S = 0.02
+"""After this time all processes have seen that this one sleeps, and what was told before they did is there."""
 GRACE_S = 10.0
 """What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
@@ -66,7 +68,7 @@ class Crew:
         self._thresholds = gc.get_threshold()
         self._born = 0
         self._crashes = 0
-        self._looked = 0.0
+        self._is_busy = False
         self._is_stopping = False
         self.summary = ""
         self.lines: list[str] = []
@@ -163,40 +165,51 @@ class Crew:
 
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
-        self._gather()
-        if timeout_s is None:
-            are_watched = all(member.descriptor >= 0 for member in self._members.values())
-            timeout_s = self._replay.slow.due_s(self._looked) if are_watched else LOOK_AGAIN_S
-        ready = self._selector.select(timeout_s)
+        ready = {key.data for key, _ in self._await(timeout_s)}
         self._replay.slow.look(time.monotonic())
-        members = dict.fromkeys(key.data for key, _ in ready) or dict.fromkeys(self._members.values())
-        for member in members:
-            if member.number not in self._members:
-                continue
-            events, may_be_dead = member.receive()
-            for event in events:
-                handle = self._replay.handle if event[0] in REPORTS else self._handle
-                handle(member, event)
-            if may_be_dead or member.has_ended():
-                self._handle_rest(member)
-                self._dismiss(member)
+        self._is_busy = False
+        for member in tuple(self._members.values()):
+            self._listen(member, is_called=member in ready or not ready)
             self._look_whether_to_stop()
         self._feed_those_who_wait()
 
-    def _gather(self) -> None:
-        """Let events gather where they come one upon the other.
+    def _listen(self, member: Member, *, is_called: bool) -> None:
+        """Handle what a worker has told."""
+        events, may_be_dead = member.receive(is_called=is_called)
+        self._is_busy = self._is_busy or bool(events)
+        for event in events:
+            handle = self._replay.handle if event[0] in REPORTS else self._handle
+            handle(member, event)
+        if may_be_dead or (is_called and member.has_ended()):
+            self._handle_rest(member)
+            self._dismiss(member)
 
-        Each one that wakes this process takes the processor from the worker that has sent it, which
-        costs more than the test itself if that takes no time.
-        """
-        elapsed = time.monotonic() - self._looked
-        if elapsed < GATHER_S:
-            select.select([], [], [], GATHER_S - elapsed)
-        self._looked = time.monotonic()
+    def _await(self, timeout_s: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait until workers have told something, or have ended; return those that must be looked at."""
+        if self._is_busy:
+            return self._selector.select(GATHER_S)
+        if timeout_s is None:
+            are_watched = all(member.descriptor >= 0 for member in self._members.values())
+            timeout_s = self._replay.slow.due_s(time.monotonic()) if are_watched else LOOK_AGAIN_S
+        doze_s = DOZE_S if timeout_s is None else min(DOZE_S, timeout_s)
+        self._board.sleep()
+        try:
+            for wait_s in (doze_s, timeout_s):
+                if self._have_news():
+                    break
+                ready = self._selector.select(wait_s)
+                if ready:
+                    return ready
+        finally:
+            self._board.wake()
+        return []
+
+    def _have_news(self) -> bool:
+        return any(member.tape.has_news for member in self._members.values())
 
     def _handle_rest(self, member: Member) -> None:
         """Handle what came between the last look and the end of a process."""
-        for event in member.receive()[0]:
+        for event in member.receive(is_called=True)[0]:
             self._handle(member, event)
 
     def _handle(self, member: Member, event: Event) -> None:
@@ -233,7 +246,7 @@ class Crew:
         member.answer(value=True)
         while self._board.is_debugged and not member.is_down:
             select.select([member], [], [], LOOK_AGAIN_S)
-            events, may_be_dead = member.receive()
+            events, may_be_dead = member.receive(is_called=True)
             for event in events:
                 self._handle(member, event)
             if may_be_dead:  # the next step sees it too

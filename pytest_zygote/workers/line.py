@@ -14,43 +14,61 @@ from pytest_zygote.workers import inheriting, wire
 
 if TYPE_CHECKING:
     from pytest_zygote.workers.board import Board
+    from pytest_zygote.workers.tape import Tape
     from pytest_zygote.workers.wire import Event
 
-FLUSH_S = 0.02
-"""What happens within this time goes in one frame, if it belongs to one test."""
+COMMIT_S = 0.02
+"""What happens within this time is written in one piece, if it belongs to one phase of a test."""
 
 
 class Line:
-    """The way to the parent."""
+    """The way to the parent: a tape that it reads in its own time, and a socket that wakes it."""
 
-    def __init__(self, link: socket.socket, board: Board, *, is_chatty: bool) -> None:
-        """Collect events, and send them when they are due.
+    def __init__(self, link: socket.socket, tape: Tape, board: Board, *, is_chatty: bool) -> None:
+        """Collect events, and write them when they are due.
 
         Args:
             link: to the parent.
+            tape: to the parent.
             board: of the run.
             is_chatty: whether the user wants to see what begins.
         """
         self._link = link
+        self._tape = tape
+        self._board = board
         self._is_chatty = is_chatty
         self._events: list[Event] = []
-        self._sent = time.monotonic()
+        self._written = time.monotonic()
         self.interrupts = inheriting.Interrupts(board)
 
     def tell(self, event: Event) -> None:
-        """Send an event, now or with the next ones."""
+        """Tell an event, now or with the next ones."""
         self._events.append(event)
-        if self._is_chatty or time.monotonic() - self._sent > FLUSH_S:
-            self.flush()
+        if self._is_chatty or time.monotonic() - self._written > COMMIT_S:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what has been told: from here on it is known, whatever becomes of this process."""
+        self._written = time.monotonic()
+        if not self._events:
+            return
+        with self.interrupts.held():  # half a frame would be the last that the parent understands
+            payload = wire.pack(self._events)
+            self._events = []
+            is_written = self._tape.write(payload)
+            if not is_written or self._board.is_asleep:
+                self._send(b"" if is_written else payload)
 
     def flush(self) -> None:
-        """Send what has been collected."""
-        if self._events:
-            data = wire.frame(self._events)
-            self._events = []
-            with self.interrupts.held():  # half a frame would be the last that the parent understands
-                self._link.sendall(data)
-        self._sent = time.monotonic()
+        """Write what has been told, and have the parent look at it at once."""
+        self.commit()
+        with self.interrupts.held():
+            self._send(b"")
+
+    def _send(self, payload: bytes) -> None:
+        """Wake the parent; give it what the tape has no room for."""
+        self._board.wake()
+        self._link.sendall(wire.frame(payload, self._tape.written))
 
     def ask(self, item: int, name: str) -> object:
         """Ask for a shared fixture that nobody knew to be needed, and wait for it."""
@@ -76,7 +94,7 @@ class Line:
     def lend(self, descriptors: list[int]) -> None:
         """Have the parent share open files."""
         packed = array.array("i", descriptors)
-        data = wire.frame([("lend",)])
+        data = wire.frame(b"", self._tape.written)
         if descriptors:
             sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
             self._link.sendall(data[sent:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import os
 import platform
 import selectors
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters import processes, signals, streams
 from pytest_zygote.workers import wire
 from pytest_zygote.workers.lease import Lease
+from pytest_zygote.workers.tape import Tape
 
 if TYPE_CHECKING:
     import socket
@@ -132,6 +134,7 @@ class Member:
         number: of the worker, for the schedule.
         node: for plugins.
         lease: what it is to run.
+        tape: what it has told.
         waits_after: the test after which it has nothing to run, and waits to be told; None while it does not wait.
         has_begun: whether it has begun a test.
         is_down: whether it has said that it ends.
@@ -152,6 +155,7 @@ class Member:
         self.pid = 0
         self._tests, self._busy_s, self._fixtures_s = 0, 0.0, 0.0
         self.descriptor = -1
+        self.tape = Tape()
         self._frames = wire.Frames()
         self._link, self._far = (_moved(end) for end in socket.socketpair())
         # Inherited as an open file: what the worker writes can be read here after its death.
@@ -178,6 +182,7 @@ class Member:
 
     def forget(self) -> None:
         """Be another worker: close what belongs to this one."""
+        self.tape.close()
         self.lease.close()
         self._link.close()
         self._dump.close()
@@ -188,20 +193,33 @@ class Member:
         """Return the descriptor on which its events come."""
         return self._link.fileno()
 
-    def receive(self) -> tuple[list[wire.Event], bool]:
-        """Return the events that have come, and whether it may have died."""
-        events: list[wire.Event] = []
+    def receive(self, *, is_called: bool) -> tuple[list[wire.Event], bool]:
+        """Return the events that have come, and whether it may have died.
+
+        Args:
+            is_called: whether it has sent something, or has ended.
+        """
+        # Before looking at the link: what is on the tape by now comes before what is sent from here on.
+        until = self.tape.written
+        frames, may_be_dead = self._receive() if is_called else ([], False)
+        pieces = self.tape.read(max([until, *(place for place, _ in frames)]))
+        pieces += [(place, memoryview(payload)) for place, payload in frames if payload]
+        pieces.sort(key=operator.itemgetter(0))
+        return [event for _, payload in pieces for event in wire.unpack_events(payload)], may_be_dead
+
+    def _receive(self) -> tuple[list[tuple[int, bytes]], bool]:
+        frames: list[tuple[int, bytes]] = []
         while True:
             try:
                 data, descriptors, _, _ = _receive(self._link)
             except BlockingIOError:
-                return events, False
+                return frames, False
             except ConnectionError:
-                return events, True
+                return frames, True
             self._words += descriptors
             if not data:
-                return events, True
-            events += self._frames.receive(data)
+                return frames, True
+            frames += self._frames.receive(data)
 
     def count(self, seconds: float, fixtures_s: float) -> None:
         """Note that it has run a test."""

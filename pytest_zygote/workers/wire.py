@@ -25,32 +25,44 @@ if TYPE_CHECKING:
     Event: TypeAlias = tuple[object, ...]
 
 LENGTH = 4
+PLACE = 8
 
 
-def frame(events: list[Event]) -> bytes:
-    """Return some events as one frame."""
-    payload = pickle.dumps(events, protocol=5)
-    return len(payload).to_bytes(LENGTH, "little") + payload
+def pack(events: list[Event]) -> bytes:
+    """Return some events as bytes."""
+    return pickle.dumps(events, protocol=5)
+
+
+def unpack_events(data: bytes | memoryview) -> list[Event]:
+    """Return the events that `pack` has packed."""
+    events: list[Event] = pickle.loads(data)  # noqa: S301 - our own fork wrote it
+    return events
+
+
+def frame(payload: bytes, place: int) -> bytes:
+    """Return packed events as one frame, to be handled after what is on the tape before this place."""
+    return len(payload).to_bytes(LENGTH, "little") + place.to_bytes(PLACE, "little") + payload
 
 
 class Frames:
-    """Bytes to events, however they were cut on the way."""
+    """Bytes to packed events and their places on the tape, however they were cut on the way."""
 
     def __init__(self) -> None:
         """Start with nothing received."""
         self._buffer = bytearray()
 
-    def receive(self, data: bytes) -> list[Event]:
-        """Return the events that are complete now."""
+    def receive(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return the frames that are complete now."""
         self._buffer += data
-        events: list[Event] = []
-        while len(self._buffer) >= LENGTH:
-            end = LENGTH + int.from_bytes(self._buffer[:LENGTH], "little")
+        frames: list[tuple[int, bytes]] = []
+        while len(self._buffer) >= LENGTH + PLACE:
+            begin = LENGTH + PLACE
+            end = begin + int.from_bytes(self._buffer[:LENGTH], "little")
             if len(self._buffer) < end:
                 break
-            events += pickle.loads(self._buffer[LENGTH:end])  # noqa: S301 - our own fork wrote it
+            frames.append((int.from_bytes(self._buffer[LENGTH:begin], "little"), bytes(self._buffer[begin:end])))
             del self._buffer[:end]
-        return events
+        return frames
 
 
 def dump(value: object) -> bytes:

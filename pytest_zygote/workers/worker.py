@@ -48,7 +48,7 @@ class Worker:
         self._line = line
         self._voice = voices.Voice(session.config, member.name)
         self._turn = debugging.Turn(line, self._voice)
-        self._teller = observers.Teller(session.config, line.tell, line.flush)
+        self._teller = observers.Teller(session.config, line.tell, line.commit)
         self._next: int | None = None
         self._current = END
         self._has_begun = False
@@ -66,6 +66,7 @@ class Worker:
             raise
         finally:
             self._turn.end()
+            self._line.commit()  # what is torn down next may end the process
 
     def _listen(self) -> None:
         manager = self._session.config.pluginmanager
@@ -142,6 +143,8 @@ class Worker:
     def _run_all(self) -> None:
         current = self._pull()
         while current != END and not self._board.is_stopped:
+            if self._board.is_debugged:
+                self._line.flush()
             while self._board.is_debugged:
                 select.select([], [], [], LOOK_AGAIN_S)
             self._run(current)
@@ -153,7 +156,9 @@ class Worker:
         self._is_again = False
         self._line.interrupts.forget()
         self._line.tell(("begin", index))
-        if not self._has_begun:  # who waits for a share of our tests may have one now
+        if self._has_begun:
+            self._line.commit()
+        else:  # who waits for a share of our tests may have one now
             self._has_begun = True
             self._line.flush()
         begun = time.perf_counter()
@@ -169,7 +174,6 @@ class Worker:
         self._turn.end()
         self._voice.finish()
         self._line.tell(("done", index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
-        self._line.flush()
 
     def _guess(self, index: int) -> pytest.Item | None:
         """Return what probably comes next, for plugins that look at it; pytest itself asks again."""
@@ -198,7 +202,7 @@ def work(place: Place) -> int:
     processes.die_with_parent()
     session, member = place.session, place.member
     link, dump = member.become()
-    line = Line(link, place.board, is_chatty=session.config.option.verbose > 0)
+    line = Line(link, member.tape, place.board, is_chatty=session.config.option.verbose > 0)
     worker = Worker(session, member, place.board, line)
     try:
         if _guarded(line, lambda: _begin(place, line, dump)):

@@ -1,0 +1,94 @@
+"""What a worker has told, in memory that it shares with the run process and that outlives it.
+
+A worker that sent what it tells after each phase of a test would spend more on sending than many
+tests take, and one that collected it would take it into its grave. So it writes into a ring of
+memory that both processes have, and the run process reads it whenever it looks: no system call on
+either side, and what was written is there, whatever becomes of the worker.
+
+Each side moves one counter only: the worker how much it has written, the run process how much it
+has read. A frame has a checksum, since on some processors a counter may be seen to move before
+the bytes arrive that it counts: such a frame is read at the next look.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from zlib import crc32
+
+CAPACITY = 1 << 18
+HEADER = struct.Struct("<II")
+WRITTEN, READ = 0, 1
+START = 64
+"""Where the ring begins; before it are the counters."""
+
+
+class Tape:
+    """Bytes in pieces, from one process to another."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        """Make it, empty."""
+        self._capacity = capacity
+        self._shared = mmap.mmap(-1, START + capacity)
+        self._memory = memoryview(self._shared)
+        self._counters = self._memory[:START].cast("Q")
+        self._ring = self._memory[START:]
+
+    @property
+    def written(self) -> int:
+        """How much has been written since the beginning."""
+        return self._counters[WRITTEN]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something has been written that was not read yet."""
+        return self._counters[WRITTEN] != self._counters[READ]
+
+    def write(self, payload: bytes) -> bool:
+        """Append a piece; return whether there was room for it."""
+        counters = self._counters
+        at = counters[WRITTEN]
+        data = HEADER.pack(len(payload), crc32(payload)) + payload
+        if len(data) > self._capacity - (at - counters[READ]):
+            return False
+        begin = at % self._capacity
+        end = begin + len(data)
+        if end <= self._capacity:
+            self._ring[begin:end] = data
+        else:
+            rest = self._capacity - begin
+            self._ring[begin:] = data[:rest]
+            self._ring[: end - self._capacity] = data[rest:]
+        counters[WRITTEN] = at + len(data)
+        return True
+
+    def read(self, until: int) -> list[tuple[int, memoryview]]:
+        """Return the pieces up to this place that were not read yet, each with the place where it ends."""
+        pieces: list[tuple[int, memoryview]] = []
+        begin = self._counters[READ]
+        data = memoryview(self._bytes(begin, until - begin))
+        at = 0
+        while at < len(data):
+            size, checksum = HEADER.unpack_from(data, at)
+            payload = data[at + HEADER.size : at + HEADER.size + size]
+            if len(payload) != size or crc32(payload) != checksum:
+                break
+            at += HEADER.size + size
+            pieces.append((begin + at, payload))
+        self._counters[READ] = begin + at
+        return pieces
+
+    def _bytes(self, at: int, size: int) -> bytes:
+        begin = at % self._capacity
+        rest = self._capacity - begin
+        if size <= rest:
+            return bytes(self._ring[begin : begin + size])
+        return bytes(self._ring[begin:]) + bytes(self._ring[: size - rest])
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        for view in (self._counters, self._ring, self._memory):
+            view.release()
+        self._shared.close()
