@@ -66,16 +66,15 @@ class Restorer:
             nodeid, location, self._keywords = told
             self._common = vars(pytest.TestReport(nodeid, location, {}, "passed", None, "call"))
         report = pytest.TestReport.__new__(pytest.TestReport)
-        vars(report).update(
-            self._common,
-            **marks,
-            when=when,
-            outcome=outcome,
-            duration=duration,
-            start=start,
-            stop=stop,
-            keywords=dict(self._keywords),
-            user_properties=[],
-            sections=[],
-        )
+        fields = vars(report)
+        fields.update(self._common)
+        fields.update(marks)
+        fields["when"] = when
+        fields["outcome"] = outcome
+        fields["duration"] = duration
+        fields["start"] = start
+        fields["stop"] = stop
+        fields["keywords"] = self._keywords.copy()
+        fields["user_properties"] = []
+        fields["sections"] = []
         return report

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import processes, signals
-from pytest_zygote.workers import inheriting, worker
+from pytest_zygote.workers import calls, inheriting, voices, worker
 from pytest_zygote.workers.board import Board
 from pytest_zygote.workers.lease import END
 from pytest_zygote.workers.member import LOOK_AGAIN_S, Member, Node
@@ -37,7 +37,7 @@ REPORTS = frozenset({"brief", "report", "logstart", "logfinish"})
 """Events that only concern the session's plugins."""
 NEVER = 1_000_000
 """Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
-GATHER_S = 0.005
+GATHER_S = 0.02
 """What comes within this time is handled together: each look takes a processor from the workers."""
 DOZE_S = 0.02
 """After this time all processes have seen that this one sleeps, and what was told before they did is there."""
@@ -64,6 +64,7 @@ class Crew:
         self._members: dict[int, Member] = {}
         self._selector = selectors.DefaultSelector()
         self._replay = Replay(session, plan)
+        self._screen = voices.Screen(session.config)
         self._basetemp = inheriting.basetemp(session.config)
         self._thresholds = gc.get_threshold()
         self._born = 0
@@ -79,13 +80,17 @@ class Crew:
         try:
             for _ in range(self._plan.count):
                 self._hire()
-            while self._members:
-                self._step()
+            self._screen.hold()
+            with calls.quickened(self._config):
+                while self._members:
+                    self._step()
         except BaseException:
             self._interrupt()
             raise
         finally:
             gc.set_threshold(*self._thresholds)
+            self._screen.show()
+            self._screen.release()
             self._selector.close()
             self._board.close()
             self._replay.restore_order()
@@ -102,6 +107,7 @@ class Crew:
         self._schedule.join(number)
         member.lease.give(self._schedule.refill(number))
         basetemp = None if self._basetemp is None else self._basetemp / f"popen-{node.gateway.id}"
+        self._screen.show()
         inheriting.flush(self._config)
         pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
         member.started(pid)
@@ -116,6 +122,7 @@ class Crew:
     def _be(self, member: Member, basetemp: Path | None) -> int:
         """Be the new process."""
         gc.set_threshold(*self._thresholds)
+        self._screen.release()
         self._selector.close()
         for other in self._members.values():
             other.forget()
@@ -165,13 +172,14 @@ class Crew:
 
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
-        ready = {key.data for key, _ in self._await(timeout_s)}
+        ready = self._await(timeout_s)
         self._replay.slow.look(time.monotonic())
         self._is_busy = False
         for member in tuple(self._members.values()):
             self._listen(member, is_called=member in ready or not ready)
             self._look_whether_to_stop()
         self._feed_those_who_wait()
+        self._screen.show()
 
     def _listen(self, member: Member, *, is_called: bool) -> None:
         """Handle what a worker has told."""
@@ -184,10 +192,10 @@ class Crew:
             self._handle_rest(member)
             self._dismiss(member)
 
-    def _await(self, timeout_s: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait until workers have told something, or have ended; return those that must be looked at."""
+    def _await(self, timeout_s: float | None) -> set[object]:
+        """Wait until workers have told something; return those that call, or have ended."""
         if self._is_busy:
-            return self._selector.select(GATHER_S)
+            return self._called(GATHER_S)
         if timeout_s is None:
             are_watched = all(member.descriptor >= 0 for member in self._members.values())
             timeout_s = self._replay.slow.due_s(time.monotonic()) if are_watched else LOOK_AGAIN_S
@@ -197,12 +205,15 @@ class Crew:
             for wait_s in (doze_s, timeout_s):
                 if self._have_news():
                     break
-                ready = self._selector.select(wait_s)
+                ready = self._called(wait_s)
                 if ready:
                     return ready
         finally:
             self._board.wake()
-        return []
+        return set()
+
+    def _called(self, timeout_s: float | None) -> set[object]:
+        return {key.data for key, _ in self._selector.select(timeout_s)}
 
     def _have_news(self) -> bool:
         return any(member.tape.has_news for member in self._members.values())
@@ -243,6 +254,7 @@ class Crew:
             return
         before = signals.divert_interrupts(self._board.note_interrupt)
         self._board.let_debug(on=True)
+        self._screen.show()
         member.answer(value=True)
         while self._board.is_debugged and not member.is_down:
             select.select([member], [], [], LOOK_AGAIN_S)

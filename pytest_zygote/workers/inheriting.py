@@ -9,7 +9,6 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import gc
 import os
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters import exits
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
     from types import FrameType
 
@@ -69,11 +67,12 @@ class Interrupts:
             self._came = True
             raise KeyboardInterrupt
 
-    @contextlib.contextmanager
-    def held(self) -> Generator[None]:
+    def hold(self) -> None:
         """Let what must not be cut in half come to its end first."""
         self._is_held = True
-        yield
+
+    def release(self) -> None:
+        """Hear what came meanwhile."""
         self._is_held = False
         if self._is_due:
             self._is_due = False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import array
 import socket
-import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.workers import inheriting, wire
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from pytest_zygote.workers.board import Board
     from pytest_zygote.workers.tape import Tape
     from pytest_zygote.workers.wire import Event
-
-COMMIT_S = 0.02
-"""What happens within this time is written in one piece, if it belongs to one phase of a test."""
 
 
 class Line:
@@ -38,32 +34,32 @@ class Line:
         self._board = board
         self._is_chatty = is_chatty
         self._events: list[Event] = []
-        self._written = time.monotonic()
         self.interrupts = inheriting.Interrupts(board)
 
     def tell(self, event: Event) -> None:
-        """Tell an event, now or with the next ones."""
+        """Tell an event with the next ones; at once if the user wants to see what begins."""
         self._events.append(event)
-        if self._is_chatty or time.monotonic() - self._written > COMMIT_S:
+        if self._is_chatty:
             self.commit()
 
     def commit(self) -> None:
         """Write what has been told: from here on it is known, whatever becomes of this process."""
-        self._written = time.monotonic()
         if not self._events:
             return
-        with self.interrupts.held():  # half a frame would be the last that the parent understands
-            payload = wire.pack(self._events)
-            self._events = []
-            is_written = self._tape.write(payload)
-            if not is_written or self._board.is_asleep:
-                self._send(b"" if is_written else payload)
+        self.interrupts.hold()  # half a frame would be the last that the parent understands
+        payload = wire.pack(self._events)
+        self._events = []
+        is_written = self._tape.write(payload)
+        if not is_written or self._board.is_asleep:
+            self._send(b"" if is_written else payload)
+        self.interrupts.release()
 
     def flush(self) -> None:
         """Write what has been told, and have the parent look at it at once."""
         self.commit()
-        with self.interrupts.held():
-            self._send(b"")
+        self.interrupts.hold()
+        self._send(b"")
+        self.interrupts.release()
 
     def _send(self, payload: bytes) -> None:
         """Wake the parent; give it what the tape has no room for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -46,14 +46,16 @@ class Again:
         self.is_asked = True
 
 
-class Running:
-    """The test that a worker runs."""
+class Running(NamedTuple):
+    """What is the same for all that is told of one test.
 
-    def __init__(self, session: pytest.Session, index: int) -> None:
-        """Look at a test once, not for each report."""
-        item = session.items[index]
-        self.index = index
-        self.hook: HookRelay = item.ihook
+    Attributes:
+        hook: the hooks that concern it.
+        marks: what pytest-xdist adds to its reports.
+    """
+
+    hook: HookRelay
+    marks: dict[str, object]
 
 
 class Replay:
@@ -94,7 +96,7 @@ class Replay:
 
     def begin(self, member: Member, item: int) -> None:
         """Note what a worker runs."""
-        self._running[member.number] = Running(self._session, item)
+        self._run(member, item)
         self._plan.note_begin(item, member.name)
         self.slow.begin(member.name, self._plan.ids[item], time.monotonic())
 
@@ -108,13 +110,15 @@ class Replay:
         """Pass an event on."""
         match event:
             case ("brief", *_):
-                self._pass_on(member, self._restore(member, event))
+                running = self._of(member)
+                self._report(running, self._restorer(member).restore(event, running.marks))
             case ("report", bytes(data)):
-                self._report(member, data)
+                running = self._of(member)
+                self._report(running, self._load(data, running.marks))
             case ("logstart", nodeid, location):
-                self._hook(member).pytest_runtest_logstart(nodeid=nodeid, location=location)
+                self._of(member).hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             case ("logfinish", nodeid, location):
-                self._hook(member).pytest_runtest_logfinish(nodeid=nodeid, location=location)
+                self._of(member).hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
             case ("warning", bytes(data), when, nodeid, location):
                 values = {"when": when, "nodeid": nodeid, "location": location}
                 values["warning_message"] = wire.load_warning(data)
@@ -137,30 +141,36 @@ class Replay:
             case _:  # descriptors came beside it, and are taken
                 pass
 
-    def _hook(self, member: Member) -> HookRelay:
+    def _run(self, member: Member, item: int) -> Running:
+        running = Running(self._session.items[item].ihook, self._marks(member, item))
+        self._running[member.number] = running
+        return running
+
+    def _of(self, member: Member) -> Running:
+        """Return what a worker runs; before its first test only plugins may tell something."""
         running = self._running.get(member.number)
-        return self._config.hook if running is None else running.hook
+        return Running(self._config.hook, self._marks(member, None)) if running is None else running
 
-    def _restore(self, member: Member, event: Event) -> pytest.TestReport:
-        restorer = self._restorers.setdefault(member.number, Restorer())
-        return restorer.restore(event, self._marks(member))
-
-    def _report(self, member: Member, data: bytes) -> None:
-        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=wire.load(data))
-        vars(report).update(self._marks(member))
-        _count_subtest(self._config, report)
-        self._pass_on(member, report)
-
-    def _pass_on(self, member: Member, report: pytest.TestReport) -> None:
-        self._order.note(report)
-        self._hook(member).pytest_runtest_logreport(report=report)
-
-    def _marks(self, member: Member) -> dict[str, object]:
-        """Return what pytest-xdist adds to reports."""
-        running = self._running.get(member.number)
-        index = None if running is None else running.index
+    def _marks(self, member: Member, item: int | None) -> dict[str, object]:
         uid = self._plan.testrunuid
-        return {"node": member.node, "worker_id": member.name, "testrun_uid": uid, "item_index": index}
+        return {"node": member.node, "worker_id": member.name, "testrun_uid": uid, "item_index": item}
+
+    def _restorer(self, member: Member) -> Restorer:
+        restorer = self._restorers.get(member.number)
+        if restorer is None:
+            restorer = self._restorers[member.number] = Restorer()
+        return restorer
+
+    def _load(self, data: bytes, marks: dict[str, object]) -> pytest.TestReport:
+        loaded = wire.load(data)
+        report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(config=self._config, data=loaded)
+        vars(report).update(marks)
+        _count_subtest(self._config, report)
+        return report
+
+    def _report(self, running: Running, report: pytest.TestReport) -> None:
+        self._order.note(report)
+        running.hook.pytest_runtest_logreport(report=report)
 
     def take_output(self, member: Member, output: bytes) -> None:
         """Give back what plugins of the worker left for those of this process."""
@@ -170,7 +180,7 @@ class Replay:
     def crashed(self, member: Member, item: int, status: int) -> bool:
         """Report that a worker died of a test; return whether the test is to be tried again."""
         test = self._session.items[item]
-        self._running[member.number] = Running(self._session, item)
+        running = self._run(member, item)
         self.slow.end(member.name)
         self._deaths[item] = self._deaths.get(item, 0) + 1
         ending = f"worker {member.name!r} crashed while running {test.nodeid!r}"
@@ -183,10 +193,10 @@ class Replay:
             longrepr=f"{ending} ({_cause(status)})" + (f"\n{words}" if words else ""),
             when="???",  # type: ignore[arg-type]  # what pytest-xdist says, and plugins look for
         )
-        vars(report).update(self._marks(member))
+        vars(report).update(running.marks)
         again = Again(self._config)
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=again)
-        self._hook(member).pytest_runtest_logreport(report=report)
+        running.hook.pytest_runtest_logreport(report=report)
         return again.is_asked and self._deaths[item] < MOST_DEATHS
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, TypeVar
 
+import pytest
+
 from pytest_zygote.core.records import Record
 from pytest_zygote.workers.sharing import function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 T = TypeVar("T")
 
@@ -82,16 +82,41 @@ def _setter(attribute: str, value: object) -> Callable[[T], T]:
     return mark
 
 
-def tag_of(item: pytest.Item) -> GroupTag | None:
-    """Return the group of a test: its own, that of its class, or that of a fixture that it uses."""
-    found = _attribute(item, GROUP)
-    if found is None:
-        found = next((tag for function in _fixtures(item) if (tag := getattr(function, GROUP, None))), None)
-    if found is None:
+class Tags:
+    """Reads the tags of tests; classes are looked up once."""
+
+    def __init__(self) -> None:
+        """Have looked at nothing."""
+        self._classes: dict[object, object] = {}
+
+    def look(self, item: pytest.Item) -> tuple[GroupTag | None, int]:
+        """Return group and priority of a test; the group is its own, its class's, or that of a fixture that it uses."""
+        function, cls = getattr(item, "function", None), self._class_of(item)
+        tag = _attribute(function, cls, GROUP)
+        if tag is None:
+            tag = next((found for one in _fixtures(item) if (found := getattr(one, GROUP, None))), None)
+        priority = _attribute(function, cls, PRIORITY)
+        return _understood(tag), priority if isinstance(priority, int) else DEFAULT_PRIORITY
+
+    def _class_of(self, item: pytest.Item) -> object:
+        if not isinstance(item, pytest.Function):
+            return getattr(item, "cls", None)
+        if item.parent not in self._classes:
+            self._classes[item.parent] = item.cls
+        return self._classes[item.parent]
+
+
+def _attribute(function: object, cls: object, name: str) -> object:
+    found = getattr(function, name, None)
+    return getattr(cls, name, None) if found is None else found
+
+
+def _understood(tag: object) -> GroupTag | None:
+    if tag is None:
         return None
-    name = getattr(found, "name", found)
-    level = getattr(found, "priority", DEFAULT_PRIORITY)
-    return GroupTag(str(name), int(level), _restriction(found))
+    name = getattr(tag, "name", tag)
+    level = getattr(tag, "priority", DEFAULT_PRIORITY)
+    return GroupTag(str(name), int(level), _restriction(tag))
 
 
 def _restriction(tag: object) -> TestExecutionConstraint:
@@ -99,20 +124,6 @@ def _restriction(tag: object) -> TestExecutionConstraint:
     name = getattr(getattr(tag, "restrict_to", None), "name", "SINGLE_PROCESS")
     is_bound = name != TestExecutionConstraint.SINGLE_NODE.name
     return TestExecutionConstraint.SINGLE_PROCESS if is_bound else TestExecutionConstraint.SINGLE_NODE
-
-
-def priority_of(item: pytest.Item) -> int:
-    """Return the priority of a test."""
-    found = _attribute(item, PRIORITY)
-    return found if isinstance(found, int) else DEFAULT_PRIORITY
-
-
-def _attribute(item: pytest.Item, name: str) -> object:
-    for holder in (getattr(item, "function", None), getattr(item, "cls", None)):
-        found = getattr(holder, name, None)
-        if found is not None:
-            return found
-    return None
 
 
 def _fixtures(item: pytest.Item) -> list[object]:

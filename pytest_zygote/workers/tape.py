@@ -26,7 +26,11 @@ START = 64
 
 
 class Tape:
-    """Bytes in pieces, from one process to another."""
+    """Bytes in pieces, from one process to another.
+
+    Attributes:
+        ring: the memory in which they are.
+    """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         """Make it, empty."""
@@ -34,7 +38,7 @@ class Tape:
         self._shared = mmap.mmap(-1, START + capacity)
         self._memory = memoryview(self._shared)
         self._counters = self._memory[:START].cast("Q")
-        self._ring = self._memory[START:]
+        self.ring = self._memory[START:]
 
     @property
     def written(self) -> int:
@@ -56,11 +60,11 @@ class Tape:
         begin = at % self._capacity
         end = begin + len(data)
         if end <= self._capacity:
-            self._ring[begin:end] = data
+            self.ring[begin:end] = data
         else:
             rest = self._capacity - begin
-            self._ring[begin:] = data[:rest]
-            self._ring[: end - self._capacity] = data[rest:]
+            self.ring[begin:] = data[:rest]
+            self.ring[: end - self._capacity] = data[rest:]
         counters[WRITTEN] = at + len(data)
         return True
 
@@ -84,11 +88,11 @@ class Tape:
         begin = at % self._capacity
         rest = self._capacity - begin
         if size <= rest:
-            return bytes(self._ring[begin : begin + size])
-        return bytes(self._ring[begin:]) + bytes(self._ring[: size - rest])
+            return bytes(self.ring[begin : begin + size])
+        return bytes(self.ring[begin:]) + bytes(self.ring[: size - rest])
 
     def close(self) -> None:
         """Let go of the memory."""
-        for view in (self._counters, self._ring, self._memory):
+        for view in (self._counters, self.ring, self._memory):
             view.release()
         self._shared.close()

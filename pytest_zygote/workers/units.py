@@ -17,6 +17,8 @@ from pytest_zygote.workers import tags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from _pytest import nodes
+
 KEY = "zygote/durations"
 SCHEDULE = "zygote/schedule"
 """Where it is kept which worker ran what in the last run, in its order."""
@@ -99,9 +101,14 @@ class Units:
         groups: dict[str, list[int]] = {}
         whole: set[str] = set()
         levels: dict[str, int] = {}
+        priorities: list[int] = []
+        marks, tagged = Marks(), tags.Tags()
         for at, item in enumerate(items):
-            tag = tags.tag_of(item) if group_of(item) == "" else tags.GroupTag(group_of(item))
-            group, level = (tag.name, tag.priority) if tag is not None else ("", tags.priority_of(item))
+            marked = marks.group_of(item)
+            tag, priority = tagged.look(item)
+            tag = tags.GroupTag(marked) if marked else tag
+            group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
+            priorities.append(priority)
             name = f"group {group}" if group else _place(item, dist)
             if level != tags.DEFAULT_PRIORITY and not group:
                 name = f"{name} priority {level}"
@@ -113,7 +120,7 @@ class Units:
         self.units = [
             Unit(
                 # Within a group, the priorities of its tests decide.
-                tuple(sorted(members, key=lambda at: tags.priority_of(items[at]))),
+                tuple(sorted(members, key=priorities.__getitem__)),
                 divisible=name not in whole,
                 cost_s=history.fixtures.get(name, 0.0),
                 priority=levels[name],
@@ -126,13 +133,30 @@ def _is_bound(tag: tags.GroupTag | None) -> bool:
     return tag is not None and tag.restrict_to is tags.TestExecutionConstraint.SINGLE_PROCESS
 
 
-def group_of(item: pytest.Item) -> str:
-    """Return the name of the group that a test was put into by marks, as pytest-xdist joins several; '' for none."""
-    names = {
+class Marks:
+    """Groups that tests were put into by marks, as pytest-xdist has them; parents are looked at once."""
+
+    def __init__(self) -> None:
+        """Have looked at nothing."""
+        self._names: dict[object, frozenset[str]] = {None: frozenset()}
+
+    def group_of(self, item: pytest.Item) -> str:
+        """Return the name of the group of a test, several joined as pytest-xdist does it; '' for none."""
+        return "_".join(sorted(_named(item) | self._inherited(item.parent)))
+
+    def _inherited(self, parent: nodes.Node | None) -> frozenset[str]:
+        names = self._names.get(parent)
+        if names is None and parent is not None:
+            names = self._names[parent] = _named(parent) | self._inherited(parent.parent)
+        return names or frozenset()
+
+
+def _named(node: nodes.Node) -> frozenset[str]:
+    return frozenset(
         str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
-        for mark in item.iter_markers("xdist_group")
-    }
-    return "_".join(sorted(names))
+        for mark in node.own_markers
+        if mark.name == "xdist_group"
+    )
 
 
 def _place(item: pytest.Item, dist: str) -> str:
@@ -153,6 +177,8 @@ def _scope(item: pytest.Item) -> str:
 def _shared_parameters(item: pytest.Item) -> str:
     """Return which instances of parametrised fixtures a test shares with others."""
     spec = getattr(item, "callspec", None)
+    if spec is None:
+        return ""
     scopes, indices = getattr(spec, "_arg2scope", {}), getattr(spec, "indices", {})
     shared = [f"{name}={indices.get(name)}" for name, scope in scopes.items() if scope.value != "function"]
     return ",".join(sorted(shared))

@@ -85,6 +85,51 @@ class Voice:
             stream.finish()
 
 
+class Patient:
+    """A text stream that is flushed when the run process has handled all that there is.
+
+    Each flush wakes the terminal, or who else reads, and with thousands of tests in a second that
+    takes a processor from the workers.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to this stream."""
+        self.stream = stream
+        self.write = stream.write
+
+    def flush(self) -> None:
+        """Wait with it."""
+
+    def __getattr__(self, name: str) -> object:
+        """Be the stream in all else."""
+        return getattr(self.stream, name)
+
+
+class Screen:
+    """What the run process writes to the terminal while workers run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Write as ever."""
+        self._writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+        self._patient: Patient | None = None
+
+    def hold(self) -> None:
+        """Flush only when told to."""
+        if self._writer is not None:
+            self._writer._file = self._patient = Patient(self._writer._file)
+
+    def show(self) -> None:
+        """Flush."""
+        if self._patient is not None:
+            self._patient.stream.flush()
+
+    def release(self) -> None:
+        """Write as ever."""
+        if self._writer is not None and self._patient is not None:
+            self._writer._file = self._patient.stream
+            self._patient = None
+
+
 class Slow:
     """Says which tests take long."""
 

@@ -53,6 +53,7 @@ class Worker:
         self._current = END
         self._has_begun = False
         self._is_again = False
+        self._is_guessing = _is_nextitem_used(session.config)
         self._counted = 0
         self._fixtures_s = 0.0
 
@@ -178,13 +179,24 @@ class Worker:
     def _guess(self, index: int) -> pytest.Item | None:
         """Return what probably comes next, for plugins that look at it; pytest itself asks again."""
         items = self._session.items
-        return items[index + 1] if index + 1 < len(items) and self._lease.peek() else None
+        is_last = index + 1 == len(items) or (self._is_guessing and not self._lease.peek())
+        return None if is_last else items[index + 1]
 
     def tear_down(self) -> None:
         """Tear down what is left: of a test that did not end, or that was bound next and may not begin."""
         self._next = END
         if self._session._setupstate.stack:
             self._session._setupstate.teardown_exact(None)
+
+
+def _is_nextitem_used(config: pytest.Config) -> bool:
+    """Tell whether a plugin looks at the test that comes next; those of pytest do not, as far as it is only a guess."""
+    hook = config.hook
+    implementations = (*hook.pytest_runtest_protocol.get_hookimpls(), *hook.pytest_runtest_teardown.get_hookimpls())
+    return any(
+        "nextitem" in implementation.argnames and not implementation.function.__module__.startswith("_pytest.")
+        for implementation in implementations
+    )
 
 
 class Place(NamedTuple):
