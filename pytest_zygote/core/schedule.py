@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NEARLY = 0.75
 """A piece of the same unit goes first if it is at least this long, compared with the longest."""
-AHEAD_S = 0.02
+AHEAD_S = 0.05
 """Work that a worker has ahead at least, so that it need not wait for tests that take no time."""
 
 
