@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.run import Run
 
+OPTIONAL = "pytest_zygote.affected"
+"""The part of this package that only some projects' runs need: they teach it, as they do other packages."""
+
 
 class RunPlugin:
     """Hooks of one run."""
@@ -53,6 +56,10 @@ class RunPlugin:
             if early_config.known_args_namespace.affected and layer.kind == "project":
                 self._run.start_over("base", "--affected must see the imports")
         return (yield)
+
+    def loaded(self) -> tuple[str, ...]:
+        """Return the modules that this run has loaded itself: its layer may hold none of the project's."""
+        return self._run.loaded()
 
     def _look_for_hidden(self, folders: Iterable[str]) -> None:
         """Start over if the run would import a module of its own in the place of an installed package."""
@@ -122,12 +129,14 @@ class RunPlugin:
 def _row(name: str) -> tuple[str, str, str, str] | None:
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None)
-    if module is None or spec is None or spec.name != name or name.partition(".")[0] == "pytest_zygote":
+    is_ours = name.partition(".")[0] == "pytest_zygote"
+    if module is None or spec is None or spec.name != name or (is_ours and not name.startswith(OPTIONAL)):
         return None
     origin = site.origin_of(module)
     if not origin:
         return None
-    return (name, origin, THIRD if site.is_third_party(origin) else FIRST, REWRITTEN if is_rewritten(module) else "")
+    party = THIRD if is_ours or site.is_third_party(origin) else FIRST
+    return (name, origin, party, REWRITTEN if is_rewritten(module) else "")
 
 
 def _leaf_file(name: str, patterns: list[str]) -> str:

@@ -44,7 +44,10 @@ IGNORED_FILES = (
 """Compiled files, editors' temporary files, and what runs write all the time."""
 
 CHANGES = frozenset({"created", "modified", "deleted", "moved"})
-"""Kinds of events that matter: the others say that somebody reads."""
+"""Kinds of events that matter: the others say that somebody reads, or has written all that was to be written."""
+
+CLOSED = "closed"
+"""Kind of the event that ends the writing of a file."""
 
 LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches",
@@ -74,6 +77,7 @@ class Watcher:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._paths: deque[str] = deque(maxlen=1000)
+        self._open: set[str] = set()
         self._observer: BaseObserver | None = None
         self.state = "starting to watch"
         self.must_poll = False
@@ -92,6 +96,11 @@ class Watcher:
     def take(self) -> list[str]:
         """Return the paths of the files that have changed since the last time (of very many, the last)."""
         return [self._paths.popleft() for _ in range(len(self._paths))]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all files that were written have been closed."""
+        return not self._open
 
     def start(self) -> None:
         """Begin to watch, on a thread: a tree of 30,000 folders takes seconds."""
@@ -128,13 +137,28 @@ class Watcher:
 
     def see(self, event: FileSystemEvent) -> None:
         """Wake the daemon if an event matters; called on watchdog's thread."""
+        if event.event_type == CLOSED:
+            self._see_closed(os.fsdecode(event.src_path))
+            return
         if event.event_type not in CHANGES or (event.is_directory and event.event_type == "modified"):
             return  # a folder is modified by whatever happens to the files in it, which has events of its own
         matter = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if self._matters(path)]
         self._paths.extend(matter)
+        if event.event_type == "modified":
+            self._open.update(matter)
+        else:
+            self._open.difference_update(matter)
         if matter:
-            with contextlib.suppress(BlockingIOError):  # full: the daemon has not yet read the last one
-                os.write(self._write, b"!")
+            self._wake()
+
+    def _see_closed(self, path: str) -> None:
+        if path in self._open:
+            self._open.discard(path)
+            self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: the daemon has not yet read the last one
+            os.write(self._write, b"!")
 
     def _matters(self, path: bytes | str) -> bool:
         below = os.path.relpath(os.fsdecode(path), self._root) if path else ""

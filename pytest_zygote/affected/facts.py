@@ -10,7 +10,7 @@ from pytest_zygote.adapters import site
 from pytest_zygote.affected.store import store_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pytest
 
@@ -22,6 +22,16 @@ def store_file(config: pytest.Config) -> str:
     except ValueError:
         cache = ".pytest_cache"  # -p no:cacheprovider
     return store_path(os.path.join(str(config.rootpath), os.path.expandvars(cache)))
+
+
+def loaded_by(config: pytest.Config) -> Callable[[], tuple[str, ...]]:
+    """Return what tells which modules were loaded that may be the project's.
+
+    A warm run with ``--affected`` starts from the base layer, which holds none of them. To look at its two thousand
+    modules would have as many pages copied.
+    """
+    served = config.pluginmanager.get_plugin("zygote_run")
+    return served.loaded if served is not None else lambda: tuple(sys.modules)
 
 
 def own_roots() -> tuple[str, ...]:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_zygote.adapters.files import drop_bytecode
-from pytest_zygote.affected.facts import are_forks, is_distributed, is_from_elsewhere, leaves, own_roots, store_file
+from pytest_zygote.affected.facts import (
+    are_forks,
+    is_distributed,
+    is_from_elsewhere,
+    leaves,
+    loaded_by,
+    own_roots,
+    store_file,
+)
 from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
 from pytest_zygote.affected.question import Question
 from pytest_zygote.affected.recorder import Recorder
@@ -80,7 +88,7 @@ class AffectedPlugin:
         self._store = Store(store_file(config), self._say)
         self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
         self._started_ns = time.time_ns()
-        self._recorder = Recorder(self._tree, self._started_ns)
+        self._recorder = Recorder(self._tree, self._started_ns, loaded_by(config))
         self._unchanged: Unchanged | None = None
         self._outcomes: dict[str, str] = {}
         self._conftests_of: dict[Path, tuple[str, ...]] = {}

@@ -40,9 +40,10 @@ class Recorder:
 
     # A *group* is the few tests that run in one fork: see `core.groups`.
 
-    def __init__(self, tree: Tree, started_ns: int) -> None:
-        """Watch nothing yet."""
+    def __init__(self, tree: Tree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> None:
+        """Watch nothing yet; `loaded` gives the names of the modules that may be the project's."""
         self._tree = tree
+        self._loaded = loaded
         self._modules = Modules(tree, _owner_of(tree.root), started_ns)
         self._outside = Outside(tree, self._modules.has, started_ns)
         self._executions = Executions(self._modules.has, self._modules.see)
@@ -62,7 +63,7 @@ class Recorder:
 
     def start(self) -> None:
         """Watch from now on."""
-        self._modules.see_early(_loaded_files())
+        self._modules.see_early(self._loaded_files())
         self._executions.start(self._outside.watched())
         self.is_precise = self._executions.is_watching
         self._outside.start()
@@ -84,6 +85,12 @@ class Recorder:
         self._now = Seen()
         self._executions.restart()
 
+    def _loaded_files(self) -> Iterator[str]:
+        for name in self._loaded():
+            origin = site.origin_of(sys.modules[name]) if name in sys.modules else ""
+            if origin.endswith(".py"):
+                yield origin
+
     def _take(self) -> None:
         """Add what was seen since the last time."""
         was_active = self._outside.pause()
@@ -91,7 +98,7 @@ class Recorder:
             started = self._executions.drain()
             self._modules.settle()
             if not self.is_precise:
-                self._modules.see_early(_loaded_files())
+                self._modules.see_early(self._loaded_files())
             self._now.units |= self._modules.units_of(started)
             for need, (found, reader) in self._outside.take().items():
                 self._now.needs.setdefault(need, found)
@@ -293,10 +300,3 @@ def _owner_of(root: str) -> Callable[[str], bool]:
         return os.path.isabs(path) and site.is_own(path) and not path.startswith(temporary)
 
     return is_own
-
-
-def _loaded_files() -> Iterator[str]:
-    for module in tuple(sys.modules.values()):
-        origin = site.origin_of(module)
-        if origin.endswith(".py"):
-            yield origin

@@ -14,12 +14,17 @@ option              from     because
 ``--assert``        cold     rewritten plugin modules stay rewritten
 ``-W``              base     a module that warned at import would have raised; cold if in base
 ``--cov``           base     lines that run at import count; cold if they are in the base layer
+``--affected``      base     what is imported counts, too: `session` sees to that
 ==================  =======  ====================================================================
 """
 
 from __future__ import annotations
 
 from pytest_zygote.core.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 COVERAGE = "coverage"
 """The fact that holds what a run measures: names and folders joined by ':', '*' for all, '' for nothing."""
@@ -52,6 +57,14 @@ class LayerTraits(Record):
     base_warned: tuple[str, ...]
     base_files: tuple[tuple[str, str], ...]
     rewritten: bool
+
+
+def sees_imports(args: Iterable[str]) -> bool:
+    """Tell from a command line whether a run must import the project itself, which pytest would find out later.
+
+    Options from an ini-file are not seen here: such a run starts over from the base layer.
+    """
+    return any(arg.startswith(("--affected", "--cov")) for arg in args)
 
 
 def shallower(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:

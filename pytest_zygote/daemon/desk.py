@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest_zygote
 from pytest_zygote.core import lifecycle, messages
+from pytest_zygote.core.depth import sees_imports
 from pytest_zygote.core.inputs import describe_options
 from pytest_zygote.daemon.layers import SESSION
 from pytest_zygote.daemon.recheck import WHY, recheck_of, second_request
@@ -90,6 +91,8 @@ class Desk:
         if refusal:
             self.send_away(client, refusal)
             return
+        if self.towers.serving.project is not None and sees_imports(request.args):
+            client.depth = "base"
         self.waiting.append(client)
         self.sessions.pause()
         self._has_changed = True

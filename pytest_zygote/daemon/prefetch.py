@@ -24,6 +24,9 @@ START_S = 0.5
 DEBOUNCE_S = 0.05
 """An editor saves with several events, and several files."""
 
+PATIENCE_S = 1.0
+"""A run that is going on has the processors so long: who has just saved mostly waits for it."""
+
 POLL_S = 2.0
 """How often to look where there are no events; the user's throttle multiplies it."""
 
@@ -50,7 +53,14 @@ class Watching(NamedTuple):
 class Prefetch:
     """Calls an action soon after files have changed."""
 
-    def __init__(self, loop: Loop, watching: Watching, refresh: Callable[[], None], look: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        watching: Watching,
+        refresh: Callable[[], None],
+        look: Callable[[], bool],
+        is_busy: Callable[[], bool],
+    ) -> None:
         """Do nothing before `start`.
 
         Args:
@@ -58,15 +68,18 @@ class Prefetch:
             watching: what to watch, and how.
             refresh: builds or patches what has changed.
             look: tells whether anything has.
+            is_busy: tells whether a run is going on.
         """
         self._loop = loop
         self._watching = watching
         self._refresh = refresh
         self._look = look
+        self._is_busy = is_busy
         self._watcher: Watcher | None = None
         self._polling = ""
         self._is_due = False
         self._not_before = 0.0
+        self._not_after = 0.0
 
     def start(self) -> None:
         """Watch, as soon as nothing else is to do."""
@@ -89,11 +102,15 @@ class Prefetch:
             self._start_to_poll(self._watcher.state)
         elif not self._is_due:
             self._is_due = True
+            self._not_after = time.monotonic() + PATIENCE_S
             self._loop.after(max(DEBOUNCE_S, self._not_before - time.monotonic()), self._act)
 
     def _act(self) -> None:
-        self._is_due = False
         started = time.monotonic()
+        if started < self._not_after and self._is_busy():
+            self._loop.after(DEBOUNCE_S, self._act)
+            return
+        self._is_due = False
         self._refresh()
         ended = time.monotonic()
         self._not_before = ended + SHARE * (ended - started)

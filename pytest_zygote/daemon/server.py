@@ -83,7 +83,8 @@ class Server:
         self.desk = Desk(self._loop, self.tally, self, layers, towers, sessions)
         self._clients = Clients(self._loop, listener, self)
         watching = Watching(place.root, settings.ignored, settings.uses_events, settings.throttle)
-        self.prefetch = Prefetch(self._loop, watching, self._refresh, self.desk.towers.is_outdated)
+        look, is_busy = self.desk.towers.is_outdated, lambda: bool(self.desk.runs)
+        self.prefetch = Prefetch(self._loop, watching, self._refresh, look, is_busy)
         self._stoppers: list[Client] = []
 
     def serve(self) -> None:

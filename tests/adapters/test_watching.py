@@ -130,6 +130,16 @@ def test_limit_of_the_system_is_named(
     watcher.stop()
 
 
+def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: Watcher, tmp_path: Path) -> None:
+    """More may come as long as it is open."""
+    with (tmp_path / "app" / "models.py").open("w") as file:
+        file.write("x = 1\n")
+        file.flush()
+        eventually(lambda: not watcher.is_settled, "the file is known to be open")
+
+    eventually(lambda: watcher.is_settled, "the file is known to be closed")
+
+
 def test_watching_costs_nothing_while_nothing_happens(tmp_path: Path) -> None:
     """5,000 files are watched with hardly any time of the processor."""
     for folder in range(50):

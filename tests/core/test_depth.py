@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_zygote.core import depth
-from pytest_zygote.core.depth import LayerTraits, Shallower, shallower
+from pytest_zygote.core.depth import LayerTraits, Shallower, sees_imports, shallower
 
 FACTS = {
     "rootdir": "/project",
@@ -87,3 +87,9 @@ def test_rewritten_plugins_stay_rewritten() -> None:
     """So ``--assert=plain`` is cold if there are any, and warm if there are none."""
     assert depth_of(layer(rewritten=True), assertmode="plain") == "cold"
     assert depth_of(layer(), assertmode="plain") == "project"
+
+
+@pytest.mark.parametrize(("args", "expected"), [(("-q", "--affected"), True), (("--cov=app",), True), (("-q",), False)])
+def test_command_lines_that_tell_it_before(args: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001 - a table
+    """Such a run need not try the project layer first."""
+    assert sees_imports(args) == expected

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters import storage
 from tests.support_daemon import Project
 
 if TYPE_CHECKING:
@@ -89,3 +90,16 @@ def test_interpreter_flags(app: Project, flags: tuple[str, ...]) -> None:
     assert not result.was_warm
     assert "cold run: python was started with other flags than the daemon" in result.said
     assert _shown(result.stdout) == _shown(app.run(command, {"PYTEST_DAEMON_DISABLE": "1"}).stdout)
+
+
+def test_tests_that_are_affected_start_from_the_base(app: Project) -> None:
+    """At once, without a process that finds out; it has what the plugin's part for it has imported."""
+    app.warm_up("-q", "--affected=all")
+    starts, before = app.log().count("starts again"), _runs(app)
+
+    ran = app.pz("-q", "--affected=all")
+
+    assert "affected: all" in ran.stdout
+    assert _runs(app)["base"] == before["base"] + 1
+    assert app.log().count("starts again") == starts
+    assert "pytest_zygote.affected.plugin" in storage.load_graph(str(app.root / ".pytest_cache")).modules

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 QUIET_S = 0.03
 """Saves that follow each other this fast belong together: editors write twice, branches are many files."""
 
+SETTLED_S = 0.008
+"""So long is enough once all files are closed: a later save interrupts the run."""
+
 PATIENCE_S = 5.0
 """How long an interrupted run may take to end, before it is ended."""
 
@@ -131,8 +134,12 @@ class Session:
 
     def _timeout_s(self) -> float | None:
         if self._changed:
-            return QUIET_S
+            return self._quiet_s
         return PATIENCE_S if self._interrupted_at else None
+
+    @property
+    def _quiet_s(self) -> float:
+        return SETTLED_S if self._watcher.is_settled else QUIET_S
 
     def _on_signals(self) -> None:
         for number in self._signals.read():
@@ -149,9 +156,10 @@ class Session:
     def _on_files(self) -> None:
         self._watcher.read()
         for path in self._watcher.take():
-            if path not in self._changed and self._is_news(path):
-                self._changed.append(path)
+            if self._is_news(path):
                 self._saved_at = time.monotonic()
+                if path not in self._changed:
+                    self._changed.append(path)
 
     def _is_news(self, path: str) -> bool:
         """Tell whether a file has other content than before, and may matter to a test."""
@@ -213,7 +221,7 @@ class Session:
         if self._question and self._run is None:
             self._narrow()
         now = time.monotonic()
-        if self._changed and now - self._saved_at >= QUIET_S:
+        if self._changed and now - self._saved_at >= self._quiet_s:
             self._state.changed = tuple(os.path.relpath(path, self._root) for path in self._changed)
             self._changed.clear()
             self._ask_for(watching.AFFECTED, is_save=True)
