@@ -20,6 +20,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
+from pytest_zygote.affected.children import STARTS, Unheard, files_read_by
 from pytest_zygote.affected.executions import frame_above
 from pytest_zygote.affected.tree import TICK_NS, content, stamp
 from pytest_zygote.core import impact
@@ -32,14 +33,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.tree import Tree
 
-PROCESSES = frozenset(
-    {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"}
-)
-"""Audit events of what starts another process, which may read anything."""
-
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
 
-EVENTS = PROCESSES | FOLDERS | {"open", "import", "sqlite3.connect"}
+EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
 
 CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders below the root that tools write, and no test means."""
@@ -71,6 +67,7 @@ class Outside:
         self._written: set[str] = set()
         self._busy_thread = 0
         self._is_active = False
+        self._unheard = Unheard()
         self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
     def start(self) -> None:
@@ -93,6 +90,8 @@ class Outside:
 
     def take(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
+        if self._unheard.have_started():
+            self._need_project("")
         found, self._read = self._read, {}
         self._set.clear()
         return found
@@ -123,27 +122,38 @@ class Outside:
             self._busy_thread = 0
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
-        if event in PROCESSES:
-            need = Need(impact.PROJECT)
-            frame = frame_above(3)
-            reader = self._reader(frame) if need not in self._read and not self._is_foreign_import(frame) else None
-            if reader is not None:
-                self._read[need] = (self._tree.now(need), reader)
+        frame = frame_above(3)
+        if event in STARTS:
+            self._on_process(event, args, frame)
         elif event == "import":
-            self._on_file(args[1], impact.DATA, is_code=True)  # an extension module; others have no file here
+            self._on_file(args[1], impact.DATA, frame, is_code=True)  # an extension module; others have no file here
         elif event in FOLDERS:
-            self._on_file("." if args[0] is None else args[0], impact.LISTING)
+            self._on_file("." if args[0] is None else args[0], impact.LISTING, frame)
         elif event == "open" and _is_write(args[1], args[2]):
             self._written.add(self._path(args[0]))
         else:
-            self._on_file(args[0], impact.DATA)
+            self._on_file(args[0], impact.DATA, frame)
+
+    def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
+        """Take note of what a process reads that is about to start."""
+        self._unheard.hear()
+        read = files_read_by(event, args, frame)
+        if read is None:
+            self._need_project(None if self._is_foreign_import(frame) else self._reader(frame))
+        for file in read or ():
+            self._on_file(file, impact.DATA, frame)
+
+    def _need_project(self, reader: str | None) -> None:
+        need = Need(impact.PROJECT)
+        if reader is not None and need not in self._read:
+            self._read[need] = (self._tree.now(need), reader)
 
     def _path(self, name: object) -> str:
         if not isinstance(name, (str, bytes, os.PathLike)):
             return ""
         return os.path.abspath(os.fsdecode(name))
 
-    def _on_file(self, name: object, kind: str, *, is_code: bool = False) -> None:
+    def _on_file(self, name: object, kind: str, frame: FrameType, *, is_code: bool = False) -> None:
         path = self._path(name)
         if not path or not self._is_input(path):
             return
@@ -151,7 +161,6 @@ class Outside:
         is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            frame = frame_above(4)
             reader = self._nearest(frame) if is_code else self._reader(frame)
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)

@@ -512,6 +512,46 @@ class TestOutside:
         assert ran.ran == {"test_other": "FAILED"}
         assert "it starts processes" in ran.output
 
+    @pytest.mark.parametrize(
+        "start",
+        [
+            "subprocess.run(['cat', 'data.txt'], check=True)",
+            "subprocess.run(['cat', '../data.txt'], cwd='app', check=True)",
+            "subprocess.run('cat data.txt', shell=True, check=True)",
+            "assert os.system('cat data.txt') == 0",
+            "assert os.waitpid(os.posix_spawn('/bin/cat', ['cat', 'data.txt'], os.environ), 0)[1] == 0",
+        ],
+    )
+    def test_a_process_that_reads_what_it_is_told(self, project: AffectedProject, start: str) -> None:
+        """The files that its command line names, and no others."""
+        project.write("data.txt", "one")
+        self.read(project, f"import subprocess; {start}")
+        project.write("notes.txt", "two")
+        assert project.affected().names == set()
+        (project.root / "data.txt").unlink()
+
+        assert project.affected().ran == {"test_other": "FAILED"}
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            "subprocess.run('cat *.txt', shell=True, check=True)",
+            "subprocess.run(['cat'], preexec_fn=lambda: open('data.txt').read(), check=True)",
+            "subprocess.run(['./cat', 'data.txt'], check=True)",
+            "subprocess.run(['cat'], env={'PATH': '.'}, check=True)",
+            "assert os.waitpid(os.fork() or os._exit(not open('data.txt').read()), 0)[1] == 0",
+            "from multiprocessing import get_context as g; p = g('spawn').Process(target=print); p.start(); p.join()",
+        ],
+    )
+    def test_a_process_that_may_read_more(self, project: AffectedProject, start: str) -> None:
+        """It needs any file of the project."""
+        project.write("data.txt", "one\n")
+        project.write("cat", "#!/bin/sh\nread line < data.txt\n").chmod(0o755)
+        self.read(project, f"import subprocess; {start}")
+        project.write("data.txt", "two\n")
+
+        assert project.affected().ran == {"test_other": "PASSED"}
+
     def test_the_ini_file(self, project: AffectedProject) -> None:
         """It decides what a warning is, and much else."""
         self.read(project, "import warnings; warnings.warn('old')")

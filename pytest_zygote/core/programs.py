@@ -1,0 +1,91 @@
+"""Programs that read nothing of a project but the files that their arguments name.
+
+A process may read anything, so a test that starts one depends on all files of the project. But what many suites start
+is a pager, ``cat`` or ``true``. Those that stand here read their standard input and their operands, start nothing,
+and have no file of settings in the project (POSIX.1-2017, "Utilities"; the manuals of GNU coreutils, sed and less).
+Only their options without values are known: any other makes a program one that may read anything.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SILENT = frozenset(
+    (
+        *("basename", "dirname", "echo", "expr", "false", "nproc", "printf", "seq", "sleep", "true"),
+        *("uname", "whoami", "yes"),
+    )
+)
+"""Programs that read no file at all: to them an argument is a text."""
+
+READERS = {
+    "base64": "di",
+    "cat": "AbeEnstTuv",
+    "cmp": "bls",
+    "head": "qvz",
+    "less": "aABCEFGIJKMNQRSUWXceimnqrsuw",
+    "md5sum": "bctz",
+    "more": "cdflpsu",
+    "sed": "nErsuz",
+    "sha256sum": "bctz",
+    "sort": "bcdfghimMnrRsuVz",
+    "tail": "qvz",
+    "tr": "cCdst",
+    "uniq": "cdDiuz",
+    "wc": "cLlmw",
+}
+"""Programs that read the files they are given, with their options that have no value."""
+
+PREPROCESSOR = "LESSOPEN"
+"""Names a program that `less` has read its files (its manual, "Input preprocessor")."""
+
+SHELLS = frozenset({"sh"})
+_MEANING = frozenset("|&;<>()$`\\\"'*?[]#~={}!\n")
+"""What a shell does not pass on as it is."""
+
+
+def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the arguments that name files which a program reads; None if it may read others.
+
+    Args:
+        program: its bare name.
+        args: what follows the name.
+        environ: its environment.
+    """
+    if program in SILENT:
+        return ()
+    if program not in READERS:
+        return None
+    options = [arg for arg in args if arg.startswith("-") and arg != "-"]
+    operands = tuple(arg for arg in args if arg not in options and arg != "-")
+    if program == "sed":
+        options = [arg for arg in options if not _edits_in_place(arg)]
+        if not operands or not _is_substitution(operands[0]):
+            return None
+        operands = operands[1:]
+    if any(not set(option[1:]) <= set(READERS[program]) for option in options):
+        return None
+    if any(operand.startswith("+") for operand in operands):  # `less +!COMMAND`
+        return None
+    return None if program == "less" and operands and environ.get(PREPROCESSOR) else operands
+
+
+def _edits_in_place(option: str) -> bool:
+    """Tell whether this is sed's ``-i``, with the end of the name of a copy or without."""
+    return option.startswith("-i") and "/" not in option and "*" not in option
+
+
+def _is_substitution(script: str) -> bool:
+    """Tell whether a script of sed's is one ``s/this/that/g``: other commands read and write files."""
+    if len(script) < len("s///") or script[0] != "s" or script[1].isalnum() or script[1] in "\\\n":
+        return False
+    return "\\" not in script and script.count(script[1]) == 3 and script.rpartition(script[1])[2] in ("", "g")  # noqa: PLR2004
+
+
+def shell_words(args: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the command that ``sh -c TEXT`` runs, if the shell does nothing to it; None if it may."""
+    if len(args) != len(("-c", "text")) or args[0] != "-c" or not _MEANING.isdisjoint(args[1]):
+        return None
+    return tuple(args[1].split()) or None
