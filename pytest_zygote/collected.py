@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_zygote.layer import Layer
 
 
+MOST_LOCATED = 20_000
+"""Of more tests a run is seldom asked for at once."""
+
+
 class Host(Protocol):
     """The process that a session is collected in."""
 
@@ -138,6 +142,16 @@ class PytestSession:
     def count(self) -> int:
         """Return how many tests there are."""
         return len(self._session.items)
+
+    def locate(self) -> None:
+        """Find out where the tests are, which each report says: it takes longer than a test that takes no time.
+
+        Only of functions of modules: looking for a method would make an instance of its class.
+        """
+        if len(self._session.items) <= MOST_LOCATED:
+            for item in self._session.items:
+                if type(item) is pytest.Function and item.cls is None:
+                    item.location  # noqa: B018 - it is remembered
 
     def capture_files(self) -> list[int]:
         """Return the descriptors of the files in which pytest keeps what tests write.

@@ -6,6 +6,7 @@ module     what it does
 standin    options, hooks, fixtures and marks of pytest-xdist, in its place
 units      which tests belong together, how long they took
 crew       the run process's part: forks, leases, replays reports, replaces who died
+shares     what workers get that have nothing left
 member     one worker, as the run process sees it
 worker     the fork: runs what is leased to it, sends what would have been reported
 line       its way to the run process

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import gc
 import select
-import selectors
 import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import processes, signals
 from pytest_zygote.workers import calls, inheriting, voices, worker
 from pytest_zygote.workers.board import Board
+from pytest_zygote.workers.ears import Ears
 from pytest_zygote.workers.lease import END
 from pytest_zygote.workers.member import LOOK_AGAIN_S, Member, Node
 from pytest_zygote.workers.replay import Replay
+from pytest_zygote.workers.shares import Shares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +38,6 @@ REPORTS = frozenset({"brief", "report", "logstart", "logfinish"})
 """Events that only concern the session's plugins."""
 NEVER = 1_000_000
 """Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
-GATHER_S = 0.02
-"""What comes within this time is handled together: each look takes a processor from the workers."""
-DOZE_S = 0.02
-"""After this time all processes have seen that this one sleeps, and what was told before they did is there."""
 GRACE_S = 10.0
 """What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
@@ -62,14 +59,15 @@ class Crew:
         self._schedule = plan.schedule()
         self._board = Board(session.config.getvalue("maxfail"), len(session.items))
         self._members: dict[int, Member] = {}
-        self._selector = selectors.DefaultSelector()
+        self._shares = Shares(self._schedule, self._members)
+        self._ears = Ears(self._board)
         self._replay = Replay(session, plan)
         self._screen = voices.Screen(session.config)
         self._basetemp = inheriting.basetemp(session.config)
         self._thresholds = gc.get_threshold()
         self._born = 0
         self._crashes = 0
-        self._is_busy = False
+        self._leaving: list[int] = []
         self._is_stopping = False
         self.summary = ""
         self.lines: list[str] = []
@@ -91,10 +89,16 @@ class Crew:
             gc.set_threshold(*self._thresholds)
             self._screen.show()
             self._screen.release()
-            self._selector.close()
+            self._ears.close()
             self._board.close()
             self._replay.restore_order()
         self._replay.raise_what_was_told()
+
+    def reap(self) -> None:
+        """Wait for the processes that were over and had only their memory to give back."""
+        for pid in self._leaving:
+            processes.wait(pid)
+        self._leaving.clear()
 
     # Workers come and go
 
@@ -112,9 +116,7 @@ class Crew:
         pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
         member.started(pid)
         self._members[number] = member
-        self._selector.register(member, selectors.EVENT_READ, member)
-        if member.descriptor >= 0:
-            self._selector.register(member.descriptor, selectors.EVENT_READ, member)
+        self._ears.add(member)
         self._config.hook.pytest_testnodeready(node=node)
         ids = self._plan.ids
         self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=ids)
@@ -123,18 +125,18 @@ class Crew:
         """Be the new process."""
         gc.set_threshold(*self._thresholds)
         self._screen.release()
-        self._selector.close()
+        self._ears.close()
         for other in self._members.values():
             other.forget()
         return worker.work(worker.Place(self._session, member, self._board, self._host, basetemp))
 
     def _dismiss(self, member: Member) -> None:
         """Let go of a worker that has ended, or died."""
-        self._selector.unregister(member)
-        if member.descriptor >= 0:
-            self._selector.unregister(member.descriptor)
+        self._ears.remove(member)
         del self._members[member.number]
-        status = member.await_end(GRACE_S)
+        if member.is_over:
+            self._leaving.append(member.pid)
+        status = 0 if member.is_over else member.await_end(GRACE_S)
         if member.is_down:
             self._schedule.put_back(self._schedule.retire(member.number))
             self._config.hook.pytest_testnodedown(node=member.node, error=None)
@@ -172,51 +174,27 @@ class Crew:
 
     def _step(self, timeout_s: float | None = None) -> None:
         """Handle what has happened."""
-        ready = self._await(timeout_s)
-        self._replay.slow.look(time.monotonic())
-        self._is_busy = False
+        slow = self._replay.slow
+        wait_s = slow.due_s(time.monotonic()) if timeout_s is None else timeout_s
+        called = self._ears.wait(self._members.values(), wait_s)
+        slow.look(time.monotonic())
+        self._ears.is_busy = False
         for member in tuple(self._members.values()):
-            self._listen(member, is_called=member in ready or not ready)
+            self._listen(member, is_called=member in called or not called)
             self._look_whether_to_stop()
-        self._feed_those_who_wait()
+        self._shares.feed(is_stopping=self._is_stopping)
         self._screen.show()
 
     def _listen(self, member: Member, *, is_called: bool) -> None:
         """Handle what a worker has told."""
         events, may_be_dead = member.receive(is_called=is_called)
-        self._is_busy = self._is_busy or bool(events)
+        self._ears.is_busy = self._ears.is_busy or bool(events)
         for event in events:
             handle = self._replay.handle if event[0] in REPORTS else self._handle
             handle(member, event)
-        if may_be_dead or (is_called and member.has_ended()):
+        if member.is_over or may_be_dead or (is_called and member.has_ended()):
             self._handle_rest(member)
             self._dismiss(member)
-
-    def _await(self, timeout_s: float | None) -> set[object]:
-        """Wait until workers have told something; return those that call, or have ended."""
-        if self._is_busy:
-            return self._called(GATHER_S)
-        if timeout_s is None:
-            are_watched = all(member.descriptor >= 0 for member in self._members.values())
-            timeout_s = self._replay.slow.due_s(time.monotonic()) if are_watched else LOOK_AGAIN_S
-        doze_s = DOZE_S if timeout_s is None else min(DOZE_S, timeout_s)
-        self._board.sleep()
-        try:
-            for wait_s in (doze_s, timeout_s):
-                if self._have_news():
-                    break
-                ready = self._called(wait_s)
-                if ready:
-                    return ready
-        finally:
-            self._board.wake()
-        return set()
-
-    def _called(self, timeout_s: float | None) -> set[object]:
-        return {key.data for key, _ in self._selector.select(timeout_s)}
-
-    def _have_news(self) -> bool:
-        return any(member.tape.has_news for member in self._members.values())
 
     def _handle_rest(self, member: Member) -> None:
         """Handle what came between the last look and the end of a process."""
@@ -241,11 +219,19 @@ class Crew:
                 member.answer(self._host.lend(self._session.items[item], name))
             case ("terminal", bool(is_wanted)):
                 self._lend_terminal(member) if is_wanted else self._board.let_debug(on=False)
+            case ("down" | "over", *_):
+                self._take_leave(member, event)
+            case _:
+                self._replay.handle(member, event)
+
+    def _take_leave(self, member: Member, event: Event) -> None:
+        """Note how far a worker has come with its end."""
+        match event:
             case ("down", bytes(output)):
                 self._replay.take_output(member, output)
                 member.is_down = True
             case _:
-                self._replay.handle(member, event)
+                member.is_over = True
 
     def _lend_terminal(self, member: Member) -> None:
         """Let a worker have the terminal, and hear of nobody else until it gives it back."""
@@ -265,39 +251,6 @@ class Crew:
                 break
         self._board.let_debug(on=False)
         signals.restore_interrupts(before)
-
-    def _feed_those_who_wait(self) -> None:
-        """Give to each worker that waits a share of what another one has ahead, or let it go.
-
-        Who has been given something still counts as waiting until it has finished the test after which
-        it waited: it may be asleep yet, and must not be robbed of what it was given. Nor must a new fork.
-        """
-        waiting = [member for member in self._members.values() if member.waits_after is not None]
-        waking = [member for member in waiting if self._has_more(member)]
-        waking += [member for member in self._members.values() if not member.has_begun and member not in waiting]
-        for member in waiting:
-            if member in waking:
-                continue
-            items = [] if self._is_stopping else self._schedule.refill(member.number) or self._steal(member, waking)
-            if items:
-                member.lease.give(items)
-                waking.append(member)
-            elif not any(self._schedule.holds(other.number)[1:] for other in waking):
-                member.lease.give([END])
-                member.waits_after = None
-
-    def _has_more(self, member: Member) -> bool:
-        """Tell whether a worker that waits has been given more than the test after which it waits."""
-        return self._schedule.holds(member.number) not in {(), (member.waits_after,)}
-
-    def _steal(self, thief: Member, waking: list[Member]) -> list[int]:
-        number = self._schedule.victim(thief.number, {member.number for member in waking})
-        if number is None:
-            return []
-        victim = self._members[number]
-        kept, stolen = self._schedule.split(number, thief.number, victim.lease.recall())
-        victim.lease.give(kept)
-        return stolen
 
     # The end
 

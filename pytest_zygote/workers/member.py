@@ -138,6 +138,7 @@ class Member:
         waits_after: the test after which it has nothing to run, and waits to be told; None while it does not wait.
         has_begun: whether it has begun a test.
         is_down: whether it has said that it ends.
+        is_over: whether it has done all that it had to do at its end, and holds nothing that others may wait for.
         status: how its process has ended; None while it runs.
     """
 
@@ -149,7 +150,7 @@ class Member:
         self.node = node
         self.lease = Lease()
         self.waits_after: int | None = None
-        self.is_down = False
+        self.is_down = self.is_over = False
         self.has_begun = False
         self.status: int | None = None
         self.pid = 0

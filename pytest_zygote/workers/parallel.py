@@ -31,6 +31,7 @@ class Parallel:
         self._summary = ""
         self._lines: list[str] = []
         self._plan: Plan | None = None
+        self._crew: Crew | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -55,7 +56,7 @@ class Parallel:
     def _run(self, session: pytest.Session, plan: Plan) -> None:
         host = Host(session)
         databases = Databases(session, plan.count, host)
-        crew = Crew(session, plan, host)
+        crew = self._crew = Crew(session, plan, host)
         try:
             for reason in (*host.set_up(), *databases.set_up()):
                 self._say(f"zygote: {reason}")
@@ -84,9 +85,11 @@ class Parallel:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Keep what was learned about durations."""
+        """Keep what was learned about durations; leave no process behind."""
         if self._plan is not None:
             self._plan.save()
+        if self._crew is not None:
+            self._crew.reap()
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -86,23 +86,63 @@ class Voice:
 
 
 class Patient:
-    """A text stream that is flushed when the run process has handled all that there is.
+    """A text stream that is written to when the run process has handled all that there is.
 
-    Each flush wakes the terminal, or who else reads, and with thousands of tests in a second that
+    Each write wakes the terminal, or who else reads, and with thousands of tests in a second that
     takes a processor from the workers.
+
+    Attributes:
+        stream: what is written to in the end.
     """
 
     def __init__(self, stream: TextIO) -> None:
         """Write to this stream."""
         self.stream = stream
-        self.write = stream.write
+        self._texts: list[str] = []
+
+    def write(self, text: str) -> int:
+        """Write it later.
+
+        Raises:
+            UnicodeEncodeError: the stream cannot write it; pytest then writes something else.
+        """
+        if not text.isascii():
+            text.encode(self.stream.encoding or "utf-8", self.stream.errors or "strict")
+        self._texts.append(text)
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
 
     def flush(self) -> None:
         """Wait with it."""
 
+    def show(self) -> None:
+        """Write all now."""
+        if self._texts:
+            text = "".join(self._texts)
+            self._texts.clear()
+            self.stream.write(text)
+            self.stream.flush()
+
     def __getattr__(self, name: str) -> object:
         """Be the stream in all else."""
         return getattr(self.stream, name)
+
+
+class Urgent:
+    """The same stream for all others: what they write, or wait for, comes after what was written before it."""
+
+    def __init__(self, patient: Patient) -> None:
+        """Write after this one."""
+        self.patient = patient
+
+    def __getattr__(self, name: str) -> object:
+        """Be the stream, once it is up to date."""
+        self.patient.show()
+        return getattr(self.patient.stream, name)
 
 
 class Screen:
@@ -114,20 +154,26 @@ class Screen:
         self._patient: Patient | None = None
 
     def hold(self) -> None:
-        """Flush only when told to."""
+        """Write only when told to."""
         if self._writer is not None:
-            self._writer._file = self._patient = Patient(self._writer._file)
+            self._patient = Patient(self._writer._file)
+            self._writer._file = self._patient
+            if sys.stdout is self._patient.stream:
+                sys.stdout = Urgent(self._patient)
 
     def show(self) -> None:
-        """Flush."""
+        """Write what there is."""
         if self._patient is not None:
-            self._patient.stream.flush()
+            self._patient.show()
 
     def release(self) -> None:
         """Write as ever."""
-        if self._writer is not None and self._patient is not None:
-            self._writer._file = self._patient.stream
-            self._patient = None
+        if self._writer is None or self._patient is None:
+            return
+        self._writer._file = self._patient.stream
+        if isinstance(sys.stdout, Urgent):
+            sys.stdout = self._patient.stream
+        self._patient = None
 
 
 class Slow:

@@ -222,9 +222,11 @@ def work(place: Place) -> int:
         _guarded(line, lambda: _finish(session, worker))
         line.tell(("down", wire.dump(getattr(session.config, "workeroutput", {}))))
         line.flush()
+        _end()
+        line.leave()
     except (BrokenPipeError, EOFError):  # the parent is gone
         return 1
-    return _end()
+    return 0
 
 
 def _begin(place: Place, line: Line, dump: int) -> None:
@@ -266,9 +268,8 @@ def _guarded(line: Line, run: Callable[[], None]) -> bool:
     return False
 
 
-def _end() -> int:
+def _end() -> None:
     """Do what an interpreter does at its end."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     streams.flush_streams()
-    return 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
-from pytest_zygote.workers.voices import LONG_S, Prefixed, Slow
+from pytest_zygote.workers.voices import LONG_S, Patient, Prefixed, Slow, Urgent
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
@@ -122,6 +122,39 @@ def test_whole_lines_are_written_in_one_piece() -> None:
     prefixed.finish()
     prefixed.finish()
     assert stream.getvalue().endswith("[gw0]\n[gw0] d\n")
+
+
+def test_what_the_run_process_writes_waits_for_more() -> None:
+    """But not if somebody else writes to the same stream; what cannot be written is told at once."""
+    written = io.BytesIO()
+    patient = Patient(io.TextIOWrapper(written, encoding="ascii", write_through=True))
+    urgent = cast("TextIO", Urgent(patient))
+    patient.write("a")
+    patient.writelines(["b", "c"])
+    patient.flush()
+    assert written.getvalue() == b""
+    urgent.write("d")
+    assert written.getvalue() == b"abcd"
+    patient.write("e")
+    urgent.flush()
+    assert written.getvalue() == b"abcde"
+    with pytest.raises(UnicodeEncodeError):
+        patient.write("é")
+
+
+def test_plugins_print_in_between(project: Project) -> None:
+    """What hooks of the run process print stands where it stands without workers."""
+    project.write("test_it.py", "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n): ...\n")
+    body = """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_runtest_logreport(report):
+            print("<" + report.when + ">", end="")
+    """
+    project.write("conftest.py", body)
+    result = project.plain("-n1", "-p", "no:cacheprovider")
+    assert "<setup>.<call><teardown>" * 5 in result.stdout
 
 
 def test_what_takes_long_is_named() -> None:
