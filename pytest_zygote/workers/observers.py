@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish", "pytest_warning_recorded")
 ASKS = ("workerinput", "workeroutput", "PYTEST_XDIST_WORKER", "is_xdist_worker", "get_xdist_worker_id")
+IN_WORKERS = ("pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_unconfigure")
+"""Hooks that begin and end a session, which are called in a worker if they ask."""
 FOR_PARENT = ("_pytest.", "pytest_zygote.", "pytest_cov.", "xdist.")
 """Plugins whose hooks are known to do nothing in a worker, or are served otherwise."""
 
@@ -94,10 +96,23 @@ def call_those_that_ask(config: pytest.Config, name: str, /, **arguments: object
             implementation.function(*(arguments[argument] for argument in implementation.argnames))
 
 
+def take_part(config: pytest.Config) -> bool:
+    """Tell whether somebody tells workers something or hears from them: they must be processes of their own."""
+    told = config.hook.pytest_testnodedown.get_hookimpls()
+    asked = [implementation for name in IN_WORKERS for implementation in getattr(config.hook, name).get_hookimpls()]
+    return any(not _is_for_parent(implementation.function) for implementation in told) or any(
+        _asks(implementation.function) for implementation in asked
+    )
+
+
+def _is_for_parent(function: object) -> bool:
+    return str(getattr(function, "__module__", "")).startswith(FOR_PARENT)
+
+
 def _asks(function: object) -> bool:
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
-    if code is None or str(getattr(function, "__module__", "")).startswith(FOR_PARENT):
+    if code is None or _is_for_parent(function):
         return False
     return _mentions(code)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.workers import observers
 from pytest_zygote.workers.crew import Crew
 from pytest_zygote.workers.databases import Databases
 from pytest_zygote.workers.host import Host
@@ -45,7 +46,7 @@ class Parallel:
             self._say(f"zygote: one process: {reason}")
             return None
         self._plan = Plan(session, len(session.config.option.tx))
-        if self._plan.is_one_piece:
+        if self._plan.is_one_piece and not observers.take_part(self._config):
             self._announce(session, 1)
             run_here(session, "gw0", self._plan.testrunuid)
         else:

@@ -392,6 +392,29 @@ def test_one_unit_of_work_needs_no_fork(project: Project) -> None:
     assert (project.root / "it.xml").exists()
 
 
+def test_a_single_test_has_a_worker_where_somebody_talks_to_workers(project: Project) -> None:
+    """What a worker is told and tells reaches the other side, as with pytest-xdist."""
+    project.write(
+        "conftest.py",
+        """
+        def pytest_configure_node(node): node.workerinput["told"] = 42
+
+        def pytest_configure(config):
+            if hasattr(config, "workerinput"):
+                config.workeroutput["answer"] = config.workerinput["told"] + 7
+
+        def pytest_testnodedown(node, error): node.config.answer = node.workeroutput["answer"]
+
+        def pytest_terminal_summary(terminalreporter, config): terminalreporter.write_line(f"answer {config.answer}")
+        """,
+    )
+    project.write("test_it.py", "def test_it(): ...\n")
+    for workers in ("-n1", "-n2"):
+        result = project.plain(workers)
+        assert count(result) == "1 passed", result.stdout
+        assert "answer 49" in result.stdout
+
+
 def test_groups_and_modes(project: Project) -> None:
     """A group has one worker, in every mode; with loadfile a file has one; ids stay what they are."""
     body = """
