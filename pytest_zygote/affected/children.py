@@ -1,4 +1,4 @@
-"""What the processes read that a test starts: anything, unless they are programs that are known to read little.
+"""What the processes read that a test starts: anything, unless they are known to read little, or tell what they read.
 
 See `core.programs`. A program counts as known only in a folder of the system's: a test may put its own ``cat`` first
 on the search path, and mostly in order to have something else happen.
@@ -10,18 +10,22 @@ import os
 import resource
 import sys
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_zygote.core.programs import SHELLS, files_read, shell_words
+from pytest_zygote.affected.child import STARTS
+from pytest_zygote.core.programs import SHELLS, files_read, script_commands, shell_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
-STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"})
-"""Audit events of what starts another process."""
+__all__ = ["STARTS", "Unheard", "reading_of"]
 
 SYSTEM = ("/bin/", "/usr/bin/")
+SHELL = "/bin/sh"
+
+LONGEST = 10_000
+"""Bytes of a script that are read; no longer one has commands that are so simple."""
 
 
 class Unheard:
@@ -48,8 +52,23 @@ def _traces() -> tuple[str, int]:
     return repr(made), resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
-def files_read_by(event: str, args: tuple[object, ...], frame: FrameType | None) -> tuple[str, ...] | None:
-    """Return the files that a process reads which is about to start; None if it may read any.
+class Reading(NamedTuple):
+    """What a process reads.
+
+    Attributes:
+        files: those that its command line tells; None if it may read any.
+        is_python: whether it is this interpreter, which writes down what it reads besides (`reports`).
+    """
+
+    files: tuple[str, ...] | None
+    is_python: bool = False
+
+
+ANYTHING = Reading(None)
+
+
+def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) -> Reading:
+    """Return what a process reads that is about to start.
 
     Args:
         event: of the audit hook.
@@ -57,13 +76,13 @@ def files_read_by(event: str, args: tuple[object, ...], frame: FrameType | None)
         frame: from which it was raised.
     """
     if event == "os.system":
-        return _files_of("/bin/sh", ("sh", "-c", os.fsdecode(args[0])), None, None)  # type: ignore[arg-type]  # as documented
+        return _reading(SHELL, ("sh", "-c", args[0]), None, None)
     if event == "os.posix_spawn":
         path, argv, environ = args
-        return _files_of(path, argv, None, environ)
+        return _reading(path, argv, None, environ)
     if event == "subprocess.Popen" and _runs_nothing_before(frame):
-        return _files_of(*args)
-    return None
+        return _reading(*args)
+    return ANYTHING
 
 
 def _runs_nothing_before(frame: FrameType | None) -> bool:
@@ -73,31 +92,63 @@ def _runs_nothing_before(frame: FrameType | None) -> bool:
     return frame.f_locals.get("preexec_fn", frame) is None
 
 
-def _files_of(executable: object, args: object, cwd: object, environ: object) -> tuple[str, ...] | None:
+def _reading(executable: object, args: object, cwd: object, environ: object) -> Reading:
     try:
-        words = [os.fsdecode(word) for word in (executable, *args)]  # type: ignore[misc]  # what cannot be read is refused
+        words = [os.fsdecode(word) for word in (executable, *args)]  # type: ignore[misc]  # what is no text is refused
         variables = None if environ is None else {os.fsdecode(k): os.fsdecode(v) for k, v in environ.items()}  # type: ignore[attr-defined]
         folder = os.path.abspath(os.fsdecode(cwd)) if cwd is not None else os.getcwd()  # type: ignore[arg-type]
     except (AttributeError, TypeError, ValueError):
-        return None
-    found = _operands(words[0], words[2:], os.environ if variables is None else variables)
-    return None if found is None else tuple(os.path.join(folder, operand) for operand in found)
+        return ANYTHING
+    found = _of_command(words[0], words[2:], os.environ if variables is None else variables)
+    return found._replace(files=tuple(os.path.join(folder, file) for file in found.files)) if found.files else found
 
 
-def _operands(executable: str, args: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...] | None:
-    if not _is_of_the_system(executable, environ):
-        return None
-    name = os.path.basename(executable)
+def _of_command(executable: str, args: Sequence[str], environ: Mapping[str, str]) -> Reading:
+    path = _find(executable, environ)
+    if _is_this_python(path):
+        return Reading((), is_python=True)
+    if not path.startswith(SYSTEM):
+        return _of_script(path, environ)
+    name = os.path.basename(path)
     if name in SHELLS:
         words = shell_words(args)
-        return None if words is None else _operands(words[0], words[1:], environ)
-    return files_read(name, args, environ)
+        return ANYTHING if words is None else _of_command(words[0], words[1:], environ)
+    return Reading(files_read(name, args, environ))
 
 
-def _is_of_the_system(executable: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether a command leads to a program that came with the system."""
+def _of_script(path: str, environ: Mapping[str, str]) -> Reading:
+    """Return what is read by a script, among that its own text."""
+    interpreter, text = _script(path)
+    if _is_this_python(interpreter):
+        return Reading((path,), is_python=True)
+    commands = script_commands(text) if interpreter == SHELL else None
+    readings = [_of_command(words[0], words[1:], environ) for words in commands or ()]
+    known = [reading.files for reading in readings if reading.files is not None and not reading.is_python]
+    if commands is None or len(known) < len(readings):
+        return ANYTHING
+    return Reading((path, *(file for files in known for file in files)))
+
+
+def _find(executable: str, environ: Mapping[str, str]) -> str:
+    """Return the file that a command leads to; '' if that depends on where it is run."""
     if os.path.dirname(executable):
-        return executable.startswith(SYSTEM)
+        return executable if os.path.isabs(executable) else ""
     folders = environ.get("PATH", os.defpath).split(os.pathsep)
     candidates = (os.path.join(folder, executable) for folder in folders)
-    return next((path for path in candidates if os.path.exists(path)), "").startswith(SYSTEM)
+    found = next((path for path in candidates if os.path.exists(path)), "")
+    return found if os.path.isabs(found) else ""
+
+
+def _is_this_python(path: str) -> bool:
+    return bool(path) and os.path.realpath(path) == os.path.realpath(sys.executable)
+
+
+def _script(path: str) -> tuple[str, str]:
+    """Return what the first line of a script names as its interpreter, and its text; '' if it is none."""
+    try:
+        with open(path, "rb") as file:
+            text = os.fsdecode(file.read(LONGEST)) if file.read(2) == b"#!" else ""
+    except OSError:
+        return "", ""
+    first, _, rest = text.partition("\n")
+    return first.strip(), rest if len(text) < LONGEST else "`"

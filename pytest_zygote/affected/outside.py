@@ -20,8 +20,9 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.children import STARTS, Unheard, files_read_by
+from pytest_zygote.affected.children import STARTS, Unheard, reading_of
 from pytest_zygote.affected.executions import frame_above
+from pytest_zygote.affected.reports import Reports
 from pytest_zygote.affected.tree import TICK_NS, content, stamp
 from pytest_zygote.core import impact
 from pytest_zygote.core.impact import Need
@@ -68,16 +69,19 @@ class Outside:
         self._busy_thread = 0
         self._is_active = False
         self._unheard = Unheard()
+        self._reports = Reports(tree, is_own, self._is_input, started_ns)
         self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
     def start(self) -> None:
         """Collect from now on."""
         self._is_active = True
+        self._reports.offer()
         sys.addaudithook(self._hook())
 
     def stop(self) -> None:
         """Collect no more; the hook itself cannot be taken back."""
         self._is_active = False
+        self._reports.close()
 
     def pause(self) -> bool:
         """Collect nothing for a while; return what `resume` wants."""
@@ -90,8 +94,11 @@ class Outside:
 
     def take(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
-        if self._unheard.have_started():
+        told = self._reports.take()
+        if told is None or self._unheard.have_started():
             self._need_project("")
+        for need, checksum in (told or {}).items():
+            self._read.setdefault(need, (checksum, ""))
         found, self._read = self._read, {}
         self._set.clear()
         return found
@@ -137,10 +144,12 @@ class Outside:
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Take note of what a process reads that is about to start."""
         self._unheard.hear()
-        read = files_read_by(event, args, frame)
-        if read is None:
+        reading = reading_of(event, args, frame)
+        if reading.files is None:
             self._need_project(None if self._is_foreign_import(frame) else self._reader(frame))
-        for file in read or ():
+        elif reading.is_python:
+            self._reports.expect()
+        for file in reading.files or ():
             self._on_file(file, impact.DATA, frame)
 
     def _need_project(self, reader: str | None) -> None:

@@ -89,7 +89,7 @@ class Since:
         kind, path, name = need
         if kind == impact.PROJECT:
             return bool(self._paths)
-        if kind == impact.LISTING:
+        if kind in (impact.LISTING, impact.IMPORTABLE):
             return any(os.path.dirname(other) == path for other in self._came_or_went)
         if kind == impact.NAMES:
             return self._may_lead_elsewhere(path)

@@ -20,7 +20,7 @@ from pytest_zygote.core.fingerprints import IMPORTS, MODULE, checksum, fingerpri
 from pytest_zygote.core.inputs import MISSING, is_volatile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
     from pytest_zygote.affected.store import Store
@@ -78,6 +78,7 @@ class Tree:
             impact.DATA: lambda need: self.digest(need.path),
             impact.PRESENCE: lambda need: self.presence(need.path),
             impact.LISTING: lambda need: self.listing(need.path),
+            impact.IMPORTABLE: lambda need: self.importable(need.path),
             impact.ENVIRON: lambda need: self.environ(need.name),
             impact.PROJECT: lambda _need: self.project(),
         }
@@ -233,8 +234,17 @@ class Tree:
             entries = os.listdir(self.absolute(path))
         except OSError:
             return ABSENT
-        kept = sorted(entry for entry in entries if entry not in SKIPPED_FOLDERS and not entry.endswith(".pyc"))
-        return checksum(*(entry.encode("utf-8", "surrogateescape") for entry in kept))
+        return listed(entries)
+
+    def importable(self, path: str) -> bytes:
+        """Return a checksum of the names that an import could find in a folder."""
+        return checksum(
+            *(name.encode("utf-8", "surrogateescape") for name in sorted(self._names_in(self.absolute(path))))
+        )
+
+    def value(self, key: str) -> str | None:
+        """Return the value that an environment key had when the run was started; None if it had none."""
+        return self._environ.get(key)
 
     def environ(self, key: str) -> bytes:
         """Return a checksum of an environment key's value; '*' stands for the whole environment."""
@@ -328,6 +338,12 @@ def content(path: str, identity: tuple[int, ...]) -> bytes:
             return checksum(file.read())
     except OSError:
         return checksum(b"unreadable")
+
+
+def listed(entries: Iterable[str]) -> bytes:
+    """Return a checksum of the names in a folder."""
+    kept = sorted(entry for entry in entries if entry not in SKIPPED_FOLDERS and not entry.endswith(".pyc"))
+    return checksum(*(entry.encode("utf-8", "surrogateescape") for entry in kept))
 
 
 def _text(text: str) -> bytes:

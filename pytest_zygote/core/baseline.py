@@ -26,7 +26,7 @@ OUTCOMES = frozenset({"passed", "skipped", "failed"})
 KINDS = frozenset(
     {
         *(impact.BODY, impact.SKELETON, impact.FILE, impact.NAMES, impact.DATA),
-        *(impact.PRESENCE, impact.LISTING, impact.ENVIRON, impact.PROJECT),
+        *(impact.PRESENCE, impact.LISTING, impact.IMPORTABLE, impact.ENVIRON, impact.PROJECT),
     }
 )
 LONGEST = 64

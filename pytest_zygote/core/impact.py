@@ -41,6 +41,9 @@ PRESENCE = "X"
 LISTING = "L"
 """The names in a folder."""
 
+IMPORTABLE = "I"
+"""The names in a folder that an import could find."""
+
 ENVIRON = "E"
 """The value of an environment key."""
 
@@ -119,6 +122,7 @@ def describe(need: Need) -> str:
         NAMES: f"{path}: an import leads to another file",
         DATA: f"{path} changed",
         PRESENCE: f"{path} came or went",
+        IMPORTABLE: f"modules came to or left {path or 'the root folder'}",
         LISTING: f"files came to or left {path or 'the root folder'}",
         ENVIRON: f"environment key {name} changed",
         PROJECT: "it starts processes, and a file of the project changed",

@@ -3,7 +3,7 @@
 A process may read anything, so a test that starts one depends on all files of the project. But what many suites start
 is a pager, ``cat`` or ``true``. Those that stand here read their standard input and their operands, start nothing,
 and have no file of settings in the project (POSIX.1-2017, "Utilities"; the manuals of GNU coreutils, sed and less).
-Only their options without values are known: any other makes a program one that may read anything.
+Only their options without values are known, and numbers: any other makes a program one that may read anything.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ READERS = {
     "base64": "di",
     "cat": "AbeEnstTuv",
     "cmp": "bls",
-    "head": "qvz",
+    "head": "cnqvz",
     "less": "aABCEFGIJKMNQRSUWXceimnqrsuw",
     "md5sum": "bctz",
     "more": "cdflpsu",
     "sed": "nErsuz",
     "sha256sum": "bctz",
     "sort": "bcdfghimMnrRsuVz",
-    "tail": "qvz",
+    "tail": "cnqvz",
     "tr": "cCdst",
     "uniq": "cdDiuz",
     "wc": "cLlmw",
 }
 """Programs that read the files they are given, with their options that have no value."""
+
+DIGITS = "0123456789"
 
 PREPROCESSOR = "LESSOPEN"
 """Names a program that `less` has read its files (its manual, "Input preprocessor")."""
@@ -65,7 +67,7 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
         if not operands or not _is_substitution(operands[0]):
             return None
         operands = operands[1:]
-    if any(not set(option[1:]) <= set(READERS[program]) for option in options):
+    if any(not set(option[1:].rstrip(DIGITS)) <= set(READERS[program]) for option in options):
         return None
     if any(operand.startswith("+") for operand in operands):  # `less +!COMMAND`
         return None
@@ -82,6 +84,17 @@ def _is_substitution(script: str) -> bool:
     if len(script) < len("s///") or script[0] != "s" or script[1].isalnum() or script[1] in "\\\n":
         return False
     return "\\" not in script and script.count(script[1]) == 3 and script.rpartition(script[1])[2] in ("", "g")  # noqa: PLR2004
+
+
+def script_commands(text: str) -> list[tuple[str, ...]] | None:
+    """Return the commands of a shell script that does nothing but run them; None if it may do more."""
+    found = []
+    for line in text.split("\n"):
+        words = shell_words(("-c", line)) if line.strip() and not line.startswith("#") else ()
+        if words is None:
+            return None
+        found += [words] if words else []
+    return found
 
 
 def shell_words(args: Sequence[str]) -> tuple[str, ...] | None:

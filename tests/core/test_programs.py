@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.programs import files_read, shell_words
+from pytest_zygote.core.programs import files_read, script_commands, shell_words
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ from pytest_zygote.core.programs import files_read, shell_words
         ("less", ()),
         ("less -R one", ("one",)),
         ("head -q one", ("one",)),
+        ("head -n5 one", ("one",)),
+        ("tail -5", ()),
         ("sed -n s/a/b/", ()),
         ("sed -i~ s/$/Test/ one", ("one",)),
         ("sed -i.bak s,a,b,g one", ("one",)),
@@ -38,7 +40,7 @@ def test_known_programs(command: str, files: tuple[str, ...]) -> None:
         "make",
         "cat --option",
         "cat -x",
-        "head -n5 one",
+        "tail -f one",
         "less +!make",
         "sort -ofile",
         "sed -f script one",
@@ -93,3 +95,17 @@ def test_preprocessor_of_less() -> None:
 def test_shells(args: list[str], words: tuple[str, ...] | None) -> None:
     """A shell that only passes a command on is known by it."""
     assert shell_words(args) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("cat\n", [("cat",)]),
+        ("# comment\n\ncat one\necho two\n", [("cat", "one"), ("echo", "two")]),
+        ("", []),
+        ("cat\nmake $1\n", None),
+    ],
+)
+def test_scripts(text: str, commands: list[tuple[str, ...]] | None) -> None:
+    """Each line is a command."""
+    assert script_commands(text) == commands

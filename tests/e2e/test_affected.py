@@ -503,9 +503,9 @@ class TestOutside:
 
     def test_a_process(self, project: AffectedProject) -> None:
         """It may read any file of the project."""
-        project.write("script.py", "print(1)\n")
-        self.read(project, "import subprocess, sys; subprocess.run([sys.executable, 'script.py'], check=True)")
-        project.write("script.py", "1 / 0\n")
+        project.write("script.sh", "true\n")
+        self.read(project, "import subprocess; subprocess.run(['bash', 'script.sh'], check=True)")
+        project.write("script.sh", "false\n")
 
         ran = project.affected()
 
@@ -518,6 +518,7 @@ class TestOutside:
             "subprocess.run(['cat', 'data.txt'], check=True)",
             "subprocess.run(['cat', '../data.txt'], cwd='app', check=True)",
             "subprocess.run('cat data.txt', shell=True, check=True)",
+            "subprocess.run([os.path.abspath('show')], check=True)",
             "assert os.system('cat data.txt') == 0",
             "assert os.waitpid(os.posix_spawn('/bin/cat', ['cat', 'data.txt'], os.environ), 0)[1] == 0",
         ],
@@ -525,6 +526,7 @@ class TestOutside:
     def test_a_process_that_reads_what_it_is_told(self, project: AffectedProject, start: str) -> None:
         """The files that its command line names, and no others."""
         project.write("data.txt", "one")
+        project.write("show", "#!/bin/sh\ncat data.txt\n").chmod(0o755)
         self.read(project, f"import subprocess; {start}")
         project.write("notes.txt", "two")
         assert project.affected().names == set()

@@ -1,0 +1,202 @@
+"""Python processes that tests start: what they run and read counts, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.affected.child import FOLDER
+from tests.support_affected import AffectedProject, Server, calculator, precisely, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STARTER = Path(sysconfig.get_path("purelib"), "pytest_zygote_children.pth")
+
+pytestmark = [
+    precisely,
+    pytest.mark.skipif(not STARTER.exists(), reason="this environment was made before the package had this file"),
+]
+
+TEST = """
+import os, subprocess, sys
+
+def run(*args, **options):
+    subprocess.run([sys.executable, *args], check=True, **options)
+
+def test_other():
+    {start}
+"""
+
+
+@pytest.fixture(name="server", scope="module")
+def _server() -> Iterator[Server]:
+    yield from serve()
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: Server) -> AffectedProject:
+    """Give a project of two functions, and a program that calls one of them."""
+    project = calculator(tmp_path, server)
+    project.write("tests/test_calc.py", "def test_calc(): pass\n")
+    project.write("program.py", "from app import calc\nassert calc.add(1, 2) == 3\n")
+    return project
+
+
+def record(project: AffectedProject, start: str) -> None:
+    """Write a test that starts a process, and record it."""
+    project.write("tests/test_other.py", TEST.format(start=start))
+    assert project.affected().ran["test_other"] == "PASSED"
+    assert project.affected().names == set()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "run('program.py')",
+        "run('-m', 'program')",
+        "run('-c', 'import program')",
+        "run('-', input=b'import program')",
+        "run('program.py', env=dict(os.environ))",
+        "run(os.path.abspath('program.py'), cwd='app', env={**os.environ, 'PYTHONPATH': os.getcwd()})",
+        "subprocess.run([os.path.abspath('program')], check=True)",
+    ],
+)
+def test_functions_that_it_runs(project: AffectedProject, start: str) -> None:
+    """However it is started."""
+    project.write("program", f"#!{sys.executable}\nimport program\n").chmod(0o755)
+    record(project, start)
+    project.replace("app/calc.py", "a - b", "a - b - 0")
+    project.replace("app/calc.py", "value * self.factor", "self.factor * value")
+    assert project.affected().names == set()
+    project.replace("app/calc.py", "a + b", "a * b")
+
+    assert project.affected().ran == {"test_other": "FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("LIMIT = 10", "LIMIT = 11"), ("factor = 2", "factor = 3"), ("def add(a, b)", "def add(a, b, c=0)")],
+)
+def test_what_an_import_executes(project: AffectedProject, old: str, new: str) -> None:
+    """Constants, classes and parameters belong to all who import the module."""
+    record(project, "run('program.py')")
+    project.replace("app/calc.py", old, new)
+
+    assert project.affected().names == {"test_other"}
+
+
+def test_the_program_itself(project: AffectedProject) -> None:
+    """It is a module like others."""
+    record(project, "run('program.py')")
+    project.write("program.py", "1 / 0\n")
+
+    assert project.affected().ran == {"test_other": "FAILED"}
+
+
+@pytest.mark.parametrize("path", ["calc.py", "app.py", "app/calc/__init__.py"])
+def test_a_module_that_comes(project: AffectedProject, path: str) -> None:
+    """It may be found first, or have been missing."""
+    project.write("program.py", "try: import calc\nexcept ImportError: from app import calc\n")
+    record(project, "run('program.py')")
+    project.write(path, "")
+
+    assert project.affected().names == {"test_other"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(open('data.txt').read())",
+        "import os; assert 'data.txt' in os.listdir('.')",
+        "import os; assert os.path.exists('data.txt')",
+        "import pathlib; assert pathlib.Path('data.txt').exists()",
+    ],
+)
+def test_files_that_it_reads(project: AffectedProject, text: str) -> None:
+    """And folders, and questions whether something is there."""
+    project.write("data.txt", "one")
+    project.write("program.py", f"{text}\n")
+    record(project, "run('program.py')")
+    (project.root / "data.txt").unlink()
+
+    assert project.affected().ran == {"test_other": "FAILED"}
+
+
+def test_environment_keys_that_it_reads(project: AffectedProject) -> None:
+    """But for those that the test has set."""
+    project.write("program.py", "import os\nassert os.environ.get('COLOUR', '') + os.environ['SIZE'] == '1'\n")
+    record(project, "run('program.py', env={**os.environ, 'SIZE': '1'})")
+
+    assert project.affected(SIZE="2", SHAPE="round").names <= {"test_other"}
+    project.affected()
+    assert project.affected(COLOUR="red").ran == {"test_other": "FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ("'program.py'", "import os; os._exit(0)"),
+        ("'program.py'", "import os; os.system('true')"),
+        ("'program.py'", "import os; os.execv('/bin/true', ['true'])"),
+        ("'program.py'", "import os, subprocess, sys; subprocess.run([sys.executable, '-c', 'pass'])"),
+        ("'-S', 'program.py'", "pass"),
+        ("'program.py', env={}", "pass"),
+        ("'program.py', preexec_fn=lambda: None", "pass"),
+    ],
+)
+def test_what_cannot_be_told(project: AffectedProject, args: str, text: str) -> None:
+    """Then it may have read any file."""
+    project.write("program.py", f"{text}\n")
+    record(project, f"run({args})")
+    project.write("notes.txt", "two")
+
+    assert project.affected().ran == {"test_other": "PASSED"}
+
+
+def test_a_child_that_outlives_its_test(project: AffectedProject) -> None:
+    """Nobody knows what it will read."""
+    os.mkfifo(project.root / "gate")
+    project.write("program.py", "open('gate').read()\n")
+    project.write(
+        "tests/test_other.py",
+        """
+        import subprocess, sys
+
+        started = []
+
+        def test_start():
+            started.append(subprocess.Popen([sys.executable, "program.py"]))
+
+        def test_stop():
+            if started:
+                open("gate", "w").close()
+                assert started[0].wait() == 0
+        """,
+    )
+    project.affected("-n0")
+    project.affected("-n0")
+    project.write("notes.txt", "two")
+
+    assert "test_start" in project.affected("-n0").names
+
+
+@pytest.mark.parametrize("options", [(), ("-I",), ("-S",), ("-E",)])
+def test_programs_do_not_see_it(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """No module, argument or line of output is another than without it."""
+    show = "import sys; print(sorted(sys.modules), sys.argv, sys.path, sys.flags, sys.meta_path)"
+    command = [sys.executable, *options, "-c", show]
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    shown = [
+        subprocess.run(command, env={**environ, **more}, capture_output=True, check=True)
+        for more in ({}, {FOLDER: str(tmp_path)}, {FOLDER: str(tmp_path / "missing")})
+    ]
+
+    assert len({(ended.stdout, ended.stderr) for ended in shown}) == 1
+    assert bool(list(tmp_path.glob("*.report"))) == ("-S" not in options)
