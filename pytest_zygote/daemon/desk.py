@@ -133,6 +133,7 @@ class Desk:
         progress = self.layers.progress() or "waiting for a zygote"
         client.say(messages.Notice(f"{progress} … ({waited:.1f} s)"))
         client.notices += 1
+        self._has_changed = True  # files may have, and with them what is being built
         if client.notices < len(lifecycle.NOTICES_S):
             due = lifecycle.NOTICES_S[client.notices] - waited
             self._loop.after(due, lambda: self._remind(client))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Listing: TypeAlias = tuple[tuple[int, ...], frozenset[str]]
 
+STUCK_S = 1.0
+"""A build that has imported one module for so long is given up once a file has changed: it may never end."""
+
 
 class Layer:
     """One layer as the daemon sees it.
@@ -35,6 +38,7 @@ class Layer:
         refusal: why it could not become a layer.
         is_first: whether it stands in the place of none, so that nothing is imported anew.
         renewed: test files that have changed since, and that runs will collect again.
+        moved: when its build last began to import a module, by `time.monotonic`.
     """
 
     def __init__(self, number: int, plan: Build, channel: Channel, reason: str) -> None:
@@ -49,6 +53,7 @@ class Layer:
         self.runs: set[int] = set()
         self.pid = 0
         self.started = time.time()
+        self.moved = time.monotonic()
         self.served = 0
         self.order: Patch | None = None
         self.patches: dict[str, str] = {}
@@ -57,13 +62,16 @@ class Layer:
         self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
         self._folders: dict[str, Listing] = {}
+        self._planned: dict[str, tuple[int, ...]] = {}
 
     def look(self) -> None:
-        """Note, before anything is imported, what is in the folders that it will be imported from.
+        """Note, before anything is imported, what is in the folders and files that it will be imported from.
 
         A file may come between the import that did not find it and the report of the build.
         """
         self._folders = {folder: _listing(folder) for folder in _own_folders(self.plan)}
+        if self.plan.kind == "project":
+            self._planned = {origin: files.identity(origin) for origin in self.plan.origins if origin != "*"}
 
     def step(self, event: str) -> None:
         """Go to the phase that follows an event."""
@@ -117,13 +125,20 @@ class Layer:
         This is the barrier: it looks at the files themselves, whatever the watcher has said.
         """
         if self.built is None:
-            return ""
+            return self._is_vain(root)
         changed = files.changed(self.built.files)
         files.drop_bytecode(changed)
         self.renewed = tuple(changed)
         if not collected.may_be_renewed(changed, self.built.renewable):
             return inputs.describe_paths(changed, root)
         return self.disturbed(request)
+
+    def _is_vain(self, root: str) -> str:
+        """Return which files have changed while a build hangs in an import; '' if it may still be of use."""
+        if self.order is not None or time.monotonic() - self.moved < STUCK_S:
+            return ""
+        changed = files.changed(self._planned)
+        return inputs.describe_paths(changed, root) if changed else ""
 
     def changes(self) -> list[str]:
         """Return the files that are not what this layer was made of, or was to become."""

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters import processes, sockets
@@ -84,7 +84,6 @@ class Build:
 
     deadline: Timer
     module: str = ""
-    started: float = field(default_factory=time.monotonic)
 
 
 class Layers:
@@ -278,6 +277,7 @@ class Layers:
         build = self._builds.get(layer)
         if build is not None:
             build.module = module
+            layer.moved = time.monotonic()
             build.deadline.cancel()
             build.deadline = self._loop.after(self._build_patience_s, lambda: self._give_up(layer))
 

@@ -105,6 +105,7 @@ class Server:
     def _refresh(self) -> None:
         """Build in the background what changed, unless clients wait and have it built themselves."""
         self.desk.towers.breaker.reset()
+        self.desk.layer_changed()
         if not self.desk.waiting and not self.desk.closing:
             self.desk.towers.prefetch()
             self.desk.sessions.files_changed(self.desk.settled_layer())

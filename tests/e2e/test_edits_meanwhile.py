@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import Project, eventually
+from tests.support_daemon import BIN, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -274,3 +274,19 @@ def test_a_file_system_that_reports_nothing_is_polled(mounted: Project) -> None:
     assert shown(mounted) == "2"
     behind.write_text("def value(): return 3\nX = 1\n")
     assert shown(mounted) == "3"
+
+
+def test_a_module_that_hangs_is_repaired(project: Project) -> None:
+    """Who has interrupted the import, as in plain pytest, and saved the file again waits for nothing more."""
+    project.write("helper.py", "VALUE = 1\n")
+    project.write("test_it.py", "import helper\ndef test_it(): assert helper.VALUE\n")
+    project.warm_up()
+    project.write("helper.py", "import threading\nthreading.Event().wait()\n")
+    with project.start([str(BIN / "pz")]) as waiting:
+        assert waiting.stderr is not None
+        assert any("importing helper" in line for line in waiting.stderr)
+        project.write("helper.py", "VALUE = 2\n")
+        output, said = waiting.communicate()
+    assert "1 passed" in output
+    assert "helper.py changed: re-imported 1 project module" in said
+    assert "takes too long" not in project.log()
