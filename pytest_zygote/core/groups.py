@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FEW = 40
 """So many tests are worth a fork each, however short they are (some 10 ms each)."""
 
-LONG_S = 0.1
+LONG_S = 0.25
 """Tests that take this long together pay little for a fork."""
 
 MOST = 32
