@@ -78,6 +78,8 @@ def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) ->
     if event == "os.system":
         return _reading(SHELL, ("sh", "-c", args[0]), None, None)
     if event == "os.posix_spawn":
+        if frame is not None and frame.f_code.co_name == "_posix_spawn" and frame.f_globals["__name__"] == "subprocess":
+            return Reading(())  # the event of Popen came before; this is how it does it from Python 3.13 on
         path, argv, environ = args
         return _reading(path, argv, None, environ)
     if event == "subprocess.Popen" and _runs_nothing_before(frame):
