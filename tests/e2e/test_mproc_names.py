@@ -112,9 +112,57 @@ def test_a_test_whose_surroundings_failed_is_tried_once_more(project: Project) -
     assert "fatal: x" in project.plain("-n2").stdout
 
 
-@pytest.mark.parametrize("name", ["shared_session_scope_json", "shared_session_scope_pickle"])
-def test_decorators_of_shared_session_scope(project: Project, name: str) -> None:
-    """Computed once; both yields; the cleanup is told that it is the last, also for each parameter and with -x."""
+@pytest.mark.parametrize("number", [0, 1, 49, 50, 51])
+def test_each_test_runs_once_whatever_their_number(project: Project, number: int) -> None:
+    """With a session fixture for each worker; collecting starts none; nothing is left in the folder."""
+    project.write(
+        "test_it.py",
+        f"""
+        import pathlib
+
+        import pytest
+
+        def note(text):
+            with pathlib.Path("log").open("a") as file:
+                file.write(text + "\\n")
+
+        @pytest.fixture(scope="session")
+        def server(worker_id):
+            note(f"up {{worker_id}}")
+            yield
+            note(f"down {{worker_id}}")
+
+        @pytest.mark.parametrize("n", list(map(str, range({number}))))
+        def test_it(n, server):
+            note(n)
+        """,
+    )
+    before = {path.name for path in project.root.iterdir()}
+    collected = project.plain("--cores=2", "--collect-only", "-q")
+    assert "worker" not in collected.stdout
+    assert collected.stdout.count("test_it[") == max(number, 1)  # of none there is one, which is skipped
+    result = project.plain("--cores=2")
+    assert count(result) == (f"{number} passed" if number else "1 skipped"), result.stdout
+    assert not result.stderr
+    log = project.root / "log"
+    lines = log.read_text().splitlines() if number else []
+    ups = [line for line in lines if line.startswith("up")]
+    assert sorted(lines) == sorted([*map(str, range(number)), *ups, *(f"down{line[2:]}" for line in ups)])
+    assert len(ups) == min(number, 2)
+    left = {path.name for path in project.root.iterdir()} - before
+    assert left <= {"log", "__pycache__", ".pytest_cache"}
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("shared_session_scope_json", "assert n != 3"),
+        ("shared_session_scope_pickle", "n == 3 and os._exit(9)"),
+        ("shared_session_scope_pickle", "assert request.getfixturevalue('late') == {'n': 7} and n != 3"),
+    ],
+)
+def test_decorators_of_shared_session_scope(project: Project, name: str, end: str) -> None:
+    """Computed once; both yields; the cleanup is told once that it is the last, for each parameter, however it ends."""
     project.write(
         "conftest.py",
         f"""
@@ -134,14 +182,24 @@ def test_decorators_of_shared_session_scope(project: Project, name: str) -> None
             token = yield {{"n": request.param}}
             note(f"down {{request.param}} {{token is CleanupToken.LAST}}")
 
+        @{name}()
+        def late():
+            assert (yield) is SetupToken.FIRST
+            note("up late")
+            token = yield {{"n": 7}}
+            note(f"down late {{token is CleanupToken.LAST}}")
+
         @{name}(parse=lambda value: value["n"])
         def returned():
             note("returned")
             return {{"n": 5}}
         """,
     )
-    body = "import pytest\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n, data, returned):\n"
-    project.write("test_it.py", f"{body}    assert data['n'] in (1, 2) and returned == 5\n    assert n != 3\n")
+    head = (
+        "import os\nimport pytest\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n, data, returned, request):\n"
+    )
+    project.write("test_it.py", f"{head}    assert data['n'] in (1, 2) and returned == 5\n    {end}\n")
     assert project.plain("-n3", "-x").returncode == 1
     lines = sorted((project.root / "log").read_text().splitlines())
-    assert lines == ["down 1 True", "down 2 True", "returned", "up 1", "up 2"]
+    late = ["down late True", "up late"] if "late" in end else []
+    assert lines == sorted(["down 1 True", "down 2 True", "returned", "up 1", "up 2", *late])
