@@ -93,7 +93,11 @@ class Host:
 
     def find_for(self, item: pytest.Item, name: str) -> Instance | None:
         """Return the value that a fixture has for a test; None if it has not been set up here."""
-        return self._find_for(item, name, item._fixtureinfo.name2fixturedefs[name][-1])  # type: ignore[attr-defined]
+        return self._find_for(item, name, self._definition(item, name))
+
+    def _definition(self, item: pytest.Item, name: str) -> pytest.FixtureDef[object]:
+        """Return what a test gets by this name, also if only its body asks for it."""
+        return self._session._fixturemanager.getfixturedefs(name, item)[-1]  # type: ignore[index]
 
     def _find_for(self, item: pytest.Item, name: str, definition: pytest.FixtureDef[object]) -> Instance | None:
         spec = getattr(item, "callspec", None)
@@ -127,7 +131,7 @@ class Host:
 
     def _keep_error(self, item: pytest.Item, name: str, error: BaseException) -> None:
         """Keep an error that came before the fixture itself was called: of one that it needs, say."""
-        definition = self._session._fixturemanager.getfixturedefs(name, item)[-1]  # type: ignore[index]
+        definition = self._definition(item, name)
         if self._find_for(item, name, definition) is None:
             spec = getattr(item, "callspec", None)
             request = item._request  # type: ignore[attr-defined]
@@ -245,19 +249,20 @@ class Host:
         item = self._session.items.index(request._pyfuncitem)
         answer = self._ask(item, definition.argname)
         if isinstance(answer, wire.Refusal):
-            pytest.fail(LATE.format(definition.argname, answer.reason), pytrace=False)
-        instance.value = answer
+            instance.fail(pytest.fail.Exception(LATE.format(definition.argname, answer.reason), pytrace=False))
+        else:
+            instance.value = answer
         instance.is_fresh = False
         self._instances.append(instance)
         return instance
 
     def lend(self, item: pytest.Item, name: str) -> object:
         """Return a value for a worker that asks for it late, or an error that it raised."""
-        definitions = item._request._fixturemanager.getfixturedefs(name, item)  # type: ignore[attr-defined]
-        self._last[id(definitions[-1])] = item
-        if self._find_for(item, name, definitions[-1]) is None:
+        definition = self._definition(item, name)
+        self._last[id(definition)] = item
+        if self._find_for(item, name, definition) is None:
             self.make(item, name)
-        instance = self._find_for(item, name, definitions[-1])
+        instance = self._find_for(item, name, definition)
         if instance is None or instance.error is not None or instance.reason:
             return wire.Refusal("" if instance is None else instance.reason or f"it raised {instance.error!r}")
         return instance.value

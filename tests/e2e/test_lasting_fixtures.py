@@ -201,6 +201,37 @@ def test_without_a_daemon_it_is_an_ordinary_shared_fixture(project: Project) -> 
         assert [line for line in log(project) if not line.startswith("seen")] == ["up", "down"]
 
 
+def test_one_that_is_asked_for_while_tests_run(project: Project) -> None:
+    """It outlives the run like others, with and without workers; its error is that of each test."""
+    fixtures = """
+    @pytest_zygote.shared(lifetime="daemon")
+    @pytest.fixture(scope="session")
+    def kept():
+        note("up")
+        yield 7
+        note("down")
+
+    @pytest_zygote.shared(lifetime="daemon")
+    @pytest.fixture(scope="session")
+    def broken(): raise ValueError("no server")
+    """
+    tests = """
+    @pytest.mark.parametrize("n", range(4))
+    def test_it(n, request): assert request.getfixturevalue("kept") == 7
+
+    @pytest.mark.parametrize("n", range(2))
+    def test_broken(n, request): request.getfixturevalue("broken")
+    """
+    write(project, fixtures, tests)
+    for args in ((), ("-n2",)):
+        result = project.pytest(*args)
+        assert count(result) == "2 failed, 4 passed", result.stdout
+        assert "AssertionError" not in result.stdout
+    assert log(project) == ["up"]
+    project.stop()
+    assert log(project) == ["down"]
+
+
 POSTGRES = """
     import os
     import shutil

@@ -231,7 +231,8 @@ def test_errors_of_what_is_asked_for_late(project: Project) -> None:
     write(project, fixtures, tests)
     result = project.plain("-n2")
     assert "4 failed, 2 passed, 1 error" in result.stdout, result.stdout
-    assert "it raised ValueError('no server')" in result.stdout
+    assert result.stdout.count("it raised ValueError('no server')") >= 4
+    assert "AssertionError" not in result.stdout
     assert "OSError: cannot stop" in result.stdout
     assert log(project) == ["first up", "broken up", "leaking down", "first down"]
 
