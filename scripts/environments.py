@@ -40,6 +40,12 @@ class Environment:
         found: dict[str, str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         return found
 
+    def package(self, name: str) -> Path:
+        """Return the folder of an installed package."""
+        code = f"import importlib.util; print(importlib.util.find_spec({name!r}).submodule_search_locations[0])"
+        command = [str(self.python), "-c", code]
+        return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
     def python_version(self) -> str:
         """Return the interpreter's version."""
         command = [str(self.python), "-c", "import platform; print(platform.python_version())"]

@@ -302,6 +302,18 @@ FIGURES: tuple[Figure, ...] = (
         "MB",
         Goal("≤", 60e6),
     ),
+    Ratio(
+        "suites",
+        "parts of the suites of networkx, pandas and sympy: `pytest -n 2` warm / pytest-xdist `-n 2`",
+        "real_suites",
+        "ours",
+        "xdist",
+        Goal("≤", 0.8),
+    ),
+    *(
+        Ratio(f"suites-{name}", f"that of {name} alone", "real_suites", f"{name}, ours", f"{name}, xdist")
+        for name in ("networkx", "pandas", "sympy")
+    ),
     Quantity("floor-import", 'floor: `python -c "import pytest"`', "one_test", "import pytest", "s"),
     Quantity("floor-python", "floor: `python -I -S -c pass`", "one_test", "python", "s"),
     Quantity("floor-fork", "floor: fork, exit and wait, of a process with these imports", "fork", "fork", "s"),

@@ -58,6 +58,8 @@ class Case:
         needs: an environment variable without which the case is left out; a file of this name has its value.
         key: tells two cases of one distribution apart.
         note: what the table says besides.
+        note_of_workers: the same of runs with them.
+        in_order: files that list tests in the order in which they ran, or name workers: not compared with workers.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Case:
     needs: str = ""
     key: str = ""
     note: str = ""
+    note_of_workers: str = ""
+    in_order: tuple[str, ...] = ()
 
 
 DJANGO = {
@@ -418,6 +422,8 @@ CASES = (
         commands=(("--html=report.html", "--self-contained-html"),),
         artifacts=("report.html",),
         masks=TIMES,
+        note_of_workers="but for the order of tests in the report",
+        in_order=("report.html",),
     ),
     Case("pytest-sugar", {}, commands=((), ("--force-sugar",)), masks=TIMES),
     Case(

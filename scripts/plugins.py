@@ -25,6 +25,10 @@ from scripts.differential import REPOSITORY, Project, Run, Runner, differences
 from scripts.plugin_cases import APP, CASES, LIBRARIES, Case
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
+WORKERS = ("-n", "2")
+BY_CHANCE = ("output", "run order", "collected order", "warning order")
+"""What differs with workers anyhow: who is first, and lines that name a worker."""
+
 WARM_RUNS = 4
 """A new project takes a few runs until its layers hold all that it imports."""
 
@@ -40,6 +44,7 @@ class Row:
     Attributes:
         served: how the last run of each command was served.
         problems: what differs.
+        parallel: what differs with workers; None if no command was run with them.
     """
 
     case: Case
@@ -47,6 +52,7 @@ class Row:
     tests: int = 0
     served: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    parallel: list[str] | None = None
 
     @property
     def line(self) -> str:
@@ -54,7 +60,13 @@ class Row:
         how = ", ".join(dict.fromkeys(self.served))
         name = f"{self.case.name} ({self.case.key})" if self.case.key else self.case.name
         result = f"**{len(self.problems)} differ**" if self.problems else f"equal {self.case.note}".strip()
-        return f"| {name} {self.version} | {len(self.served)} | {how} | {result} |"
+        return f"| {name} {self.version} | {len(self.served)} | {how} | {result} | {self._with_workers} |"
+
+    @property
+    def _with_workers(self) -> str:
+        if self.parallel is None:
+            return ""
+        return f"**{len(self.parallel)} differ**" if self.parallel else f"equal {self.case.note_of_workers}".strip()
 
 
 def environment_of(case: Case) -> Path:
@@ -126,6 +138,21 @@ class Trial:
                 row.problems.append(f"{' '.join(command)}: no test passed:\n{warm.text}")
             if found:
                 row.problems.append("\n".join([f"{' '.join(command) or '(no options)'}:", *render(found, SHOWN)]))
+            if "-n" not in command and "-n0" not in command:
+                self._try_workers(row, command, (plain, artifacts), noise)
+
+    def _try_workers(
+        self, row: Row, command: tuple[str, ...], alone: tuple[Run, dict[str, str]], noise: tuple[Difference, ...]
+    ) -> None:
+        """Run a command with workers, and note what differs from one process beside order and lines."""
+        plain, artifacts = alone
+        run, ours = self._run((*command, *WORKERS), is_plain=False)
+        found = self._differences(plain, run) + self._compare_files(artifacts, ours)
+        by_chance = {*BY_CHANCE, *self._case.in_order}
+        found = tuple(difference for difference in unexplained(found, noise) if difference.kind not in by_chance)
+        row.parallel = row.parallel or []
+        if found:
+            row.parallel.append("\n".join([f"{' '.join((*command, *WORKERS))}:", *render(found, SHOWN), run.text]))
 
     def _settle(self, command: tuple[str, ...]) -> tuple[Run, dict[str, str]]:
         for _ in range(WARM_RUNS - 1):
@@ -206,7 +233,7 @@ def examine(case: Case, scripts: Path) -> Row:
 
 def table(what: str, rows: list[Row]) -> str:
     """Return a table for the README."""
-    head = [f"| {what} | commands | served | warm and plain |", "|---|---|---|---|"]
+    head = [f"| {what} | commands | served | warm and plain | with `-n 2` |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(row.line for row in rows)])
 
 
@@ -226,7 +253,7 @@ def examine_all(cases: tuple[Case, ...]) -> list[Row]:
             print(f"{case.name} ({case.key}) is left out: {case.needs} is not set", flush=True)
             continue
         rows.append(examine(case, install(environment_of(case), case)))
-        print(rows[-1].line, *rows[-1].problems, sep="\n", flush=True)
+        print(rows[-1].line, *rows[-1].problems, *(rows[-1].parallel or ()), sep="\n", flush=True)
     return rows
 
 
@@ -239,7 +266,7 @@ def main() -> int:
     problems = 0
     for name, cases in MARKS.items():
         rows = examine_all(tuple(case for case in cases if case.name in (options.only or [case.name])))
-        problems += sum(len(row.problems) for row in rows)
+        problems += sum(len(row.problems) + len(row.parallel or ()) for row in rows)
         if options.readme:
             write_readme(name, table(name.replace("ies", "y").removesuffix("s"), rows))
     return int(problems > 0)
