@@ -152,7 +152,7 @@ class Trial:
         found = tuple(difference for difference in unexplained(found, noise) if difference.kind not in by_chance)
         row.parallel = row.parallel or []
         if found:
-            row.parallel.append("\n".join([f"{' '.join((*command, *WORKERS))}:", *render(found, SHOWN), run.text]))
+            row.parallel.append("\n".join([f"{' '.join((*command, *WORKERS))}:", *render(found, SHOWN)]))
 
     def _settle(self, command: tuple[str, ...]) -> tuple[Run, dict[str, str]]:
         for _ in range(WARM_RUNS - 1):
