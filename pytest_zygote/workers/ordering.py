@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,15 @@ class Order:
     def __init__(self, session: pytest.Session) -> None:
         """Look for those who collect reports."""
         manager = session.config.pluginmanager
-        self._places = {item.nodeid: at for at, item in enumerate(session.items)}
+        self._items = session.items
         self._terminal = manager.getplugin("terminalreporter")
         self._junits = [plugin for plugin in manager.get_plugins() if type(plugin).__module__ == "_pytest.junitxml"]
         self._cases: dict[int, int] = {}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """The place of each test; only reports that did not come from workers, and junit files, need it."""
+        return {item.nodeid: at for at, item in enumerate(self._items)}
 
     def note(self, report: pytest.TestReport) -> None:
         """Note the place of a test in junit files: once it is complete it does not know its name any more."""

@@ -38,9 +38,9 @@ class Plan:
         """Look at the tests of a session."""
         option = session.config.option
         self._history = History(session.config)
-        self._units = Units(session.items, str(option.dist), self._history)
-        self.units: list[Unit] = self._units.units
         self.ids = [item.nodeid for item in session.items]
+        self._units = Units(session.items, self.ids, str(option.dist), self._history)
+        self.units: list[Unit] = self._units.units
         known = self._history.tests
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
         self._kind = FixedSchedule if option.dist == FIXED else Schedule

@@ -95,7 +95,7 @@ class Units:
         names: of the unit of each test.
     """
 
-    def __init__(self, items: Sequence[pytest.Item], dist: str, history: History) -> None:
+    def __init__(self, items: Sequence[pytest.Item], ids: Sequence[str], dist: str, history: History) -> None:
         """Find what belongs together."""
         self.names: list[str] = []
         groups: dict[str, list[int]] = {}
@@ -109,7 +109,7 @@ class Units:
             tag = tags.GroupTag(marked) if marked else tag
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)
-            name = f"group {group}" if group else _place(item, dist)
+            name = f"group {group}" if group else _place(item, ids[at], dist)
             if level != tags.DEFAULT_PRIORITY and not group:
                 name = f"{name} priority {level}"
             if _is_bound(tag) or dist in WHOLE:
@@ -159,13 +159,14 @@ def _named(node: nodes.Node) -> frozenset[str]:
     )
 
 
-def _place(item: pytest.Item, dist: str) -> str:
-    path = item.nodeid.partition("::")[0]
+def _place(item: pytest.Item, nodeid: str, dist: str) -> str:
+    path = nodeid.partition("::")[0]
     if dist == "loadscope":
         return _scope(item)
     if dist in {"loadfile", FIXED}:
         return path
-    return f"{path} {_shared_parameters(item)}".strip()
+    shared = _shared_parameters(item)
+    return f"{path} {shared}" if shared else path
 
 
 def _scope(item: pytest.Item) -> str:
