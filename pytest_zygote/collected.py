@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.layer import Layer
 
 
-MOST_LOCATED = 20_000
+MOST_PREPARED = 20_000
 """Of more tests a run is seldom asked for at once."""
 
 
@@ -143,15 +143,20 @@ class PytestSession:
         """Return how many tests there are."""
         return len(self._session.items)
 
-    def locate(self) -> None:
-        """Find out where the tests are, which each report says: it takes longer than a test that takes no time.
+    def prepare(self) -> None:
+        """Find out ahead where the tests are, which each report says, and which of them workers run together.
 
-        Only of functions of modules: looking for a method would make an instance of its class.
+        Only functions of modules are located: looking for a method would make an instance of its class.
         """
-        if len(self._session.items) <= MOST_LOCATED:
-            for item in self._session.items:
-                if type(item) is pytest.Function and item.cls is None:
-                    item.location  # noqa: B018 - it is remembered
+        session = self._session
+        if len(session.items) > MOST_PREPARED:
+            return
+        for item in session.items:
+            if type(item) is pytest.Function and item.cls is None:
+                item.location  # noqa: B018 - it is remembered
+        prepare = getattr(session.config.pluginmanager.getplugin("dsession"), "prepare", None)
+        if prepare is not None:
+            prepare(session)
 
     def capture_files(self) -> list[int]:
         """Return the descriptors of the files in which pytest keeps what tests write.

@@ -17,7 +17,7 @@ from pytest_zygote.workers.databases import Databases
 from pytest_zygote.workers.host import Host
 from pytest_zygote.workers.member import Node
 from pytest_zygote.workers.plan import Plan, hindrance
-from pytest_zygote.workers.units import ran_by
+from pytest_zygote.workers.units import Units, ran_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,11 @@ class Parallel:
         self._lines: list[str] = []
         self._plan: Plan | None = None
         self._crew: Crew | None = None
+        self._units: Units | None = None
+
+    def prepare(self, session: pytest.Session) -> None:
+        """Look at the tests ahead of the runs that are forked from a collected session."""
+        self._units = Units(session.items, str(session.config.option.dist))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -45,7 +50,7 @@ class Parallel:
         if reason:
             self._say(f"zygote: one process: {reason}")
             return None
-        self._plan = Plan(session, len(session.config.option.tx))
+        self._plan = Plan(session, len(session.config.option.tx), self._units)
         if self._plan.is_one_piece and not observers.take_part(self._config):
             self._announce(session, 1)
             run_here(session, "gw0", self._plan.testrunuid)

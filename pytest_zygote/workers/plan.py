@@ -34,13 +34,21 @@ class Plan:
         most_restarts: how many dead workers are replaced.
     """
 
-    def __init__(self, session: pytest.Session, wanted: int) -> None:
-        """Look at the tests of a session."""
+    def __init__(self, session: pytest.Session, wanted: int, units: Units | None = None) -> None:
+        """Look at the tests of a session.
+
+        Args:
+            session: with the tests.
+            wanted: how many workers the user wants.
+            units: what belonged together when somebody looked ahead.
+        """
         option = session.config.option
         self._history = History(session.config)
-        self.ids = [item.nodeid for item in session.items]
-        self._units = Units(session.items, self.ids, str(option.dist), self._history)
-        self.units: list[Unit] = self._units.units
+        if units is None or not units.are_of(session.items):
+            units = Units(session.items, str(option.dist))
+        self._units = units
+        self.ids = self._units.ids
+        self.units: list[Unit] = self._units.priced(self._history.fixtures)
         known = self._history.tests
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
         self._kind = FixedSchedule if option.dist == FIXED else Schedule

@@ -15,7 +15,7 @@ from pytest_zygote.core.pieces import Unit
 from pytest_zygote.workers import tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from _pytest import nodes
 
@@ -88,15 +88,17 @@ def _seconds(stored: object, key: str) -> dict[str, float]:
 
 
 class Units:
-    """The units of a session.
+    """What belongs together in a session.
 
     Attributes:
-        units: for the schedule.
+        ids: of the tests.
         names: of the unit of each test.
     """
 
-    def __init__(self, items: Sequence[pytest.Item], ids: Sequence[str], dist: str, history: History) -> None:
-        """Find what belongs together."""
+    def __init__(self, items: Sequence[pytest.Item], dist: str) -> None:
+        """Look at the tests."""
+        self._items = list(items)
+        self.ids = [item.nodeid for item in items]
         self.names: list[str] = []
         groups: dict[str, list[int]] = {}
         whole: set[str] = set()
@@ -109,7 +111,7 @@ class Units:
             tag = tags.GroupTag(marked) if marked else tag
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)
-            name = f"group {group}" if group else _place(item, ids[at], dist)
+            name = f"group {group}" if group else _place(item, self.ids[at], dist)
             if level != tags.DEFAULT_PRIORITY and not group:
                 name = f"{name} priority {level}"
             if _is_bound(tag) or dist in WHOLE:
@@ -117,16 +119,19 @@ class Units:
             levels[name] = min(level, levels.get(name, level))
             self.names.append(name)
             groups.setdefault(name, []).append(at)
-        self.units = [
-            Unit(
-                # Within a group, the priorities of its tests decide.
-                tuple(sorted(members, key=priorities.__getitem__)),
-                divisible=name not in whole,
-                cost_s=history.fixtures.get(name, 0.0),
-                priority=levels[name],
-            )
-            for name, members in groups.items()
+        self._units = [
+            # Within a group, the priorities of its tests decide.
+            (name, Unit(tuple(sorted(tests, key=priorities.__getitem__)), name not in whole, priority=levels[name]))
+            for name, tests in groups.items()
         ]
+
+    def are_of(self, items: Sequence[pytest.Item]) -> bool:
+        """Tell whether these are the tests that were looked at."""
+        return self._items == items
+
+    def priced(self, costs: Mapping[str, float]) -> list[Unit]:
+        """Return the units for the schedule, with what it costs to set up their fixtures."""
+        return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
 
 
 def _is_bound(tag: tags.GroupTag | None) -> bool:

@@ -125,7 +125,7 @@ class Session:
         """Tell the daemon what this session depends on, and fork runs until told to leave; return in each run."""
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
-        pytest_session.locate()
+        pytest_session.prepare()
         obstacle = self._watch.obstacle
         self._flush()
         self._recorders.finish()

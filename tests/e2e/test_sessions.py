@@ -374,3 +374,31 @@ def test_workers_are_forked_from_a_session(forced: Project) -> None:
     assert len(rows) == 40
     assert {row.split()[0] for row in rows} <= {"gw0", "gw1"}
     assert len({row.split()[1] for row in rows}) == 1
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_tests_are_located_ahead(forced: Project, workers: str) -> None:
+    """Where that runs no code of the project's; where it would, each run finds out by itself."""
+    forced.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item):
+            with open("located", "a") as file:
+                file.write(f"{item.name} {'location' in vars(item)}\\n")
+        """,
+    )
+    forced.write(
+        "test_app.py",
+        """
+        def test_function(): ...
+
+        class TestClass:
+            def test_method(self): ...
+        """,
+    )
+    assert from_session(forced, workers).returncode == 0
+    located = (forced.root / "located").read_text().splitlines()[-2:]
+    assert sorted(located) == ["test_function True", "test_method False"]
