@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import fcntl
+import gc
 import io
 import locale
 import os
@@ -22,6 +23,9 @@ STDIN, STDOUT, STDERR = range(3)
 NAMES = ("<stdin>", "<stdout>", "<stderr>")
 
 OUT_OF_THE_WAY = 200
+
+BUFFERING = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+"""Kinds of files that write what they have when they are freed."""
 
 LENIENT_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 """Locales in which the encoding is a guess (PEP 538), so that undecodable bytes pass through."""
@@ -108,3 +112,11 @@ def flush_streams() -> bool:
                 with contextlib.suppress(Exception):
                     sys.stderr.write(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}\n")
     return is_flushed
+
+
+def flush_abandoned() -> None:
+    """Write what is buffered in files that nobody has closed: an interpreter does so when it frees them."""
+    for found in gc.get_objects():
+        if type(found) in BUFFERING:
+            with contextlib.suppress(OSError, ValueError):
+                found.flush()

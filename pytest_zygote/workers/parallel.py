@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.workers import observers
+from pytest_zygote.workers import ending, observers
 from pytest_zygote.workers.crew import Crew
 from pytest_zygote.workers.databases import Databases
 from pytest_zygote.workers.host import Host
@@ -96,6 +96,7 @@ class Parallel:
             self._plan.save()
         if self._crew is not None:
             self._crew.reap()
+            ending.hasten(self._config)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

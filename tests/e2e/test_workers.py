@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
@@ -530,3 +531,31 @@ def test_threads_keep_the_tests_in_one_process(project: Project) -> None:
     result = project.plain("-n2")
     assert count(result) == "2 passed"
     assert "zygote: one process: a fork would not have this process's threads: beat" in result.stdout
+
+
+ENDING = """
+    import atexit
+    import gc
+
+    def pytest_unconfigure(config):
+        config.kept = open("kept", "w")  # in a cycle with all plugins
+        config.kept.write("written")
+
+    def note():
+        with open("frozen", "w") as file:
+            file.write(str(gc.get_freeze_count()))
+
+    atexit.register(note)
+"""
+
+
+def test_memory_is_left_to_the_kernel(project: Project) -> None:
+    """But what files hold that nobody has closed is written; and a program that calls pytest ends as ever."""
+    project.write("conftest.py", ENDING)
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
+    assert project.plain("-n2").returncode == 0
+    assert (project.root / "kept").read_text() == "written"
+    assert int((project.root / "frozen").read_text()) > 10_000
+    project.write("program.py", "import pytest\npytest.main(['-n2', '--daemon-disable'])\n")
+    assert project.run([sys.executable, "program.py"]).returncode == 0
+    assert int((project.root / "frozen").read_text()) < 10_000
