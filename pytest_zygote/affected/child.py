@@ -35,6 +35,9 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
 EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
 
+READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
+"""Environment keys that decide what a process does before `begin`, and do not hold for all tests (`surroundings`)."""
+
 TOOLS = (4, 3, 5, 2)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 KIND = 0o170000
@@ -60,7 +63,8 @@ class Child:
         self._written: set[str] = set()
         self._listed: dict[str, list[str]] = {}
         self._asked: dict[str, int] = {}
-        self._keys: dict[str, str | None] = {}
+        self._keys = {key: os.environ.get(key) for key in READ_AT_START}
+        self._folder = os.getcwd()
         self._own_keys: set[str] = set()
         self._may_be_anything = False
         self._busy_thread = 0
@@ -198,7 +202,7 @@ class Child:
             "listed": self._listed,
             "asked": self._asked,
             "keys": self._keys,
-            "path": [os.path.abspath(entry) for entry in sys.path],
+            "path": [self._folder, *(os.path.abspath(entry) for entry in sys.path if entry)],
         }
         with open(f"{self._name}.writing", "wb") as file:
             file.write(marshal.dumps(report))

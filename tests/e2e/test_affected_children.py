@@ -200,3 +200,12 @@ def test_programs_do_not_see_it(tmp_path: Path, options: tuple[str, ...]) -> Non
 
     assert len({(ended.stdout, ended.stderr) for ended in shown}) == 1
     assert bool(list(tmp_path.glob("*.report"))) == ("-S" not in options)
+
+
+def test_folders_that_it_searches_by_its_environment(project: AffectedProject) -> None:
+    """The interpreter reads where they are before any code of ours runs."""
+    project.write("program.py", "try: import extra\nexcept ImportError: pass\n")
+    project.write("more/extra.py", "1 / 0\n")
+    record(project, "run('program.py')")
+
+    assert project.affected(PYTHONPATH="more").ran["test_other"] == "FAILED"
