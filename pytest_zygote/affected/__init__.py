@@ -15,6 +15,9 @@
 `executions`       which code ran, by `sys.monitoring`
 `modules`          the project's loaded files: fingerprints, and which imports which
 `outside`          files opened, folders listed, environment keys read, processes started
+`children`         what the processes read, as far as their command lines tell
+`child`            what a Python process does: written down in it
+`reports`          and read here
 `tree`             the checksums that all of these have now
 `store`            rows on disk
 `database`         the file of the store: opened late, set aside when damaged

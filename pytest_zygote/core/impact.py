@@ -48,7 +48,7 @@ ENVIRON = "E"
 """The value of an environment key."""
 
 PROJECT = "O"
-"""All files of the project: what a test needs that starts processes."""
+"""All files of the project: what a test needs that starts a process of which nothing is known."""
 
 GOOD = frozenset({"passed", "skipped"})
 """Outcomes that need not be seen again while the row holds."""
