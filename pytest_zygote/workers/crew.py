@@ -87,11 +87,10 @@ class Crew:
             raise
         finally:
             gc.set_threshold(*self._thresholds)
-            self._screen.show()
-            self._screen.release()
             self._ears.close()
             self._board.close()
             self._replay.restore_order()
+            self._screen.release()
         self._replay.raise_what_was_told()
 
     def reap(self) -> None:

@@ -168,12 +168,13 @@ class Screen:
 
     def release(self) -> None:
         """Write as ever."""
-        if self._writer is None or self._patient is None:
+        patient, self._patient = self._patient, None
+        if self._writer is None or patient is None:
             return
-        self._writer._file = self._patient.stream
+        self._writer._file = patient.stream
         if isinstance(sys.stdout, Urgent):
-            sys.stdout = self._patient.stream
-        self._patient = None
+            sys.stdout = patient.stream
+        patient.show()
 
 
 class Slow:
