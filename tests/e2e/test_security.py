@@ -126,6 +126,9 @@ TOLD_BY_OWN_FORKS = ("affected/isolation.py", "affected/nursery.py", "workers/wi
 FROM_OWN_KEEPERS = ("workers/keeper.py", "workers/kept.py")
 """Runs get the values of fixtures that outlive them: through a socket in the private folder, from the same user."""
 
+FROM_OWN_CHILDREN = ("affected/child.py", "affected/reports.py")
+"""What Python processes did that tests have started: plain values, from a folder that only this user can open."""
+
 
 def test_nothing_is_unpickled_and_nothing_evaluated() -> None:
     """No module of the package imports what runs code from bytes that another program could have sent.
@@ -134,7 +137,7 @@ def test_nothing_is_unpickled_and_nothing_evaluated() -> None:
     """
     forbidden = {"pickle", "marshal", "shelve", "cPickle", "dill"}
     package = Path(pytest_zygote.__file__).parent
-    trusting = {package / name for name in (*TOLD_BY_OWN_FORKS, *FROM_OWN_KEEPERS)}
+    trusting = {package / name for name in (*TOLD_BY_OWN_FORKS, *FROM_OWN_KEEPERS, *FROM_OWN_CHILDREN)}
     assert all(file.exists() for file in trusting)
     for file in {*package.rglob("*.py")} - trusting:
         for node in ast.walk(ast.parse(file.read_text())):
