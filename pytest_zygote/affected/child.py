@@ -58,7 +58,7 @@ class Child:
         self._name = os.path.join(folder, f"{os.getppid()}-{self._pid}")
         self._tool = -1
         self._started: list[CodeType] = []
-        self._modules: list[tuple[CodeType, str, bool, list[str]]] = []
+        self._modules: list[tuple[CodeType, bool]] = []
         self._read: set[str] = set()
         self._written: set[str] = set()
         self._listed: dict[str, list[str]] = {}
@@ -114,15 +114,9 @@ class Child:
         }
 
     def _on_module(self, frame: FrameType) -> None:
-        above: list[str] = []
-        outer = frame.f_back
-        while outer is not None:
-            if not outer.f_code.co_filename.startswith("<"):
-                above.append(os.path.abspath(outer.f_code.co_filename))
-            outer = outer.f_back
-        loader = getattr(frame.f_globals.get("__spec__"), "loader", None)
-        is_rewritten = type(loader).__module__.startswith("_pytest")
-        self._modules.append((frame.f_code, str(frame.f_globals.get("__name__")), is_rewritten, above))
+        if not _is_installed(frame.f_code.co_filename):
+            loader = getattr(frame.f_globals.get("__spec__"), "loader", None)
+            self._modules.append((frame.f_code, type(loader).__module__.startswith("_pytest")))
 
     # What is read
 
@@ -212,13 +206,15 @@ class Child:
         """Return the modules, each with its code and the places in it of what ran; and the files of other code."""
         ran = {_identity(code): code for code in self._started}
         modules: list[tuple[object, ...]] = []
-        for code, name, is_rewritten, above in self._modules:
+        for code, is_rewritten in self._modules:
             places = [place for place, inner in enumerate(_all(code)) if ran.pop(_identity(inner), None) is not None]
-            if not _is_installed(code.co_filename):
-                text = marshal.dumps(code)
-                modules.append((os.path.abspath(code.co_filename), name, is_rewritten, above, text, places))
-        rest = {os.path.abspath(code.co_filename) for code in ran.values() if not _is_installed(code.co_filename)}
+            modules.append((self._absolute(code.co_filename), is_rewritten, marshal.dumps(code), places))
+        rest = {self._absolute(code.co_filename) for code in ran.values() if not _is_installed(code.co_filename)}
         return modules, list(rest)
+
+    def _absolute(self, filename: str) -> str:
+        """Return the path of code, which is relative at most to the folder that the process began in."""
+        return os.path.normpath(os.path.join(self._folder, filename))
 
 
 def _all(code: CodeType) -> list[CodeType]:

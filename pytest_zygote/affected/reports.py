@@ -28,14 +28,12 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.tree import Tree
 
-    Module = tuple[str, str, bool, list[str], bytes, list[int]]
-
 
 class Report(TypedDict):
     """What a child has written down: see `child.Child.end`."""
 
     is_anything: bool
-    modules: list[tuple[str, str, bool, list[str], bytes, list[int]]]
+    modules: list[tuple[str, bool, bytes, list[int]]]
     rest: list[str]
     read: list[str]
     listed: dict[str, list[str]]
@@ -129,7 +127,7 @@ class Reports:
 
     def _needs(self, report: Report) -> Iterator[tuple[Need, bytes]]:
         folders = {entry for entry in report["path"] if self._is_below(entry)}
-        for path, _, is_rewritten, _, code, places in report["modules"]:
+        for path, is_rewritten, code, places in report["modules"]:
             if self._is_own(path):
                 folders.add(os.path.dirname(path))
                 yield from self._module(self._tree.relative(path), code, places, is_rewritten=is_rewritten)

@@ -66,6 +66,7 @@ def record(project: AffectedProject, start: str) -> None:
         "run('program.py', env=dict(os.environ))",
         "run(os.path.abspath('program.py'), cwd='app', env={**os.environ, 'PYTHONPATH': os.getcwd()})",
         "subprocess.run([os.path.abspath('program')], check=True)",
+        "run('-c', 'import program, os; os.chdir(\\'/\\')')",
     ],
 )
 def test_functions_that_it_runs(project: AffectedProject, start: str) -> None:
