@@ -379,3 +379,18 @@ def test_an_edit_while_a_run_is_going_on(app: Project) -> None:
     assert next_run.was_warm
     assert "SHOWN 1" in first
     assert running.returncode == 0
+
+
+def test_an_edit_is_followed_although_a_run_goes_on_and_on(app: Project) -> None:
+    """A short run has the processors for itself; a long one keeps nobody from being served fast afterwards."""
+    os.mkfifo(app.root / "go.fifo")
+    app.write("tests/test_app.py", "from app import core\ndef test_quick(): print('SHOWN', core.value())\n")
+    app.write("slow/test_slow.py", "from app import core\ndef test_slow(): open('go.fifo').read()\n")
+    app.warm_up("-s", "tests")
+    eventually(lambda: "watching" in app.log(), "files are watched")
+    running = app.start(["pz", "-s", "slow"])
+    with (app.root / "go.fifo").open("w", encoding="utf-8"):
+        swap(app, "app/core.py", "return 1\n", "return 2\n")
+        eventually(lambda: "app/core.py: patched value" in app.log(), "the edit is followed")
+    running.communicate(timeout=60)
+    assert running.returncode == 0
