@@ -59,6 +59,7 @@ class Case:
         key: tells two cases of one distribution apart.
         note: what the table says besides.
         note_of_workers: the same of runs with them.
+        without_workers: commands that are not tried with them.
         in_order: files that list tests in the order in which they ran, or name workers: not compared with workers.
     """
 
@@ -74,6 +75,7 @@ class Case:
     key: str = ""
     note: str = ""
     note_of_workers: str = ""
+    without_workers: tuple[tuple[str, ...], ...] = ()
     in_order: tuple[str, ...] = ()
 
 
@@ -399,6 +401,8 @@ CASES = (
         commands=(("--timeout-method=signal",), ("--timeout-method=thread",)),
         masks=(OUR_FRAMES, r"#+", r"0x[0-9a-f]+", r"\d{10,}", r"[~+]+"),
         note="but for the first frames of a dumped stack, which are ours",
+        note_of_workers="but that a timeout by a thread ends the worker, not the run",
+        without_workers=(("--timeout-method=thread",),),
     ),
     Case(
         "pytest-rerunfailures",
@@ -414,6 +418,8 @@ CASES = (
                     assert len(calls) == 3
                 """
         },
+        # Without it, the plugin reports no reruns of workers.
+        requirements=("pytest-xdist",),
         commands=(("-v",), ("--reruns=2", "-rR")),
     ),
     Case(
@@ -441,6 +447,10 @@ CASES = (
             ("--benchmark-only", "--benchmark-warmup=off", "--benchmark-columns=rounds", "--benchmark-max-time=0.1"),
         ),
         masks=(r"\b[\d.,]+\b", r" +", r"-{3,}"),
+        note_of_workers="but that `--benchmark-only` is refused, as with pytest-xdist",
+        without_workers=(
+            ("--benchmark-only", "--benchmark-warmup=off", "--benchmark-columns=rounds", "--benchmark-max-time=0.1"),
+        ),
     ),
     Case(
         "hypothesis",

@@ -138,7 +138,7 @@ class Trial:
                 row.problems.append(f"{' '.join(command)}: no test passed:\n{warm.text}")
             if found:
                 row.problems.append("\n".join([f"{' '.join(command) or '(no options)'}:", *render(found, SHOWN)]))
-            if "-n" not in command and "-n0" not in command:
+            if {"-n", "-n0"}.isdisjoint(command) and command not in self._case.without_workers:
                 self._try_workers(row, command, (plain, artifacts), noise)
 
     def _try_workers(

@@ -30,6 +30,8 @@ IN_WORKERS = ("pytest_configure", "pytest_sessionstart", "pytest_sessionfinish",
 """Hooks that begin and end a session, which are called in a worker if they ask."""
 FOR_PARENT = ("_pytest.", "pytest_zygote.", "pytest_cov.", "xdist.")
 """Plugins whose hooks are known to do nothing in a worker, or are served otherwise."""
+UNSERVED = ("syrupy",)
+"""Plugins that write what a process has collected when its session ends, in every worker of pytest-xdist."""
 
 
 def silence(config: pytest.Config) -> None:
@@ -105,20 +107,44 @@ def take_part(config: pytest.Config) -> bool:
     )
 
 
+def unserved(config: pytest.Config) -> str:
+    """Return a plugin whose part in workers cannot be done by a fork; '' if there is none.
+
+    It waits for what its workers put out, or is known to write what they have, and does it in hooks that end a
+    session and do not say so themselves.
+    """
+    known = next((name for name in UNSERVED if config.pluginmanager.hasplugin(name)), "")
+    told = config.hook.pytest_testnodedown.get_hookimpls()
+    waiting = {_package(one.function) for one in told if _mentions(_code(one.function), ("workeroutput",))}
+    asking = {
+        _package(one.function)
+        for name in IN_WORKERS
+        for one in getattr(config.hook, name).get_hookimpls()
+        if _asks(one.function)
+    }
+    return known or min(waiting - asking - {name.rstrip(".") for name in FOR_PARENT}, default="")
+
+
+def _package(function: object) -> str:
+    return str(getattr(function, "__module__", "")).partition(".")[0]
+
+
+def _code(function: object) -> CodeType | None:
+    return getattr(getattr(function, "__func__", function), "__code__", None)
+
+
 def _is_for_parent(function: object) -> bool:
     return str(getattr(function, "__module__", "")).startswith(FOR_PARENT)
 
 
 def _asks(function: object) -> bool:
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None or _is_for_parent(function):
+    return not _is_for_parent(function) and _mentions(_code(function), ASKS)
+
+
+def _mentions(code: CodeType | None, asked: tuple[str, ...]) -> bool:
+    if code is None:
         return False
-    return _mentions(code)
-
-
-def _mentions(code: CodeType) -> bool:
     words = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
-    return not words.isdisjoint(ASKS) or any(
-        _mentions(constant) for constant in code.co_consts if isinstance(constant, CodeType)
+    return not words.isdisjoint(asked) or any(
+        _mentions(constant, asked) for constant in code.co_consts if isinstance(constant, CodeType)
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.fixed import FixedSchedule
 from pytest_zygote.core.pieces import Unit, parallelism
 from pytest_zygote.core.schedule import Schedule
+from pytest_zygote.workers import observers
 from pytest_zygote.workers.units import FIXED, History, Units
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def hindrance(session: pytest.Session) -> str:
     threads = foreign_threads(config)
     if threads:
         return f"a fork would not have this process's threads: {', '.join(threads)}"
+    plugin = observers.unserved(config)
+    if plugin:
+        return f"{plugin} ends a session in each worker; --no-zygote-workers gives pytest-xdist back"
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
         return "pytest_xdist_make_scheduler is implemented; --no-zygote-workers gives pytest-xdist back"
     return ""

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from _pytest.unittest import TestCaseFunction
 
 from pytest_zygote.workers import wire
 from pytest_zygote.workers.brief import Restorer
@@ -165,7 +166,9 @@ class Replay:
         loaded = wire.load(data)
         report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(config=self._config, data=loaded)
         vars(report).update(marks)
-        _count_subtest(self._config, report)
+        item = marks["item_index"]
+        if isinstance(item, int) and not isinstance(self._session.items[item], TestCaseFunction):
+            _count_subtest(self._config, report)
         return report
 
     def _report(self, running: Running, report: pytest.TestReport) -> None:
@@ -201,7 +204,10 @@ class Replay:
 
 
 def _count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Count a failed subtest: pytest fails a test that has some when it shows the report, which is here."""
+    """Count a failed subtest: pytest fails a test that has some when it shows the report, which is here.
+
+    The fixture of pytest counts them, ``self.subTest`` of a TestCase does not.
+    """
     subtests = sys.modules.get("_pytest.subtests")
     if subtests is not None and isinstance(report, subtests.SubtestReport) and report.failed:
         config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1

@@ -165,6 +165,14 @@ def test_subtests_fail_their_test(project: Project) -> None:
                 with subtests.test(n=n):
                     assert n != 1
         def test_b(): ...
+
+        import unittest
+
+        class TestOld(unittest.TestCase):
+            def test_c(self):
+                for n in range(3):
+                    with self.subTest(n=n):
+                        self.assertNotEqual(n, 1)
     """
     project.write("test_it.py", body)
     alone, many = project.plain("-n0"), project.plain("-n2")
@@ -414,6 +422,19 @@ def test_a_single_test_has_a_worker_where_somebody_talks_to_workers(project: Pro
         result = project.plain(workers)
         assert count(result) == "1 passed", result.stdout
         assert "answer 49" in result.stdout
+
+
+def test_a_plugin_that_ends_a_session_in_each_worker_needs_one_process(project: Project) -> None:
+    """It would wait for what no worker says; one that says itself what it does in a worker is served."""
+    waits = "def pytest_testnodedown(node, error): print(node.workeroutput)\n"
+    project.write("conftest.py", waits)
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
+    result = project.plain("-n2")
+    assert "zygote: one process: conftest ends a session in each worker" in result.stdout, result.stdout
+    assert count(result) == "2 passed"
+    says = "def pytest_sessionfinish(session):\n    if hasattr(session.config, 'workerinput'): pass\n"
+    project.write("conftest.py", waits + says)
+    assert "2 workers" in project.plain("-n2").stdout
 
 
 def test_groups_and_modes(project: Project) -> None:
