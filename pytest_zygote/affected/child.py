@@ -105,7 +105,8 @@ class Child:
     def _watched(self) -> dict[int, Callable[[FrameType], None]]:
         """Return what to do whenever certain functions of the standard library start."""
         environ, path = type(os.environ), os.path
-        asking = {_identity(ask.__code__): self._on_question for ask in (path.exists, path.isfile, path.isdir)}
+        questions = (path.exists, path.isfile, path.isdir)
+        asking = {_identity(ask.__code__): self._on_question for ask in questions if hasattr(ask, "__code__")}
         return {
             _identity(environ.__getitem__.__code__): self._on_key,
             _identity(environ.__iter__.__code__): self._on_environ,
