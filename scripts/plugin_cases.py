@@ -421,6 +421,7 @@ CASES = (
         # Without it, the plugin reports no reruns of workers.
         requirements=("pytest-xdist",),
         commands=(("-v",), ("--reruns=2", "-rR")),
+        note_of_workers="where pytest-xdist is installed",
     ),
     Case(
         "pytest-html",
@@ -493,6 +494,7 @@ CASES = (
                 """
         },
         commands=((), ("--snapshot-update",), ("-v",), ("--snapshot-details",)),
+        note_of_workers="in one process",
         artifacts=("__snapshots__/test_shot.ambr",),
     ),
     Case(

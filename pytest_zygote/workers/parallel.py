@@ -49,6 +49,8 @@ class Parallel:
         reason = hindrance(session)
         if reason:
             self._say(f"zygote: one process: {reason}")
+            # Plugins that look for workers at the end would wait for what none has said.
+            self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
             return None
         self._plan = Plan(session, len(session.config.option.tx), self._units)
         if self._plan.is_one_piece and not observers.take_part(self._config):
