@@ -22,7 +22,7 @@ class FixedSchedule(Schedule):
     def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
         """Deal the units out."""
         super().__init__(units, seconds, workers)
-        self._pool.sort(key=lambda piece: (units[piece.unit].priority, piece.items[0]))
+        self._pool.sort(key=lambda piece: (units[piece.unit].rank, piece.items[0]))
         self._share_of_unit = deal(self._pool, workers)
         self._share_of: dict[int, int] = {}
 

@@ -30,12 +30,19 @@ class Unit(Record):
         divisible: whether several workers may share it.
         cost_s: what setting up its fixtures once more would take.
         priority: lower ones are begun earlier.
+        phase: no worker runs a test of a lower one afterwards.
     """
 
     items: tuple[int, ...]
     divisible: bool = True
     cost_s: float = 0.0
     priority: int = 0
+    phase: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What decides first who is begun earlier."""
+        return self.phase, self.priority
 
 
 class Piece(Record):
@@ -92,7 +99,7 @@ def cut(units: Sequence[Unit], estimates: Estimates, workers: int) -> list[Piece
         for at, unit in enumerate(units)
         for piece in (_cut(at, unit, estimates, target) if unit.divisible else _pages(at, unit.items, estimates))
     ]
-    pieces.sort(key=lambda piece: (units[piece.unit].priority, -piece.seconds, piece.items[0]))
+    pieces.sort(key=lambda piece: (units[piece.unit].rank, -piece.seconds, piece.items[0]))
     return pieces
 
 

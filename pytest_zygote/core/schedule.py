@@ -11,7 +11,8 @@ out by the time they take, not by who got them first:
   yet to come. Of pieces that are nearly as long as the longest it prefers one of the unit whose
   fixtures it has set up already.
 * A worker that has nothing left waits, and gets the tail half, by time, of the longest lease
-  (`victim`, `split`), unless setting up the fixtures again would take longer than the work.
+  (`victim`, `split`), unless setting up the fixtures again would take longer than the work, or the tests belong
+  before what it has run (`Unit.phase`).
 * A worker that died gives back what it held, but for the test that it died of (`lost`).
 """
 
@@ -88,7 +89,7 @@ class Schedule:
     def _choose(self, worker: int) -> int:
         head, unit = self._pool[0], self._last_unit.get(worker)
         for at, piece in enumerate(self._pool):
-            if self._units[piece.unit].priority != self._units[head.unit].priority:
+            if self._units[piece.unit].rank != self._units[head.unit].rank:
                 break
             if piece.seconds < NEARLY * head.seconds:
                 break
@@ -127,7 +128,11 @@ class Schedule:
         stolen: list[Piece] = []
         taken = 0.0
         parts = self._parts(recalled)
-        bound = sum(self._is_bound(part, victim) for part in parts[:1])
+        phase = self._phase(thief)
+        bound = max(
+            sum(self._is_bound(part, victim) for part in parts[:1]),
+            sum(self._units[part.unit].phase < phase for part in parts),  # these come first
+        )
         while len(parts) > bound and (not stolen or taken + parts[-1].seconds <= half):
             taken += parts[-1].seconds
             stolen.insert(0, parts.pop())
@@ -139,6 +144,10 @@ class Schedule:
         if stolen:
             self._last_unit[thief] = stolen[-1].unit
         return kept, given
+
+    def _phase(self, worker: int) -> int:
+        """Return the phase that a worker has reached."""
+        return max((self._units[unit].phase for unit in self._begun(worker)), default=0)
 
     def _begun(self, worker: int) -> set[int]:
         """Return the units that a worker is in the middle of."""

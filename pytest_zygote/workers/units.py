@@ -13,6 +13,7 @@ import pytest
 
 from pytest_zygote.core.pieces import Unit
 from pytest_zygote.workers import tags
+from pytest_zygote.workers.phases import look_for_late
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,27 +103,29 @@ class Units:
         self.names: list[str] = []
         groups: dict[str, list[int]] = {}
         whole: set[str] = set()
-        levels: dict[str, int] = {}
+        ranks: dict[str, tuple[int, int]] = {}
         priorities: list[int] = []
-        marks, tagged = Marks(), tags.Tags()
+        marks, tagged, is_late = Marks(), tags.Tags(), look_for_late(items)
         for at, item in enumerate(items):
             marked = marks.group_of(item)
             tag, priority = tagged.look(item)
             tag = tags.GroupTag(marked) if marked else tag
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)
-            name = f"group {group}" if group else _place(item, self.ids[at], dist)
-            if level != tags.DEFAULT_PRIORITY and not group:
-                name = f"{name} priority {level}"
+            phase = int(not group and dist not in WHOLE and is_late(item))
+            name = f"group {group}" if group else _name(_place(item, self.ids[at], dist), level, phase)
             if _is_bound(tag) or dist in WHOLE:
                 whole.add(name)
-            levels[name] = min(level, levels.get(name, level))
+            ranks[name] = min((phase, level), ranks.get(name, (phase, level)))
             self.names.append(name)
             groups.setdefault(name, []).append(at)
         self._units = [
             # Within a group, the priorities of its tests decide.
-            (name, Unit(tuple(sorted(tests, key=priorities.__getitem__)), name not in whole, priority=levels[name]))
-            for name, tests in groups.items()
+            (
+                name,
+                Unit(tuple(sorted(tests, key=priorities.__getitem__)), name not in whole, priority=level, phase=phase),
+            )
+            for (name, tests), (phase, level) in zip(groups.items(), ranks.values(), strict=True)
         ]
 
     def are_of(self, items: Sequence[pytest.Item]) -> bool:
@@ -132,6 +135,12 @@ class Units:
     def priced(self, costs: Mapping[str, float]) -> list[Unit]:
         """Return the units for the schedule, with what it costs to set up their fixtures."""
         return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
+
+
+def _name(place: str, level: int, phase: int) -> str:
+    if level != tags.DEFAULT_PRIORITY:
+        place = f"{place} priority {level}"
+    return f"{place} late" if phase else place
 
 
 def _is_bound(tag: tags.GroupTag | None) -> bool:

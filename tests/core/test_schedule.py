@@ -27,6 +27,7 @@ class Shop:
         ran: how often each test was begun.
         finished: how often each test was finished.
         setups: how often fixtures of a unit were set up.
+        order: the tests that each worker has begun.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Shop:
         self.ran: list[int] = []
         self.finished: list[int] = []
         self.setups = 0
+        self.order: dict[int, list[int]] = {}
         for _ in range(workers):
             self.join()
 
@@ -61,6 +63,7 @@ class Shop:
         item = self.queues[worker].pop(0)
         self.running[worker] = item
         self.ran.append(item)
+        self.order.setdefault(worker, []).append(item)
         unit = self.unit_of[item]
         if self.live.get(worker) == unit:
             return 0.0
@@ -256,6 +259,19 @@ def test_lower_priority_numbers_are_begun_first() -> None:
     shop = Shop(units, {0: 9.0, 1: 0.1, 2: 1.0}, 1)
     makespan(shop, lambda _: 1.0)
     assert shop.ran == [1, 2, 0]
+
+
+@given(data=st.data())
+def test_no_worker_goes_back_to_an_earlier_phase(data: st.DataObject) -> None:
+    """In any order of finishing and stealing; all workers may help with what comes last."""
+    units = [unit.replaced(phase=data.draw(st.integers(0, 1))) for unit in drawn_units(data)]
+    items = [item for unit in units for item in unit.items]
+    shop = Shop(units, {}, data.draw(st.integers(1, 4)))
+    makespan(shop, lambda _: data.draw(st.sampled_from((0.0, 0.01, 1.0, 9.0))))
+    for order in shop.order.values():
+        phases = [units[shop.unit_of[item]].phase for item in order]
+        assert phases == sorted(phases)
+    assert sorted(shop.finished) == items
 
 
 def test_parallelism_is_what_can_run_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -104,6 +105,20 @@ TRANSACTIONS = """
     def test_transaction(n):
         assert Product.objects.filter(name="seeded").count() == 1
         Product.objects.create(name="written")
+"""
+
+EMPTYING = """
+    import pytest
+    from shop.models import Product
+
+    @pytest.mark.django_db(transaction=True)
+    def test_empties():
+        assert Product.objects.count() == 1
+
+    @pytest.mark.parametrize("n", range(40))
+    @pytest.mark.django_db
+    def test_rests_on_migrations(n):
+        assert Product.objects.count() == 1
 """
 
 
@@ -346,3 +361,13 @@ def test_a_migration_that_fails(shop: Shop) -> None:
     assert "zygote: each worker makes its own databases: " in result.stdout
     assert "TypeError" in result.stdout
     assert not [name for name in shop.databases() if name.endswith("_zygote")]
+
+
+def test_tests_that_empty_all_tables_come_last(shop: Shop) -> None:
+    """As pytest-django has them, in each worker, however long they take."""
+    shop.project.write("test_shop.py", EMPTYING)
+    durations = {"tests": {"test_shop.py::test_empties": 9.0}, "fixtures": {}}
+    shop.project.write(".pytest_cache/v/zygote/durations", json.dumps(durations))
+    run = shop.run("-n", "2")
+    assert "2 workers" in run.stdout
+    assert "41 passed" in run.stdout

@@ -1,0 +1,47 @@
+"""Tests that a worker must not run before others, since they change what the others rest on.
+
+pytest-django has tests that empty all tables at their end come after all that use databases: the rows that migrations
+have made are gone then. So must each worker.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pytest
+
+EMPTYING = frozenset({"transactional_db", "live_server"})
+"""Fixtures with which a test may commit (pytest-django's documentation, "Order of tests")."""
+
+
+def look_for_late(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]:
+    """Return what tells the tests of a session that must come after all others."""
+    conf = sys.modules.get("django.conf")
+    is_django = bool(items) and items[0].config.pluginmanager.hasplugin("django")
+    if not is_django or conf is None or not conf.settings.configured:
+        return lambda _: False
+    classes = importlib.import_module("django.test")
+
+    def is_late(item: pytest.Item) -> bool:
+        cls = getattr(item, "cls", None)
+        if cls is not None and issubclass(cls, classes.TransactionTestCase):
+            return not issubclass(cls, classes.TestCase)
+        return _may_commit(item.get_closest_marker("django_db")) or not EMPTYING.isdisjoint(
+            getattr(item, "fixturenames", ())
+        )
+
+    return is_late
+
+
+def _may_commit(mark: pytest.Mark | None) -> bool:
+    """Tell whether a mark gives its test real transactions: its first two arguments do."""
+    if mark is None:
+        return False
+    return any((*mark.args[:2], mark.kwargs.get("transaction"), mark.kwargs.get("reset_sequences")))
