@@ -57,7 +57,8 @@ def _suite(bench: "Bench", suite: Suite) -> Samples:
         projects = {name: place.scratch / name for name in ("ours", "xdist")}
         for name, folder in projects.items():
             # The project's own, as where it is developed, and not what is installed beside it.
-            shutil.copytree(origin, folder / suite.name)
+            # pandas has settings of its own, without our plugin.
+            shutil.copytree(origin, folder / suite.name, ignore=shutil.ignore_patterns("pyproject.toml"))
             addopts = "addopts = -p pytest_zygote\n" if name == "ours" else ""
             # A daemon begins with what is collected where nothing is named, and all of pandas takes minutes.
             tests = " ".join(argument for argument in suite.arguments if argument.startswith(suite.name))
@@ -71,13 +72,17 @@ def _suite(bench: "Bench", suite: Suite) -> Samples:
                 raise UntrueRunError(f"{suite.name}: {run.code} {run.outcomes}, at first {first.code} {first.outcomes}")
             return run.seconds
 
+        def served() -> float:
+            warm.runs.append(warm.call("pytest", *options).that_was_warm())
+            return alike(warm.runs[-1])
+
         with warm.started():
             for _ in range(LEARNING_RUNS):
-                alike(warm.call("pytest", *options))
+                served()
                 procfs.wait_until_idle(place.scratch)
             return bench.interleaved(
                 {
-                    "ours": lambda: alike(warm.call("pytest", *options).that_was_warm()),
+                    "ours": served,
                     "xdist": lambda: alike(xdist.call("pytest", *options)),
                 },
                 max(1, bench.repeat // 5),
