@@ -34,6 +34,7 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
 EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
+"""Audit events that matter, here and in the process of the test."""
 
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
 """Environment keys that decide what a process does before `begin`, and do not hold for all tests (`surroundings`)."""
@@ -158,7 +159,7 @@ class Child:
         name = args[1 if event == "import" else 0]
         if isinstance(name, (str, bytes, os.PathLike)):
             path = os.path.abspath(os.fsdecode(name))
-            if event == "open" and _is_write(args[1], args[2]):
+            if event == "open" and is_write(args[1], args[2]):
                 self._written.add(path)
             elif event == "import" or not _is_importing(frame):
                 self._read.add(path)
@@ -238,7 +239,8 @@ def _kind(path: str) -> int:
         return 0
 
 
-def _is_write(mode: object, flags: object) -> bool:
+def is_write(mode: object, flags: object) -> bool:
+    """Tell from the arguments of the event ``open`` whether the file may be written."""
     if isinstance(mode, str):
         return not {"w", "a", "x"}.isdisjoint(mode)
     return isinstance(flags, int) and bool(flags & WRITES)

@@ -12,14 +12,11 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_zygote.affected.child import STARTS
 from pytest_zygote.core.programs import SHELLS, files_read, script_commands, shell_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
-
-__all__ = ["STARTS", "Unheard", "reading_of"]
 
 SYSTEM = ("/bin/", "/usr/bin/")
 SHELL = "/bin/sh"
@@ -123,7 +120,7 @@ def _of_script(path: str, environ: Mapping[str, str]) -> Reading:
     interpreter, text = _script(path)
     if _is_this_python(interpreter):
         return Reading((path,), is_python=True)
-    commands = script_commands(text) if interpreter == SHELL else None
+    commands = script_commands(text) if interpreter == SHELL and text is not None else None
     readings = [_of_command(words[0], words[1:], environ) for words in commands or ()]
     known = [reading.files for reading in readings if reading.files is not None and not reading.is_python]
     if commands is None or len(known) < len(readings):
@@ -145,12 +142,12 @@ def _is_this_python(path: str) -> bool:
     return bool(path) and os.path.realpath(path) == os.path.realpath(sys.executable)
 
 
-def _script(path: str) -> tuple[str, str]:
-    """Return what the first line of a script names as its interpreter, and its text; '' if it is none."""
+def _script(path: str) -> tuple[str, str | None]:
+    """Return what the first line of a script names as its interpreter ('' for none), and its text if it is short."""
     try:
         with open(path, "rb") as file:
             text = os.fsdecode(file.read(LONGEST)) if file.read(2) == b"#!" else ""
     except OSError:
-        return "", ""
+        return "", None
     first, _, rest = text.partition("\n")
-    return first.strip(), rest if len(text) < LONGEST else "`"
+    return first.strip(), rest if len(text) < LONGEST else None

@@ -20,10 +20,11 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.children import STARTS, Unheard, reading_of
+from pytest_zygote.affected.child import EVENTS, FOLDERS, STARTS, is_write
+from pytest_zygote.affected.children import Unheard, reading_of
 from pytest_zygote.affected.executions import frame_above
 from pytest_zygote.affected.reports import Reports
-from pytest_zygote.affected.tree import TICK_NS, content, stamp
+from pytest_zygote.affected.tree import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.core import impact
 from pytest_zygote.core.impact import Need
 from pytest_zygote.core.inputs import WHOLE, is_volatile
@@ -34,17 +35,12 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.tree import Tree
 
-FOLDERS = frozenset({"os.listdir", "os.scandir"})
-
-EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
-
 CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders below the root that tools write, and no test means."""
 
 OURS = ("_pytest", "pytest", "pluggy", "pytest_zygote", "coverage", "pytest_cov", "xdist", "execnet", "hypothesis")
 """Packages whose own reading says nothing about a test."""
 
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
 
@@ -136,7 +132,7 @@ class Outside:
             self._on_file(args[1], impact.DATA, frame, is_code=True)  # an extension module; others have no file here
         elif event in FOLDERS:
             self._on_file("." if args[0] is None else args[0], impact.LISTING, frame)
-        elif event == "open" and _is_write(args[1], args[2]):
+        elif event == "open" and is_write(args[1], args[2]):
             self._written.add(self._path(args[0]))
         else:
             self._on_file(args[0], impact.DATA, frame)
@@ -167,7 +163,7 @@ class Outside:
         if not path or not self._is_input(path):
             return
         need = Need(kind, self._tree.relative(path))
-        is_fresh = kind == impact.DATA and self._changed_ns(path) >= self._started_ns - TICK_NS
+        is_fresh = kind == impact.DATA and changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
             reader = self._nearest(frame) if is_code else self._reader(frame)
@@ -188,10 +184,7 @@ class Outside:
         if path.startswith(self._foreign):
             return False
         # Another program's file that changes all the time is no edit of the project.
-        return self._changed_ns(path) < self._started_ns
-
-    def _changed_ns(self, path: str) -> int:
-        return max(stamp(path)[:2], default=0)
+        return changed_ns(path) < self._started_ns
 
     def _is_foreign_import(self, frame: FrameType | None) -> bool:
         """Tell whether an installed package is being imported: the processes it starts look at the system."""
@@ -260,12 +253,6 @@ class Outside:
             reader = self._reader(frame)
             if reader is not None:
                 self._read[need] = (self._tree.presence(need.path), reader)
-
-
-def _is_write(mode: object, flags: object) -> bool:
-    if isinstance(mode, str):
-        return any(letter in mode for letter in "wax")
-    return bool(isinstance(flags, int) and flags & _WRITES)
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:

@@ -17,7 +17,7 @@ import tempfile
 from typing import TYPE_CHECKING, TypedDict
 
 from pytest_zygote.affected.child import BEGUN, FOLDER, REPORT
-from pytest_zygote.affected.tree import TICK_NS, listed, stamp, units_of
+from pytest_zygote.affected.tree import TICK_NS, changed_ns, listed, units_of
 from pytest_zygote.core import impact
 from pytest_zygote.core.fingerprints import IMPORTS, MODULE, owners
 from pytest_zygote.core.impact import Need
@@ -185,4 +185,4 @@ class Reports:
         return self._tree.now(need) if self._is_settled(path) else os.urandom(8)
 
     def _is_settled(self, path: str) -> bool:
-        return max(stamp(path)[:2], default=0) < self._since_ns - TICK_NS
+        return changed_ns(path) < self._since_ns - TICK_NS

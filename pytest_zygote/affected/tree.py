@@ -238,9 +238,7 @@ class Tree:
 
     def importable(self, path: str) -> bytes:
         """Return a checksum of the names that an import could find in a folder."""
-        return checksum(
-            *(name.encode("utf-8", "surrogateescape") for name in sorted(self._names_in(self.absolute(path))))
-        )
+        return _names(self._names_in(self.absolute(path)))
 
     def value(self, key: str) -> str | None:
         """Return the value that an environment key had when the run was started; None if it had none."""
@@ -327,6 +325,11 @@ def stamp(path: str) -> tuple[int, ...]:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino & _LARGEST)
 
 
+def changed_ns(path: str) -> int:
+    """Return when a file, or what is said of it, last changed; 0 if it is not there."""
+    return max(stamp(path)[:2], default=0)
+
+
 def content(path: str, identity: tuple[int, ...]) -> bytes:
     """Return the checksum of a file's bytes; of what is no plain file, that it is there: a pipe must not be read."""
     if identity and identity[2] > LARGE:
@@ -342,8 +345,11 @@ def content(path: str, identity: tuple[int, ...]) -> bytes:
 
 def listed(entries: Iterable[str]) -> bytes:
     """Return a checksum of the names in a folder."""
-    kept = sorted(entry for entry in entries if entry not in SKIPPED_FOLDERS and not entry.endswith(".pyc"))
-    return checksum(*(entry.encode("utf-8", "surrogateescape") for entry in kept))
+    return _names(entry for entry in entries if entry not in SKIPPED_FOLDERS and not entry.endswith(".pyc"))
+
+
+def _names(names: Iterable[str]) -> bytes:
+    return checksum(*(name.encode("utf-8", "surrogateescape") for name in sorted(names)))
 
 
 def _text(text: str) -> bytes:

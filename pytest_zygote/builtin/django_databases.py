@@ -151,17 +151,16 @@ class Names:
     def __init__(self) -> None:
         """Take note."""
         self._noted = [
-            (settings, name, settings[name])
+            (settings, settings["NAME"])
             for connection in connections()
             for settings in (connection.settings_dict, connection.settings_dict["TEST"])
             if isinstance(settings, dict)
-            for name in ("NAME",)
         ]
 
     def restore(self) -> None:
         """Give them back."""
-        for settings, name, value in self._noted:
-            settings[name] = value
+        for settings, name in self._noted:
+            settings["NAME"] = name
 
 
 class Original:

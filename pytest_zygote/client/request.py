@@ -7,7 +7,7 @@ import sys
 
 import pytest_zygote
 from pytest_zygote.adapters import debugging, signals
-from pytest_zygote.core.inputs import CHILD_MARK, describe_options
+from pytest_zygote.core.inputs import CHILD_MARK, MAIN_MODULES, describe_options
 from pytest_zygote.core.messages import RunRequest
 
 TYPE_CHECKING = False
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_zygote.core.options import Settings
-
-MODULES = ("pytest.__main__", "pytest_zygote.__main__")
-"""What runs as `__main__` where Python was started with ``-m``."""
 
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
@@ -111,7 +108,7 @@ def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRe
 def _main_module() -> tuple[str, str]:
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name in MODULES:
+    if spec is not None and spec.name in MAIN_MODULES:
         return spec.name, str(main.__file__)
     return "", sys.argv[0]
 

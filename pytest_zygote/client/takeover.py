@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters import signals
+from pytest_zygote.adapters import command_line, signals
 from pytest_zygote.adapters.rendezvous import Rendezvous
 from pytest_zygote.client.launch import Launch, connect_or_start
 from pytest_zygote.client.lending import Ended, lend
-from pytest_zygote.client.request import MODULES, make_request
+from pytest_zygote.client.request import make_request
 from pytest_zygote.core.errors import ProtocolError, Unavailable
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 FORCE = "PYTEST_DAEMON_FORCE_SESSIONS"
 """Environment key by which tests of this package have all runs that can be forked from collected sessions."""
-
-SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
 
 
 def obey(config: pytest.Config, settings: Settings) -> NoReturn:
@@ -62,7 +60,7 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
         return str(error)
     if not isinstance(outcome, Ended):
         return outcome
-    if _pytest_is_the_program() or outcome.status < 0:
+    if command_line.is_the_program() or outcome.status < 0:
         signals.leave_like(outcome.status)
     config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
     return None
@@ -148,11 +146,3 @@ class Served:
     def pytest_cmdline_main(self) -> int:
         """Be the command: it has been served."""
         return self._status
-
-
-def _pytest_is_the_program() -> bool:
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return spec.name in MODULES
-    return os.path.basename(str(getattr(main, "__file__", ""))) in SCRIPTS

@@ -18,6 +18,9 @@ WHOLE = "*"
 CHILD_MARK = "PYTEST_ZYGOTE_CHILD"
 """Set in the environment of every run: pytest inside a test must not come back to the daemon."""
 
+MAIN_MODULES = ("pytest.__main__", "pytest_zygote.__main__")
+"""What runs as `__main__` where Python was started with ``-m``."""
+
 VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
 """Keys that shells change from command to command; code that reads all keys does not mean these."""
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_zygote.adapters import survival
-from pytest_zygote.core.databases import FIXTURES, ORIGINAL, SETUP, overridden
+from pytest_zygote.core.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
 from pytest_zygote.workers.host import Host
 from pytest_zygote.workers.instance import NOTHING, Instance, closed
+from pytest_zygote.workers.phases import uses_django
 from pytest_zygote.workers.plan import foreign_threads
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Maker(Host):
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: SubRequest) -> object | None:
         """Set up, as for all workers."""
-        if fixturedef.argname == SETUP and not _module(fixturedef).startswith("pytest_django."):
+        if fixturedef.argname == SETUP and not _module(fixturedef).startswith(PLUGIN):
             request.getfixturevalue(SETUP)
             self._add(Instance(request, fixturedef))  # to be forgotten like the others
             return NOTHING
@@ -93,7 +94,7 @@ class Databases:
         """Return the tests that need databases, as far as that is known before they run."""
         fixtures = sys.modules.get("pytest_django.fixtures")
         databases_for = getattr(fixtures, "_get_databases_for_test", None)
-        if databases_for is None or not self._config.pluginmanager.hasplugin("django") or not _is_configured():
+        if databases_for is None or not uses_django(self._config):
             return []
         return [item for item in self._session.items if databases_for(item)[0]]
 
@@ -191,12 +192,6 @@ class Databases:
                 original.remove([] if self._are_kept else self._workers)
         self._originals.clear()
         names.restore()
-
-
-def _is_configured() -> bool:
-    """Tell whether this is a project that uses Django, and not one that has pytest-django installed."""
-    conf = sys.modules.get("django.conf")
-    return conf is not None and bool(conf.settings.configured)
 
 
 def _module(definition: pytest.FixtureDef[object]) -> str:

@@ -11,29 +11,18 @@ from __future__ import annotations
 
 import atexit
 import gc
-import os
-import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import streams
+from pytest_zygote.adapters import command_line, streams
 
 if TYPE_CHECKING:
     import pytest
 
-COMMANDS = ("pytest", "py.test", "pz")
-
 
 def hasten(config: pytest.Config) -> None:
     """Free no memory at the end of this process, if it is pytest's own; a program that calls pytest may go on."""
-    if not config.pluginmanager.has_plugin("zygote_run") and _is_command():
+    if not config.pluginmanager.has_plugin("zygote_run") and command_line.is_the_program():
         atexit.register(_leave_memory)
-
-
-def _is_command() -> bool:
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    file = os.path.basename(getattr(main, "__file__", None) or "")
-    return file in COMMANDS if spec is None else spec.name == "pytest.__main__"
 
 
 def _leave_memory() -> None:

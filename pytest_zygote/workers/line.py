@@ -45,21 +45,20 @@ class Line:
 
     def commit(self) -> None:
         """Write what has been told: from here on it is known, whatever becomes of this process."""
-        if not self._events:
-            return
-        self.interrupts.hold()  # half a frame would be the last that the parent understands
-        payload = wire.pack(self._events)
-        self._events = []
-        is_written = self._tape.write(payload)
-        if not is_written or self._board.is_asleep:
-            self._send(b"" if is_written else payload)
-        self.interrupts.release()
+        if self._events:
+            self._write(is_urgent=False)
 
     def flush(self) -> None:
         """Write what has been told, and have the parent look at it at once."""
-        self.commit()
-        self.interrupts.hold()
-        self._send(b"")
+        self._write(is_urgent=True)
+
+    def _write(self, *, is_urgent: bool) -> None:
+        self.interrupts.hold()  # half a frame would be the last that the parent understands
+        payload = wire.pack(self._events) if self._events else b""
+        self._events = []
+        is_written = not payload or self._tape.write(payload)
+        if is_urgent or not is_written or self._board.is_asleep:  # asked last: what it misses, the parent sees
+            self._send(b"" if is_written else payload)
         self.interrupts.release()
 
     def leave(self) -> None:

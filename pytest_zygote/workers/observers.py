@@ -22,7 +22,7 @@ from pytest_zygote.workers.brief import Shortener
 
 if TYPE_CHECKING:
     import warnings
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish", "pytest_warning_recorded")
 ASKS = ("workerinput", "workeroutput", "PYTEST_XDIST_WORKER", "is_xdist_worker", "get_xdist_worker_id")
@@ -100,11 +100,7 @@ def call_those_that_ask(config: pytest.Config, name: str, /, **arguments: object
 
 def take_part(config: pytest.Config) -> bool:
     """Tell whether somebody tells workers something or hears from them: they must be processes of their own."""
-    told = config.hook.pytest_testnodedown.get_hookimpls()
-    asked = [implementation for name in IN_WORKERS for implementation in getattr(config.hook, name).get_hookimpls()]
-    return any(not _is_for_parent(implementation.function) for implementation in told) or any(
-        _asks(implementation.function) for implementation in asked
-    )
+    return any(not _is_for_parent(function) for function in _told(config)) or any(_asking(config))
 
 
 def unserved(config: pytest.Config) -> str:
@@ -114,15 +110,22 @@ def unserved(config: pytest.Config) -> str:
     session and do not say so themselves.
     """
     known = next((name for name in UNSERVED if config.pluginmanager.hasplugin(name)), "")
-    told = config.hook.pytest_testnodedown.get_hookimpls()
-    waiting = {_package(one.function) for one in told if _mentions(_code(one.function), ("workeroutput",))}
-    asking = {
-        _package(one.function)
-        for name in IN_WORKERS
-        for one in getattr(config.hook, name).get_hookimpls()
-        if _asks(one.function)
-    }
+    waiting = {_package(function) for function in _told(config) if _mentions(_code(function), ("workeroutput",))}
+    asking = set(map(_package, _asking(config)))
     return known or min(waiting - asking - {name.rstrip(".") for name in FOR_PARENT}, default="")
+
+
+def _told(config: pytest.Config) -> list[object]:
+    """Return what is called in the run process when a worker ends."""
+    return [implementation.function for implementation in config.hook.pytest_testnodedown.get_hookimpls()]
+
+
+def _asking(config: pytest.Config) -> Iterator[object]:
+    """Give what is called in a worker when its session begins and ends, since it asks for it."""
+    for name in IN_WORKERS:
+        for implementation in getattr(config.hook, name).get_hookimpls():
+            if _asks(implementation.function):
+                yield implementation.function
 
 
 def _package(function: object) -> str:

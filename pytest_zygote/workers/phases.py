@@ -21,11 +21,15 @@ EMPTYING = frozenset({"transactional_db", "live_server"})
 """Fixtures with which a test may commit (pytest-django's documentation, "Order of tests")."""
 
 
+def uses_django(config: pytest.Config) -> bool:
+    """Tell whether this is a project that uses Django, and not one that has pytest-django installed."""
+    conf = sys.modules.get("django.conf")
+    return config.pluginmanager.hasplugin("django") and conf is not None and bool(conf.settings.configured)
+
+
 def look_for_late(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]:
     """Return what tells the tests of a session that must come after all others."""
-    conf = sys.modules.get("django.conf")
-    is_django = bool(items) and items[0].config.pluginmanager.hasplugin("django")
-    if not is_django or conf is None or not conf.settings.configured:
+    if not items or not uses_django(items[0].config):
         return lambda _: False
     classes = importlib.import_module("django.test")
 
