@@ -14,8 +14,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
-import pytest
-
 from pytest_zygote.adapters.files import drop_bytecode
 from pytest_zygote.affected.store import Store, store_path, unpack
 from tests.support_daemon import STRANGE, UNIT_S
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.core.impact import Need
-
-PRECISE = sys.version_info >= (3, 12)
-precisely = pytest.mark.skipif(not PRECISE, reason="before 3.12 the interpreter does not tell which code runs")
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """

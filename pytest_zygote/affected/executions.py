@@ -23,7 +23,7 @@ from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
-    from types import CodeType, FrameType
+    from types import CodeType, FrameType, FunctionType
 
 MODULE = "<module>"
 
@@ -37,12 +37,16 @@ identity = object.__hash__
 class Executions:
     """Collects the code objects that start."""
 
-    def __init__(self, is_own: Callable[[str], bool], on_module: Callable[[FrameType], None]) -> None:
+    def __init__(
+        self,
+        is_own: Callable[[str], bool],
+        on_module: Callable[[CodeType, Mapping[str, object], FrameType | None], None],
+    ) -> None:
         """Watch nothing yet.
 
         Args:
             is_own: tells whether a file is the project's.
-            on_module: called when the code of a module starts.
+            on_module: called when the code of a module starts: with its globals, and the frame of who executes it.
         """
         self._is_own = is_own
         self._on_module = on_module
@@ -57,9 +61,10 @@ class Executions:
         """Whether this interpreter tells us."""
         return self._scout.is_claimed
 
-    def start(self, watched: Mapping[CodeType, Callable[[FrameType], None]]) -> None:
-        """Watch from now on; call these functions whenever these codes start."""
-        self._watched = {identity(code): (code, see) for code, see in watched.items()}
+    def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
+        """Watch from now on; for each of these functions, call another with its frame whenever it starts."""
+        codes = ((function.__code__, see) for function, see in watched.items())
+        self._watched = {identity(code): (code, see) for code, see in codes}
         if self._watch.claim(self._on_start_of_own(), everywhere=False) and not self._scout.claim(
             self._on_first_start()
         ):
@@ -105,7 +110,8 @@ class Executions:
                 remember(code)
                 watch.look_at(code)
             if code.co_name == MODULE:
-                on_module(frame_above(1))
+                frame = frame_above(1)
+                on_module(code, frame.f_globals, frame.f_back)
             return DISABLE
 
         return on_start

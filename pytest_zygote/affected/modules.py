@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.tree import TICK_NS, compiled_units, may_be_outdated, stamp, units_of
 from pytest_zygote.core.fingerprints import IMPORTS, owners, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from importlib.machinery import ModuleSpec
     from types import CodeType, FrameType
 
@@ -88,20 +88,18 @@ class Modules:
 
     # Loading
 
-    def see(self, frame: FrameType) -> None:
-        """Take note of a module's code that starts."""
-        code = frame.f_code
+    def see(self, code: CodeType, namespace: Mapping[str, object], outer: FrameType | None) -> None:
+        """Take note of a module's code that starts, with these globals, and of who executes it."""
         if not self.has(code.co_filename):
             return
         above: list[str] = []
-        outer = frame.f_back
         while outer is not None:
             filename = outer.f_code.co_filename
             if filename[0] != "<" and self.has(filename) and filename != code.co_filename:
                 above.append(filename)
             outer = outer.f_back
-        name = str(frame.f_globals.get("__name__", ""))
-        self._pending.append((code, name, frame.f_globals.get("__spec__"), tuple(above)))
+        name, spec = str(namespace.get("__name__", "")), namespace.get("__spec__")
+        self._pending.append((code, name, cast("ModuleSpec | None", spec), tuple(above)))
 
     def has(self, filename: str) -> bool:
         """Tell whether a file is a Python file of the project's; one in an archive is data of the archive."""

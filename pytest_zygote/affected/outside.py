@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.child import EVENTS, FOLDERS, STARTS, is_write
@@ -31,7 +32,7 @@ from pytest_zygote.core.inputs import WHOLE, is_volatile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import FrameType
 
     from pytest_zygote.affected.tree import Tree
 
@@ -92,7 +93,7 @@ class Outside:
         """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
         told = self._reports.take()
         if told is None or self._unheard.have_started():
-            self._need_project("")
+            self._need_anything("")
         for need, checksum in (told or {}).items():
             self._read.setdefault(need, (checksum, ""))
         found, self._read = self._read, {}
@@ -142,16 +143,17 @@ class Outside:
         self._unheard.hear()
         reading = reading_of(event, args, frame)
         if reading.files is None:
-            self._need_project(None if self._is_foreign_import(frame) else self._reader(frame))
+            self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame))
         elif reading.is_python:
             self._reports.expect()
         for file in reading.files or ():
             self._on_file(file, impact.DATA, frame)
 
-    def _need_project(self, reader: str | None) -> None:
-        need = Need(impact.PROJECT)
-        if reader is not None and need not in self._read:
-            self._read[need] = (self._tree.now(need), reader)
+    def _need_anything(self, reader: str | None) -> None:
+        """Take it that all files of the project have been read, and the whole environment."""
+        for need in (Need(impact.PROJECT), Need(impact.ENVIRON, "", WHOLE)) if reader is not None else ():
+            if need not in self._read:
+                self._read[need] = (self._tree.now(need), str(reader))
 
     def _path(self, name: object) -> str:
         if not isinstance(name, (str, bytes, os.PathLike)):
@@ -209,19 +211,17 @@ class Outside:
 
     # Environment, and questions about paths
 
-    def watched(self) -> dict[CodeType, Callable[[FrameType], None]]:
+    def watched(self) -> dict[FunctionType, Callable[[FrameType], None]]:
         """Return what to do when certain functions of the standard library start."""
         environ = type(os.environ)
-        seen: dict[CodeType, Callable[[FrameType], None]] = {
-            environ.__getitem__.__code__: self._on_key,
-            environ.__setitem__.__code__: self._on_set,
-            environ.__iter__.__code__: self._on_environ,
-            pathlib.Path.stat.__code__: self._on_question,
+        seen: dict[object, Callable[[FrameType], None]] = {
+            environ.__getitem__: self._on_key,
+            environ.__setitem__: self._on_set,
+            environ.__iter__: self._on_environ,
+            pathlib.Path.stat: self._on_question,
+            **dict.fromkeys((genericpath.exists, genericpath.isfile, genericpath.isdir), self._on_question),
         }
-        for function in (genericpath.exists, genericpath.isfile, genericpath.isdir):
-            if hasattr(function, "__code__"):
-                seen[function.__code__] = self._on_question
-        return seen
+        return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
     def _on_key(self, frame: FrameType) -> None:
         key = frame.f_locals.get("key")

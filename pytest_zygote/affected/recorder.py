@@ -16,6 +16,7 @@ from pytest_zygote.adapters import site
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.modules import Modules
 from pytest_zygote.affected.outside import Outside
+from pytest_zygote.affected.probed import ProbedExecutions
 from pytest_zygote.affected.seen import Seen
 from pytest_zygote.core.fingerprints import MODULE
 from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
@@ -46,7 +47,8 @@ class Recorder:
         self._loaded = loaded
         self._modules = Modules(tree, _owner_of(tree.root), started_ns)
         self._outside = Outside(tree, self._modules.has, started_ns)
-        self._executions = Executions(self._modules.has, self._modules.see)
+        means = Executions if sys.version_info >= (3, 12) else ProbedExecutions
+        self._executions = means(self._modules.has, self._modules.see)
         self._session = Seen()
         self._wide: dict[object, Seen] = {}
         self._cached: dict[str, Needs] = {}

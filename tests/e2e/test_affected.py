@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import CALC, PRECISE, TESTS, AffectedProject, Server, calculator, precisely, serve
+from tests.support_affected import CALC, TESTS, AffectedProject, Server, calculator, serve
 from tests.support_daemon import Project
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def project(tmp_path: Path, server: Server) -> AffectedProject:
 class TestCounts:
     """What the user is told."""
 
-    @precisely
     def test_the_first_run_records_everything(self, project: AffectedProject) -> None:
         """Nothing is known, so all run."""
         first = project.affected()
@@ -49,7 +48,6 @@ class TestCounts:
         assert first.names == {"test_add", "test_sub", "test_other"}
         assert first.said == ["affected: 3 of 3 tests (3 new)"]
 
-    @precisely
     def test_nothing_runs_if_nothing_changed(self, project: AffectedProject) -> None:
         """And that is a success, although pytest alone calls it a failure to collect no test."""
         project.affected()
@@ -87,7 +85,6 @@ class TestCounts:
 class TestCode:
     """Edits of Python files."""
 
-    @precisely
     def test_a_function_body(self, project: AffectedProject) -> None:
         """Rows of a shared process reach as far as the imports of the test's module."""
         project.write("tests/conftest.py", SHARED)
@@ -96,7 +93,6 @@ class TestCode:
 
         assert project.affected().names == {"test_add", "test_sub"}
 
-    @precisely
     def test_the_first_test_of_a_process_is_known_exactly(self, project: AffectedProject) -> None:
         """Nothing ran before it that could hide what it needs."""
         project.affected("tests/test_calc.py::test_add")
@@ -233,7 +229,6 @@ class TestCode:
 
         assert project.affected().ran.items() >= {(f"test_parse[{n}]", "FAILED") for n in (1, 2, 3)}
 
-    @precisely
     @pytest.mark.parametrize("is_fixture", [False, True])
     def test_code_that_no_import_leads_to(self, project: AffectedProject, *, is_fixture: bool) -> None:
         """It is noticed though a test that imports its file ran it before: then nothing more was asked about it."""
@@ -385,7 +380,6 @@ class TestTests:
 
         assert project.affected("--doctest-glob=*.txt").ran == {"README.txt": "FAILED"}
 
-    @precisely
     def test_failed_tests_run_again(self, project: AffectedProject) -> None:
         """Until they pass, whether anything changed or not."""
         project.write("tests/test_other.py", "def test_other(): assert False\n")
@@ -461,7 +455,6 @@ class TestOutside:
 
         assert project.affected().names == {"test_other"}
 
-    @precisely
     @pytest.mark.parametrize("body", ["assert not os.path.exists('flag')", "assert not pathlib.Path('flag').exists()"])
     def test_a_question_whether_a_file_is_there(self, project: AffectedProject, body: str) -> None:
         """Without opening it."""
@@ -491,15 +484,14 @@ class TestOutside:
         ran = project.affected(COLOUR="red")
 
         assert ran.ran["test_other"] == "FAILED"
-        if PRECISE:
-            assert ran.names == {"test_other"}
+        assert ran.names == {"test_other"}
 
     def test_an_environment_key_that_the_test_set(self, project: AffectedProject) -> None:
         """It is no input."""
         body = "os.environ['COLOUR'] = 'red'; assert os.environ['COLOUR'] == 'red'"
         self.read(project, body)
-        if PRECISE:
-            assert project.affected(COLOUR="blue").names == set()
+
+        assert project.affected(COLOUR="blue").names == set()
 
     def test_a_process(self, project: AffectedProject) -> None:
         """It may read any file of the project."""
@@ -620,7 +612,7 @@ class TestInterrupted:
         rest = project.affected()
 
         expected = {f"test_n[{n}]" for n in (2, 3, 4)}
-        assert rest.names == (expected if PRECISE else {*expected, "test_n[0]", "test_n[1]"})
+        assert rest.names == expected
 
     def test_an_edit_while_it_runs_is_not_lost(self, project: AffectedProject) -> None:
         """Results are those of the code that ran."""
@@ -708,7 +700,6 @@ class TestComposition:
             (["tests/test_calc.py::test_sub"], {"test_sub"}),
         ],
     )
-    @precisely
     def test_both_choose(self, project: AffectedProject, args: list[str], expected: set[str]) -> None:
         """A test runs if all agree; the others stay to be run."""
         project.affected()
@@ -726,7 +717,7 @@ class TestComposition:
 
         again = project.affected("-x")
 
-        assert again.names == ({"test_fails"} if PRECISE else {"test_add", "test_sub", "test_fails"} & again.names)
+        assert again.names == {"test_fails"}
 
     def test_last_failed(self, project: AffectedProject) -> None:
         """--lf chooses among the affected."""
@@ -736,7 +727,6 @@ class TestComposition:
 
         assert project.affected("--lf").names == {"test_other"}
 
-    @precisely
     def test_workers_record_what_one_process_does(self, project: AffectedProject) -> None:
         """Each of them stores by itself, and the parent what it keeps under a name."""
         project.write("tests/conftest.py", SHARED)
@@ -761,7 +751,6 @@ class TestComposition:
         project.write("tests/data.txt", "x")
         assert len(project.affected("--affected-frozen=ci", "-n0").names) == 20
 
-    @precisely
     def test_a_fixture_that_workers_share(self, project: AffectedProject) -> None:
         """It is set up before the fork, for all; or later, in another process: then it may depend on any file."""
         project.write(
@@ -847,7 +836,6 @@ class TestWarm:
             project.close()
 
 
-@precisely
 class TestForks:
     """Few tests run in a fork each, and are known exactly afterwards."""
 
@@ -955,7 +943,6 @@ class TestForks:
         assert 'name="key" value="value"' in (project.root / "report.xml").read_text()
 
 
-@precisely
 class TestGroups:
     """Many tests that are known share forks; what one of them ran counts for those after it."""
 
@@ -1151,7 +1138,7 @@ class TestSince:
 
         assert first == second == project.affected("--affected-frozen=main").names
         assert first >= {"test_add", "test_sub"}
-        assert ("test_other" not in first) or not PRECISE
+        assert "test_other" not in first
         assert project.store.read_bytes() == before
 
     def test_since_a_revision(self, project: AffectedProject) -> None:
@@ -1196,7 +1183,6 @@ class TestSince:
         assert not project.store.exists()
 
 
-@precisely
 class TestBaselines:
     """Results that are kept under a name, and carried elsewhere."""
 
@@ -1285,7 +1271,6 @@ class TestBaselines:
         assert (ran.status, "cannot be written" in ran.output) == (pytest.ExitCode.USAGE_ERROR, True)
 
 
-@precisely
 class TestNothingChanged:
     """Tests that would all be left out are not even collected."""
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.affected.child import FOLDER
-from tests.support_affected import AffectedProject, Server, calculator, precisely, serve
+from tests.support_affected import AffectedProject, Server, calculator, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTER = Path(sysconfig.get_path("purelib"), "pytest_zygote_children.pth")
 
-pytestmark = [
-    precisely,
-    pytest.mark.skipif(not STARTER.exists(), reason="this environment was made before the package had this file"),
-]
+reported = pytest.mark.skipif(
+    sys.version_info < (3, 12) or not STARTER.exists(),
+    reason="Python processes report from 3.12 on, where the package was installed with the file for it",
+)
 
 TEST = """
 import os, subprocess, sys
@@ -69,6 +69,7 @@ def record(project: AffectedProject, start: str) -> None:
         "run('-c', 'import program, os; os.chdir(\\'/\\')')",
     ],
 )
+@reported
 def test_functions_that_it_runs(project: AffectedProject, start: str) -> None:
     """However it is started."""
     project.write("program", f"#!{sys.executable}\nimport program\n").chmod(0o755)
@@ -153,12 +154,14 @@ def test_environment_keys_that_it_reads(project: AffectedProject) -> None:
     ],
 )
 def test_what_cannot_be_told(project: AffectedProject, args: str, text: str) -> None:
-    """Then it may have read any file."""
+    """Then it may have read any file, and each key of the environment."""
     project.write("program.py", f"{text}\n")
     record(project, f"run({args})")
     project.write("notes.txt", "two")
 
     assert project.affected().ran == {"test_other": "PASSED"}
+    assert project.affected(MODE="other").ran == {"test_other": "PASSED"}
+    assert project.affected(MODE="other").ran == {}
 
 
 def test_a_child_that_outlives_its_test(project: AffectedProject) -> None:
@@ -188,6 +191,7 @@ def test_a_child_that_outlives_its_test(project: AffectedProject) -> None:
     assert "test_start" in project.affected("-n0").names
 
 
+@reported
 @pytest.mark.parametrize("options", [(), ("-I",), ("-S",), ("-E",)])
 def test_programs_do_not_see_it(tmp_path: Path, options: tuple[str, ...]) -> None:
     """No module, argument or line of output is another than without it."""

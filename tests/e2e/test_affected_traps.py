@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import AffectedProject, Server, calculator, precisely, serve
+from tests.support_affected import AffectedProject, Server, calculator, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ def project(tmp_path: Path, server: Server) -> AffectedProject:
     return calculator(tmp_path, server)
 
 
-@precisely
 class TestCode:
     """Which code a test ran."""
 
@@ -139,7 +138,6 @@ class TestFiles:
         copy.replace(path)
         assert project.affected().names == set()
 
-    @precisely
     def test_an_extension_module(self, project: AffectedProject) -> None:
         """By its bytes: built anew, it may be another."""
         source = next(Path(sysconfig.get_path("stdlib"), "lib-dynload").glob("_heapq*.so"), None)
@@ -161,7 +159,6 @@ class TestFiles:
             file.write(b"\0")
         assert project.affected().names == {"test_other"}
 
-    @precisely
     def test_a_condition_for_skipping(self, project: AffectedProject) -> None:
         """It is looked at when the module is imported, or when the test begins."""
         project.write(
@@ -178,7 +175,6 @@ class TestFiles:
         assert project.affected().names == set()
 
 
-@precisely
 class TestProcesses:
     """Other processes, and other tools in this one."""
 

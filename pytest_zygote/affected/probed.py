@@ -1,0 +1,149 @@
+"""Tells which code of the project ran since the last time it was asked, by probes in it: Python 3.10 and 3.11.
+
+`sys.setprofile` would make a suite take twice as long. Instead, each module of the project gets a probe in each of its
+functions before it is executed (`core.probes`): a byte that is set. The loaders of importlib and of pytest
+execute modules by the name ``exec``, which they find among their own globals if we put it there; so no
+compiled file is written with probes, and none is read by others. Code that is executed in other ways
+(`runpy`, a program's own ``exec``) is only known as a file: the audit event ``exec`` tells of it.
+"""
+
+from __future__ import annotations
+
+import importlib._bootstrap_external as loaders
+import sys
+from types import CodeType
+from typing import TYPE_CHECKING, cast
+
+from _pytest.assertion import rewrite
+
+from pytest_zygote.affected.executions import frame_above, identity
+from pytest_zygote.core import probes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
+    from types import FrameType, FunctionType
+
+EXECUTE = "exec"
+PLACES = (vars(loaders), vars(rewrite))
+"""Globals of those who execute modules."""
+
+
+class ProbedExecutions:
+    """Collects the code objects that start: as `executions.Executions` does, which see."""
+
+    def __init__(
+        self,
+        is_own: Callable[[str], bool],
+        on_module: Callable[[CodeType, Mapping[str, object], FrameType | None], None],
+    ) -> None:
+        """Watch nothing yet; the arguments are those of the other class."""
+        self._is_own = is_own
+        self._on_module = on_module
+        self._slots = probes.Slots()
+        self._codes: list[CodeType] = []
+        self._with_probes: set[int] = set()
+        self._without_probes: dict[str, CodeType] = {}
+        self._replaced: list[tuple[FunctionType, CodeType]] = []
+        self.is_watching = False
+
+    def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
+        """Watch from now on; call these functions whenever those start."""
+        if sys.implementation.name != "cpython":
+            return
+        for function, see in watched.items():
+            code = function.__code__
+            function.__code__ = probes.calling(code, _teller(see))
+            self._replaced.append((function, code))
+        execute = _disguised(self._executor())
+        for place in PLACES:
+            place[EXECUTE] = execute
+        self.is_watching = True
+        sys.addaudithook(self._auditor())
+
+    def stop(self) -> None:
+        """Watch no more; probes that are there set bytes that nobody looks at."""
+        for place in PLACES:
+            place.pop(EXECUTE, None)
+        for function, code in self._replaced:
+            function.__code__ = code
+        self._replaced.clear()
+        self.is_watching = False
+
+    def drain(self) -> list[CodeType]:
+        """Return what started since the last time, as it was before it had probes, and what may have."""
+        slots, codes, started = self._slots, self._codes, [*self._without_probes.values()]
+        at = slots.find(1)
+        while at >= 0:
+            slots[at] = 0
+            started.append(codes[at])
+            at = slots.find(1, at + 1)
+        return started
+
+    def restart(self, known: AbstractSet[str] = frozenset()) -> None:
+        """Do nothing: a probe tells each time."""
+
+    # Putting probes in
+
+    def _executor(self) -> FunctionType:
+        """Return what takes the place of `exec` for loaders."""
+        is_own, enter = self._is_own, self._enter
+
+        def execute(code: CodeType, namespace: dict[str, object]) -> None:
+            if is_own(code.co_filename):
+                code = enter(code, namespace, frame_above(1))
+            exec(code, namespace)  # noqa: S102 - as the loader would have done
+
+        return cast("FunctionType", execute)
+
+    def _enter(self, code: CodeType, namespace: dict[str, object], frame: FrameType) -> CodeType:
+        """Return a module's code with probes; it is about to start."""
+        self._on_module(code, namespace, frame)
+        probed = self._probed(code)
+        self._with_probes.add(identity(probed))
+        self._slots[self._number_of(code)] = 1
+        return probed
+
+    def _probed(self, code: CodeType) -> CodeType:
+        inner = {
+            place: self._probed(constant)
+            for place, constant in enumerate(code.co_consts)
+            if isinstance(constant, CodeType)
+        }
+        probed = probes.with_inner(code, inner)
+        return probes.storing(probed, self._slots, self._number_of(code)) if probes.tells(code) else probed
+
+    def _number_of(self, code: CodeType) -> int:
+        self._codes.append(code)
+        self._slots.append(0)
+        return len(self._codes) - 1
+
+    def _auditor(self) -> Callable[[str, tuple[object, ...]], None]:
+        """Return what hears of code that is executed otherwise."""
+        known, others, is_own = self._with_probes, self._without_probes, self._is_own
+
+        def audit(event: str, args: tuple[object, ...]) -> None:
+            if event == EXECUTE and isinstance(code := args[0], CodeType) and self.is_watching:
+                if identity(code) in known:
+                    known.discard(identity(code))
+                elif code.co_filename[:1] != "<" and is_own(code.co_filename):
+                    others.setdefault(code.co_filename, code)
+
+        return audit
+
+
+def _teller(see: Callable[[FrameType], None]) -> Callable[[], None]:
+    def tell() -> None:
+        try:  # noqa: SIM105 - a context manager is slow
+            see(frame_above(1))
+        except Exception:  # noqa: BLE001, S110 - whatever it is, it must not reach the test
+            pass
+
+    return tell
+
+
+def _disguised(function: FunctionType) -> FunctionType:
+    """Have Python leave a function's frame out of tracebacks, as it does with those of importlib."""
+    name = "_call_with_frames_removed"
+    function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>", co_name=name)
+    return function
