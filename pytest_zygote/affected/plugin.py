@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -46,8 +45,8 @@ WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = "affected: with workers of pytest-xdist all tests run, and nothing is recorded"
 IMPRECISE = (
-    f"affected: Python {sys.version_info[0]}.{sys.version_info[1]} does not tell which code a test runs (3.12 does): "
-    "each test depends on all loaded modules of the project"
+    "affected: this interpreter does not tell us which code a test runs (is it no CPython, or do other tools use all "
+    "numbers of sys.monitoring?): each test depends on all loaded modules of the project"
 )
 
 

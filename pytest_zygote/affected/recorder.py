@@ -34,8 +34,8 @@ class Recorder:
     """Watches a run, and says after each test what it depended on.
 
     Attributes:
-        is_precise: whether this interpreter tells which code runs; if not, tests depend on all
-            modules of the project that are loaded.
+        is_precise: whether it is known which code runs; if not, tests depend on all modules of the
+            project that are loaded.
         tests_run: how many tests have run in this process, or in the one it was forked from.
     """
 

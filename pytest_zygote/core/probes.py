@@ -26,13 +26,15 @@ IN_PLACE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 
 _EXTENDED = dis.opmap["EXTENDED_ARG"]
 _RESUME = dis.opmap.get("RESUME", -1)
+_TO_PLACES, _BY_DISTANCE = frozenset(dis.hasjabs), frozenset(dis.hasjrel)
 _CACHES = {"STORE_SUBSCR": 1, "PRECALL": 1, "CALL": 4} if _RESUME >= 0 else {}
 """Units that 3.11 wants after an instruction for what it learns."""
 
 _DEPTH = 3
 """How many values a probe has on the stack."""
 
-_NO_LINE = 0x80
+_NO_LINE, _LARGEST_STEP, _LONGEST_STRETCH = -128, 127, 254
+_BYTE = 0xFF
 _HAS_NO_PLACE = 0x80 | 15 << 3
 _LONGEST = 8
 """Units that one entry of 3.11's table of places can be of."""
@@ -91,7 +93,7 @@ def _with_probe(code: CodeType, steps: Iterable[tuple[str, int]], constants: tup
     )
     common = code.replace(co_consts=(*code.co_consts, *constants), co_stacksize=code.co_stacksize + _DEPTH)
     if _RESUME < 0:
-        text, lines = _relocated(code, probe)
+        text, lines = _after_probe(code, probe)
         return common.replace(co_code=text, co_linetable=lines)
     units = len(probe) // 2
     return common.replace(
@@ -103,10 +105,10 @@ def _with_probe(code: CodeType, steps: Iterable[tuple[str, int]], constants: tup
 
 def _instruction(operation: int, argument: int, units: int = 1) -> bytes:
     """Return an instruction that takes at least so many units."""
-    parts = [operation, argument & 0xFF]
-    while argument > 0xFF or len(parts) < 2 * units:  # noqa: PLR2004 - a byte
+    parts = [operation, argument & _BYTE]
+    while argument > _BYTE or len(parts) < 2 * units:
         argument >>= 8
-        parts[:0] = [_EXTENDED, argument & 0xFF]
+        parts[:0] = [_EXTENDED, argument & _BYTE]
     return bytes(parts)
 
 
@@ -168,8 +170,20 @@ class _Step(NamedTuple):
     target: int | None
 
 
-def _relocated(code: CodeType, probe: bytes) -> tuple[bytes, bytes]:
+def _after_probe(code: CodeType, probe: bytes) -> tuple[bytes, bytes]:
     """Return the code after a probe, and its table of lines."""
+    text, units = code.co_code, len(probe) // 2
+    if len(text) // 2 + units > _BYTE or _EXTENDED in text[::2]:
+        return _relocated(code, probe)
+    moved = bytearray(text)  # most functions are so short: no jump needs more room
+    for at in range(0, len(text), 2):
+        if text[at] in _TO_PLACES:
+            moved[at + 1] += units
+    return probe + moved, bytes((2 * units, _NO_LINE & _BYTE)) + code.co_linetable
+
+
+def _relocated(code: CodeType, probe: bytes) -> tuple[bytes, bytes]:
+    """Return the same where instructions may grow, and what they jump over with them."""
     steps = list(_steps(code.co_code))
     index = {step.offset: number for number, step in enumerate(steps)}
     units = [step.units for step in steps]
@@ -201,7 +215,7 @@ def _steps(text: bytes) -> Iterator[_Step]:
         if operation == _EXTENDED:
             continue
         after = offset // 2 + 1
-        target = argument if operation in dis.hasjabs else after + argument if operation in dis.hasjrel else None
+        target = argument if operation in _TO_PLACES else after + argument if operation in _BY_DISTANCE else None
         yield _Step(start, after - start, operation, argument, target)
         start, argument = after, 0
 
@@ -210,7 +224,7 @@ def _argument(step: _Step, index: Mapping[int, int], places: Sequence[int], numb
     if step.target is None:
         return step.argument
     target = places[index[step.target]]
-    return target if step.operation in dis.hasjabs else target - places[number + 1]
+    return target if step.operation in _TO_PLACES else target - places[number + 1]
 
 
 def _units_for(argument: int) -> int:
@@ -221,26 +235,14 @@ def _line_table(lengths: Iterable[tuple[int, int | None]], line: int) -> bytes:
     """Return the table for stretches of so many units and their lines; `line` is that of the definition."""
     table = bytearray()
     for units, there in lengths:
-        step = 0 if there is None else there - line
-        for part in _parts(step, 127) if there is not None else ():
-            table += bytes((0, part & 0xFF))
-        last = _NO_LINE if there is None else _rest(step, 127) & 0xFF
-        left = 2 * units
-        while left > 254:  # noqa: PLR2004 - the largest even byte
-            table += bytes((254, last))
-            last, left = _NO_LINE if there is None else 0, left - 254
-        table += bytes((left, last))
+        step, left = (_NO_LINE if there is None else there - line), 2 * units
+        while there is not None and abs(step) > _LARGEST_STEP:
+            part = _LARGEST_STEP if step > 0 else -_LARGEST_STEP
+            table += bytes((0, part & _BYTE))
+            step -= part
+        while left > _LONGEST_STRETCH:
+            table += bytes((_LONGEST_STRETCH, step & _BYTE))
+            step, left = (_NO_LINE if there is None else 0), left - _LONGEST_STRETCH
+        table += bytes((left, step & _BYTE))
         line = line if there is None else there
     return bytes(table)
-
-
-def _parts(step: int, largest: int) -> Iterator[int]:
-    """Give what a step must be split off until the rest fits."""
-    while abs(step) > largest:
-        part = largest if step > 0 else -largest
-        yield part
-        step -= part
-
-
-def _rest(step: int, largest: int) -> int:
-    return step - sum(_parts(step, largest))
