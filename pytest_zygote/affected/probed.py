@@ -1,32 +1,25 @@
 """Tells which code of the project ran since the last time it was asked, by probes in it: Python 3.10 and 3.11.
 
 `sys.setprofile` would make a suite take twice as long. Instead, each module of the project gets a probe in each of its
-functions before it is executed (`core.probes`): a byte that is set. The loaders of importlib and of pytest
-execute modules by the name ``exec``, which they find among their own globals if we put it there; so no
-compiled file is written with probes, and none is read by others. Code that is executed in other ways
-(`runpy`, a program's own ``exec``) is only known as a file: the audit event ``exec`` tells of it.
+functions just before it is executed (`core.probes`, `adapters.loaders`): a byte that is set. So no compiled file is
+written with probes, and none need be. Code that is executed in other ways (`runpy`, a program's own ``exec``) is only
+known as a file: the audit event ``exec`` tells of it.
 """
 
 from __future__ import annotations
 
-import importlib._bootstrap_external as loaders
 import sys
 from types import CodeType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from _pytest.assertion import rewrite
-
+from pytest_zygote.adapters.loaders import Executed
 from pytest_zygote.affected.executions import frame_above, identity
 from pytest_zygote.core import probes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
-    from types import FrameType, FunctionType
-
-EXECUTE = "exec"
-PLACES = (vars(loaders), vars(rewrite))
-"""Globals of those who execute modules."""
+    from types import FrameType, FunctionType, ModuleType
 
 
 class ProbedExecutions:
@@ -40,6 +33,7 @@ class ProbedExecutions:
         """Watch nothing yet; the arguments are those of the other class."""
         self._is_own = is_own
         self._on_module = on_module
+        self._modules = Executed(self._entered)
         self._slots = probes.Slots()
         self._codes: list[CodeType] = []
         self._with_probes: set[int] = set()
@@ -51,20 +45,20 @@ class ProbedExecutions:
         """Watch from now on; call these functions whenever those start."""
         if sys.implementation.name != "cpython":
             return
-        for function, see in watched.items():
-            code = function.__code__
-            function.__code__ = probes.calling(code, _teller(see))
-            self._replaced.append((function, code))
-        execute = _disguised(self._executor())
-        for place in PLACES:
-            place[EXECUTE] = execute
+        try:
+            self._modules.start()
+            for function, see in watched.items():
+                self._replaced.append((function, function.__code__))
+                function.__code__ = probes.calling(function.__code__, _teller(see))
+        except (LookupError, ValueError):
+            self.stop()
+            return
         self.is_watching = True
         sys.addaudithook(self._auditor())
 
     def stop(self) -> None:
         """Watch no more; probes that are there set bytes that nobody looks at."""
-        for place in PLACES:
-            place.pop(EXECUTE, None)
+        self._modules.stop()
         for function, code in self._replaced:
             function.__code__ = code
         self._replaced.clear()
@@ -85,20 +79,11 @@ class ProbedExecutions:
 
     # Putting probes in
 
-    def _executor(self) -> FunctionType:
-        """Return what takes the place of `exec` for loaders."""
-        is_own, enter = self._is_own, self._enter
-
-        def execute(code: CodeType, namespace: dict[str, object]) -> None:
-            if is_own(code.co_filename):
-                code = enter(code, namespace, frame_above(1))
-            exec(code, namespace)  # noqa: S102 - as the loader would have done
-
-        return cast("FunctionType", execute)
-
-    def _enter(self, code: CodeType, namespace: dict[str, object], frame: FrameType) -> CodeType:
-        """Return a module's code with probes; it is about to start."""
-        self._on_module(code, namespace, frame)
+    def _entered(self, code: CodeType, module: ModuleType) -> CodeType:
+        """Return a module's code with probes, if it is the project's; it is about to start."""
+        if not self._is_own(code.co_filename):
+            return code
+        self._on_module(code, vars(module), frame_above(1))
         probed = self._probed(code)
         self._with_probes.add(identity(probed))
         self._slots[self._number_of(code)] = 1
@@ -123,7 +108,7 @@ class ProbedExecutions:
         known, others, is_own = self._with_probes, self._without_probes, self._is_own
 
         def audit(event: str, args: tuple[object, ...]) -> None:
-            if event == EXECUTE and isinstance(code := args[0], CodeType) and self.is_watching:
+            if event == "exec" and isinstance(code := args[0], CodeType) and self.is_watching:
                 if identity(code) in known:
                     known.discard(identity(code))
                 elif code.co_filename[:1] != "<" and is_own(code.co_filename):
@@ -140,10 +125,3 @@ def _teller(see: Callable[[FrameType], None]) -> Callable[[], None]:
             pass
 
     return tell
-
-
-def _disguised(function: FunctionType) -> FunctionType:
-    """Have Python leave a function's frame out of tracebacks, as it does with those of importlib."""
-    name = "_call_with_frames_removed"
-    function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>", co_name=name)
-    return function

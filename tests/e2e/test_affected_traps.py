@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 import os
+import re
 import sysconfig
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import AffectedProject, Server, calculator, serve
+from tests.support_affected import AffectedProject, Ran, Server, calculator, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +125,45 @@ class TestCode:
         project.affected()
         project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 10  # ten")
         assert project.affected().names == {"test_other"}
+
+
+class TestImports:
+    """Modules are executed as if nobody watched."""
+
+    @pytest.mark.parametrize(
+        "text", ["import missing\n", "1 / 0\n", "def broken(:\n", "from app.calc import missing\n"]
+    )
+    def test_the_traceback_of_an_import(self, project: AffectedProject, text: str) -> None:
+        """It has no line that plain pytest does not show, whether pytest imports the module or another one."""
+        project.write("app/extra.py", text)
+        project.write("tests/test_other.py", "from app import extra\n")
+        project.write("tests/test_more.py", text)
+        plain = project.run("--tb=long")
+        recorded = project.run("--tb=long", "--affected")
+
+        assert _errors(recorded) == _errors(plain) != ""
+
+    def test_where_a_warning_points_to(self, project: AffectedProject) -> None:
+        """To the line of the import, however many frames of the import system are between."""
+        text = "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)\n"
+        project.write("app/extra.py", text)
+        project.write("tests/test_other.py", "from app import extra\n\ndef test_other(): pass\n")
+
+        assert "test_other.py:1: DeprecationWarning: old" in project.run("--affected").output
+
+    def test_compiled_files(self, project: AffectedProject) -> None:
+        """They are what the compiler makes of the text: other runs read them."""
+        project.affected()
+        file = project.root / "app/calc.py"
+        compiled = Path(cache_from_source(str(file))).read_bytes()
+
+        assert compiled[16:] == marshal.dumps(compile(file.read_bytes(), str(file), "exec", dont_inherit=True))
+        assert all(b"Slots" not in path.read_bytes() for path in project.root.rglob("*.pyc"))
+
+
+def _errors(ran: Ran) -> str:
+    """Return what pytest wrote about tests that it could not collect, but for how long it took."""
+    return re.sub(r" in [\d.]+s", "", ran.output[ran.output.find("= ERRORS =") :])
 
 
 class TestFiles:
