@@ -2,7 +2,7 @@
 
 Each commit is checked out over the one before it. All tests run plain, then `--affected` runs: the tests
 that fail must be the same ones, as a failed test runs again until it passes. What differs is tried plain once
-more: a test that fails now and then proves nothing.
+more: a test that fails now and then proves nothing. Nor does a suite that cannot be collected: it counts as different.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+.*?)(?: - .*)?$", re.MULTILINE)
+COLLECTED = re.compile(r"^(?!ERROR ).*\b\d+ (?:passed|failed)\b", re.MULTILINE)
 COUNTS = re.compile(r"^affected: (\d+) of (\d+) tests?", re.MULTILINE)
 TIMEOUT_S = 1200
 
@@ -44,7 +45,8 @@ class Checkout:
 
     def plain(self) -> set[str]:
         """Run all tests; return those that fail."""
-        return _failed(self._run("-p", "no:cacheprovider"))
+        output = self._run("-p", "no:cacheprovider")
+        return _failed(output) if COLLECTED.search(output) else {"nothing was collected"}
 
     def affected(self) -> tuple[set[str], int, int]:
         """Run what is affected; return what fails, and how many of how many tests ran."""
