@@ -63,13 +63,16 @@ def _asking(function: FunctionType, path: str) -> CodeType:
     first = function.__code__.co_firstlineno
     owner, name = function.__qualname__.split(".")
     block = inspect.getblock(linecache.getlines(path)[first - 1 :])
-    tree = ast.parse(f"class {owner}:\n{''.join(block)}")
     asking = _Asking()
-    ast.increment_lineno(ast.fix_missing_locations(asking.visit(tree)), first - 2)
+    try:
+        tree: ast.AST = ast.parse(f"class {owner}:\n{''.join(block)}")
+    except SyntaxError:
+        tree = ast.Module([], [])
+    asked = ast.increment_lineno(ast.fix_missing_locations(asking.visit(tree)), first - 2)
     if asking.count != 1:
         message = f"{path} does not execute modules as it is known to"
         raise LookupError(message)
-    body = _codes(compile(tree, function.__code__.co_filename, "exec", dont_inherit=True))[0]
+    body = _codes(compile(asked, function.__code__.co_filename, "exec", dont_inherit=True))[0]
     return next(code for code in _codes(body) if code.co_name == name)
 
 

@@ -84,7 +84,10 @@ class ProbedExecutions:
         if not self._is_own(code.co_filename):
             return code
         self._on_module(code, vars(module), frame_above(1))
-        probed = self._probed(code)
+        try:
+            probed = self._probed(code)
+        except Exception:  # noqa: BLE001 - whatever it is, the module must be imported: it is code without probes
+            return code
         self._with_probes.add(identity(probed))
         self._slots[self._number_of(code)] = 1
         return probed
