@@ -37,6 +37,10 @@ class Unheard:
         """Take note of an audit event: from now on processes that have ended prove nothing."""
         self._has_heard = True
 
+    def have_traces(self) -> bool:
+        """Tell whether there is anything new that could come from processes."""
+        return self._seen != _traces()
+
     def have_started(self) -> bool:
         """Tell whether processes have started, or ended, of which nothing was heard since the last time."""
         before, self._seen = self._seen, _traces()

@@ -6,13 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_zygote.adapters import site
 from pytest_zygote.affected.store import store_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import pytest
 
 
 def store_file(config: pytest.Config) -> str:
@@ -56,6 +56,11 @@ def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[objec
     sharing = sys.modules.get("pytest_zygote.workers.sharing")
     found = sharing.sharing_of(definition) if sharing is not None and definition.scope == "session" else None
     return found is not None and (found.lifetime == "daemon" or hasattr(config, "workerinput"))
+
+
+def is_of_module(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture is set up for a test in a Python module, or in a class of one."""
+    return request._pyfuncitem.getparent(pytest.Module) is not None  # noqa: SLF001 - there is no public way
 
 
 def is_distributed(config: pytest.Config) -> bool:

@@ -89,6 +89,11 @@ class Outside:
         """Go on after `pause`."""
         self._is_active = was_active
 
+    def is_quiet(self) -> bool:
+        """Tell whether there is nothing to take."""
+        is_silent = not (self._read or self._set or self._reports.are_awaited)
+        return is_silent and not self._unheard.have_traces()
+
     def take(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
         told = self._reports.take()
@@ -234,7 +239,7 @@ class Outside:
 
     def _on_set(self, frame: FrameType) -> None:
         key = frame.f_locals.get("key")
-        if self._is_active and isinstance(key, str):
+        if self._is_active and isinstance(key, str) and not is_volatile(key):
             self._set.add(key)
 
     def _note_environ(self, key: str, frame: FrameType) -> None:

@@ -17,6 +17,7 @@ from pytest_zygote.affected.facts import (
     are_forks,
     is_distributed,
     is_from_elsewhere,
+    is_of_module,
     leaves,
     loaded_by,
     own_roots,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from pytest_zygote.affected.recorder import Needs
+    from pytest_zygote.affected.recorder import Needs, Place
     from pytest_zygote.affected.unchanged import Unchanged
 
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs | int]
@@ -90,7 +91,8 @@ class AffectedPlugin:
         self._recorder = Recorder(self._tree, self._started_ns, loaded_by(config))
         self._unchanged: Unchanged | None = None
         self._outcomes: dict[str, str] = {}
-        self._conftests_of: dict[Path, tuple[str, ...]] = {}
+        self._places: dict[Path, Place] = {}
+        self._place: Place = ("", ())
         self._selected: dict[str, Selected] = {}
         self._isolation: Isolation | None = None
         self._started = 0.0
@@ -179,7 +181,7 @@ class AffectedPlugin:
         tmp = getattr(self._config, "_tmp_path_factory", None)
         if tmp is not None:
             tmp.getbasetemp()  # once, not in each fork
-        self._recorder.prepare((str(item.path), self._conftests(item)) for item in items)
+        self._recorder.prepare(map(self._place_of, items))
         self._isolation = Isolation(groups, self._recorder.begin_group, self._store_record)
         self._config.pluginmanager.register(self._isolation, f"{NAME}_isolation")
 
@@ -225,7 +227,8 @@ class AffectedPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record one test."""
         self._outcomes.pop(item.nodeid, None)
-        self._recorder.begin_test(str(item.path), self._conftests(item))
+        self._place = self._place_of(item)
+        self._recorder.begin_test(self._place)
         self._started = time.perf_counter()
         self._is_stored = False
         outcome = yield
@@ -238,17 +241,15 @@ class AffectedPlugin:
 
     def _record(self, item: pytest.Item) -> tuple[tuple[str, bool, float], Needs, Needs]:
         duration_s = time.perf_counter() - self._started
-        is_exact, own, shared = self._recorder.end_test(
-            str(item.path), self._conftests(item), is_code=isinstance(item, pytest.Function)
-        )
+        is_exact, own, shared = self._recorder.end_test(self._place_of(item), is_code=isinstance(item, pytest.Function))
         return (self._outcomes.get(item.nodeid, ""), is_exact, duration_s), own, shared
 
-    def _conftests(self, item: pytest.Item) -> tuple[str, ...]:
-        """Return the conftest files that hold for a test."""
-        known = self._conftests_of.get(item.path)
+    def _place_of(self, item: pytest.Item) -> Place:
+        """Return the file of a test, and the conftest files that hold for it."""
+        known = self._places.get(item.path)
         if known is None:
             modules = item.config.pluginmanager._getconftestmodules(item.path)  # noqa: SLF001 - there is no public way
-            known = self._conftests_of[item.path] = tuple(str(module.__file__) for module in modules)
+            known = self._places[item.path] = (str(item.path), tuple(str(module.__file__) for module in modules))
         return known
 
     def _store_record(self, item: pytest.Item, record: object) -> None:
@@ -273,11 +274,14 @@ class AffectedPlugin:
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
         """Let what a fixture of a wider scope does belong to all tests that follow."""
         if fixturedef.scope == "function":
             return (yield)
-        before = self._recorder.begin_fixture()
+        is_of_place = fixturedef.scope in ("class", "module") and is_of_module(request)
+        before = self._recorder.begin_fixture(self._place, is_of_place=is_of_place)
         try:
             return (yield)
         finally:

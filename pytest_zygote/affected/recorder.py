@@ -13,6 +13,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters import site
+from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.modules import Modules
 from pytest_zygote.affected.outside import Outside
@@ -23,11 +24,17 @@ from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType
     from typing import TypeAlias
 
     from pytest_zygote.affected.tree import Tree
 
     Needs: TypeAlias = dict[Need, bytes]
+    Place: TypeAlias = tuple[str, tuple[str, ...]]
+    """The file that tests are in, and the conftest files that hold for them."""
+
+
+_NO_FILES: frozenset[str] = frozenset()
 
 
 class Recorder:
@@ -50,14 +57,19 @@ class Recorder:
         means = Executions if sys.version_info >= (3, 12) else ProbedExecutions
         self._executions = means(self._modules.has, self._modules.see)
         self._session = Seen()
-        self._wide: dict[object, Seen] = {}
+        self._wide = Seen()
+        self._wide_known: set[object] = set()
         self._cached: dict[str, Needs] = {}
         self._surrounding: dict[str, Needs] = {}
         self._absolute: dict[frozenset[str], frozenset[str]] = {}
-        self._starts: dict[tuple[str, ...], frozenset[str]] = {}
+        self._starts: dict[Place, frozenset[str]] = {}
         self._now = Seen()
         self._leaves: frozenset[str] = frozenset()
         self._known: dict[tuple[frozenset[str], bool, int], tuple[frozenset[str], Needs]] = {}
+        self._generation = 0
+        self._usual: dict[tuple[Place, bool], tuple[tuple[int, int], Needs, Needs]] = {}
+        self._known_files = _NO_FILES
+        self._is_armed = True
         self._is_group = False
         self._prepared: list[Needs] = []
         self.is_precise = False
@@ -85,7 +97,7 @@ class Recorder:
         self._session.add(self._now)
         self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
         self._now = Seen()
-        self._executions.restart()
+        self._restart(frozenset())
 
     def _loaded_files(self) -> Iterator[str]:
         for name in self._loaded():
@@ -94,19 +106,38 @@ class Recorder:
                 yield origin
 
     def _take(self) -> None:
-        """Add what was seen since the last time."""
+        """Add what was seen since the last time: mostly nothing, where tests need whole files."""
+        started = self._executions.drain()
+        if not (self.is_precise and self._outside.is_quiet() and self._are_known(started)):
+            self._take_in(started)
+
+    def _are_known(self, started: list[CodeType]) -> bool:
+        """Tell whether nothing need be heard of any of these codes; a module may be loaded anew."""
+        known = self._known_files
+        return all(code.co_filename in known and code.co_name != MODULE_CODE for code in started)
+
+    def _take_in(self, started: list[CodeType]) -> None:
         was_active = self._outside.pause()
         try:
-            started = self._executions.drain()
+            self._is_armed = False
             self._modules.settle()
             if not self.is_precise:
                 self._modules.see_early(self._loaded_files())
             self._now.units |= self._modules.units_of(started)
             for need, (found, reader) in self._outside.take().items():
                 self._now.needs.setdefault(need, found)
-                self._cached.setdefault(reader, {}).setdefault(need, found)
+                known = self._cached.setdefault(reader, {})
+                if need not in known:
+                    known[need] = found
+                    self._generation += 1
         finally:
             self._outside.resume(was_active)
+
+    def _restart(self, known: frozenset[str]) -> None:
+        """Hear of all code again but for that of these files, unless we do already."""
+        if not self._is_armed or self._known_files is not known:
+            self._executions.restart(known)
+            self._known_files, self._is_armed = known, True
 
     def collected(self) -> Needs:
         """Return all that the collection has depended on."""
@@ -114,9 +145,9 @@ class Recorder:
 
     # One test
 
-    def prepare(self, places: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-        """Find out now what tests of these files, with their conftest files, share: many forks will ask."""
-        starts = dict.fromkeys(self._start(path, conftests) for path, conftests in places)
+    def prepare(self, places: Iterable[Place]) -> None:
+        """Find out now what tests of these files share: many forks will ask."""
+        starts = dict.fromkeys(self._start(place) for place in places)
         self._prepared = [self._shared(start, is_exact=True)[1] for start in starts]
 
     def shorten(self, shared: Needs) -> Needs | int:
@@ -131,7 +162,7 @@ class Recorder:
         """Let what a test of this process does count for all that come after it."""
         self._is_group = True
 
-    def begin_test(self, path: str, conftests: tuple[str, ...]) -> None:
+    def begin_test(self, place: Place) -> None:
         """Start anew.
 
         A test that is not the first of its process needs all files that its module can reach, whatever it
@@ -141,19 +172,25 @@ class Recorder:
         if self._is_group and self.tests_run:
             self._now.needs = {}
             return
-        if self.tests_run and self.is_precise:
-            self._executions.restart(self._reached(self._start(path, conftests)))
-        else:
-            self._executions.restart()
-        self._now = Seen()
+        self._restart(self._heeded(place))
+        if self._now:
+            self._now = Seen()
 
-    def begin_fixture(self) -> Seen:
+    def _heeded(self, place: Place) -> frozenset[str]:
+        """Return the files of which nothing need be heard during a test."""
+        is_known = self.tests_run and self.is_precise and not self._is_group
+        return self._reached(self._start(place)) if is_known else _NO_FILES
+
+    def begin_fixture(self, place: Place, *, is_of_place: bool) -> Seen:
         """Set aside what the test has done so far; return what `end_fixture` wants.
 
-        Tests of other modules may use the fixture, whose reach is another one: all files count.
+        Args:
+            place: of the test that has it set up.
+            is_of_place: whether only tests of this file use what is set up now. Tests of other modules have
+                another reach: of what they may use, all files count.
         """
         self._take()
-        self._executions.restart()
+        self._restart(self._heeded(place) if is_of_place else _NO_FILES)
         before, self._now = self._now, Seen()
         return before
 
@@ -166,17 +203,21 @@ class Recorder:
             is_known: whether it was set up in this process; if not, it may depend on any file.
         """
         self._take()
-        if not is_known and fixture not in self._wide:
+        if not is_known and fixture not in self._wide_known:
             self._now.needs[Need(PROJECT)] = self._tree.now(Need(PROJECT))
-        self._wide.setdefault(fixture, Seen()).add(self._now)
+        self._wide_known.add(fixture)
+        if not self._wide.has_all_of(self._now):
+            self._wide.add(self._now)
+            self._generation += 1
         self._now.add(before)
 
-    def end_test(self, path: str, conftests: tuple[str, ...], *, is_code: bool) -> tuple[bool, Needs, Needs]:
+    def end_test(self, place: Place, *, is_code: bool) -> tuple[bool, Needs, Needs]:
         """Return whether the record is exact, what the test itself needs, and what it shares with others.
 
+        Tests that are alike get the same objects.
+
         Args:
-            path: of the file that the test is in.
-            conftests: the conftest files that hold for it.
+            place: of the test.
             is_code: whether the test is a function of its file, rather than something in its text.
         """
         self._take()
@@ -185,18 +226,34 @@ class Recorder:
             self._now.units = set(seen.units)
         is_exact = self.is_precise and (self._is_group or self.tests_run == 0)
         self.tests_run += 1
-        for wide in self._wide.values():  # also if this is the first test: the parent of a worker sets some up
-            seen.add(wide)
         was_active = self._outside.pause()
         try:
-            return (is_exact, *self._needs(seen, path, conftests, is_exact=is_exact, is_code=is_code))
+            if is_exact:
+                seen.add(self._wide)  # also if this is the first test: the parent of a worker sets some up
+                return (True, *self._needs(seen, place, is_exact=True, is_code=is_code))
+            return (False, *self._inexact(seen, place, is_code=is_code))
         finally:
             self._outside.resume(was_active)
 
-    def _needs(
-        self, seen: Seen, path: str, conftests: tuple[str, ...], *, is_exact: bool, is_code: bool
-    ) -> tuple[Needs, Needs]:
-        start = self._start(path, conftests)
+    def _inexact(self, seen: Seen, place: Place, *, is_code: bool) -> tuple[Needs, Needs]:
+        """Return what all tests of a place need in a process that others have run in, unless this one needs more."""
+        state = (self._generation, self._modules.generation)
+        found = self._usual.get((place, is_code))
+        if found is None or found[0] != state:
+            usual = self._needs(self._wide.copy(), place, is_exact=False, is_code=is_code)
+            found = self._usual[place, is_code] = (state, *usual)
+        _, own, shared = found
+        if not seen or (seen.needs.items() <= own.items() and seen.paths <= self._files_of(place)):
+            return own, shared
+        seen.add(self._wide)
+        return self._needs(seen, place, is_exact=False, is_code=is_code)
+
+    def _files_of(self, place: Place) -> frozenset[str]:
+        return self._shared(self._start(place), is_exact=False)[0]
+
+    def _needs(self, seen: Seen, place: Place, *, is_exact: bool, is_code: bool) -> tuple[Needs, Needs]:
+        path, _ = place
+        start = self._start(place)
         own = self._folders(os.path.dirname(path))
         if seen.needs:
             own = {**seen.needs, **own}
@@ -209,12 +266,12 @@ class Recorder:
             files, shared = self._shared(start | more, is_exact=is_exact)
         return own if is_exact and self.tests_run == 1 else self._with_cached(own, files), shared
 
-    def _start(self, path: str, conftests: tuple[str, ...]) -> frozenset[str]:
+    def _start(self, place: Place) -> frozenset[str]:
         """Return the files from which a test's imports are followed: the same object, if asked again."""
-        key = (path, *conftests)
-        known = self._starts.get(key)
+        known = self._starts.get(place)
         if known is None:
-            known = self._starts[key] = frozenset(map(self._tree.relative, key))
+            path, conftests = place
+            known = self._starts[place] = frozenset(map(self._tree.relative, (path, *conftests)))
         return known
 
     def _with_cached(self, own: Needs, files: frozenset[str]) -> Needs:

@@ -86,6 +86,11 @@ class Reports:
         with contextlib.suppress(OSError):
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether children have started, at any time."""
+        return bool(self._expected or self._begun)
+
     def take(self) -> dict[Need, bytes] | None:
         """Return what the children needed that have started since the last time; None if it may be anything."""
         expected, self._expected = self._expected, 0

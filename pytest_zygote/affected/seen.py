@@ -21,6 +21,20 @@ class Seen:
         self.units: set[tuple[str, str]] = set()
         self.needs: dict[Need, bytes] = {}
 
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return bool(self.units or self.needs)
+
+    def copy(self) -> Seen:
+        """Return the same, to be added to."""
+        copied = Seen()
+        copied.units, copied.needs = set(self.units), dict(self.needs)
+        return copied
+
+    def has_all_of(self, other: Seen) -> bool:
+        """Tell whether to add the other would change nothing."""
+        return other.units <= self.units and other.needs.keys() <= self.needs.keys()
+
     def add(self, other: Seen) -> None:
         """Add what was seen at another time; of two checksums of one need the first counts."""
         self.units |= other.units

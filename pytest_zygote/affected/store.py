@@ -63,6 +63,9 @@ CREATE TABLE IF NOT EXISTS source (
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
 _ADD = "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+_identity = object.__hash__
+"""What `id` is for, without an audit event."""
+
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
 
@@ -85,7 +88,7 @@ class Store(Database):
         self._versions: dict[int, tuple[Need, bytes]] = {}
         self._numbers: dict[tuple[Need, bytes], int] = {}
         self._sets: dict[bytes, int] = {}
-        self._shared: dict[int, tuple[object, int]] = {}
+        self._same: dict[int, tuple[object, int]] = {}
         self.tests: dict[str, int] = {}
         self._surplus: list[int] = []
 
@@ -129,17 +132,19 @@ class Store(Database):
     def add(self, surroundings: int, nodeid: str, result: tuple[str, bool, float], own: Needs, shared: Needs) -> None:
         """Store how a test ended: outcome, exactness, duration.
 
-        `shared` is given as the same object for many tests, and looked up once.
+        Needs that are given as the same object for many tests are looked up once.
         """
         outcome, is_exact, duration_s = result
-        known = self._shared.get(id(shared))
-        number = known[1] if known is not None and known[0] is shared else self.number_of(shared)
-        self._shared[id(shared)] = (shared, number)
         if nodeid not in self.tests:
             self.expect([nodeid])
-        values = (self.tests[nodeid], surroundings, outcome, is_exact, self.number_of(own), number, duration_s)
-        with self.using() as connection:
-            connection.execute(_ADD, values)
+        numbers = (self._number_again(own), self._number_again(shared))
+        self.execute(_ADD, (self.tests[nodeid], surroundings, outcome, is_exact, *numbers, duration_s))
+
+    def _number_again(self, needs: Needs) -> int:
+        known = self._same.get(_identity(needs))
+        if known is None or known[0] is not needs:
+            known = self._same[_identity(needs)] = (needs, self.number_of(needs))
+        return known[1]
 
     def number_of(self, needs: Needs) -> int:
         """Return the number of a set of needs; what is not known of it is stored."""
