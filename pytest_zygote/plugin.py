@@ -93,6 +93,7 @@ LISTS = {
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options; hand over to the daemon if this run can be warm."""
+    _have_us_imported_plainly(pluginmanager)
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
     for option in OPTIONS:
         if option.takes_a_word:
@@ -117,6 +118,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     from pytest_zygote import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
+
+
+def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Take back that our modules are loaded by pytest's rewriter of assertions: it is slow, and nobody reads ours."""
+    marked: set[str] = getattr(pluginmanager.rewrite_hook, "_must_rewrite", set())
+    marked.discard("pytest_zygote")
 
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:

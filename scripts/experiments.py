@@ -29,7 +29,7 @@ from scripts.session_experiments import (
     selection_collected,
 )
 from scripts.stopwatch import UntrueRunError
-from scripts.suite_experiments import real_suites
+from scripts.suite_experiments import real_suites, recording
 
 ADDOPTS = "-p pytest_zygote"
 
@@ -340,6 +340,6 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Samples]] = {
         django_test,
         *(one_test_collected, selection_collected, file_edited, edit_and_think, names_of_many),
         *(trivial_tests, heavy_imports, throughput, namesake, many_reports),
-        real_suites,
+        *(real_suites, recording),
     )
 }

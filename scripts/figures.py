@@ -314,6 +314,22 @@ FIGURES: tuple[Figure, ...] = (
         Ratio(f"suites-{name}", f"that of {name} alone", "real_suites", f"{name}, ours", f"{name}, xdist")
         for name in ("networkx", "pandas", "sympy")
     ),
+    Ratio(
+        "affected-recording",
+        "suite of jinja2 in one process: recorded by `--affected` / plain, processor time",
+        "recording",
+        "jinja2, recorded",
+        "jinja2, plain",
+        Goal("≤", 1.08),
+    ),
+    Ratio(
+        "affected-recording-networkx",
+        "parts of networkx's suite, the same",
+        "recording",
+        "networkx, recorded",
+        "networkx, plain",
+        Goal("≤", 1.08),
+    ),
     Quantity("floor-import", 'floor: `python -c "import pytest"`', "one_test", "import pytest", "s"),
     Quantity("floor-python", "floor: `python -I -S -c pass`", "one_test", "python", "s"),
     Quantity("floor-fork", "floor: fork, exit and wait, of a process with these imports", "fork", "fork", "s"),

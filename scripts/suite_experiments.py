@@ -1,10 +1,14 @@
-"""The experiment with suites that others have written: two workers, warm, against pytest-xdist."""
+"""The experiments with suites that others have written: two workers against pytest-xdist's, and recording."""
 
+import resource
 import shutil
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import example, procfs
+from scripts.environments import Environment, pip
 from scripts.figures import Samples
 from scripts.runners import Plain, Warm, private_place
 from scripts.stopwatch import Run, UntrueRunError
@@ -87,3 +91,50 @@ def _suite(bench: "Bench", suite: Suite) -> Samples:
                 },
                 max(1, bench.repeat // 5),
             )
+
+
+RECORDING = ("-p", "pytest_zygote", "--affected=all")
+RECORDED = ("jinja2", "networkx", "numpy", "pytest>=9", "scipy", "trio")
+
+
+def recording(bench: "Bench") -> Samples:
+    """Run the suites of jinja2 and networkx in one process, with and without `--affected`: seconds of the processor."""
+    environment = bench.cache.with_us("recorded", RECORDED)
+    samples: dict[str, list[float]] = {}
+    with private_place() as place:
+        jinja2, networkx = place.scratch / "jinja2", place.scratch / "networkx"
+        shutil.copytree(_source(bench, environment, "jinja2"), jinja2)
+        shutil.copytree(environment.package("networkx"), networkx / "networkx")
+        example.write_files(networkx, {"pytest.ini": "[pytest]\n"})
+        suites = {jinja2: ("-o", "pythonpath=src"), networkx: ("networkx/classes", "networkx/generators/tests")}
+        for folder, arguments in suites.items():
+            project = Plain(place.with_environ(PYTEST_DAEMON_DISABLE="1"), environment, folder)
+            measured = bench.interleaved(
+                {
+                    f"{folder.name}, plain": partial(_processor, project, "-q", *arguments),
+                    f"{folder.name}, recorded": partial(_processor, project, "-q", *RECORDING, *arguments),
+                }
+            )
+            samples |= {name: [*values] for name, values in measured.items()}
+    return samples
+
+
+def _source(bench: "Bench", environment: Environment, name: str) -> Path:
+    """Return the folder with the source of a package, whose tests are not installed."""
+    folder = bench.cache.folder / "sources" / name
+    if not folder.exists():
+        archives = folder.with_name(f"{name}.archive")
+        pip(environment, "download", "--quiet", "--no-deps", "--no-binary", name, "--dest", str(archives), name)
+        (archive,) = archives.iterdir()
+        shutil.unpack_archive(archive, folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+def _processor(project: Plain, *arguments: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = project.call("pytest", *arguments).that_succeeded()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if not run.outcomes.get("passed"):
+        raise UntrueRunError(f"no test passed: {run.outcomes}")
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -86,7 +86,7 @@ class Baselines:
         numbers = self._store.numbers_of(found.versions)
         sets = [self._store.set_of(numbers[place] for place in places) for places in found.sets]
         rows = {
-            nodeid: row.replaced(sets=tuple(sets[place] for place in row.sets)) for nodeid, row in found.tests.items()
+            nodeid: row._replace(sets=tuple(sets[place] for place in row.sets)) for nodeid, row in found.tests.items()
         }
         self._store.expect(rows)
         self._take_rows(surroundings, rows)
@@ -164,7 +164,7 @@ class Baselines:
             versions=tuple((need, found) for need, found, _ in used),
             sets=tuple(texts),
             tests={
-                nodeid: row.replaced(sets=tuple(new[number] for number in row.sets)) for nodeid, row in rows.items()
+                nodeid: row._replace(sets=tuple(new[number] for number in row.sets)) for nodeid, row in rows.items()
             },
         )
 

@@ -68,6 +68,7 @@ class Tree:
         self._units: dict[str, dict[str, bytes]] = {}
         self._entries: dict[str, frozenset[str]] = {}
         self._leads: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self._targets: dict[tuple[tuple[str, ...], str], str] = {}
         self._new_files: dict[str, tuple[tuple[int, ...], int, bytes]] = {}
         self._new_sources: dict[bytes, dict[str, bytes]] = {}
         self._look: dict[str, Callable[[Need], bytes]] = {
@@ -200,7 +201,11 @@ class Tree:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             folders = (folder,)
-        return self.relative(next((found for folder in folders if (found := self._find_in(folder, bare))), ""))
+        known = self._targets.get((folders, bare))
+        if known is None:
+            found = next((found for folder in folders if (found := self._find_in(folder, bare))), "")
+            known = self._targets[folders, bare] = self.relative(found)
+        return known
 
     def _find_in(self, folder: str, name: str) -> str:
         *packages, last = name.split(".")
@@ -267,7 +272,7 @@ class Tree:
 
     def forget(self) -> None:
         """Look at everything anew: what was seen until now was seen before the run imported anything."""
-        for known in (self._now, self._digests, self._units, self._entries, self._leads):
+        for known in (self._now, self._digests, self._units, self._entries, self._leads, self._targets):
             known.clear()
 
     def keep(self) -> None:

@@ -71,7 +71,7 @@ class Need(NamedTuple):
     name: str = ""
 
 
-class Row(Record):
+class Row(NamedTuple):
     """How a test ended once.
 
     Attributes:
