@@ -93,6 +93,8 @@ class AffectedPlugin:
         self._outcomes: dict[str, str] = {}
         self._places: dict[Path, Place] = {}
         self._place: Place = ("", ())
+        self._item: pytest.Item | None = None
+        self._nodeid = ""
         self._selected: dict[str, Selected] = {}
         self._isolation: Isolation | None = None
         self._started = 0.0
@@ -226,7 +228,8 @@ class AffectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record one test."""
-        self._outcomes.pop(item.nodeid, None)
+        self._item, self._nodeid = item, item.nodeid
+        self._outcomes.pop(self._nodeid, None)
         self._place = self._place_of(item)
         self._recorder.begin_test(self._place)
         self._started = time.perf_counter()
@@ -242,7 +245,7 @@ class AffectedPlugin:
     def _record(self, item: pytest.Item) -> tuple[tuple[str, bool, float], Needs, Needs]:
         duration_s = time.perf_counter() - self._started
         is_exact, own, shared = self._recorder.end_test(self._place_of(item), is_code=isinstance(item, pytest.Function))
-        return (self._outcomes.get(item.nodeid, ""), is_exact, duration_s), own, shared
+        return (self._outcomes.get(self._nodeid_of(item), ""), is_exact, duration_s), own, shared
 
     def _place_of(self, item: pytest.Item) -> Place:
         """Return the file of a test, and the conftest files that hold for it."""
@@ -260,18 +263,23 @@ class AffectedPlugin:
         if result[0]:
             needs = self._recorder.spell_out(shared)
             with contextlib.suppress(StoreError):
-                self._store.add(self._question.surroundings, item.nodeid, result, own, needs)
+                self._store.add(self._question.surroundings, self._nodeid_of(item), result, own, needs)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note the worst outcome of the phases: a test that passed only when repeated has not passed."""
         report = yield
-        known = self._outcomes.get(item.nodeid, "passed")
+        nodeid = self._nodeid_of(item)
+        known = self._outcomes.get(nodeid, "passed")
         if report.outcome not in ("passed", "skipped") or known == "failed":
-            self._outcomes[item.nodeid] = "failed"
+            self._outcomes[nodeid] = "failed"
         else:
-            self._outcomes[item.nodeid] = "skipped" if "skipped" in (report.outcome, known) else "passed"
+            self._outcomes[nodeid] = "skipped" if "skipped" in (report.outcome, known) else "passed"
         return report
+
+    def _nodeid_of(self, item: pytest.Item) -> str:
+        """Return what an item says of itself, which pytest puts together each time, of the present one at once."""
+        return self._nodeid if item is self._item else item.nodeid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -294,9 +302,12 @@ class AffectedPlugin:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note which tests ran, here or in a worker; and that one has failed of which only a part did: a subtest."""
-        self._ran.add(report.nodeid)
-        if report.failed:
-            self._outcomes[report.nodeid] = "failed"
+        if report.when == "teardown" and report.outcome != "failed":
+            return
+        nodeid = report.nodeid
+        self._ran.add(nodeid)
+        if report.outcome == "failed":
+            self._outcomes[nodeid] = "failed"
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

@@ -36,11 +36,8 @@ SIZE = 12
 
 def checksum(*parts: bytes) -> bytes:
     """Return a checksum of byte strings, each with its length: their borders count."""
-    digest = hashlib.blake2b(digest_size=SIZE)
-    for part in parts:
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.digest()
+    text = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    return hashlib.blake2b(text, digest_size=SIZE).digest()
 
 
 def fingerprint(code: CodeType) -> dict[str, bytes]:
