@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
@@ -78,6 +78,14 @@ class Bystander:
         return DISTRIBUTED
 
 
+class Present(NamedTuple):
+    """The test that runs, or has run last."""
+
+    item: pytest.Item | None
+    nodeid: str
+    place: Place
+
+
 class AffectedPlugin:
     """One session."""
 
@@ -92,9 +100,7 @@ class AffectedPlugin:
         self._unchanged: Unchanged | None = None
         self._outcomes: dict[str, str] = {}
         self._places: dict[Path, Place] = {}
-        self._place: Place = ("", ())
-        self._item: pytest.Item | None = None
-        self._nodeid = ""
+        self._present = Present(None, "", ("", ()))
         self._selected: dict[str, Selected] = {}
         self._isolation: Isolation | None = None
         self._started = 0.0
@@ -228,10 +234,9 @@ class AffectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record one test."""
-        self._item, self._nodeid = item, item.nodeid
-        self._outcomes.pop(self._nodeid, None)
-        self._place = self._place_of(item)
-        self._recorder.begin_test(self._place)
+        self._present = Present(item, item.nodeid, self._place_of(item))
+        self._outcomes.pop(self._present.nodeid, None)
+        self._recorder.begin_test(self._present.place)
         self._started = time.perf_counter()
         self._is_stored = False
         outcome = yield
@@ -279,7 +284,7 @@ class AffectedPlugin:
 
     def _nodeid_of(self, item: pytest.Item) -> str:
         """Return what an item says of itself, which pytest puts together each time, of the present one at once."""
-        return self._nodeid if item is self._item else item.nodeid
+        return self._present.nodeid if item is self._present.item else item.nodeid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -289,7 +294,7 @@ class AffectedPlugin:
         if fixturedef.scope == "function":
             return (yield)
         is_of_place = fixturedef.scope in ("class", "module") and is_of_module(request)
-        before = self._recorder.begin_fixture(self._place, is_of_place=is_of_place)
+        before = self._recorder.begin_fixture(self._present.place, is_of_place=is_of_place)
         try:
             return (yield)
         finally:
