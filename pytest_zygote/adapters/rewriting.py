@@ -8,6 +8,7 @@ imports them through the very hook that pytest uses.
 from __future__ import annotations
 
 import contextlib
+import csv  # noqa: F401 - `PluginMarks.learn` has it imported from 3.13 on: layers would differ by it
 import os
 import sys
 from types import SimpleNamespace

@@ -187,10 +187,10 @@ class Recorder:
         Args:
             place: of the test that has it set up.
             is_of_place: whether only tests of this file use what is set up now. Tests of other modules have
-                another reach: of what they may use, all files count.
+                another reach, and those in forks are known by functions: of what they may use, all files count.
         """
         self._take()
-        self._restart(self._heeded(place) if is_of_place else _NO_FILES)
+        self._restart(self._heeded(place) if is_of_place and not self._prepared else _NO_FILES)
         before, self._now = self._now, Seen()
         return before
 

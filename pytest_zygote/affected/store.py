@@ -137,8 +137,9 @@ class Store(Database):
         outcome, is_exact, duration_s = result
         if nodeid not in self.tests:
             self.expect([nodeid])
-        numbers = (self._number_again(own), self._number_again(shared))
-        self.execute(_ADD, (self.tests[nodeid], surroundings, outcome, is_exact, *numbers, duration_s))
+        number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own: not kept
+        values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
+        self.execute(_ADD, values)
 
     def _number_again(self, needs: Needs) -> int:
         known = self._same.get(_identity(needs))

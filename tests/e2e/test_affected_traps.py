@@ -286,3 +286,34 @@ class TestBaseline:
         )
         (packages / "new-1.0.dist-info").rmdir()
         assert project.affected("--affected-frozen=kept").names == set()
+
+
+def test_a_fixture_that_was_set_up_before_the_fork(project: AffectedProject) -> None:
+    """By a test that runs in the process of all, as it uses a fixture of the session: forks find it there."""
+    project.write(
+        "tests/test_calc.py",
+        """
+        import pytest
+        from app import calc
+
+        @pytest.fixture(scope="session")
+        def service(): pass
+
+        @pytest.fixture(scope="module", autouse=True)
+        def total(): return calc.add(1, 2)
+
+        def test_before(service): pass
+
+        def test_first(service, total): assert total == 3
+
+        @pytest.mark.parametrize("n", range(50))
+        def test_n(n, total): assert total == 3
+        """,
+    )
+    users = {"test_first", *(f"test_n[{n}]" for n in range(50))}
+    project.affected()
+    project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
+    assert users <= project.affected().names
+    project.replace("app/calc.py", "a + b", "a * b")
+
+    assert users <= project.affected().names
