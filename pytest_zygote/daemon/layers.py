@@ -43,6 +43,9 @@ BOOTSTRAP = (
 )
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 
+ROOM = " " * 16_000
+"""An argument for nothing: `ps` shows as much of a run's command line as there is room for in the arguments that its
+zygote was started with."""
 
 SESSION = "session"
 """Kind of the layers that are collected sessions."""
@@ -121,7 +124,7 @@ class Layers:
         layer = self._add(plan, channel, reason)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", BOOTSTRAP, str(theirs)],
+                [sys.executable, "-c", BOOTSTRAP, str(theirs), ROOM],
                 env=at_start(plan.environ, is_utf8=bool(sys.flags.utf8_mode)),
                 cwd=plan.cwd,
                 stdin=subprocess.DEVNULL,

@@ -150,6 +150,13 @@ def test_a_test_sees_what_it_sees_in_plain_pytest(shared: Project, name: str) ->
     assert not differences(plain, seen(shared, command, {}, warm=True))
 
 
+def test_a_long_command_line(shared: Project) -> None:
+    """`ps` shows all of it, however short the one of the zygote was."""
+    command = [*COMMANDS["pytest"], "test_seen.py", "-k", " or ".join(["seen", *(f"name_{n}" for n in range(600))])]
+    plain = seen(shared, command, {}, warm=False)
+    assert not differences(plain, seen(shared, command, {}, warm=True))
+
+
 def test_pz_is_pytest_with_the_plugin(shared: Project) -> None:
     """`pz` adds the plugin to the command line, and nothing else."""
     plain = seen(shared, [*COMMANDS["pytest"], "-p", "pytest_zygote", "test_seen.py"], {}, warm=False)
