@@ -166,8 +166,7 @@ def test_what_cannot_be_told(project: AffectedProject, args: str, text: str) -> 
 
 def test_a_child_that_outlives_its_test(project: AffectedProject) -> None:
     """Nobody knows what it will read."""
-    os.mkfifo(project.root / "gate")
-    project.write("program.py", "open('gate').read()\n")
+    project.write("program.py", "import sys; sys.stdin.read()\n")  # until the process of the tests has ended
     project.write(
         "tests/test_other.py",
         """
@@ -176,12 +175,12 @@ def test_a_child_that_outlives_its_test(project: AffectedProject) -> None:
         started = []
 
         def test_start():
-            started.append(subprocess.Popen([sys.executable, "program.py"]))
+            started.append(subprocess.Popen([sys.executable, "program.py"], stdin=subprocess.PIPE))
 
         def test_stop():
             if started:
-                open("gate", "w").close()
-                assert started[0].wait() == 0
+                started[0].communicate()
+                assert started[0].returncode == 0
         """,
     )
     project.affected("-n0")
