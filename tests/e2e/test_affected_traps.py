@@ -288,6 +288,41 @@ class TestBaseline:
         assert project.affected("--affected-frozen=kept").names == set()
 
 
+def test_one_of_many_in_a_process(project: AffectedProject) -> None:
+    """Tests of a file need the same, as far as that goes: what one of them reads besides is its own."""
+    project.write("notes.txt", "one")
+    project.write(
+        "tests/test_calc.py",
+        """
+        import os
+        from pathlib import Path
+
+        import pytest
+
+        @pytest.fixture(scope="class")
+        def settings(): return os.environ.get("SIZE", "small")
+
+        @pytest.mark.parametrize("n", range(50))
+        def test_n(n):
+            if n == 20: assert Path("notes.txt").read_text() == "one"
+            if n == 30: assert os.environ.get("COLOUR", "") == ""
+
+        class TestSize:
+            def test_first(self): pass
+            def test_small(self, settings): assert settings == "small"
+            def test_last(self): pass
+        """,
+    )
+    project.affected()
+    assert project.affected(COLOUR="red").ran == {"test_n[30]": "FAILED"}
+    sized = project.affected(SIZE="big")
+    assert sized.ran["TestSize::test_small"] == "FAILED"
+    assert "TestSize::test_first" not in sized.names
+    project.write("notes.txt", "two")
+
+    assert project.affected().ran == {"test_n[20]": "FAILED"}
+
+
 def test_a_fixture_that_was_set_up_before_the_fork(project: AffectedProject) -> None:
     """By a test that runs in the process of all, as it uses a fixture of the session: forks find it there."""
     project.write(
