@@ -43,7 +43,7 @@ BOOTSTRAP = (
 )
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 
-ROOM = " " * 16_000
+ROOM = " " * 4096
 """An argument for nothing: `ps` shows as much of a run's command line as there is room for in the arguments that its
 zygote was started with."""
 
