@@ -2,8 +2,8 @@
 
 Each mutant changes one place of one source file. All tests run with plain pytest; those that fail
 must be among the tests that a recorded store selects for the mutant. A test that fails only because of
-the tests that ran before it (it passes alone) is counted by itself. Where all tests are selected, none
-can be missing: nothing is run.
+the tests that ran before it (alone it passes, or fails without the change as well) is counted by itself.
+Where all tests are selected, none can be missing: nothing is run.
 
     python -m scripts.mutants /path/to/jinja2 src --count 100 --pytest="-o pythonpath=src"
 """
@@ -201,6 +201,8 @@ def check(project: Check, mutants: list[Mutant]) -> tuple[int, list[float]]:
                 failed = project.failed() - usual if len(selected) < total else set()
                 missing = failed - selected
                 alone = {nodeid for nodeid in missing if nodeid in project.failed(nodeid)}
+                mutant.path.write_bytes(source)
+                alone -= {nodeid for nodeid in alone if nodeid in project.failed(nodeid)}
                 missing_count += len(alone)
                 shares.append(len(selected) / total)
                 where = f"{mutant.path.name}:{mutant.line} {mutant.text.decode()[:40]!r}"
