@@ -13,14 +13,16 @@ import ast
 import importlib._bootstrap_external as importlib_loaders
 import inspect
 import linecache
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from _pytest.assertion import rewrite
 
+from pytest_zygote.core.codes import walk
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 ASK = "pytest_zygote_asks"
 """A global of both modules as long as somebody watches."""
@@ -72,12 +74,8 @@ def _asking(function: FunctionType, path: str) -> CodeType:
     if asking.count != 1:
         message = f"{path} does not execute modules as it is known to"
         raise LookupError(message)
-    body = _codes(compile(asked, function.__code__.co_filename, "exec", dont_inherit=True))[0]
-    return next(code for code in _codes(body) if code.co_name == name)
-
-
-def _codes(code: CodeType) -> list[CodeType]:
-    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    compiled = compile(asked, function.__code__.co_filename, "exec", dont_inherit=True)
+    return next(code for _, code in walk(compiled) if code.co_name == name)
 
 
 class _Asking(ast.NodeTransformer):

@@ -63,20 +63,6 @@ class Database:
             self._fail(error)
             raise StoreError(self.path) from error
 
-    def execute(self, statement: str, values: Sequence[object]) -> None:
-        """Do what `using` would be used for, with one statement: faster, for it is done after each test.
-
-        Raises:
-            StoreError: the file cannot be used.
-        """
-        if self.is_broken:
-            raise StoreError(self.path)
-        try:
-            self._open().execute(statement, values)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            self._fail(error)
-            raise StoreError(self.path) from error
-
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give the connection in a transaction, which leaves nothing behind if it does not end well.

@@ -85,21 +85,12 @@ class ProbedExecutions:
             return code
         self._on_module(code, vars(module), frame_above(1))
         try:
-            probed = self._probed(code)
+            probed = probes.probed(code, self._slots, self._number_of)
         except Exception:  # noqa: BLE001 - whatever it is, the module must be imported: it is code without probes
             return code
         self._with_probes.add(identity(probed))
         self._slots[self._number_of(code)] = 1
         return probed
-
-    def _probed(self, code: CodeType) -> CodeType:
-        inner = {
-            place: self._probed(constant)
-            for place, constant in enumerate(code.co_consts)
-            if isinstance(constant, CodeType)
-        }
-        probed = probes.with_inner(code, inner)
-        return probes.storing(probed, self._slots, self._number_of(code)) if probes.tells(code) else probed
 
     def _number_of(self, code: CodeType) -> int:
         self._codes.append(code)

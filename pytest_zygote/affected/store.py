@@ -19,6 +19,7 @@ from array import array
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.affected.database import Database, StoreError, look
+from pytest_zygote.affected.executions import identity
 from pytest_zygote.core import impact
 from pytest_zygote.core.fingerprints import IMPORTS, SIZE, checksum
 from pytest_zygote.core.impact import Need, Row
@@ -62,9 +63,6 @@ CREATE TABLE IF NOT EXISTS source (
 """
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
 _ADD = "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration) VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-_identity = object.__hash__
-"""What `id` is for, without an audit event."""
 
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
@@ -139,12 +137,13 @@ class Store(Database):
             self.expect([nodeid])
         number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own: not kept
         values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
-        self.execute(_ADD, values)
+        with self.using() as connection:
+            connection.execute(_ADD, values)
 
     def _number_again(self, needs: Needs) -> int:
-        known = self._same.get(_identity(needs))
+        known = self._same.get(identity(needs))
         if known is None or known[0] is not needs:
-            known = self._same[_identity(needs)] = (needs, self.number_of(needs))
+            known = self._same[identity(needs)] = (needs, self.number_of(needs))
         return known[1]
 
     def number_of(self, needs: Needs) -> int:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dis
 from itertools import accumulate, groupby
+from operator import is_not
+from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.core.codes import OPTIMIZED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from types import CodeType
 
 IN_PLACE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 """Codes that run as a part of the one around them."""
@@ -56,6 +57,22 @@ def tells(code: CodeType) -> bool:
     return bool(code.co_flags & OPTIMIZED) and code.co_name not in IN_PLACE
 
 
+def probed(code: CodeType, slots: Slots, number_of: Callable[[CodeType], int]) -> CodeType:
+    """Return a code in which all that tells has a probe, at any depth.
+
+    Args:
+        code: of a module.
+        slots: where the probes store.
+        number_of: called once with each code that tells, innermost first; returns its place in the slots.
+    """
+    constants = tuple(
+        probed(constant, slots, number_of) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
+    )
+    inside = code.replace(co_consts=constants) if any(map(is_not, constants, code.co_consts)) else code
+    return storing(inside, slots, number_of(code)) if tells(code) else inside
+
+
 def storing(code: CodeType, slots: Slots, number: int) -> CodeType:
     """Return a code that first does ``slots[number] = True``."""
     first = len(code.co_consts)
@@ -74,16 +91,6 @@ def calling(code: CodeType, function: Callable[[], object]) -> CodeType:
         return _with_probe(code, (load, ("CALL_FUNCTION", 0), pop), (function,), 0)
     visible = code.co_code[::2].index(_RESUME) + 1  # before that a frame is hidden
     return _with_probe(code, (("PUSH_NULL", 0), load, ("PRECALL", 0), ("CALL", 0), pop), (function,), visible)
-
-
-def with_inner(code: CodeType, replaced: Mapping[int, CodeType]) -> CodeType:
-    """Return a code in which codes have been replaced, which are given by their place among the constants."""
-    if not replaced:
-        return code
-    constants = list(code.co_consts)
-    for place, inner in replaced.items():
-        constants[place] = inner
-    return code.replace(co_consts=tuple(constants))
 
 
 def _with_probe(code: CodeType, steps: Iterable[tuple[str, int]], constants: tuple[object, ...], at: int) -> CodeType:

@@ -40,18 +40,14 @@ FILES = [
 
 
 def probed(code: CodeType, slots: probes.Slots, told: list[CodeType]) -> CodeType:
-    """Return a code with probes at all depths."""
-    inner = {
-        place: probed(constant, slots, told)
-        for place, constant in enumerate(code.co_consts)
-        if isinstance(constant, CodeType)
-    }
-    code = probes.with_inner(code, inner)
-    if not probes.tells(code):
-        return code
-    told.append(code)
-    slots.append(0)
-    return probes.storing(code, slots, len(slots) - 1)
+    """Return a code with probes at all depths; take note of those that tell."""
+
+    def number_of(code: CodeType) -> int:
+        told.append(code)
+        slots.append(0)
+        return len(slots) - 1
+
+    return probes.probed(code, slots, number_of)
 
 
 def load(text: str) -> tuple[dict[str, FunctionType], probes.Slots, list[CodeType]]:
