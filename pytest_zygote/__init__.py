@@ -11,8 +11,8 @@ that it comes too late to rewrite its assertions. There are none.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pytest_zygote.workers.sharing import fixture, global_fixture, node_fixture, shared
-    from pytest_zygote.workers.tags import GroupTag, TestError, group, priority
+    from pytest_zygote.fixtures.declare import fixture, global_fixture, node_fixture, shared
+    from pytest_zygote.parallel.mproc_marks import GroupTag, TestError, group, priority
 
 pytest_plugins = ("pytest_zygote.plugin",)
 

@@ -7,8 +7,15 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-from pytest_zygote.workers.sharing import fixture, global_fixture, node_fixture, shared
-from pytest_zygote.workers.tags import DEFAULT_PRIORITY, GroupTag, TestError, TestExecutionConstraint, group, priority
+from pytest_zygote.fixtures.declare import fixture, global_fixture, node_fixture, shared
+from pytest_zygote.parallel.mproc_marks import (
+    DEFAULT_PRIORITY,
+    GroupTag,
+    TestError,
+    TestExecutionConstraint,
+    group,
+    priority,
+)
 
 __all__ = (
     "DEFAULT_PRIORITY",

@@ -18,13 +18,13 @@ import pytest
 
 from pytest_zygote.client import DISABLE, addopts, say_cold
 from pytest_zygote.client.request import hindrance
-from pytest_zygote.core.errors import Unavailable, UsageError
-from pytest_zygote.core.options import OPTIONS, Settings, asks_for_daemon
+from pytest_zygote.core.cli.options import OPTIONS, Settings, asks_for_daemon
+from pytest_zygote.core.protocol.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.run import Run
+    from pytest_zygote.run.process import Run
 
 
 class Value(argparse.Action):
@@ -75,11 +75,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let fixtures outlive a warm run that are declared to."""
-    sharing = sys.modules.get("pytest_zygote.workers.sharing")
+    sharing = sys.modules.get("pytest_zygote.fixtures.declare")
     if sharing is not None and sharing.LASTING and session.config.pluginmanager.has_plugin("zygote_run"):
-        from pytest_zygote.workers import kept
+        from pytest_zygote.fixtures import persistent
 
-        kept.begin(session, _settings(session.config).text("--daemon-port"))
+        persistent.begin(session, _settings(session.config).text("--daemon-port"))
 
 
 LISTS = {
@@ -128,10 +128,10 @@ def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:
     if not settings.switch("--no-zygote-workers"):
-        from pytest_zygote.workers import folders, standin
+        from pytest_zygote.parallel import mproc_fixtures, xdist_plugin
 
-        pluginmanager.register(folders, "zygote_folders")
-        standin.take_place(pluginmanager, settings.args)
+        pluginmanager.register(mproc_fixtures, "zygote_folders")
+        xdist_plugin.take_place(pluginmanager, settings.args)
 
 
 def _add_settings(parser: pytest.Parser) -> None:
@@ -141,13 +141,13 @@ def _add_settings(parser: pytest.Parser) -> None:
 
 
 def _current_run() -> Run | None:
-    module = sys.modules.get("pytest_zygote.run")
+    module = sys.modules.get("pytest_zygote.run.process")
     return None if module is None else module.claim()
 
 
 def _take_part(run: Run, config: pytest.Config) -> None:
-    from pytest_zygote.around import AroundSession
-    from pytest_zygote.session import RunPlugin
+    from pytest_zygote.run.layer_check import RunPlugin
+    from pytest_zygote.run.workaround_hooks import AroundSession
 
     config.pluginmanager.register(RunPlugin(run), "zygote_run")
     config.pluginmanager.register(AroundSession(run.layer.workarounds), "zygote_around")
@@ -175,13 +175,13 @@ def _settings(config: pytest.Config) -> Settings:
 def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
     """Carry out what is not a run; hand over a run; return why it must be served here, None if it was served."""
     if asks_for_daemon(settings.args):  # also in CI, and where runs are cold by another setting: it is a command
-        from pytest_zygote.client.takeover import obey
+        from pytest_zygote.client.handover import obey
 
         obey(config, settings)
     reason = hindrance(settings, settings.args, os.environ)
     if reason is not None:
         return reason
-    from pytest_zygote.client.takeover import take_over
+    from pytest_zygote.client.handover import take_over
 
     return take_over(config, parser, settings)
 

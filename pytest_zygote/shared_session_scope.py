@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_zygote.workers.sharing import fixture
+from pytest_zygote.fixtures.declare import fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.comparison import (
+from pytest_zygote.core.cli.comparison import (
     Difference,
     Recording,
     compare,
@@ -46,7 +46,7 @@ from pytest_zygote.core.comparison import (
     render,
     unexplained,
 )
-from pytest_zygote.record import VARIABLE
+from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -281,7 +281,14 @@ class Runner:
         self._recording.unlink(missing_ok=True)
         start = time.perf_counter()
         process = subprocess.Popen(
-            [self._project.scripts / "pytest", "-p", "pytest_zygote", "-p", "pytest_zygote.record", *arguments],
+            [
+                self._project.scripts / "pytest",
+                "-p",
+                "pytest_zygote",
+                "-p",
+                "pytest_zygote.run.outcome_recorder",
+                *arguments,
+            ],
             cwd=self._project.folder,
             env=self._environment | extra,
             stdin=subprocess.DEVNULL,

@@ -79,7 +79,7 @@ def _clock(text: str) -> float:
 
 _IMPORT = """
 import sys, time
-import pandas, scipy.stats, pytest_zygote.adapters.starts as starts
+import pandas, scipy.stats, pytest_zygote.adapters.interpreter.executed_code as starts
 sys.path.insert(0, {folder!r})
 if {is_recording}:
     starts.new_starts(lambda path: path.startswith({folder!r})).start()

@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_zygote.affected.checksums import Tree
 from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.store import Store, store_path
-from pytest_zygote.affected.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

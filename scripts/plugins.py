@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
 
-from pytest_zygote.core.comparison import Difference, Result, compare_output, render, unexplained
+from pytest_zygote.core.cli.comparison import Difference, Result, compare_output, render, unexplained
 from scripts.differential import REPOSITORY, Project, Run, Runner, differences
 from scripts.plugin_cases import APP, CASES, LIBRARIES, Case
 

@@ -31,7 +31,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.comparison import render, unexplained
+from pytest_zygote.core.cli.comparison import render, unexplained
 from scripts.affected_history import replay_affected
 from scripts.differential import Project, Run, Runner, differences
 from scripts.tally import Tally, kind_of

@@ -14,14 +14,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
-from pytest_zygote.adapters.files import drop_bytecode
+from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.store import Store, store_path, unpack
 from tests.support_daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_zygote.core.impact import Need
+    from pytest_zygote.core.affected.impact import Need
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pytest_zygote.adapters.interpreter.executed_code import new_starts
 from pytest_zygote.adapters.patching import Patcher, PatchError, thawed
-from pytest_zygote.adapters.starts import new_starts
-from pytest_zygote.core.verdict import Reload
+from pytest_zygote.core.patching.verdict import Reload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

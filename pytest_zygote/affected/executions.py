@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.monitoring import DISABLE, CodeStarts
+from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

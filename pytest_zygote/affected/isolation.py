@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 import pytest
 from _pytest import runner
 
-from pytest_zygote.affected.nursery import Death, Nursery
-from pytest_zygote.core.groups import Candidate, groups_of
+from pytest_zygote.affected.fork_server import Death, Nursery
+from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

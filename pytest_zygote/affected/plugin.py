@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
-from pytest_zygote.adapters.files import drop_bytecode
-from pytest_zygote.affected.facts import (
+from pytest_zygote.adapters.system.files import drop_bytecode
+from pytest_zygote.affected.checksums import Tree
+from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
+from pytest_zygote.affected.pytest_facts import (
     are_forks,
     is_distributed,
     is_from_elsewhere,
@@ -23,13 +25,11 @@ from pytest_zygote.affected.facts import (
     own_roots,
     store_file,
 )
-from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
-from pytest_zygote.affected.question import Question
+from pytest_zygote.affected.query import Question
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.store import Store, StoreError
-from pytest_zygote.affected.tree import Tree
-from pytest_zygote.core.impact import NEW, Selected, summary
-from pytest_zygote.core.wording import counted
+from pytest_zygote.core.affected.impact import NEW, Selected, summary
+from pytest_zygote.core.cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.affected.recorder import Needs, Place
-    from pytest_zygote.affected.unchanged import Unchanged
+    from pytest_zygote.affected.skip_collection import Unchanged
 
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs | int]
 

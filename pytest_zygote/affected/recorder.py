@@ -12,22 +12,22 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import site
+from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
-from pytest_zygote.affected.modules import Modules
-from pytest_zygote.affected.outside import Outside
-from pytest_zygote.affected.probed import ProbedExecutions
-from pytest_zygote.affected.seen import Seen
-from pytest_zygote.core.fingerprints import MODULE
-from pytest_zygote.core.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
+from pytest_zygote.affected.executions_probed import ProbedExecutions
+from pytest_zygote.affected.external_inputs import Outside
+from pytest_zygote.affected.loaded_files import Modules
+from pytest_zygote.affected.observation import Seen
+from pytest_zygote.core.affected.fingerprints import MODULE
+from pytest_zygote.core.affected.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
     from typing import TypeAlias
 
-    from pytest_zygote.affected.tree import Tree
+    from pytest_zygote.affected.checksums import Tree
 
     Needs: TypeAlias = dict[Need, bytes]
     Place: TypeAlias = tuple[str, tuple[str, ...]]
@@ -101,7 +101,7 @@ class Recorder:
 
     def _loaded_files(self) -> Iterator[str]:
         for name in self._loaded():
-            origin = site.origin_of(sys.modules[name]) if name in sys.modules else ""
+            origin = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
             if origin.endswith(".py"):
                 yield origin
 
@@ -355,7 +355,7 @@ def _owner_of(root: str) -> Callable[[str], bool]:
 
     def is_own(path: str) -> bool:
         if path.startswith(below):
-            return not site.is_third_party(path)
-        return os.path.isabs(path) and site.is_own(path) and not path.startswith(temporary)
+            return not code_origin.is_third_party(path)
+        return os.path.isabs(path) and code_origin.is_own(path) and not path.startswith(temporary)
 
     return is_own

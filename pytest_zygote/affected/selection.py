@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.store import unpack
-from pytest_zygote.core.impact import Selected, describe, judge
+from pytest_zygote.core.affected.impact import Selected, describe, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_zygote.affected.checksums import Tree
     from pytest_zygote.affected.store import Store
-    from pytest_zygote.affected.tree import Tree
-    from pytest_zygote.core.impact import Need, Row
+    from pytest_zygote.core.affected.impact import Need, Row
 
 
 class Selection:

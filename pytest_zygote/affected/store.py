@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.affected.database import Database, StoreError, look
 from pytest_zygote.affected.executions import identity
-from pytest_zygote.core import impact
-from pytest_zygote.core.fingerprints import IMPORTS, SIZE, checksum
-from pytest_zygote.core.impact import Need, Row
+from pytest_zygote.core.affected import impact
+from pytest_zygote.core.affected.fingerprints import IMPORTS, SIZE, checksum
+from pytest_zygote.core.affected.impact import Need, Row
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from pytest_zygote.adapters import rendezvous, signals, sockets
-from pytest_zygote.client.lending import Ended, lend
+from pytest_zygote.adapters.system import rendezvous, signals, sockets
 from pytest_zygote.client.request import hindrance, make_request
-from pytest_zygote.core.errors import ProtocolError, Unavailable, UsageError
-from pytest_zygote.core.options import Settings, asks_for_daemon
+from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.core.cli.options import Settings, asks_for_daemon
+from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ def say_cold(reason: str) -> None:
 
 def _run_pytest_here() -> NoReturn:
     """Be pytest: its plugin starts the daemon, or the run is cold."""
-    from pytest_zygote.adapters.command_line import console_main
+    from pytest_zygote.adapters.pytest.entry import console_main
 
     sys.exit(console_main())

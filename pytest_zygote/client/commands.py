@@ -9,23 +9,23 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import keepers, rendezvous, signals, sockets
-from pytest_zygote.client.launch import connect_or_start
-from pytest_zygote.client.lending import PATIENCE_MS, lend, why_silent
-from pytest_zygote.core.errors import Unavailable, UsageError
-from pytest_zygote.core.messages import Answer, ReloadRequest, StatusRequest, StopRequest
-from pytest_zygote.core.options import COMMANDS, without_commands
-from pytest_zygote.core.wording import counted
+from pytest_zygote.adapters.system import keeper_registry, rendezvous, signals, sockets
+from pytest_zygote.client.daemon_launcher import connect_or_start
+from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
+from pytest_zygote.core.cli.options import COMMANDS, without_commands
+from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.protocol.errors import Unavailable, UsageError
+from pytest_zygote.core.protocol.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from pytest_zygote.adapters.rendezvous import Rendezvous
-    from pytest_zygote.adapters.sockets import Channel
-    from pytest_zygote.client.launch import Launch
-    from pytest_zygote.core.messages import RunRequest
-    from pytest_zygote.core.options import Settings
-    from pytest_zygote.core.records import Record
+    from pytest_zygote.adapters.system.rendezvous import Rendezvous
+    from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.record import Record
 
 SCOUT = ("--collect-only", "-q")
 """What a new daemon runs, besides what the user gave, to find out what the project imports."""
@@ -63,7 +63,7 @@ def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
         _say(_stop(launch.place) or NO_DAEMON)
         signals.leave(0)
     if settings.is_given("--watch"):
-        from pytest_zygote.client.watch.session import watch
+        from pytest_zygote.client.watch.loop import watch
 
         signals.leave(watch(launch, settings, request))
     if settings.is_given("--daemon-verify"):
@@ -132,7 +132,7 @@ def _receive(channel: Channel) -> list[Record] | None:
 
 def _reset_fixtures(place: Rendezvous) -> str:
     """Tear down the fixtures that outlive runs; return what was done, '' if there is no daemon."""
-    ended = keepers.end_all(place.socket)  # without a daemon too: they end a little later than it
+    ended = keeper_registry.end_all(place.socket)  # without a daemon too: they end a little later than it
     if not ended and not _ask(place, StatusRequest("json")):
         return ""
     return f"{counted(ended, 'fixture')} torn down: the next run sets up what it needs"
@@ -144,7 +144,7 @@ def _stop(place: Rendezvous) -> str:
     if status and json.loads(status)["runs_going_on"]:
         _say("waiting for runs that are going on (a second --stop-daemon ends them)")
     answer = _ask(place, StopRequest())
-    keepers.end_all(place.socket)  # by themselves they end too, but a little later
+    keeper_registry.end_all(place.socket)  # by themselves they end too, but a little later
     return answer
 
 

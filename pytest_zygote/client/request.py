@@ -6,15 +6,16 @@ import os
 import sys
 
 import pytest_zygote
-from pytest_zygote.adapters import debugging, signals
-from pytest_zygote.core.inputs import CHILD_MARK, MAIN_MODULES, describe_options
-from pytest_zygote.core.messages import RunRequest
+from pytest_zygote.adapters.interpreter import debugpy
+from pytest_zygote.adapters.system import signals
+from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, describe_options
+from pytest_zygote.core.protocol.messages import RunRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_zygote.core.options import Settings
+    from pytest_zygote.core.cli.options import Settings
 
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
@@ -47,7 +48,7 @@ def _observer() -> str | None:
     # Our own test suite measures this package in all processes: nothing of the run escapes it.
     if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
         return "coverage was started before pytest"
-    if debugging.is_debugged() and not debugging.lend():
+    if debugpy.is_debugged() and not debugpy.lend():
         return "this debugger cannot follow the run into another process"
     if _is_traced() or _is_monitored():
         return "a tracer is active in this process"
@@ -68,7 +69,7 @@ def _is_monitored() -> bool:
 
 def _is_known(name: object) -> bool:
     """Tell whether it is one of those that were looked for already."""
-    return str(name).startswith(("coverage", *debugging.PREFIXES))
+    return str(name).startswith(("coverage", *debugpy.PREFIXES))
 
 
 def interpreter_identity() -> tuple[str, ...]:
@@ -101,7 +102,7 @@ def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRe
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),
-        debugger=debugging.lend(),
+        debugger=debugpy.lend(),
     )
 
 

@@ -10,17 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.client.launch import connect_or_start
-from pytest_zygote.client.lending import Ended, lend
-from pytest_zygote.core.comparison import compare, decode, render
-from pytest_zygote.core.options import without_commands
-from pytest_zygote.record import VARIABLE
+from pytest_zygote.client.daemon_launcher import connect_or_start
+from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.core.cli.comparison import compare, decode, render
+from pytest_zygote.core.cli.options import without_commands
+from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
-    from pytest_zygote.client.launch import Launch
-    from pytest_zygote.core.comparison import Recording
-    from pytest_zygote.core.messages import RunRequest
-    from pytest_zygote.core.options import Settings
+    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.core.cli.comparison import Recording
+    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.protocol.messages import RunRequest
 
 
 def verify(launch: Launch, settings: Settings, request: RunRequest) -> int:
@@ -29,7 +29,7 @@ def verify(launch: Launch, settings: Settings, request: RunRequest) -> int:
     Returns:
         1 if anything differs or the warm run could not be warm; else the exit code of both runs.
     """
-    args = ("-p", "pytest_zygote.record", *_same_order(settings.args), *without_commands(request.args))
+    args = ("-p", "pytest_zygote.run.outcome_recorder", *_same_order(settings.args), *without_commands(request.args))
     request = request.replaced(args=args)
     with tempfile.TemporaryDirectory() as folder:
         _say("the cold run")

@@ -8,13 +8,13 @@ import os
 import stat
 import sys
 
-from pytest_zygote.adapters import processes, sockets
-from pytest_zygote.adapters.rendezvous import Rendezvous, take_lock
-from pytest_zygote.adapters.titles import take_title
-from pytest_zygote.core.errors import Unavailable
+from pytest_zygote.adapters.system import processes, sockets
+from pytest_zygote.adapters.system.rendezvous import Rendezvous, take_lock
+from pytest_zygote.adapters.system.titles import take_title
+from pytest_zygote.core.protocol.errors import Unavailable
+from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
 from pytest_zygote.daemon.server import Server, Settings
-from pytest_zygote.daemon.sessions import Policy
-from pytest_zygote.daemon.towers import MAX_FORKS
+from pytest_zygote.daemon.session_cache import Policy
 
 FOUR_HOURS_S = 4 * 3600.0
 BUILD_PATIENCE_S = 60.0

@@ -6,16 +6,18 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import files, site
-from pytest_zygote.core import collected, inputs, lifecycle
-from pytest_zygote.core.messages import Build, Patch
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.system import files
+from pytest_zygote.core.layers import layer_inputs, lifecycle
+from pytest_zygote.core.protocol.messages import Build, Patch
+from pytest_zygote.core.sessions import eligibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    from pytest_zygote.adapters.sockets import Channel
-    from pytest_zygote.core.messages import Built, Patched, RunRequest
+    from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.core.protocol.messages import Built, Patched, RunRequest
 
     Listing: TypeAlias = tuple[tuple[int, ...], frozenset[str]]
 
@@ -104,7 +106,10 @@ class Layer:
 
     def edits(self, root: str, always: tuple[str, ...]) -> Patch | None:
         """Return what is to be patched, if all that has changed are texts of modules."""
-        from pytest_zygote.core.verdict import MAX_FILES, is_always_reloaded  # what it imports delays a daemon's start
+        from pytest_zygote.core.patching.verdict import (  # what it imports delays a daemon's start
+            MAX_FILES,
+            is_always_reloaded,
+        )
 
         changed = files.changed(self.built.files) if self.built is not None else []
         if not 0 < len(changed) <= MAX_FILES:
@@ -129,8 +134,8 @@ class Layer:
         changed = files.changed(self.built.files)
         files.drop_bytecode(changed)
         self.renewed = tuple(changed)
-        if not collected.may_be_renewed(changed, self.built.renewable):
-            return inputs.describe_paths(changed, root)
+        if not eligibility.may_be_renewed(changed, self.built.renewable):
+            return layer_inputs.describe_paths(changed, root)
         return self.disturbed(request)
 
     def _is_vain(self, root: str) -> str:
@@ -138,7 +143,7 @@ class Layer:
         if self.order is not None or time.monotonic() - self.moved < STUCK_S:
             return ""
         changed = files.changed(self._planned)
-        return inputs.describe_paths(changed, root) if changed else ""
+        return layer_inputs.describe_paths(changed, root) if changed else ""
 
     def changes(self) -> list[str]:
         """Return the files that are not what this layer was made of, or was to become."""
@@ -162,21 +167,21 @@ class Layer:
             return {}
         candidates = {k: v for k, v in learned.items() if known.get(k) != v and k not in self.built.written}
         now = {**self.plan.environ, **candidates}
-        read = inputs.environ_differences(self.built.environ, self.plan.environ, now)
-        native = inputs.native_differences(self.plan.environ, now)
+        read = layer_inputs.environ_differences(self.built.environ, self.plan.environ, now)
+        native = layer_inputs.native_differences(self.plan.environ, now)
         return {key: candidates[key] for key in (*read, *native) if key in candidates}
 
     def _environ(self, request: RunRequest) -> str:
         assert self.built is not None  # noqa: S101 - the caller checked
         now = {key: value for key, value in request.environ.items() if key not in self.plan.context}
         now |= {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
-        for key in inputs.environ_differences(self.built.environ, self.plan.environ, now):
+        for key in layer_inputs.environ_differences(self.built.environ, self.plan.environ, now):
             return f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
-        for key in inputs.native_differences(self.plan.environ, now):
+        for key in layer_inputs.native_differences(self.plan.environ, now):
             return f"{key} changed, which native code reads at import"
         wanted = frozenset(self.built.names) | frozenset(self.built.missing)
         paths = self.plan.client_path[1:], request.path[1:]
-        if inputs.path_differences(*paths, lambda entry: wanted.isdisjoint(files.importable_names(entry))):
+        if layer_inputs.path_differences(*paths, lambda entry: wanted.isdisjoint(files.importable_names(entry))):
             return "sys.path changed"
         return ""
 
@@ -188,7 +193,7 @@ class Layer:
             if present == identity:
                 continue
             now = files.importable_entries(folder)
-            found = inputs.supplied_names(self.built.directories[folder], names, now, wanted)
+            found = layer_inputs.supplied_names(self.built.directories[folder], names, now, wanted)
             if found:
                 return f"{found[0]} is found elsewhere now"
             self._folders[folder] = (present, names)
@@ -201,7 +206,7 @@ def _listing(folder: str) -> Listing:
 
 def _own_folders(plan: Build) -> set[str]:
     """Return the folders of the project's code from which a plan imports: those on the path, and those of packages."""
-    found = set(site.own_folders(plan.path))
+    found = set(code_origin.own_folders(plan.path))
     for origin in plan.origins:
         found.update(_between(os.path.dirname(origin), found, plan.cwd))
     return found
@@ -209,6 +214,6 @@ def _own_folders(plan: Build) -> set[str]:
 
 def _between(folder: str, known: set[str], root: str) -> Iterator[str]:
     """Give a folder of the project, and those above it up to one that is known."""
-    while folder not in known and folder.startswith(f"{root}/") and not site.is_third_party(f"{folder}/"):
+    while folder not in known and folder.startswith(f"{root}/") and not code_origin.is_third_party(f"{folder}/"):
         yield folder
         folder = os.path.dirname(folder)

@@ -18,17 +18,18 @@ import signal
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_zygote.adapters import processes, sockets
-from pytest_zygote.core import framing, lifecycle, messages
-from pytest_zygote.core.errors import ProtocolError
+from pytest_zygote.adapters.system import processes, sockets
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
-    from pytest_zygote.adapters.sockets import Channel
-    from pytest_zygote.core.records import Record
-    from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.daemon.connections import Client
+    from pytest_zygote.daemon.event_loop import Loop
     from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layers import Layers
-    from pytest_zygote.daemon.loop import Loop
+    from pytest_zygote.daemon.layer_processes import Layers
 
 log = logging.getLogger("pytest_zygote")
 

@@ -15,22 +15,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters import processes, signals
-from pytest_zygote.core import messages
-from pytest_zygote.daemon.clients import Clients
-from pytest_zygote.daemon.desk import Desk
-from pytest_zygote.daemon.layers import Layers
-from pytest_zygote.daemon.loop import Loop
-from pytest_zygote.daemon.prefetch import Prefetch, Watching
-from pytest_zygote.daemon.sessions import Policy, Sessions
+from pytest_zygote.adapters.system import processes, signals
+from pytest_zygote.core.protocol import messages
+from pytest_zygote.daemon.connections import Clients
+from pytest_zygote.daemon.dispatcher import Desk
+from pytest_zygote.daemon.event_loop import Loop
+from pytest_zygote.daemon.layer_processes import Layers
+from pytest_zygote.daemon.layer_supervisor import MAX_FORKS, Towers
+from pytest_zygote.daemon.rebuild_trigger import Prefetch, Watching
+from pytest_zygote.daemon.session_cache import Policy, Sessions
 from pytest_zygote.daemon.status import Tally, describe
-from pytest_zygote.daemon.towers import MAX_FORKS, Towers
 
 if TYPE_CHECKING:
-    from pytest_zygote.adapters.rendezvous import Rendezvous
-    from pytest_zygote.adapters.sockets import Listener
-    from pytest_zygote.core.records import Record
-    from pytest_zygote.daemon.clients import Client
+    from pytest_zygote.adapters.system.rendezvous import Rendezvous
+    from pytest_zygote.adapters.system.sockets import Listener
+    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.daemon.connections import Client
 
 log = logging.getLogger("pytest_zygote")
 

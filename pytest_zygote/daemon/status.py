@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import pytest_zygote
-from pytest_zygote.adapters import keepers, processes
-from pytest_zygote.core.wording import counted
-from pytest_zygote.daemon.layers import SESSION
+from pytest_zygote.adapters.system import keeper_registry, processes
+from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.daemon.layer_processes import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.server import Server
-    from pytest_zygote.daemon.sessions import Session
+    from pytest_zygote.daemon.session_cache import Session
 
 KEPT = 20
 """How many of the last reloads and refusals are remembered."""
@@ -153,7 +153,7 @@ def collect(server: Server) -> Facts:
         layers=[_layer(layer) for layer in desk.layers if layer.plan.kind != SESSION],
         sessions=[_session(session) for session in desk.sessions],
         session_unused=desk.sessions.last_miss,
-        fixtures=[cast("FixtureFacts", facts) for facts in keepers.listed(server.socket)],
+        fixtures=[cast("FixtureFacts", facts) for facts in keeper_registry.listed(server.socket)],
         rejected=desk.towers.graph.rejected,
         reloads=tally.reloads,
         verdicts=tally.verdicts,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.affected.child import FOLDER
+from pytest_zygote.affected.child_recorder import FOLDER
 from tests.support_affected import AffectedProject, Server, calculator, serve
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.options import OPTIONS
+from pytest_zygote.core.cli.options import OPTIONS
 from tests.support_daemon import BIN, INI, Project, eventually
 from tests.support_terminal import CTRL_C, Terminal
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters import storage
+from pytest_zygote.adapters.system import graph_file
 from tests.support_daemon import Project
 
 if TYPE_CHECKING:
@@ -102,4 +102,4 @@ def test_tests_that_are_affected_start_from_the_base(app: Project) -> None:
     assert "affected: all" in ran.stdout
     assert _runs(app)["base"] == before["base"] + 1
     assert app.log().count("starts again") == starts
-    assert "pytest_zygote.affected.plugin" in storage.load_graph(str(app.root / ".pytest_cache")).modules
+    assert "pytest_zygote.affected.plugin" in graph_file.load_graph(str(app.root / ".pytest_cache")).modules

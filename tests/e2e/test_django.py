@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.preload import DJANGO
+from pytest_zygote.core.layers.module_graph import DJANGO
 from tests.support_daemon import INI
 
 if TYPE_CHECKING:

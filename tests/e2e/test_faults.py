@@ -20,16 +20,16 @@ import psutil
 import pytest
 
 import pytest_zygote
-from pytest_zygote.adapters import sockets
-from pytest_zygote.adapters.rendezvous import Rendezvous
+from pytest_zygote.adapters.system import sockets
+from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.request import interpreter_identity
-from pytest_zygote.core import framing, messages
+from pytest_zygote.core.protocol import framing, messages
 from tests.support_daemon import BIN, UNIT_S, Project, ask, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_zygote.core.records import Record
+    from pytest_zygote.core.protocol.record import Record
 
 PYTEST = str(BIN / "pytest")
 

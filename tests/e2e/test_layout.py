@@ -58,7 +58,9 @@ def test_pz_imports_few_modules() -> None:
     assert len(ours) < 25
 
 
-@pytest.mark.parametrize("package", ["pytest_zygote", "pytest_zygote.core.messages", "pytest_zygote.core.framing"])
+@pytest.mark.parametrize(
+    "package", ["pytest_zygote", "pytest_zygote.core.protocol.messages", "pytest_zygote.core.protocol.framing"]
+)
 def test_the_core_of_the_client_costs_nothing(package: str) -> None:
     """Not even the modules that Python is written in."""
     loaded = modules_after(f"import {package}")

@@ -36,7 +36,7 @@ def test_our_own(project: Project) -> None:
 
     names = project.warm_up("-q", "-s").stdout.split()
 
-    assert "pytest_zygote.session" in names[: names.index("early")]
+    assert "pytest_zygote.run.layer_check" in names[: names.index("early")]
     assert not [name for name in names[names.index("early") :] if name.startswith("pytest_zygote")]
 
 

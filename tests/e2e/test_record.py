@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.comparison import (
+from pytest_zygote.core.cli.comparison import (
     Collector,
     Phase,
     RecordedWarning,
@@ -20,7 +20,7 @@ from pytest_zygote.core.comparison import (
     compare_output,
     decode,
 )
-from pytest_zygote.record import VARIABLE
+from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ class Project:
     def record(self, *arguments: str) -> Recording:
         """Run pytest with the recorder and give what it wrote."""
         self.file.unlink(missing_ok=True)
-        self.run("-p", "pytest_zygote.record", *arguments)
+        self.run("-p", "pytest_zygote.run.outcome_recorder", *arguments)
         return decode(self.file.read_text(encoding="ascii"))
 
 
@@ -212,7 +212,7 @@ class TestInvisible:
     )
     def test_the_output_stays(self, project: Project, arguments: tuple[str, ...]) -> None:
         """Output and exit code are those of a run without the plugin."""
-        recorded = project.run("-p", "pytest_zygote.record", *arguments)
+        recorded = project.run("-p", "pytest_zygote.run.outcome_recorder", *arguments)
         plain = project.run(*arguments, record=False)
 
         assert project.file.exists()
@@ -222,13 +222,13 @@ class TestInvisible:
     def test_it_is_inert_without_the_variable(self, project: Project) -> None:
         """Nothing is written."""
         before = sorted(project.path.glob("*.*"))
-        project.run("-p", "pytest_zygote.record", "test_all.py", record=False)
+        project.run("-p", "pytest_zygote.run.outcome_recorder", "test_all.py", record=False)
 
         assert sorted(project.path.glob("*.*")) == before
 
     def test_without_a_session_there_is_nothing_to_tell(self, project: Project) -> None:
         """``--help`` configures plugins but starts no session."""
-        assert project.run("-p", "pytest_zygote.record", "--help").returncode == 0
+        assert project.run("-p", "pytest_zygote.run.outcome_recorder", "--help").returncode == 0
         assert not project.file.exists()
 
     def test_it_leaves_one_file(self, project: Project) -> None:
@@ -241,8 +241,8 @@ class TestInvisible:
 
     def test_it_may_be_imported_before_pytest_loads_it(self, project: Project) -> None:
         """No warning that its assertions cannot be rewritten."""
-        project.write(early="import pytest_zygote.record")
-        project.run("-p", "early", "-p", "pytest_zygote.record", "test_all.py::test_skips")
+        project.write(early="import pytest_zygote.run.outcome_recorder")
+        project.run("-p", "early", "-p", "pytest_zygote.run.outcome_recorder", "test_all.py::test_skips")
 
         warnings = decode(project.file.read_text(encoding="ascii")).warnings
         assert [warning.message for warning in warnings] == ["from the conftest", "from the module"]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import pytest_zygote
-from pytest_zygote.adapters import sockets
+from pytest_zygote.adapters.system import sockets
 from tests.support_daemon import Project, eventually
 
 SECRET = "swordfish-0451"  # noqa: S105 - not a secret, but it stands for one

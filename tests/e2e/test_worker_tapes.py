@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.adapters import processes
-from pytest_zygote.workers import calls
-from pytest_zygote.workers.board import Board
-from pytest_zygote.workers.line import Line
-from pytest_zygote.workers.member import Member
-from pytest_zygote.workers.tape import HEADER, Tape
+from pytest_zygote.adapters.system import processes
+from pytest_zygote.parallel import fast_hooks
+from pytest_zygote.parallel.ring_buffer import HEADER, Tape
+from pytest_zygote.parallel.shared_flags import Board
+from pytest_zygote.parallel.worker_channel import Line
+from pytest_zygote.parallel.worker_handle import Member
 from tests.support_daemon import UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from pytest_zygote.workers.member import Node
-    from pytest_zygote.workers.wire import Event
+    from pytest_zygote.fixtures.transfer import Event
+    from pytest_zygote.parallel.worker_handle import Node
     from tests.support_daemon import Project
 
 
@@ -241,7 +241,7 @@ def test_hooks_that_are_called_often_do_what_they_do() -> None:
     manager.add_hookspecs(Specs)
     first = Plain("a")
     manager.register(first)
-    with calls.quickened(cast("pytest.Config", SimpleNamespace(hook=manager.hook, pluginmanager=manager))):
+    with fast_hooks.quickened(cast("pytest.Config", SimpleNamespace(hook=manager.hook, pluginmanager=manager))):
         assert results(manager) == [[], ["a"], "a", None, None]
         manager.register(Plain("b"))
         assert results(manager) == [[], ["b", "a"], "a", "b", None]

@@ -6,7 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING, TextIO, cast
 
-from pytest_zygote.workers.voices import LONG_S, Patient, Prefixed, Slow, Urgent
+from pytest_zygote.parallel.terminal import LONG_S, Patient, Prefixed, Slow, Urgent
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ Frozen objects are invisible to the scan, so all is done inside `thawed`.
 """
 
 from pytest_zygote.adapters.patching.errors import PatchError
-from pytest_zygote.adapters.patching.holders import thawed
 from pytest_zygote.adapters.patching.patcher import Patcher
+from pytest_zygote.adapters.patching.referrers import thawed
 
 __all__ = ["PatchError", "Patcher", "thawed"]

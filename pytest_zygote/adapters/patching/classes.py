@@ -7,12 +7,12 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from pytest_zygote.core import codes
+from pytest_zygote.core.patching import code_compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_zygote.core.verdict import Plan
+    from pytest_zygote.core.patching.verdict import Plan
 
 
 def find_class(module: ModuleType, title: str) -> type | None:
@@ -39,14 +39,14 @@ def move_classes(module: ModuleType, plan: Plan) -> None:
     """Since 3.13 a class knows its first line, and what its methods assign to `self`."""
     changes = {}
     for pair in plan.scopes if sys.version_info >= (3, 13) else ():
-        old, new = codes.stored(pair.old), codes.stored(pair.new)
-        if any(old.get(name) != new.get(name) for name in codes.MASKED):
+        old, new = code_compare.stored(pair.old), code_compare.stored(pair.new)
+        if any(old.get(name) != new.get(name) for name in code_compare.MASKED):
             changes[old.get("__qualname__"), old.get("__firstlineno__")] = new
     for found in _classes() if changes else ():
         own = vars(found)
         new = changes.get((found.__qualname__, own.get("__firstlineno__")), {})
         if own.get("__module__") == module.__name__:
-            for name in codes.MASKED & new.keys():
+            for name in code_compare.MASKED & new.keys():
                 type.__setattr__(found, name, new[name])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_zygote.core.errors import ZygoteError
+from pytest_zygote.core.protocol.errors import ZygoteError
 
 
 class PatchError(ZygoteError):

@@ -8,27 +8,27 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_zygote.core.additions import ClassFacts, Module
-from pytest_zygote.core.verdict import MAX_FILES, Plan, Reload, Verdict, decide
+from pytest_zygote.core.patching.additions import ClassFacts, Module
+from pytest_zygote.core.patching.verdict import MAX_FILES, Plan, Reload, Verdict, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType, FunctionType
 
-    from pytest_zygote.core.additions import Added
-    from pytest_zygote.core.annotations import Annotated
+    from pytest_zygote.core.patching.additions import Added
+    from pytest_zygote.core.patching.annotations import Annotated
 
-from pytest_zygote.adapters.patching.adding import bind, check_places, imported, make
-from pytest_zygote.adapters.patching.annotating import Annotator
+from pytest_zygote.adapters.patching.apply_additions import bind, check_places, imported, make
+from pytest_zygote.adapters.patching.apply_annotations import Annotator
+from pytest_zygote.adapters.patching.asked_names import Others
 from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
+from pytest_zygote.adapters.patching.codefind import new_registry
 from pytest_zygote.adapters.patching.compiling import make_compiler, objections
-from pytest_zygote.adapters.patching.engine import new_registry
 from pytest_zygote.adapters.patching.errors import PatchError, Refusal
-from pytest_zygote.adapters.patching.holders import Holders, account, conforms, held
-from pytest_zygote.adapters.patching.matching import check_doc_holders, match, set_docs, translated
-from pytest_zygote.adapters.patching.memory import Memory
-from pytest_zygote.adapters.patching.others import Others
-from pytest_zygote.adapters.patching.stock import Stock, file_of
+from pytest_zygote.adapters.patching.inventory import Stock, file_of
+from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
+from pytest_zygote.adapters.patching.referrers import Holders, account, conforms, held
+from pytest_zygote.adapters.patching.sources import Memory
 
 
 class Starts(Protocol):

@@ -1,0 +1,1 @@
+"""The Python interpreter: imports, code objects, the state of the process."""

@@ -1,0 +1,340 @@
+"""Admits the modules of a layer to a run when the run's code first imports them.
+
+A fresh interpreter would execute the module now, and all that it imports and that was not
+imported before. Here their logs are read instead (`adapters.imports`): what they read must be
+the same now, and what they did is done again. If it is not the same, the layer is *disturbed* for
+this run, which starts over from a shallower one.
+
+Only digests of the logs are read (`core.digest`): imports that lead to nothing cost nothing, however
+many they are.
+"""
+
+from __future__ import annotations
+
+import importlib._bootstrap as bootstrap
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
+from pytest_zygote.core.layers.import_log import lineage
+from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
+from pytest_zygote.core.patching.import_statements import import_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from importlib.machinery import ModuleSpec
+    from types import FrameType, ModuleType
+
+    from pytest_zygote.core.layers.import_effects import Event
+    from pytest_zygote.core.layers.import_log import Digests
+
+
+_BOOTSTRAP = vars(bootstrap)
+"""The names of the import system; the interpreter looks them up whenever it needs one."""
+
+
+class Surroundings(NamedTuple):
+    """What an admission needs of its run and layer.
+
+    Attributes:
+        log: name → what executing the module did.
+        importers: name → the modules that import it.
+        digests: what of the logs must be done again.
+        own: modules of the project that the layer holds.
+        known: own modules, and those with a digest.
+        environ: the environment in which the layer was built.
+        changed: gives the modules that the run changed, with what; told what it has imported.
+        moved: gives the modules that `sys.path` does not lead to now, with where it leads.
+        become: changes something of the process.
+        refuse: ends the run, or notes that it is too late to; told the reason and the culprits.
+        unmark: has the import system tell no more of a module.
+        is_own: tells whether a file belongs to the project, and is no test module.
+    """
+
+    log: Mapping[str, list[Event]]
+    importers: Mapping[str, set[str]]
+    digests: Digests
+    own: frozenset[str]
+    known: frozenset[str]
+    environ: Mapping[str, str]
+    changed: Callable[[Iterable[str]], Mapping[str, str]]
+    moved: Callable[[], Mapping[str, str]]
+    become: Callable[[str, object], None]
+    refuse: Callable[[str, tuple[str, ...]], None]
+    unmark: Callable[[str], None]
+    is_own: Callable[[str], bool]
+
+
+class Admission:
+    """The modules of a layer that a run has imported so far.
+
+    Attributes:
+        started: the modules that the run loaded itself, in the order in which they were begun.
+        given: the environment when the first module of the project was imported.
+        is_exact: whether changes of modules still count: while tests run, they are the tests' affair.
+        on_found: called with the file of each module before it is loaded ('' for none).
+        pid: the process whose imports count; those of processes that tests fork do not.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Start with none."""
+        self._s = surroundings
+        self._admitted: set[str] = set()
+        self._named: list[str] = []
+        self._begun: set[str] = set()
+        self._replayed = 0
+        self._disturbed: set[str] = set()
+        self._reasons: dict[str, str] = {}
+        self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
+        self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
+        self._from_list = _BOOTSTRAP["_handle_fromlist"]
+        self._find = _BOOTSTRAP["_find_spec"]
+        self.started: list[str] = []
+        self.given: dict[str, str] | None = None
+        self.is_exact = True
+        self.on_found: Callable[[str], None] = _nothing
+        self.pid = os.getpid()
+
+    def start(self) -> None:
+        """Be told of first imports from now on."""
+        known = self._s.known
+        admitted = self._admitted
+
+        def lock_unlock(name: str) -> None:
+            if name in known and name not in admitted:
+                self._see(name)
+            else:
+                self._s.unmark(name) if name in admitted else self._lock_unlock(name)
+
+        def from_list(module: ModuleType, names: Iterable[str], import_: object, *, recursive: bool = False) -> object:
+            package = getattr(module, "__name__", "")
+            for name in names:
+                full = f"{package}.{name}"
+                if full in known and full not in admitted:
+                    self._see(full)
+            return self._from_list(module, names, import_, recursive=recursive)
+
+        for function in (lock_unlock, from_list, Admission._see, Admission._admit):
+            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
+            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_lock_unlock_module"] = lock_unlock
+        _BOOTSTRAP["_handle_fromlist"] = from_list
+        self._watch_loads()
+
+    def _watch_loads(self) -> None:
+        """Note which modules the run loads itself; `sys.modules` has them in the order of completion.
+
+        A module is found before it is loaded. A frame of ours around the loading would stand in the
+        traceback of an import that fails.
+        """
+
+        def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+            spec: ModuleSpec | None = self._find(name, path, target)
+            if spec is not None:
+                self.started.append(name)
+                self.on_found(spec.origin if spec.has_location and spec.origin else "")
+                if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
+                    self.given = dict(os.environ)
+            return spec
+
+        find_spec.__code__ = find_spec.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        _BOOTSTRAP["_find_spec"] = find_spec
+
+    def _see(self, name: str) -> None:
+        for prefix in lineage(name):
+            if prefix in self._s.known and prefix not in self._admitted:
+                self._admit(prefix)
+
+    def _admit(self, name: str) -> None:
+        if name in self._s.own:
+            if self.given is None:
+                self.given = dict(os.environ)
+            if self.is_exact:
+                self._check(name)
+            self._named.append(name)
+        self._admitted.add(name)
+        self._s.unmark(name)
+        self._replay(name)
+
+    def _check(self, name: str) -> None:
+        """See whether the module would be what it is, were it executed now."""
+        moved = self._s.moved()
+        if moved:
+            executed = self._executed()
+            moved = {other: where for other, where in moved.items() if other not in executed}
+        if moved and name in self._affected(moved):
+            culprit, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
+            self._refuse(f"{culprit} is {where or 'not found'} for this run", (culprit,))
+        changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
+        self._reasons.update(changed)
+        if changed:
+            self._disturbed |= self._affected(changed) - changed.keys() - self._executed()
+        if name in self._disturbed:
+            what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
+            direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
+            # If all that import it directly have been executed already, the one that has not is left.
+            culprits = tuple(sorted(direct & self._disturbed)) or (name,)
+            self._refuse(f"{name} was imported before {what} was set", culprits)
+
+    def _affected(self, names: Iterable[str]) -> set[str]:
+        """Return modules with all of the project's that import them, directly or not."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [importer for importer in self._s.importers.get(name, ()) if importer in self._s.own]
+        return found
+
+    def _executed(self) -> set[str]:
+        """Return what a fresh interpreter would have executed by now."""
+        found: set[str] = set()
+        waiting = list(self._admitted)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [event.name for event in self._s.log.get(name, ()) if isinstance(event, Imported)]
+                waiting += [name.rpartition(".")[0]] if "." in name else []
+        return found
+
+    def _replay(self, name: str) -> None:
+        for executed, importer, event in self._events(name):
+            match event:
+                case Read(key, seen):
+                    self._compare(executed, key, seen)
+                case Warned():
+                    self._warn(executed, importer, event)
+                case _:
+                    self._repeat(event)
+
+    def _repeat(self, event: Event) -> None:
+        match event:
+            case Wrote(key, value):
+                _write(key, value)
+            case PathGrew(at, entry):
+                if entry not in sys.path:
+                    sys.path.insert(at, entry)
+            case Compiled(module):
+                sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
+            case Became(what, value):
+                self._s.become(what, value)
+            case _:
+                raise AssertionError(event)  # the others are looked at before
+
+    def _events(self, name: str) -> Iterator[tuple[str, str, Event]]:
+        """Give the events of a module, and those of what it imports where it imports it.
+
+        Each comes with its module and with one that leads to this, '' where the run itself imports it.
+        """
+        digests = self._s.digests
+        events: Iterator[Event] = iter((Imported(name),))
+        stack = [events]
+        names = [""]
+        while stack:
+            event = next(stack[-1], None)
+            if event is None:
+                stack.pop()
+                names.pop()
+            elif not isinstance(event, Imported):
+                yield names[-1], names[-2], event
+            elif digests.reach.get(event.name, 0) & ~self._replayed and event.name not in self._begun:
+                self._begun.add(event.name)
+                self._replayed |= digests.bits.get(event.name, 0)
+                stack.append(iter(digests.entries[event.name]))
+                names.append(event.name)
+
+    def _compare(self, name: str, key: str, seen: str) -> None:
+        if not environ_differences({key: seen}, self._s.environ, os.environ):
+            return
+        # Set since the first import: a layer has one environment, so it can never hold this module.
+        is_late = self.given is not None and self.given.get(key) != os.environ.get(key)
+        reason = f"{name} reads {key} when it is imported, and the run has changed it"
+        self._refuse(reason, (name,) if is_late or not self.is_exact else ())
+
+    def _warn(self, name: str, importer: str, event: Warned) -> None:
+        warning, module, line = event.warning, event.module, event.warning.lineno
+        filename = warning.filename
+        registry = self._registries.setdefault(filename, {})
+        if event.outside >= 0:
+            place = self._statement(name, importer) if importer and event.outside == 0 else None
+            filename, line, names = place or _outer_statement(event.outside)
+            module = str(names.get("__name__", ""))
+            registry = names.setdefault("__warningregistry__", {})
+        try:
+            warnings.warn_explicit(
+                warning.message, warning.category, filename, line, module, registry, None, warning.source
+            )
+        except Warning:
+            if self.is_exact:
+                self._refuse(f"{name} warns when it is imported, and that is an error", ())
+            raise
+
+    def _statement(self, name: str, above: str) -> tuple[str, int, dict[str, Any]] | None:  # type: ignore[explicit-any]
+        """Return where a module of the layer imports another: file, line, names; None if that cannot be told.
+
+        When the layer was built the other one had been imported already, by nobody.
+        """
+        importer = self._importer(name, above)
+        if importer is None:
+            return None
+        names = vars(sys.modules[importer])
+        filename = str(names.get("__file__", ""))
+        try:
+            with open(filename, "rb") as file:
+                line = import_line(file.read(), importer, str(names.get("__package__")), name)
+        except (OSError, SyntaxError, ValueError):
+            return None
+        return (filename, line, names) if line else None
+
+    def _importer(self, name: str, above: str) -> str | None:
+        """Return the first module whose execution imports another, among all that one leads to; None for none."""
+        seen: set[str] = set()
+        waiting = [above]
+        while waiting:
+            module = waiting.pop()
+            if module in seen or module not in sys.modules:
+                continue
+            seen.add(module)
+            imported = [event.name for event in self._s.log.get(module, ()) if isinstance(event, Imported)]
+            if any(name in lineage(other) for other in imported):
+                return module
+            waiting += reversed(imported)
+        return None
+
+    def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
+        if os.getpid() == self.pid:
+            self._s.refuse(reason, culprits)
+
+    def finish(self) -> None:
+        """Collection has ended: from now on only the environment is compared."""
+        self.is_exact = False
+        _BOOTSTRAP["_find_spec"] = self._find
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+def _write(key: str, value: str) -> None:
+    if value == MISSING:
+        os.environ.pop(key, None)
+    else:
+        os.environ[key] = value
+
+
+def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
+    """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (count or _is_internal(frame)):
+        count -= not _is_internal(frame)
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+
+
+def _is_internal(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    return filename == __file__ or ("importlib" in filename and "_bootstrap" in filename)

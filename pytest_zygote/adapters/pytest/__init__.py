@@ -1,0 +1,1 @@
+"""pytest, where it has to be told more than a plugin can."""

@@ -1,0 +1,54 @@
+"""The start of what a session prints is printed once, however often its run starts over.
+
+That a layer is not exact for a run may come to light when it collects, below the header.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.sessions.header import continuation
+
+if TYPE_CHECKING:
+    from typing import Protocol, TextIO
+
+    class Writer(Protocol):
+        """pytest's TerminalWriter."""
+
+        _file: TextIO
+
+
+class Opening:
+    """The stream of pytest's terminal reporter until collection is over: it leaves out what the user has seen."""
+
+    def __init__(self, writer: Writer, seen: str) -> None:
+        """Stand between a reporter's writer and its file; leave out what an earlier process of this run has written."""
+        self._writer = writer
+        self._file = writer._file
+        writer._file = self  # type: ignore[assignment]  # it is the file in all that is called
+        self._seen = seen
+        self._text = ""
+
+    def write(self, text: str) -> int:
+        """Write what has not been seen."""
+        self._text += text
+        rest = continuation(self._seen, self._text) if self._seen else text
+        if rest is not None:
+            self._seen = ""
+            self._file.write(rest)
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        """Be the file in all else."""
+        return getattr(self._file, name)
+
+    def end(self) -> str:
+        """Return what the user has seen of it: all, when this process ends here."""
+        self._file.flush()
+        return max(self._seen, self._text, key=len)
+
+    def lift(self) -> None:
+        """Let the writer write to its file, unless another has taken its place."""
+        current: object = self._writer._file
+        if current is self:
+            self._writer._file = self._file

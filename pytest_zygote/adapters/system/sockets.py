@@ -1,0 +1,211 @@
+"""Unix sockets that carry messages and descriptors.
+
+Only ``_socket`` is imported: the module ``socket`` builds enums at import (6 ms), and a
+client needs neither them nor name resolution.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import sys
+
+from pytest_zygote.core.protocol.framing import FrameReader, pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_zygote.core.protocol.record import Record
+
+CHUNK = 256 * 1024
+MAX_DESCRIPTORS = 8
+_DESCRIPTOR_SIZE = 4  # sizeof(int), which SCM_RIGHTS carries
+
+
+class Channel:
+    """One end of a connection between two processes of ours.
+
+    Blocking for sends: a peer that does not read is given `send_timeout_s`, then the
+    connection counts as gone. Non-blocking for receives: `receive` is called when a
+    selector says that there is something.
+    """
+
+    def __init__(self, raw: _socket.socket, *, send_timeout_s: float | None = None) -> None:
+        """Take over a connected socket."""
+        self._raw = raw
+        self._raw.settimeout(send_timeout_s)
+        self._reader = FrameReader()
+        self.descriptors: list[int] = []
+
+    def fileno(self) -> int:
+        """Return the descriptor, for selectors; -1 once closed."""
+        return self._raw.fileno()
+
+    def send(self, message: Record, descriptors: Sequence[int] = ()) -> None:
+        """Send a message, with descriptors beside its first byte.
+
+        Raises:
+            OSError: the peer is gone or does not read.
+        """
+        data = memoryview(pack(message))
+        if descriptors:
+            packed = b"".join(fd.to_bytes(_DESCRIPTOR_SIZE, sys.byteorder) for fd in descriptors)
+            sent = self._raw.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
+            data = data[sent:]
+        if data:  # sending nothing would still fail on a peer that has read all, and answered
+            self._raw.sendall(data)
+
+    def receive(self) -> list[Record] | None:
+        """Return the messages that are complete, or None when the peer has closed.
+
+        Descriptors that came are appended to `descriptors`; they belong to the caller.
+
+        Raises:
+            RemoteProtocolError: the peer sent what is no frame.
+        """
+        space = _socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR_SIZE)
+        try:
+            data, ancillary, _, _ = self._raw.recvmsg(CHUNK, space, _CLOSE_ON_EXEC)
+        except ConnectionError:
+            return None
+        for level, kind, packed in ancillary:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                self._take(packed)
+        return self._reader.receive(data) if data else None
+
+    def _take(self, packed: bytes) -> None:
+        whole = len(packed) - len(packed) % _DESCRIPTOR_SIZE
+        for at in range(0, whole, _DESCRIPTOR_SIZE):
+            descriptor = int.from_bytes(packed[at : at + _DESCRIPTOR_SIZE], sys.byteorder)
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
+            self.descriptors.append(descriptor)
+
+    def take_descriptors(self, count: int | None = None) -> list[int]:
+        """Return the descriptors of the next message, or all that came so far, and forget them.
+
+        Those of messages that came together lie in one row; the receiver knows how many are of each.
+        """
+        taken = self.descriptors[:count]
+        del self.descriptors[:count]
+        return taken
+
+    def stopped_peer(self) -> int:
+        """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
+        pid = int.from_bytes(_credentials(self._raw)[:4], sys.byteorder)
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+        except OSError:  # it is gone, or the system does not tell
+            return 0
+        return pid if state == b"T" else 0
+
+    def close(self) -> None:
+        """Close the connection and the descriptors that nobody took."""
+        for descriptor in self.take_descriptors():
+            os.close(descriptor)
+        self._raw.close()
+
+
+_CLOSE_ON_EXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
+
+
+def connect(path: str) -> Channel | None:
+    """Connect to a daemon's socket; None if nobody listens there.
+
+    Raises:
+        OSError: the socket is not ours, or the path cannot be one.
+    """
+    raw = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        raw.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raw.close()
+        return None
+    except OSError:
+        raw.close()
+        raise
+    return Channel(raw)
+
+
+def pair(*, send_timeout_s: float | None = None) -> tuple[Channel, int]:
+    """Return a channel and the descriptor of its other end."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    return Channel(ours, send_timeout_s=send_timeout_s), theirs.detach()
+
+
+def adopt(descriptor: int) -> Channel:
+    """Make a channel of a descriptor that was inherited or received."""
+    return Channel(_socket.socket(fileno=descriptor))
+
+
+class Listener:
+    """The daemon's public socket."""
+
+    def __init__(self, path: str, *, backlog: int = 128) -> None:
+        """Listen at a path.
+
+        The socket appears under its name only when it listens: a client that sees the file
+        can connect.
+
+        Raises:
+            OSError: the path cannot be bound.
+        """
+        self._path = path
+        self._raw = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        hidden = f"{path[:-5]}.{os.getpid() % 1000}"
+        if os.path.lexists(hidden):
+            os.unlink(hidden)
+        self._raw.bind(hidden)
+        self._raw.listen(backlog)
+        self._raw.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        os.rename(hidden, path)
+        self._identity = _identity(path)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for selectors."""
+        return self._raw.fileno()
+
+    def accept(self, *, send_timeout_s: float) -> Channel | None:
+        """Return the next connection of our own user; None if it is somebody else's or gone."""
+        try:
+            descriptor, _ = self._raw._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - what socket.accept calls
+        except OSError:
+            return None
+        raw = _socket.socket(fileno=descriptor)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
+        if peer_user(raw) != os.getuid():
+            raw.close()
+            return None
+        return Channel(raw, send_timeout_s=send_timeout_s)
+
+    def is_ours(self) -> bool:
+        """Tell whether the path still leads to this socket."""
+        return _identity(self._path) == self._identity
+
+    def close(self) -> None:
+        """Stop listening; remove the path if it is still ours."""
+        if self.is_ours():
+            os.unlink(self._path)
+        self._raw.close()
+
+
+def peer_user(raw: _socket.socket) -> int:
+    """Return the user id of the process at the other end."""
+    return int.from_bytes(_credentials(raw)[4:8], sys.byteorder)
+
+
+def _credentials(raw: _socket.socket) -> bytes:
+    """Return process id (0 where it is not told) and user id of the other end, four bytes each."""
+    if hasattr(_socket, "SO_PEERCRED"):
+        return raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[:8]
+    # LOCAL_PEERCRED of macOS: struct xucred { u_int version; uid_t uid; ... } at level 0
+    return b"\0\0\0\0" + raw.getsockopt(0, 1, 76)[4:8]  # pragma: no cover
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

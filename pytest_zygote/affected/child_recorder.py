@@ -1,0 +1,284 @@
+"""What a Python process does that a test has started: written down, for the run that the test is in.
+
+A ``.pth`` file of ours has each Python that starts call `begin`, if its environment names a folder for reports. All
+that takes thought is done there, by `reports`: here must be done as little as possible, and nothing that the program
+could see. So this imports nothing that the interpreter has not imported by then, and leaves `sys.modules` again.
+
+A process that ends without its interpreter (a signal, `os._exit`, `exec`) writes no report, nor does one before
+Python 3.12, where the interpreter does not tell which code runs: it may have read anything.
+"""
+
+from __future__ import annotations
+
+import _thread
+import marshal
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+FOLDER = "PYTEST_ZYGOTE_REPORTS"
+"""Environment key: where to write a report."""
+
+BEGUN = ".begun"
+"""Ends the name of an empty file: this process will write a report."""
+
+REPORT = ".report"
+"""Ends the name of a report."""
+
+STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"})
+"""Audit events of what starts another process."""
+
+FOLDERS = frozenset({"os.listdir", "os.scandir"})
+EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
+"""Audit events that matter, here and in the process of the test."""
+
+READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
+"""Environment keys that decide what a process does before `begin`, and do not hold for all tests (`surroundings`)."""
+
+TOOLS = (4, 3, 5, 2)
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+KIND = 0o170000
+"""The part of a file's mode that says what kind of file it is."""
+
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+_frame_above = sys._getframe  # noqa: SLF001 - documented in the library reference of sys
+_identity = object.__hash__
+"""What `id` is for, without an audit event."""
+
+
+class Child:
+    """This process."""
+
+    def __init__(self, folder: str) -> None:
+        """Note nothing yet."""
+        self._pid = os.getpid()
+        self._name = os.path.join(folder, f"{os.getppid()}-{self._pid}")
+        self._tool = -1
+        self._started: list[CodeType] = []
+        self._modules: list[tuple[CodeType, bool]] = []
+        self._read: set[str] = set()
+        self._written: set[str] = set()
+        self._listed: dict[str, list[str]] = {}
+        self._asked: dict[str, int] = {}
+        self._keys = {key: os.environ.get(key) for key in READ_AT_START}
+        self._folder = os.getcwd()
+        self._own_keys: set[str] = set()
+        self._may_be_anything = False
+        self._busy_thread = 0
+
+    def begin(self) -> None:
+        """Note from now on what happens."""
+        monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]  # 3.12 on; before, this is no report
+        self._tool = next(tool for tool in TOOLS if monitoring.get_tool(tool) is None)
+        os.close(os.open(f"{self._name}{BEGUN}", os.O_WRONLY | os.O_CREAT))
+        monitoring.use_tool_id(self._tool, "pytest_zygote child")
+        monitoring.register_callback(self._tool, monitoring.events.PY_START, self._on_start(monitoring.DISABLE))
+        monitoring.set_events(self._tool, monitoring.events.PY_START)
+        sys.addaudithook(self._on_event)
+        _at_exit(self.end)
+
+    # Code
+
+    def _on_start(self, disable: object) -> Callable[[CodeType, int], object]:
+        watched = self._watched()
+        started = self._started
+
+        def on_start(code: CodeType, _offset: int) -> object:
+            see = watched.get(_identity(code))
+            if see is None:
+                started.append(code)
+                see = self._on_module if code.co_name == "<module>" else None
+                if code.co_qualname == "Path.stat":  # type: ignore[attr-defined,unused-ignore]  # 3.11 on
+                    see = watched[_identity(code)] = self._on_question
+            if see is not None:
+                try:
+                    see(_frame_above(1))
+                except Exception:  # noqa: BLE001 - it must not reach the program
+                    self._may_be_anything = True
+            return None if _identity(code) in watched else disable
+
+        return on_start
+
+    def _watched(self) -> dict[int, Callable[[FrameType], None]]:
+        """Return what to do whenever certain functions of the standard library start."""
+        environ, path = type(os.environ), os.path
+        questions = (path.exists, path.isfile, path.isdir)
+        asking = {_identity(ask.__code__): self._on_question for ask in questions if hasattr(ask, "__code__")}
+        return {
+            _identity(environ.__getitem__.__code__): self._on_key,
+            _identity(environ.__iter__.__code__): self._on_environ,
+            _identity(environ.__setitem__.__code__): self._on_set,
+            **asking,
+        }
+
+    def _on_module(self, frame: FrameType) -> None:
+        if not _is_installed(frame.f_code.co_filename):
+            loader = getattr(frame.f_globals.get("__spec__"), "loader", None)
+            self._modules.append((frame.f_code, type(loader).__module__.startswith("_pytest")))
+
+    # What is read
+
+    def _on_key(self, frame: FrameType) -> None:
+        key = frame.f_locals.get("key")
+        if isinstance(key, str) and key not in self._own_keys:
+            self._keys.setdefault(key, os.environ.get(key))
+
+    def _on_environ(self, _frame: FrameType) -> None:
+        self._keys["*"] = None
+
+    def _on_set(self, frame: FrameType) -> None:
+        self._own_keys.add(str(frame.f_locals.get("key")))
+
+    def _on_question(self, frame: FrameType) -> None:
+        name = frame.f_locals.get(frame.f_code.co_varnames[0])
+        if isinstance(name, (str, bytes, os.PathLike)):
+            path = os.path.abspath(os.fsdecode(name))
+            self._asked.setdefault(path, _kind(path))
+
+    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
+        if event not in EVENTS or self._busy_thread == _thread.get_ident():
+            return
+        try:
+            self._see(event, args, _frame_above(0).f_back)  # none, where the interpreter opens the program
+        except Exception:  # noqa: BLE001 - it must not reach the program
+            self._may_be_anything = True
+
+    def _see(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
+        if event in STARTS:
+            self._may_be_anything = True
+        elif event not in FOLDERS:
+            self._on_file(event, args, frame)
+        elif not _is_import_system(frame):
+            self._on_folder(args[0])
+
+    def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
+        name = args[1 if event == "import" else 0]
+        if isinstance(name, (str, bytes, os.PathLike)):
+            path = os.path.abspath(os.fsdecode(name))
+            if event == "open" and is_write(args[1], args[2]):
+                self._written.add(path)
+            elif event == "import" or not _is_importing(frame):
+                self._read.add(path)
+
+    def _on_folder(self, name: object) -> None:
+        path = os.path.abspath("." if not isinstance(name, (str, bytes, os.PathLike)) else os.fsdecode(name))
+        if path not in self._listed:
+            self._busy_thread = _thread.get_ident()
+            try:
+                self._listed[path] = os.listdir(path)
+            except OSError:
+                self._listed[path] = []
+            finally:
+                self._busy_thread = 0
+
+    # The end
+
+    def end(self) -> None:
+        """Write the report, if that can be done."""
+        try:
+            if os.getpid() == self._pid:  # else a fork, for which this process has told that it may be anything
+                self._report()
+        except Exception:  # noqa: BLE001 - it would be shown as the program's
+            self._may_be_anything = True
+
+    def _report(self) -> None:
+        monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+        monitoring.set_events(self._tool, 0)
+        monitoring.free_tool_id(self._tool)
+        modules, rest = self._code()
+        report = {
+            "is_anything": self._may_be_anything or _has_processes(),
+            "modules": modules,
+            "rest": rest,
+            "read": list(self._read - self._written),
+            "listed": self._listed,
+            "asked": self._asked,
+            "keys": self._keys,
+            "path": [self._folder, *(os.path.abspath(entry) for entry in sys.path if entry)],
+        }
+        with open(f"{self._name}.writing", "wb") as file:
+            file.write(marshal.dumps(report))
+        os.rename(f"{self._name}.writing", f"{self._name}{REPORT}")
+
+    def _code(self) -> tuple[list[tuple[object, ...]], list[str]]:
+        """Return the modules, each with its code and the places in it of what ran; and the files of other code."""
+        ran = {_identity(code): code for code in self._started}
+        modules: list[tuple[object, ...]] = []
+        for code, is_rewritten in self._modules:
+            places = [place for place, inner in enumerate(_all(code)) if ran.pop(_identity(inner), None) is not None]
+            modules.append((self._absolute(code.co_filename), is_rewritten, marshal.dumps(code), places))
+        rest = {self._absolute(code.co_filename) for code in ran.values() if not _is_installed(code.co_filename)}
+        return modules, list(rest)
+
+    def _absolute(self, filename: str) -> str:
+        """Return the path of code, which is relative at most to the folder that the process began in."""
+        return os.path.normpath(os.path.join(self._folder, filename))
+
+
+def _all(code: CodeType) -> list[CodeType]:
+    """Return a code and all in it, in the order that `core.codes.walk` has."""
+    found = [code]
+    for constant in code.co_consts:
+        if isinstance(constant, type(code)):
+            found += _all(constant)
+    return found
+
+
+def _is_installed(filename: str) -> bool:
+    return filename.startswith(("<", _STANDARD)) or "/site-packages/" in filename
+
+
+def _kind(path: str) -> int:
+    try:
+        return os.stat(path).st_mode & KIND
+    except (OSError, ValueError):
+        return 0
+
+
+def is_write(mode: object, flags: object) -> bool:
+    """Tell from the arguments of the event ``open`` whether the file may be written."""
+    if isinstance(mode, str):
+        return not {"w", "a", "x"}.isdisjoint(mode)
+    return isinstance(flags, int) and bool(flags & WRITES)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Tell whether the import system reads: code has fingerprints of its own."""
+    while frame is not None and _is_import_system(frame):
+        if frame.f_code.co_name == "get_code":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_import_system(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+
+
+def _has_processes() -> bool:
+    """Tell whether multiprocessing has made any, which raises no audit event."""
+    made = getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)")
+    return str(made) != "count(1)"
+
+
+def _at_exit(end: Callable[[], None]) -> None:
+    is_new = "atexit" not in sys.modules
+    import atexit
+
+    atexit.register(end)
+    if is_new:
+        del sys.modules["atexit"]
+
+
+def begin() -> None:
+    """Note what this process does, if that can be done unseen; never fail."""
+    try:
+        Child(os.environ[FOLDER]).begin()
+    except Exception:  # noqa: BLE001 - without a report the test depends on all files
+        sys.exc_info()  # a statement: contextlib need not be loaded
+    for name in ("pytest_zygote.affected.child_recorder", "pytest_zygote.affected", "pytest_zygote", "__future__"):
+        sys.modules.pop(name, None)

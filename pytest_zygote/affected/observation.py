@@ -1,0 +1,46 @@
+"""What ran, and what was read, in some stretch of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.affected.impact import Need
+
+
+class Seen:
+    """What was executed and read in some stretch of time.
+
+    Attributes:
+        units: (path, name of the unit); the name is '*' for code whose unit is not known.
+        needs: what was read, with the checksums.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.units: set[tuple[str, str]] = set()
+        self.needs: dict[Need, bytes] = {}
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return bool(self.units or self.needs)
+
+    def copy(self) -> Seen:
+        """Return the same, to be added to."""
+        copied = Seen()
+        copied.units, copied.needs = set(self.units), dict(self.needs)
+        return copied
+
+    def has_all_of(self, other: Seen) -> bool:
+        """Tell whether to add the other would change nothing."""
+        return other.units <= self.units and other.needs.keys() <= self.needs.keys()
+
+    def add(self, other: Seen) -> None:
+        """Add what was seen at another time; of two checksums of one need the first counts."""
+        self.units |= other.units
+        self.needs = {**other.needs, **self.needs}
+
+    @property
+    def paths(self) -> set[str]:
+        """The files in which something was executed."""
+        return {path for path, _ in self.units}

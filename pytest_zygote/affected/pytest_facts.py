@@ -1,0 +1,74 @@
+"""What `--affected` asks pytest: where the store is, which files are tests, how tests are spread over processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.affected.store import store_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def store_file(config: pytest.Config) -> str:
+    """Return the file of the store."""
+    try:
+        cache = str(config.getini("cache_dir"))
+    except ValueError:
+        cache = ".pytest_cache"  # -p no:cacheprovider
+    return store_path(os.path.join(str(config.rootpath), os.path.expandvars(cache)))
+
+
+def loaded_by(config: pytest.Config) -> Callable[[], tuple[str, ...]]:
+    """Return what tells which modules were loaded that may be the project's.
+
+    A warm run with ``--affected`` starts from the base layer, which holds none of them. To look at its two thousand
+    modules would have as many pages copied.
+    """
+    served = config.pluginmanager.get_plugin("zygote_run")
+    return served.loaded if served is not None else lambda: tuple(sys.modules)
+
+
+def own_roots() -> tuple[str, ...]:
+    """Return the folders of the project's that imports are searched in, in order."""
+    entries = (os.path.abspath(entry) for entry in sys.path)
+    return tuple(dict.fromkeys(entry for entry in entries if not code_origin.is_third_party(f"{entry}/")))
+
+
+def leaves(session: pytest.Session, items: Iterable[pytest.Item]) -> set[str]:
+    """Return the files that only their own tests depend on: test modules, and conftest files."""
+    plugins = session.config.pluginmanager.get_plugins()
+    conftests = {str(file) for plugin in plugins if (file := getattr(plugin, "__file__", None)) and _is_conftest(file)}
+    return {*conftests, *(str(item.path) for item in items)}
+
+
+def _is_conftest(file: str) -> bool:
+    return os.path.basename(file) == "conftest.py"
+
+
+def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[object]) -> bool:
+    """Tell whether a fixture may have been set up in another process, unseen: its value was sent to this one."""
+    sharing = sys.modules.get("pytest_zygote.fixtures.declare")
+    found = sharing.sharing_of(definition) if sharing is not None and definition.scope == "session" else None
+    return found is not None and (found.lifetime == "daemon" or hasattr(config, "workerinput"))
+
+
+def is_of_module(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a fixture is set up for a test in a Python module, or in a class of one."""
+    return request._pyfuncitem.getparent(pytest.Module) is not None  # noqa: SLF001 - there is no public way
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """Tell whether tests run in processes that are no forks of this one."""
+    is_parallel = config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
+    return is_parallel and not are_forks(config)
+
+
+def are_forks(config: pytest.Config) -> bool:
+    """Tell whether workers are forks of this process: they record as it would, and store by themselves."""
+    return getattr(config.pluginmanager.get_plugin("xdist"), "__name__", "") == "pytest_zygote.parallel.xdist_plugin"

@@ -1,0 +1,162 @@
+"""What this run asks: which tests are affected, compared with which rows, or with which commit.
+
+============================  ====================================================================
+``--affected``                rows of all runs, against the present tree
+``--affected-since REV``      the same rows; the changes are those since a commit
+``--affected-frozen``         since this branch left the main one; nothing is written
+``--affected-frozen NAME``    rows of that baseline, against the present tree; nothing is written.
+                              If there is no such baseline: since that commit
+============================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.affected import run_key
+from pytest_zygote.affected.baselines import Baselines, names, rows_of
+from pytest_zygote.affected.git_diff import GitError, Since
+from pytest_zygote.affected.selection import Selection
+from pytest_zygote.affected.skip_collection import Unchanged
+from pytest_zygote.affected.store import StoreError
+from pytest_zygote.core.affected.impact import FAILED, Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.store import Needs, Store
+    from pytest_zygote.core.affected.impact import Row
+
+
+class Question:
+    """The question of one run, and its answer.
+
+    Attributes:
+        is_frozen: whether the store is only read.
+        surroundings: number of those of this run.
+        rows: of all tests, as far as they count.
+        notes: what the user should know about the answer.
+    """
+
+    def __init__(self, config: pytest.Config, store: Store, tree: Tree) -> None:
+        """Understand the options.
+
+        Raises:
+            UsageError: they name something that is not there, or cannot go together.
+        """
+        options = config.known_args_namespace
+        self._config = config
+        self._store = store
+        self._tree = tree
+        self.is_frozen = bool(options.affected_frozen)
+        self.surroundings = 0
+        self.rows: dict[str, list[Row]] = {}
+        self.notes: list[str] = []
+        self._digest = b""
+        self._digests: dict[str, str] = {}
+        self._selection: Selection | None = None
+        self._baselines = Baselines(store, config)
+        if self.is_frozen and not options.affected_import and not os.path.exists(store.path):
+            store.is_broken = True  # to look at it would make it
+        self._since: Since | None = None
+        self._name = ""
+        if options.affected_since is not None:
+            self._since = self._since_of("--affected-since", options.affected_since)
+        elif self.is_frozen:
+            self._freeze("" if options.affected_frozen == "1" else options.affected_frozen)
+
+    def _freeze(self, name: str) -> None:
+        known = self._known_names() if name else []
+        if name in known:
+            self._name = name
+        else:
+            others = f" (baselines are {', '.join(known)})" if known else ""
+            why = f", since no baseline has this name{others}" if name else ""
+            self._since = self._since_of("--affected-frozen", name, why)
+
+    def _known_names(self) -> list[str]:
+        known = [self._baselines.imported_name] if self._baselines.imported_name else []
+        try:
+            return sorted({*known, *names(self._store)})
+        except StoreError:
+            return known
+
+    def _since_of(self, option: str, revision: str, why: str = "") -> Since:
+        try:
+            return Since(self._tree, revision)
+        except GitError as error:
+            given = f"{option}={revision}" if revision else option
+            message = f"{given} asks git{why}: {error}"
+            raise pytest.UsageError(message) from error
+
+    def unchanged(self, *, knows_environ: bool) -> Unchanged | None:
+        """Return what is noted of a run like this that left out all tests; None if this one must collect them."""
+        option = self._config.option
+        is_plain = self._since is None and not self._name and not self._baselines.is_asked
+        depends = any(getattr(option, name, None) for name in ("lf", "stepwise", "pyargs"))
+        if not is_plain or depends or self._baselines.is_import:
+            return None
+        parts = run_key.parts_of(self._config, knows_environ=knows_environ)
+        return Unchanged(self._config, self._store, self._tree, run_key.digest_of(parts))
+
+    def rests_on(self, nodeids: Iterable[str]) -> Needs:
+        """Return what the answer rests on as far as these tests are concerned, which are left out."""
+        return {} if self._selection is None else self._selection.rests_on(nodeids)
+
+    def answer(self, nodeids: Iterable[str], *, knows_environ: bool) -> dict[str, Selected]:
+        """Return the tests that must run, with reasons.
+
+        Raises:
+            StoreError: nothing is known.
+        """
+        parts = run_key.parts_of(self._config, knows_environ=knows_environ)
+        self._digests, self._digest = run_key.digests_of(parts), run_key.digest_of(parts)
+        self.notes += self._baselines.take()
+        find = self._store.find_surroundings
+        self.surroundings = (
+            find(self._digest) if self.is_frozen else self._store.surroundings(self._digest, self._digests)
+        )
+        self.rows = self._rows()
+        selection = self._selection = Selection(self._store, self._tree, self.rows)
+        if not self.rows:
+            self._say_what_moved()
+        if self._since is None:
+            return selection.select(nodeids)
+        return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
+
+    def failures(self, nodeids: Iterable[str]) -> dict[str, Selected]:
+        """Choose the tests that ``--lf`` knows to have failed when they ran last."""
+        known = getattr(self._config.pluginmanager.get_plugin("lfplugin"), "lastfailed", ())
+        failed = {str(name) for name in known}
+        return {nodeid: Selected(nodeid, "failed", FAILED) for nodeid in nodeids if nodeid in failed}
+
+    def _rows(self) -> dict[str, list[Row]]:
+        known = self._store.rows(self.surroundings)
+        return rows_of(self._store, self._name, self.surroundings) if self._name else known
+
+    def _say_what_moved(self) -> None:
+        before = self._store.last_surroundings(self.surroundings)
+        moved = [name for name, digest in self._digests.items() if before and before.get(name) != digest]
+        if moved:
+            self.notes.append(f"affected: nothing is known for {' and '.join(moved)} of this run")
+
+    def keep(self, nodeids: Iterable[str], ran: Collection[str]) -> list[str]:
+        """Keep the results under the name that was asked for; return what the user should know.
+
+        Args:
+            nodeids: of all tests that were collected.
+            ran: those that ran.
+
+        Raises:
+            StoreError: they cannot be kept.
+        """
+        if not self._baselines.is_asked or self._selection is None:
+            return []
+        now = self._store.rows(self.surroundings)
+        held = self._selection.holding
+        rows = {nodeid: now[nodeid][0] if nodeid in ran and nodeid in now else held(nodeid) for nodeid in nodeids}
+        return self._baselines.keep(self.surroundings, self._digest, self._digests, rows)

@@ -1,0 +1,135 @@
+"""Starts a daemon in the background, holding nothing of the process that asked for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.system import rendezvous, sockets
+from pytest_zygote.adapters.system.signals import leave
+from pytest_zygote.core.layers.layer_inputs import at_start
+from pytest_zygote.core.protocol.errors import Unavailable
+from pytest_zygote.core.protocol.record import Record
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from pytest_zygote.adapters.system.rendezvous import Rendezvous
+    from pytest_zygote.adapters.system.sockets import Channel
+
+
+BOOTSTRAP = (
+    "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pytest_zygote.daemon.__main__ import main; main()"
+)
+"""Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
+
+
+class Launch(Record):
+    """How to start the daemon of a project.
+
+    Attributes:
+        place: where clients find it.
+        cache: pytest's cache folder, where it keeps what it learned.
+        idle_s: seconds without a run after which it leaves.
+        ignored: globs of files whose events do not matter.
+        uses_events: whether it asks the system for events of files, or looks at the files now and then.
+        throttle: multiplies the pause between two looks.
+        sessions: how many collected sessions it keeps.
+        forces_sessions: whether each run waits for a collected session: for tests of this package.
+    """
+
+    place: Rendezvous
+    cache: str
+    idle_s: float
+    ignored: tuple[str, ...] = ()
+    uses_events: bool = True
+    throttle: float = 1.0
+    sessions: int = 0
+    forces_sessions: bool = False
+
+    def command(self, ready: int) -> list[str]:
+        """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
+        options = {"root": self.place.root, "name": self.place.name, "cache": self.cache}
+        flat = [f"--{key}={value}" for key, value in options.items()]
+        flat += [f"--ignore={glob}" for glob in self.ignored]
+        flat += [] if self.uses_events else ["--no-events"]
+        flat += [f"--sessions={self.sessions}"] + (["--force-sessions"] if self.forces_sessions else [])
+        return [
+            sys.executable,
+            "-c",
+            BOOTSTRAP,
+            *flat,
+            f"--idle-s={self.idle_s}",
+            f"--throttle={self.throttle}",
+            f"--ready={ready}",
+        ]
+
+    def become_daemon(self, ready: int) -> NoReturn:
+        """Turn this process into the daemon, with its log on our stderr.
+
+        A debugger does not survive that, but it follows the processes that this one starts: it gets one.
+        """
+        if "pydevd" in sys.modules:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon
+            leave(subprocess.run(self.command(ready), pass_fds=[ready], check=False).returncode)
+        os.set_inheritable(ready, True)  # noqa: FBT003 - the standard library's signature
+        command = self.command(ready)
+        os.execv(command[0], command)  # noqa: S606 - our own interpreter
+
+
+def connect_or_start(launch: Launch, *, may_start: bool) -> tuple[Channel, bool]:
+    """Return a connection to the project's daemon, and whether it was started for it.
+
+    Raises:
+        Unavailable: there is none and it may not, or cannot, be started; the text says why.
+    """
+    place = launch.place
+    place.ensure_folder()
+    channel = sockets.connect(place.socket)
+    if channel is not None:
+        return channel, False
+    if not may_start:
+        message = "no daemon is running for this project (pytest --daemon starts one)"
+        raise Unavailable(message)
+    # Whoever comes second waits here until the first has a daemon that listens.
+    lock = rendezvous.take_lock(place.start_lock, wait=True)
+    try:
+        channel = sockets.connect(place.socket)
+        if channel is not None:
+            return channel, False
+        _start(launch)
+        channel = sockets.connect(place.socket)
+    finally:
+        os.close(lock)
+    if channel is None:
+        message = f"the daemon did not start (its log: {place.log})"
+        raise Unavailable(message)
+    return channel, True
+
+
+def _start(launch: Launch) -> None:
+    """Start a daemon and return when it listens, or has failed.
+
+    It gets no descriptor of ours: a caller that reads our output through a pipe must see the
+    end of it when we end, not when the daemon does.
+    """
+    ready, theirs = os.pipe()
+    with open(launch.place.log, "ab") as log:
+        # The shell in between leaves at once, so the daemon is nobody's child and leaves no zombie.
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", *launch.command(theirs)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[theirs],
+            start_new_session=True,
+            env=at_start(os.environ, is_utf8=bool(sys.flags.utf8_mode)),
+            cwd=launch.place.root,
+            check=False,
+        )
+    os.close(theirs)
+    os.read(ready, 1)
+    os.close(ready)

@@ -1,0 +1,149 @@
+"""What the plugin does in the user's process instead of running pytest there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.pytest import entry
+from pytest_zygote.adapters.system import signals
+from pytest_zygote.adapters.system.rendezvous import Rendezvous
+from pytest_zygote.client.daemon_launcher import Launch, connect_or_start
+from pytest_zygote.client.request import make_request
+from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import NoReturn
+
+    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.protocol.messages import RunRequest
+
+FORCE = "PYTEST_DAEMON_FORCE_SESSIONS"
+"""Environment key by which tests of this package have all runs that can be forked from collected sessions."""
+
+
+def obey(config: pytest.Config, settings: Settings) -> NoReturn:
+    """Carry out a command about the daemon and end this process.
+
+    Raises:
+        UsageError: the command is not understood.
+        Unavailable: it cannot be carried out.
+    """
+    from pytest_zygote.client import commands
+
+    args = tuple(str(arg) for arg in config.invocation_params.args)
+    try:
+        commands.obey(_launch(config, settings), settings, make_request(args, _python_path(config)))
+    except (ProtocolError, OSError) as error:
+        raise Unavailable(str(error)) from error
+
+
+def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+    """Serve this run from the daemon; return the reason if it must be served here.
+
+    Where pytest is the program, this process ends as the run ended. Where a program called
+    `pytest.main`, the program gets the exit code: see `Served`.
+    """
+    names = _plugin_names(config.invocation_params.plugins or ())
+    if names is None:
+        return "plugin objects cannot be sent to another process"
+    args = (*(f"-p{name}" for name in names), *(str(arg) for arg in config.invocation_params.args))
+    launch = _launch(config, settings)
+    try:
+        outcome = _serve(launch, make_request(args, _python_path(config)), settings)
+    except (ProtocolError, Unavailable, OSError) as error:
+        return str(error)
+    if not isinstance(outcome, Ended):
+        return outcome
+    if entry.is_the_program() or outcome.status < 0:
+        signals.leave_like(outcome.status)
+    config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
+    return None
+
+
+def _plugin_names(plugins: Sequence[object]) -> list[str] | None:
+    """Return the names by which a run can import the plugins that a program gives; None if there is one without.
+
+    PyCharm gives its plugin as a module.
+    """
+    names = [plugin if isinstance(plugin, str) else getattr(plugin, "__name__", "") for plugin in plugins]
+    are_modules = (
+        isinstance(plugin, str) or (isinstance(plugin, ModuleType) and sys.modules.get(name) is plugin)
+        for name, plugin in zip(names, plugins, strict=True)
+    )
+    return names if all(are_modules) else None
+
+
+def _python_path(config: pytest.Config) -> tuple[str, ...]:
+    """Return what ``pythonpath`` of the ini-file has added by now: pytest 9 does so before it loads plugins."""
+    is_done = hasattr(config, "_configure_python_path")
+    return tuple(str(path) for path in config.getini("pythonpath")) if is_done else ()
+
+
+def _launch(config: pytest.Config, settings: Settings) -> Launch:
+    return Launch(
+        Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
+        cache=_cache(config),
+        idle_s=settings.seconds("--daemon-timeout"),
+        ignored=tuple(glob for glob in settings.text("--daemon-ignore-watch-globs").split(":") if glob),
+        uses_events=settings.switch("--daemon-use-os-events"),
+        throttle=settings.factor("--daemon-poll-throttle"),
+        sessions=settings.count("--daemon-sessions"),
+        forces_sessions=os.environ.get(FORCE) == "1",
+    )
+
+
+def _cache(config: pytest.Config) -> str:
+    """Return pytest's cache folder; '' with ``-p no:cacheprovider``."""
+    try:
+        return str(config.rootpath / str(config.getini("cache_dir")))
+    except ValueError:
+        return ""
+
+
+def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | str:
+    reason = ""
+    for _ in range(2):  # the second time with a daemon of our own version
+        # Of a process that is debugged, the daemon would be, too.
+        may_start = settings.switch("--daemon-start-if-needed") and not request.debugger
+        channel, started = connect_or_start(launch, may_start=may_start)
+        if started:
+            sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
+        outcome = lend(channel, request)
+        if isinstance(outcome, Ended):
+            return outcome
+        reason = outcome.reason
+        if not outcome.restart:
+            break
+    return reason
+
+
+class Served:
+    """Makes `pytest.main`, called by a program, return the exit code of a run that has happened.
+
+    pytest offers no way out of its own configuration short of ending the process. So it goes
+    on, without what costs time or has effects: conftest files are not loaded, options that they
+    would have defined are not refused, and the command is over before a session starts.
+    """
+
+    def __init__(self, status: int, parser: pytest.Parser) -> None:
+        """Remember the exit code; loosen this one parser."""
+        self._status = status
+        parser.parse = parser.parse_known_args  # type: ignore[method-assign]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
+        """Load no conftest file."""
+        early_config.known_args_namespace.noconftest = True
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self) -> int:
+        """Be the command: it has been served."""
+        return self._status

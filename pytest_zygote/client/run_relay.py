@@ -1,0 +1,157 @@
+"""Lends this process's terminal and signals to a run, until it ends."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
+from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
+from pytest_zygote.core.protocol.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.core.protocol.messages import RunRequest
+
+PATIENCE_MS = 500
+"""A daemon that has said nothing for this long is looked at: it may have been stopped."""
+
+LOST = 3
+"""Exit code when nobody can tell how the run ended: pytest's own for an internal error."""
+
+
+class Ended(Record):
+    """A run served the command: exit code, or the negative number of the signal."""
+
+    status: int
+
+
+class Declined(Record):
+    """No run served it; `restart` if a new daemon might."""
+
+    reason: str
+    restart: bool
+
+
+def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1, 2)) -> Ended | Declined:
+    """Have a daemon run this request on our terminal.
+
+    Signals that arrive meanwhile go to the run; when the run stops (Ctrl-Z), so do we.
+
+    Args:
+        channel: to the daemon.
+        request: what to run.
+        terminal: the descriptors that become the run's stdin, stdout and stderr.
+    """
+    reason = why_silent(channel)
+    if reason:  # what is sent to it now stays open until it goes on: who reads our output would not see it end
+        channel.close()
+        return Declined(reason, restart=False)
+    devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
+    try:
+        channel.send(request, [devnull if number in request.closed else fd for number, fd in enumerate(terminal)])
+        return _Loan(channel, pipe).wait()
+    except (BrokenPipeError, ConnectionError):
+        return Declined("the daemon closed the connection", restart=True)
+    finally:
+        pipe.close()
+        channel.close()
+        os.close(devnull)
+
+
+def why_silent(channel: Channel) -> str:
+    """Return why a daemon does not answer; '' if it may only be busy."""
+    pid = channel.stopped_peer()
+    return f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)" if pid else ""
+
+
+class _Loan:
+    """The conversation about one run."""
+
+    def __init__(self, channel: Channel, pipe: SignalPipe) -> None:
+        self._channel = channel
+        self._pipe = pipe
+        self._run_pid = 0
+
+    def wait(self) -> Ended | Declined:
+        """Relay until the run has ended."""
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        poll.register(self._pipe.fileno(), select.POLLIN)
+        while True:
+            events = poll.poll(None if self._run_pid else PATIENCE_MS)
+            reason = "" if events else why_silent(self._channel)
+            if reason:
+                return Declined(reason, restart=False)
+            for descriptor, _ in events:
+                outcome = self._relay() if descriptor == self._pipe.fileno() else self._listen()
+                if outcome is not None:
+                    return outcome
+
+    def _relay(self) -> Ended | None:
+        for number in self._pipe.read():
+            if self._run_pid:
+                self._channel.send(Relay(number))
+            elif number == SIGTSTP:
+                suspend()
+            elif number not in HARMLESS:
+                return Ended(-number)
+        return None
+
+    def _listen(self) -> Ended | Declined | None:
+        messages = self._channel.receive()
+        if messages is None:
+            return self._abandoned()
+        for message in messages:
+            if (outcome := self._handle(message)) is not None:
+                return outcome
+        return None
+
+    def _handle(self, message: Record) -> Ended | Declined | None:
+        match message:
+            case Finished(status):
+                return Ended(status)
+            case Cold(reason):
+                return Declined(reason, restart=False)
+            case Outdated(reason):
+                return Declined(reason, restart=True)
+            case Stopped():
+                suspend()
+                # Here the shell has continued us. The handler may not tell: a Ctrl-Z that follows at
+                # once discards a SIGCONT that is still pending.
+                self._channel.send(Relay(SIGCONT))
+            case Started(pid):
+                self._run_pid = pid
+            case Notice(text):
+                _say(text)
+            case _:
+                _say(f"the daemon sent {type(message).__name__} out of place")
+        return None
+
+    def _abandoned(self) -> Ended | Declined:
+        """Decide what a daemon that is suddenly gone means.
+
+        A run that had started goes on (its zygote finishes its runs) and owns the terminal
+        until it ends; how it ended is then unknown, and unknown is never a success.
+        """
+        if not self._run_pid:
+            return Declined("the daemon ended before the run started", restart=True)
+        try:
+            process = os.pidfd_open(self._run_pid)
+            select.select([process], [], [])
+            os.close(process)
+        except (OSError, AttributeError):
+            pass  # it has ended already, or the system has no pidfds
+        _say("the daemon ended during the run: its result is unknown")
+        return Ended(LOST)
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # it is None if its descriptor is closed
+        sys.stderr.write(f"zygote: {text}\n")
+        sys.stderr.flush()

@@ -1,0 +1,185 @@
+"""One run at a time, that the loop of watch mode can wait for: of the daemon's, or plain pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_zygote.client.daemon_launcher import connect_or_start
+from pytest_zygote.client.request import hindrance
+from pytest_zygote.client.run_relay import LOST, Ended, lend
+from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
+from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.record import Record
+
+DISABLE = "PYTEST_DAEMON_DISABLE"
+
+
+class Going(Protocol):
+    """A run that goes on."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when there is news."""
+
+    def proceed(self) -> int | str | None:
+        """Take the news; return how the run ended, a reason to run it plain instead, or None."""
+
+    def send(self, number: int) -> None:
+        """Pass a signal on."""
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+
+
+class WarmRun:
+    """A run that the daemon serves."""
+
+    def __init__(self, channel: Channel, request: RunRequest, say: Callable[[str], None]) -> None:
+        """Ask for it; it gets our output, and no input: the keys are ours."""
+        self._channel = channel
+        self._say = say
+        self._waiting: list[int] = []
+        self._has_started = False
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        try:
+            channel.send(request, [nothing, 1, 2])
+        finally:
+            os.close(nothing)
+
+    def fileno(self) -> int:
+        """Return the socket."""
+        return self._channel.fileno()
+
+    def proceed(self) -> int | str | None:
+        """Read what the daemon says."""
+        received = self._channel.receive()
+        if received is None:
+            return LOST if self._has_started else "the daemon ended before the run started"
+        for message in received:
+            outcome = self._handle(message)
+            if outcome is not None:
+                return outcome
+        return None
+
+    def _handle(self, message: Record) -> int | str | None:
+        match message:
+            case Finished(status):
+                return int(status)
+            case Cold(reason) | Outdated(reason):
+                return str(reason)
+            case Started():
+                self._has_started = True
+                for number in self._waiting:
+                    self._relay(number)
+            case Notice(text):
+                self._say(str(text))
+            case _:
+                pass
+        return None
+
+    def send(self, number: int) -> None:
+        """Pass a signal on, as soon as there is a process."""
+        if self._has_started:
+            self._relay(number)
+        else:
+            self._waiting.append(number)
+
+    def _relay(self, number: int) -> None:
+        with contextlib.suppress(ConnectionError):  # it has just ended, and the news of that are still to be read
+            self._channel.send(Relay(number))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+
+class ColdRun:
+    """Plain pytest in a process of its own; the end of a pipe tells when it is over."""
+
+    def __init__(self, args: tuple[str, ...]) -> None:
+        """Start it, away from the terminal's keys."""
+        self._reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *args],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, DISABLE: "1"},
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+        os.close(writing)
+
+    def fileno(self) -> int:
+        """Return the pipe."""
+        return self._reading
+
+    def proceed(self) -> int | str | None:
+        """Wait for the process: its end of the pipe is closed."""
+        return self._process.wait()
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process and what it started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self._reading)
+
+
+class Starter:
+    """Starts runs."""
+
+    def __init__(self, launch: Launch, settings: Settings, request: RunRequest, say: Callable[[str], None]) -> None:
+        """Start runs of this command."""
+        self._launch = launch
+        self._settings = settings
+        self._request = request
+        self._say = say
+
+    def start(self, args: tuple[str, ...]) -> Going:
+        """Start a run: warm, if a daemon can be had."""
+        channel = self._connect()
+        if channel is None:
+            return ColdRun(args)
+        return WarmRun(channel, self._request.replaced(args=args), self._say)
+
+    def start_cold(self, args: tuple[str, ...], reason: str) -> Going:
+        """Start a run that the daemon has refused."""
+        self._say(f"cold run: {reason}")
+        return ColdRun(args)
+
+    def hand_over(self, args: tuple[str, ...]) -> int:
+        """Run with our terminal as input, for a debugger; return the exit code."""
+        channel = self._connect()
+        if channel is not None:
+            outcome = lend(channel, self._request.replaced(args=args))
+            if isinstance(outcome, Ended):
+                return outcome.status
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the debugger's
+        try:
+            command = [sys.executable, "-m", "pytest", *args]
+            return subprocess.run(command, env={**os.environ, DISABLE: "1"}, check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def _connect(self) -> Channel | None:
+        if hindrance(self._settings, self._settings.args, os.environ) is not None:
+            return None
+        try:
+            may_start = self._settings.switch("--daemon-start-if-needed")
+            return connect_or_start(self._launch, may_start=may_start)[0]
+        except (ProtocolError, Unavailable, OSError) as error:
+            self._say(f"cold run: {error}")
+            return None

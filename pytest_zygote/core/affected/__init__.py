@@ -1,0 +1,1 @@
+"""Decisions about affected tests: what a change reaches."""

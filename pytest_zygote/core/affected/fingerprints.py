@@ -1,0 +1,154 @@
+"""Fingerprints of a module's code: one for what an import executes, one for each function's body.
+
+Taken from compiled code, not from text: comments leave no trace in it, formatting hardly ever, line
+tables are left out, and the fingerprint of a module that was loaded is that of the code which *ran*,
+whatever its file holds meanwhile.
+
+A *unit* is what a test can depend on by itself. The body of a function is one, at any depth. All
+else belongs to the code around it: class bodies, lambdas, comprehensions, and of a function what is
+seen without calling it, namely decorators, defaults and annotations (they are in that code anyway),
+parameters, kind, and the docstring, which programs show as their help.
+"""
+
+from __future__ import annotations
+
+import dis
+import hashlib
+from types import CodeType
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.patching.code_compare import MASKED, OPTIMIZED, children, doc, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_zygote.core.patching.code_compare import Path
+
+MODULE = ""
+"""Name of the unit that holds what an import executes."""
+
+IMPORTS = "\0imports"
+"""Name of what lists the modules that a file imports: no unit, but kept beside them."""
+
+SIZE = 12
+"""Bytes of a checksum: two of a million units share one with a chance of 1 in 10**17."""
+
+
+def checksum(*parts: bytes) -> bytes:
+    """Return a checksum of byte strings, each with its length: their borders count."""
+    text = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    return hashlib.blake2b(text, digest_size=SIZE).digest()
+
+
+def fingerprint(code: CodeType) -> dict[str, bytes]:
+    """Return name → checksum of all units of a module."""
+    found: dict[str, bytes] = {}
+    found[MODULE] = _digest(code, (), found)
+    return found
+
+
+def whole(units: Mapping[str, bytes]) -> bytes:
+    """Return one checksum for all units of a file."""
+    return checksum(*(part for name in sorted(units) for part in (name.encode(), units[name])))
+
+
+def owners(code: CodeType) -> Iterator[tuple[CodeType, str]]:
+    """Give each code object of a module with the name of the unit that it belongs to."""
+    yield from _owners(code, (), MODULE)
+
+
+def _owners(code: CodeType, path: Path, owner: str) -> Iterator[tuple[CodeType, str]]:
+    yield code, owner
+    for inner_path, inner in children(code, path):
+        yield from _owners(inner, inner_path, unit_name(inner_path) if is_unit(inner) else owner)
+
+
+def is_unit(code: CodeType) -> bool:
+    """Tell whether a code is the body of a named function."""
+    return bool(code.co_flags & OPTIMIZED) and not code.co_name.startswith("<")
+
+
+def unit_name(path: Path) -> str:
+    """Return 'A.method', or 'A.method#1' for the second one of that name."""
+    return ".".join(f"{name}#{number}" if number else name for name, number in path)
+
+
+def _digest(code: CodeType, path: Path, found: dict[str, bytes]) -> bytes:
+    """Return the checksum of a code without the functions in it, whose own go to `found`."""
+    inside: dict[int, bytes] = {}
+    for inner_path, inner in children(code, path):
+        digest = _digest(inner, inner_path, found)
+        if is_unit(inner):
+            found[unit_name(inner_path)] = digest
+            digest = repr((inner.co_name, parameters(inner), doc(inner))).encode("utf-8", "surrogatepass")
+        inside[id(inner)] = digest
+    if "__firstlineno__" in code.co_names and not code.co_flags & OPTIMIZED:
+        return checksum(*_class_body(code, inside))
+    return checksum(*_shell(code), *(_constant(constant, inside) for constant in code.co_consts))
+
+
+def _shell(code: CodeType) -> tuple[bytes, ...]:
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return code.co_code, repr((counts, names)).encode(), getattr(code, "co_exceptiontable", b"")
+
+
+def _class_body(code: CodeType, inside: dict[int, bytes]) -> Iterator[bytes]:
+    """Give what a class body does from Python 3.13 on, without its own line, which is a constant in it."""
+    steps = [(step.opname, step.argval) for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+    for at, (opname, name) in enumerate(steps):
+        if opname == "STORE_NAME" and name in MASKED:
+            steps[at - 1] = ("LOAD_CONST", name)
+    for opname, value in steps:
+        yield opname.encode()
+        yield _constant(value, inside)
+
+
+def _constant(constant: object, inside: dict[int, bytes]) -> bytes:
+    """Return a constant as bytes that tell 1, 1.0 and True apart, and do not depend on hashes."""
+    if isinstance(constant, CodeType):
+        return inside.get(id(constant), b"")
+    if isinstance(constant, tuple):
+        return b"(" + checksum(*(_constant(item, inside) for item in constant))
+    if isinstance(constant, frozenset):
+        return b"{" + checksum(*sorted(_constant(item, inside) for item in constant))
+    return f"{type(constant).__name__} {constant!r}".encode("utf-8", "surrogatepass")
+
+
+# What a module imports, wherever in it the statement stands
+
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+_EXTENDED = dis.opmap["EXTENDED_ARG"]
+_LOADS = {dis.opmap[name] for name in ("LOAD_CONST", "LOAD_SMALL_INT") if name in dis.opmap}
+_SMALL = dis.opmap.get("LOAD_SMALL_INT", -1)
+
+
+def imported_names(code: CodeType) -> frozenset[str]:
+    """Return the dotted names of all modules that a module may import by statements; '.x' for a relative one."""
+    found: set[str] = set()
+    for inner, _ in owners(code):
+        if _IMPORT_NAME in inner.co_code[::2]:
+            for name, level, names in _statements(inner):
+                full = "." * level + name
+                dot = "." if name else ""
+                found.update((full, *(f"{full}{dot}{attribute}" for attribute in names if attribute != "*")))
+    return frozenset(name for name in found if name.strip("."))
+
+
+def _statements(code: CodeType) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Give (module, level, names) of the import statements: each loads level and names just before."""
+    loaded: list[object] = [0, None]
+    extended = 0
+    text = code.co_code
+    for at in range(0, len(text), 2):
+        operation, argument = text[at], text[at + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED else 0
+        if operation in _LOADS:
+            loaded = [loaded[1], argument if operation == _SMALL else code.co_consts[argument]]
+        elif operation == _IMPORT_NAME:
+            level, names = loaded
+            yield (
+                code.co_names[argument],
+                level if isinstance(level, int) else 0,
+                names if isinstance(names, tuple) else (),
+            )

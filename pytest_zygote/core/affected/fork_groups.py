@@ -1,0 +1,87 @@
+"""Which tests share a fork, where each would be better off with one of its own, if forks cost nothing.
+
+Theory of operation. A test that is the first of its process is known exactly. One that comes after others is known as
+well if what those ran counts as run by it: a cache may hide what the test itself needs, but only what an earlier
+test of the same process has filled. So tests in small groups, each in a fork, are known by functions too, a little
+less sharply: with groups of thirty-two, an edit selects some five of a hundred tests where it would select two.
+
+A group is as long as makes a fork cheap. It ends where a class or a module does: tests of one class mostly run the
+same code. Tests that share a fixture of a class's or a module's scope share a fork, however long they take.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.protocol.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FEW = 40
+"""So many tests are worth a fork each, however short they are (some 10 ms each)."""
+
+LONG_S = 0.25
+"""Tests that take this long together pay little for a fork."""
+
+MOST = 32
+"""Tests of a group, if they take no time."""
+
+
+class Candidate(Record):
+    """A test that is about to run.
+
+    Attributes:
+        unit: what it belongs to: a class, or a module.
+        is_bound: whether it must run in one process with all tests of its unit.
+        may_fork: whether it may run in a fork at all.
+        duration_s: how long it took the last time; None if that is not known.
+    """
+
+    unit: str
+    is_bound: bool
+    may_fork: bool
+    duration_s: float | None
+
+
+def groups_of(tests: Sequence[Candidate]) -> list[int]:
+    """Return the number of each test's group; 0 for those that run in no fork.
+
+    Of many tests, those of which nothing is known run in one process: this may be the first run, which does what
+    plain pytest does.
+    """
+    is_few = len(tests) <= FEW
+    stretches = [(unit, list(found)) for unit, found in groupby(tests, lambda test: test.unit)]
+    units = [unit for unit, _ in stretches]
+    numbers: list[int] = []
+    last = 0
+    for unit, found in stretches:
+        if any(test.is_bound for test in found):
+            may_fork = units.count(unit) == 1 and all(_may_fork(test, is_few=is_few) for test in found)
+            last += may_fork
+            numbers += [last if may_fork else 0] * len(found)
+        else:
+            numbers += _split(found, last, is_few=is_few)
+            last = max(last, *numbers)
+    return numbers
+
+
+def _may_fork(test: Candidate, *, is_few: bool) -> bool:
+    return test.may_fork and (is_few or test.duration_s is not None)
+
+
+def _split(tests: Sequence[Candidate], last: int, *, is_few: bool) -> list[int]:
+    """Number the groups of tests that need not stay together, counting on from the last number."""
+    numbers: list[int] = []
+    size, took_s = MOST, 0.0
+    for test in tests:
+        if not _may_fork(test, is_few=is_few):
+            numbers.append(0)
+            continue
+        if is_few or size == MOST or took_s >= LONG_S:
+            last += 1
+            size, took_s = 0, 0.0
+        numbers.append(last)
+        size, took_s = size + 1, took_s + (test.duration_s or 0.0)
+    return numbers

@@ -1,0 +1,141 @@
+"""Whether what is known of a test still holds, and if not, why: a function of stored rows and the present tree.
+
+Theory of operation. A *row* says how a test ended, and on what: pairs of a *need* and the checksum
+that it had. A row *holds* if each need has the same checksum now. Nothing is ever marked as changed:
+rows of other branches stay, and hold again when their tree is back.
+
+A cache that an earlier test of the process has filled may hide what a test depends on (in jinja2, 802 of
+909 tests hide something). A row is *exact* if nothing ran in the process before the test but imports and
+collection, or if all that ran there counts as run by the test (`core.groups`). An inexact row needs whole
+files: all that the test's module imports, directly or not, and all in which the test ran code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.protocol.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+BODY = "F"
+"""The body of one function."""
+
+SKELETON = "M"
+"""What an import of a file executes."""
+
+FILE = "W"
+"""All code of a file."""
+
+NAMES = "N"
+"""The files of the project that the import statements of a file lead to."""
+
+DATA = "D"
+"""The bytes of a file; of one that is not there, nothing."""
+
+PRESENCE = "X"
+"""Whether there is a file, a folder or nothing at a path."""
+
+LISTING = "L"
+"""The names in a folder."""
+
+IMPORTABLE = "I"
+"""The names in a folder that an import could find."""
+
+ENVIRON = "E"
+"""The value of an environment key."""
+
+PROJECT = "O"
+"""All files of the project: what a test needs that starts a process of which nothing is known."""
+
+GOOD = frozenset({"passed", "skipped"})
+"""Outcomes that need not be seen again while the row holds."""
+
+NEW = "new"
+FAILED = "failed the last time"
+
+
+class Need(NamedTuple):
+    """One thing that a test depends on.
+
+    Attributes:
+        kind: one of the constants above.
+        path: of the file or folder, relative to the root; '' where there is none.
+        name: of the unit, or the environment key.
+    """
+
+    kind: str
+    path: str = ""
+    name: str = ""
+
+
+class Row(NamedTuple):
+    """How a test ended once.
+
+    Attributes:
+        outcome: 'passed', 'skipped' or 'failed'.
+        is_exact: whether it is known which functions the test needs, and not only which files.
+        sets: numbers of the sets of needs, with their checksums, that it holds for.
+        duration_s: of the test.
+    """
+
+    outcome: str
+    is_exact: bool
+    sets: tuple[int, ...]
+    duration_s: float
+
+
+class Selected(Record):
+    """A test that must run, and why."""
+
+    nodeid: str
+    kind: str
+    reason: str
+
+
+def judge(nodeid: str, rows: Sequence[Row], broken: Callable[[int], Need | None]) -> Selected | None:
+    """Return why a test must run; None if a row holds in which it did not fail.
+
+    Args:
+        nodeid: of the test.
+        rows: what is known of it, the newest first.
+        broken: gives the first need of a set that is not as it was.
+    """
+    reason = ""
+    for row in rows:
+        need = next((found for number in row.sets if (found := broken(number)) is not None), None)
+        if need is None:
+            return None if row.outcome in GOOD else Selected(nodeid, "failed", FAILED)
+        reason = reason or describe(need)
+    return Selected(nodeid, "changed", reason) if rows else Selected(nodeid, NEW, NEW)
+
+
+def describe(need: Need) -> str:
+    """Return what has changed, as a user would say it."""
+    kind, path, name = need
+    texts = {
+        BODY: f"{path}: {name.replace('#', ' no. ')}() changed",
+        SKELETON: f"{path}: what its import executes changed",
+        FILE: f"{path} changed",
+        NAMES: f"{path}: an import leads to another file",
+        DATA: f"{path} changed",
+        PRESENCE: f"{path} came or went",
+        IMPORTABLE: f"modules came to or left {path or 'the root folder'}",
+        LISTING: f"files came to or left {path or 'the root folder'}",
+        ENVIRON: f"environment key {name} changed",
+        PROJECT: "it starts processes, and a file of the project changed",
+    }
+    return texts[kind]
+
+
+def summary(selected: Iterable[Selected], total: int) -> str:
+    """Return 'affected: 3 of 909 tests (2 changed, 1 failed the last time)'."""
+    counts: dict[str, int] = {}
+    for entry in selected:
+        counts[entry.kind] = counts.get(entry.kind, 0) + 1
+    words = {"changed": "by changes", NEW: "new", "failed": FAILED}
+    parts = [f"{counts[kind]} {text}" for kind, text in words.items() if counts.get(kind)]
+    tests = counted(total, "test")
+    return f"affected: {sum(counts.values())} of {tests}" + (f" ({', '.join(parts)})" if parts else "")

@@ -1,0 +1,1 @@
+"""Decisions about the command line: options, wording, watch mode."""

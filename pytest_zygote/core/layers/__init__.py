@@ -1,0 +1,1 @@
+"""Decisions about layers: when one is built, what it holds, which run it fits."""

@@ -1,0 +1,114 @@
+"""The life of a layer and of a run: tables decide, everything else obeys.
+
+A layer is a process that imports (BUILDING), forks runs (READY), forks no more but still has
+runs (RETIRED), and is gone (GONE). What cannot happen is not in the table, and asking for it is
+a bug of ours that changes nothing.
+
+The rest of this module says what the daemon does when life does not go on: a client that leaves
+(`PRESSURE`), a run that must start elsewhere (`depth_after`), a client that waits
+(`NOTICES_S`, `Signalled`), builds that fail again and again (`Breaker`). Time is always an argument.
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.protocol.errors import LocalProtocolError
+
+BUILDING = "building"
+READY = "ready"
+RETIRED = "retired"
+GONE = "gone"
+
+BUILT = "built"
+FAILED = "failed"
+INVALIDATED = "invalidated"
+EXITED = "exited"
+
+TRANSITIONS: dict[tuple[str, str], str] = {
+    (BUILDING, BUILT): READY,
+    (BUILDING, FAILED): RETIRED,
+    # An input changed while the layer was being built: nobody waits for it any more.
+    (BUILDING, INVALIDATED): RETIRED,
+    (BUILDING, EXITED): GONE,
+    (READY, INVALIDATED): RETIRED,
+    (READY, EXITED): GONE,
+    # It had finished building when it was told to retire; the messages crossed.
+    (RETIRED, BUILT): RETIRED,
+    (RETIRED, FAILED): RETIRED,
+    (RETIRED, INVALIDATED): RETIRED,
+    (RETIRED, EXITED): GONE,
+}
+
+
+def step(phase: str, event: str) -> str:
+    """Return the phase that follows.
+
+    Raises:
+        LocalProtocolError: the event cannot happen in this phase.
+    """
+    try:
+        return TRANSITIONS[phase, event]
+    except KeyError:
+        message = f"a layer that is {phase} cannot be {event}"
+        raise LocalProtocolError(message) from None
+
+
+LOST = 3
+"""Exit code of a run whose end nobody saw: pytest's own for an internal error, never 0."""
+
+MISFIT = 75
+"""Exit code of a run that ended before its first test because its layer was not exact."""
+
+PRESSURE: tuple[tuple[float, str], ...] = ((0.0, "SIGHUP"), (0.0, "SIGCONT"), (1.0, "SIGTERM"), (3.0, "SIGKILL"))
+"""What a run gets whose client is gone, after how many seconds: first as from a closed terminal."""
+
+NOTICES_S = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
+"""When a client that waits for a layer is told what is being imported."""
+
+_DEPTHS = ("project", "base", "cold")
+
+
+def depth_after(tried: str, wanted: str) -> str:
+    """Return where a run starts again that was not exact in a layer.
+
+    Always shallower than what was tried, whatever the run wanted: so it ends.
+    """
+    deeper = _DEPTHS.index(tried)
+    chosen = _DEPTHS.index(wanted) if wanted in _DEPTHS else 0
+    return _DEPTHS[max(chosen, deeper + 1)]
+
+
+ENDING_SIGNALS = frozenset({"SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"})
+"""What ends a client that still waits for its run, as it would end a pytest that still imports."""
+
+
+class Breaker:
+    """Stops building layers when that fails again and again; tries again after a rest.
+
+    An electrical breaker: closed (layers are built), open (runs are cold), and after the rest one
+    attempt decides.
+    """
+
+    LIMIT = 2
+    REST_S = 60.0
+
+    def __init__(self) -> None:
+        """Start closed."""
+        self._count = 0
+        self._reason = ""
+        self._until = 0.0
+
+    def fail(self, now: float, reason: str) -> None:
+        """Count a failure that taught nothing."""
+        self._count += 1
+        self._reason = reason
+        if self._count >= self.LIMIT:
+            self._until = now + self.REST_S
+
+    def reset(self) -> None:
+        """Close: something worked, or something changed."""
+        self._count = 0
+        self._until = 0.0
+
+    def refusal(self, now: float) -> str:
+        """Return why no layer is built now; '' if one may be."""
+        return f"{self._reason} (pytest --daemon-reload tries again)" if now < self._until else ""

@@ -1,0 +1,1 @@
+"""Decisions about parallel runs: which worker runs which test."""

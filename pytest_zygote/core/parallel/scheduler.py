@@ -1,0 +1,219 @@
+"""Which worker runs which test, and when: decisions only, no process in here.
+
+Theory of operation. Tests that share dear fixtures form a *unit*, and units that are large are
+cut into *pieces*. Pieces wait in the pool, the longest first: what is begun last should be
+short. A worker holds a *lease*: tests that it runs one after the other, in pytest's order. A
+lease binds nothing but the test that runs, since what has not been begun can be recalled at any
+moment. So a worker always has some work ahead and never waits, and yet the last tests are shared
+out by the time they take, not by who got them first:
+
+* `refill` gives a worker the next piece before it runs out, but leaves one for each worker that is
+  yet to come. Of pieces that are nearly as long as the longest it prefers one of the unit whose
+  fixtures it has set up already.
+* A worker that has nothing left waits, and gets the tail half, by time, of the longest lease
+  (`victim`, `split`), unless setting up the fixtures again would take longer than the work, or the tests belong
+  before what it has run (`Unit.phase`).
+* A worker that died gives back what it held, but for the test that it died of (`lost`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.parallel.work_units import MOST, Estimates, Piece, Unit, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+NEARLY = 0.75
+"""A piece of the same unit goes first if it is at least this long, compared with the longest."""
+AHEAD_S = 0.05
+"""Work that a worker has ahead at least, so that it need not wait for tests that take no time."""
+
+
+class Schedule:
+    """What waits, and what each worker holds."""
+
+    def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
+        """Cut the units, and put the pieces in order."""
+        self._units = units
+        self._estimates = Estimates(units, seconds)
+        self._pool = cut(units, self._estimates, workers)
+        self._missing = workers
+        self._leases: dict[int, deque[int]] = {}
+        self._ahead: dict[int, float] = {}
+        self._weights: dict[int, float] = {}
+        self._last_unit: dict[int, int] = {}
+        self._finished_in: dict[int, int] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no test waits and no worker holds one."""
+        return not self._pool and not any(self._leases.values())
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The tests that nobody holds."""
+        return tuple(item for piece in self._pool for item in piece.items)
+
+    def join(self, worker: int) -> None:
+        """Take in a worker."""
+        self._missing = max(self._missing - 1, 0)
+        self._leases[worker] = deque()
+        self._ahead[worker] = 0.0
+
+    def holds(self, worker: int) -> tuple[int, ...]:
+        """Return what a worker has not finished, first what it runs."""
+        return tuple(self._leases.get(worker, ()))
+
+    def refill(self, worker: int) -> list[int]:
+        """Return what to lease to a worker now, from the pool."""
+        given: list[int] = []
+        lease = self._leases[worker]
+        while (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
+            if given and len(self._pool) <= self._missing:
+                break
+            piece = self._pull(worker)
+            if piece is None:
+                break
+            self._last_unit[worker] = piece.unit
+            self._hand(worker, piece.items)
+            given += piece.items
+        return given
+
+    def _pull(self, worker: int) -> Piece | None:
+        """Take the next piece for a worker out of the pool."""
+        return self._pool.pop(self._choose(worker)) if self._pool else None
+
+    def _choose(self, worker: int) -> int:
+        head, unit = self._pool[0], self._last_unit.get(worker)
+        for at, piece in enumerate(self._pool):
+            if self._units[piece.unit].rank != self._units[head.unit].rank:
+                break
+            if piece.seconds < NEARLY * head.seconds:
+                break
+            if piece.unit == unit:
+                return at
+        return 0
+
+    def _hand(self, worker: int, items: Iterable[int]) -> None:
+        for item in items:
+            self._leases[worker].append(item)
+            self._weights[item] = self._estimates.of(item)
+            self._ahead[worker] += self._weights[item]
+
+    def done(self, worker: int, item: int, seconds: float) -> None:
+        """Note that a worker has finished a test."""
+        lease = self._leases[worker]
+        if not lease or lease[0] != item:
+            message = f"worker {worker} finished test {item}, but holds {list(lease)[:3]}"
+            raise ValueError(message)
+        lease.popleft()
+        self._ahead[worker] -= self._weights.pop(item)
+        self._finished_in[worker] = self._estimates.unit_of[item]
+        self._estimates.learn(item, seconds)
+
+    def victim(self, thief: int, spared: Collection[int] = ()) -> int | None:
+        """Return who has most to share with a worker that waits; None if nobody has."""
+        rich = [worker for worker, lease in self._leases.items() if len(lease) > 1 and worker not in {thief, *spared}]
+        return max(rich, key=lambda worker: self._ahead[worker], default=None)
+
+    def split(self, victim: int, thief: int, recalled: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Share out what was recalled from a lease; return what goes back, and what the waiting worker gets."""
+        self._take_back(victim, recalled)
+        # Nobody knows how far the test is that runs now; half of it is left on average.
+        busy = sum(self._weights[item] for item in self._leases[victim]) / 2
+        half = (busy + self._estimates.sum(recalled)) / 2
+        stolen: list[Piece] = []
+        taken = 0.0
+        parts = self._parts(recalled)
+        phase = self._phase(thief)
+        bound = max(
+            sum(self._is_bound(part, victim) for part in parts[:1]),
+            sum(self._units[part.unit].phase < phase for part in parts),  # these come first
+        )
+        while len(parts) > bound and (not stolen or taken + parts[-1].seconds <= half):
+            taken += parts[-1].seconds
+            stolen.insert(0, parts.pop())
+        if not self._is_worth(stolen, victim):
+            parts, stolen = [*parts, *stolen], []
+        kept, given = ([item for part in some for item in part.items] for some in (parts, stolen))
+        self._hand(victim, kept)
+        self._hand(thief, given)
+        if stolen:
+            self._last_unit[thief] = stolen[-1].unit
+        return kept, given
+
+    def _phase(self, worker: int) -> int:
+        """Return the phase that a worker has reached."""
+        return max((self._units[unit].phase for unit in self._begun(worker)), default=0)
+
+    def _begun(self, worker: int) -> set[int]:
+        """Return the units that a worker is in the middle of."""
+        begun = {self._estimates.unit_of[item] for item in self._leases[worker]}
+        return begun | {self._finished_in[worker]} if worker in self._finished_in else begun
+
+    def _is_bound(self, part: Piece, worker: int) -> bool:
+        """Tell whether a part belongs to a unit that the worker has begun and must finish."""
+        return not self._units[part.unit].divisible and part.unit in self._begun(worker)
+
+    def _take_back(self, worker: int, items: Sequence[int]) -> None:
+        lease = self._leases[worker]
+        for expected in reversed(items):
+            if lease.pop() != expected:
+                message = f"worker {worker} gave back test {expected}, which it does not hold last"
+                raise ValueError(message)
+            self._ahead[worker] -= self._weights.pop(expected)
+
+    def _parts(self, items: Sequence[int]) -> list[Piece]:
+        """Return the smallest parts that may go separate ways: tests, and what is left of units not divisible."""
+        parts: list[Piece] = []
+        for item in items:
+            unit = self._estimates.unit_of[item]
+            seconds = self._estimates.of(item)
+            if parts and parts[-1].unit == unit and not self._units[unit].divisible:
+                before = parts.pop()
+                parts.append(Piece(unit, (*before.items, item), before.seconds + seconds))
+            else:
+                parts.append(Piece(unit, (item,), seconds))
+        return parts
+
+    def _is_worth(self, stolen: Sequence[Piece], victim: int) -> bool:
+        again = {part.unit for part in stolen} & self._begun(victim)
+        return sum(part.seconds for part in stolen) > sum(self._units[unit].cost_s for unit in again)
+
+    def lost(self, worker: int, unbegun: Sequence[int]) -> int | None:
+        """Take back what a dead worker held; return the test that it died of, None if it held none.
+
+        Args:
+            worker: the dead one.
+            unbegun: what it had not even taken out of its lease.
+        """
+        held = tuple(self._leases.pop(worker))
+        for item in held:
+            self._weights.pop(item)
+        del self._ahead[worker]
+        culprit = held[0] if len(held) > len(unbegun) else None
+        self.put_back(held[1:] if culprit is not None else held)
+        return culprit
+
+    def put_back(self, items: Sequence[int]) -> None:
+        """Have tests wait again, before all others, what belongs together in one piece."""
+        pieces: list[Piece] = []
+        for item in items:
+            unit = self._estimates.unit_of[item]
+            if pieces and pieces[-1].unit == unit:
+                before = pieces.pop()
+                pieces.append(Piece(unit, (*before.items, item), before.seconds + self._estimates.of(item)))
+            else:
+                pieces.append(Piece(unit, (item,), self._estimates.of(item)))
+        self._pool[:0] = pieces
+
+    def retire(self, worker: int) -> tuple[int, ...]:
+        """Let a worker go; return what it still held."""
+        self._ahead.pop(worker, None)
+        held = tuple(self._leases.pop(worker, ()))
+        for item in held:
+            self._weights.pop(item)
+        return held

@@ -1,0 +1,1 @@
+"""Decisions about edits: what is patched in place, and what is imported again."""

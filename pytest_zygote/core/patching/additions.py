@@ -1,0 +1,251 @@
+"""Decides about statements that an edit added: which may be executed now instead of at import.
+
+An added function or import changes what a name means. That is safe only if nobody asked for the
+name before: not the module while it was executed, not others (``hasattr(m, "g")``,
+``from m import *``, a loop over ``vars(m)``). Whether others did is found in their text (`mentions`).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.patching.definitions import FUNCTIONS, bound_names
+from pytest_zygote.core.patching.introspection import DYNAMIC, FINDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import CodeType
+
+    from pytest_zygote.core.patching.annotations import Function
+    from pytest_zygote.core.patching.definitions import Addition, Alignment, Import
+
+BUILTINS = frozenset(dir(builtins))
+FUTURE_ANNOTATIONS = 0x1000000
+QUIET = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.Load)
+"""Parts of annotations whose evaluation leaves nothing behind."""
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """A live class.
+
+    Attributes:
+        is_plain: nobody was told of its making: its type is `type`, no base has `__init_subclass__`.
+        is_ours: all bases are the project's, or builtins.
+        attributes: names that it or a base has.
+    """
+
+    is_plain: bool
+    is_ours: bool
+    has_subclasses: bool
+    attributes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Module:
+    """What is known of a live module.
+
+    Attributes:
+        label: its file for users, such as 'app/models.py'.
+        last_name: the last part of its name.
+        ran: (name, first line) of all code in it that ran while the project was imported.
+        bound: names in its namespace.
+        objections: reasons why it must not be patched at all.
+        classes: gives the facts of the class with a qualified name; None if it is not to be found.
+        is_mentioned: tells whether other modules may have asked an owner (a module's last name, or
+            a class) for a name.
+        are_docs_read: tells whether other code may have read the docstring of something with one of these names.
+        is_dataclass: tells whether a name, perhaps dotted, stands for the standard library's `dataclass` in it.
+        is_importable: tells whether importing the module (and taking the name from it) would execute nothing.
+    """
+
+    label: str
+    last_name: str
+    ran: frozenset[tuple[str, int]]
+    bound: frozenset[str]
+    objections: tuple[str, ...]
+    classes: Callable[[str], ClassFacts | None]
+    is_mentioned: Callable[[str, str], bool]
+    are_docs_read: Callable[[frozenset[str]], bool]
+    is_dataclass: Callable[[str], bool]
+    is_importable: Callable[[str, str], bool]
+
+
+@dataclass(frozen=True)
+class Added:
+    """A statement to execute in the live module.
+
+    Attributes:
+        scope: names of the classes around it.
+        node: the statement alone.
+        code: the code of an added function in the compilation of the whole file; None for an import.
+        above: names that statements above it in its scope may bind.
+        below: names that only statements below it may bind.
+    """
+
+    scope: tuple[str, ...]
+    name: str
+    node: Function | Import
+    code: CodeType | None
+    above: frozenset[str]
+    below: frozenset[str]
+
+    @property
+    def title(self) -> str:
+        """Its name for users."""
+        return ".".join((*self.scope, self.name))
+
+
+Answer: TypeAlias = "tuple[Added | None, str]"
+
+
+def check_addition(
+    addition: Addition, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]
+) -> Answer:
+    """Return what to execute for an addition, or None and why it cannot be done.
+
+    Args:
+        addition: the statement.
+        alignment: where it comes from.
+        whole: the new module's code.
+        module: the live module.
+        asked: names and texts in what was executed of the old module.
+    """
+    node = addition.node
+    objection = _object_to_name(addition, module, asked)
+    code = None
+    if isinstance(node, FUNCTIONS):
+        code = _code_of(whole, addition)
+        objection = objection or _object_to_function(node, code, alignment.names, module)
+        if addition.scope:
+            objection = objection or _object_to_method(addition, module, asked)
+    else:
+        objection = objection or _object_to_import(addition, node, module)
+    if objection:
+        return None, objection
+    above = frozenset(name for other in addition.siblings[: addition.at] for name in bound_names(other))
+    below = frozenset(name for other in addition.siblings[addition.at + 1 :] for name in bound_names(other))
+    return Added(addition.scope, addition.name, node, code, above, below - above), ""
+
+
+def place(names: Sequence[str], added: Added) -> int | None:
+    """Return where a fresh import would have put the name of an addition: namespaces are ordered.
+
+    Args:
+        names: those that the namespace has, in order.
+        added: the addition.
+    """
+    first = max((at + 1 for at, name in enumerate(names) if name in added.above or _is_implicit(name)), default=0)
+    last = min((at for at, name in enumerate(names) if name in added.below), default=len(names))
+    return first if first == last else None
+
+
+def _is_implicit(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _object_to_name(addition: Addition, module: Module, asked: set[str]) -> str:
+    name = addition.name
+    title = ".".join((*addition.scope, name))
+    owner = addition.scope[-1] if addition.scope else module.last_name
+    if name.startswith("__"):
+        return f"{title} is new, a name that Python itself looks for"
+    if name in asked or (not addition.scope and name in module.bound | BUILTINS):
+        return f"{title} is new, but the module knew the name when it was imported"
+    finds_itself = asked & FINDERS and asked & DYNAMIC
+    if "__getattr__" in module.bound or asked & {"globals", "locals", "vars", "dir"} or finds_itself:
+        return f"{title} is new, and the module looks names up by itself"
+    if module.is_mentioned(owner, name):
+        return f"{title} is new, and other modules may have looked for it"
+    return ""
+
+
+def _object_to_import(addition: Addition, node: Import, module: Module) -> str:
+    alias = node.names[0]
+    name = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+    attribute = alias.name if isinstance(node, ast.ImportFrom) else ""
+    if addition.scope or attribute == "*" or name == "__future__":
+        return f"line {node.lineno} imports {name} in a way that changes more than one name"
+    if (isinstance(node, ast.ImportFrom) and node.level) or not module.is_importable(name, attribute):
+        return f"it imports {'.' * getattr(node, 'level', 0)}{name} anew"
+    return ""
+
+
+def _object_to_function(node: Function, code: CodeType | None, names: dict[str, int], module: Module) -> str:
+    """Object to what executing the ``def`` statement could do besides making a function."""
+    if code is None or code.co_freevars:
+        return f"{node.name}() is new, and uses super or variables around it"
+    if node.decorator_list or getattr(node, "type_params", []):
+        return f"{node.name}() is new, and decorated or generic"
+    arguments = node.args
+    defaults = [*arguments.defaults, *(default for default in arguments.kw_defaults if default is not None)]
+    if not all(_is_constant(default) for default in defaults):
+        return f"{node.name}() is new, and has defaults that are computed"
+    if any(argument.arg.startswith("__") for argument in _arguments(node)):
+        return f"{node.name}() is new, and has private parameters"
+    if not code.co_flags & FUTURE_ANNOTATIONS and not _are_annotations_quiet(node, names, module):
+        return f"{node.name}() is new, and has annotations that are computed"
+    return ""
+
+
+def _arguments(node: Function) -> Iterator[ast.arg]:
+    arguments = node.args
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from (argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None)
+
+
+def _is_constant(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.Tuple):
+        return all(_is_constant(item) for item in node.elts)
+    return isinstance(node, ast.Constant)
+
+
+def _are_annotations_quiet(node: Function, names: dict[str, int], module: Module) -> bool:
+    """Tell whether the annotations mean now what they would have meant at import.
+
+    Each name must be a builtin, or have been bound once, above, in the module.
+    """
+    annotations = [argument.annotation for argument in _arguments(node)] + [node.returns]
+    for part in (part for annotation in annotations if annotation for part in ast.walk(annotation)):
+        if not isinstance(part, QUIET):
+            return False
+        if isinstance(part, ast.Name):
+            line = names.get(part.id)
+            is_builtin = line is None and part.id in BUILTINS - module.bound
+            if not is_builtin and not (line is not None and 0 < line < node.lineno):
+                return False
+    return True
+
+
+def _object_to_method(addition: Addition, module: Module, asked: set[str]) -> str:
+    title = ".".join((*addition.scope, addition.name))
+    facts = module.classes(".".join(addition.scope))
+    class_name = addition.scope[-1]
+    if facts is None or not facts.is_plain:
+        return f"{title} is new, and its class is made in a way of its own"
+    if facts.has_subclasses or not facts.is_ours:
+        return f"{title} is new, and its class has subclasses or a base of others"
+    if not all(module.is_dataclass(ast.unparse(_called(decorator))) for decorator in addition.decorators):
+        return f"{title} is new, and a decorator of its class may have looked at all methods"
+    if addition.name in facts.attributes:
+        return f"{title} is new, and hides an attribute"
+    if class_name in asked:
+        return f"{title} is new, and its class was used while the module was imported"
+    return ""
+
+
+def _called(decorator: ast.expr) -> ast.expr:
+    return decorator.func if isinstance(decorator, ast.Call) else decorator
+
+
+def _code_of(whole: CodeType, addition: Addition) -> CodeType | None:
+    path = tuple((name, 0) for name in (*addition.scope, addition.name))
+    namesakes = (*path[:-1], (addition.name, 1))
+    found = dict(code_compare.walk(whole))
+    return None if namesakes in found else found.get(path)

@@ -1,0 +1,150 @@
+"""Tells from code what it may have asked for: names, docstrings, lines, bytecode.
+
+A patch makes the process what a fresh import would make. What an import computed from a function *without running it*
+is beyond that: its line, its bytecode, its docstring, whether a class has a method. Nobody can see such a computation
+in its result; but whoever makes it must name what it looks at, and that is in the code that was executed.
+"""
+
+from __future__ import annotations
+
+import dis
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.patching import code_compare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import CodeType
+
+LINES = frozenset(
+    {
+        *("f_lineno", "f_lasti", "tb_lineno", "tb_lasti", "co_firstlineno", "co_code", "co_consts", "co_lnotab"),
+        *("co_linetable", "co_lines", "co_positions", "_co_code_adaptive", "co_exceptiontable"),
+    }
+)
+"""Attributes that say where code stands, or what it consists of: no two texts of a function agree in all of them."""
+
+OWN_LINES = LINES | {"__code__", "get_instructions", "catch_warnings"}
+"""In a module of the project also the way to the code object itself (handed on as a whole, anything may be read of
+it), and functions that read such attributes, or keep a warning with its line. Those of `traceback` and `inspect` read
+the text too, which is seen."""
+
+CONFORM = b"__conform__"
+"""Whoever has this method keeps code objects, and wants to be told of new ones."""
+
+
+def line_words(source: bytes) -> frozenset[str]:
+    """Return the words by which a module of the project may look at lines or bytecode."""
+    return OWN_LINES - {"__code__"} if CONFORM in source else OWN_LINES
+
+
+DOCS = frozenset({"__doc__", "getdoc"})
+
+DYNAMIC = frozenset(
+    {
+        *("getattr", "hasattr", "vars", "dir", "globals", "locals", "__dict__", "getmembers", "getmembers_static"),
+        *("eval", "exec", "issubclass", "isinstance", "attrgetter", "methodcaller"),
+    }
+)
+"""Whoever uses these may ask an object for any name."""
+
+FINDERS = frozenset({"import_module", "__import__", "walk_packages", "iter_modules", "modules"})
+"""Whoever uses these may have a module without naming it."""
+
+_IN_TEXT = {
+    kind: re.compile(rb"\b(?:%b)\b" % "|".join(sorted(words)).encode())
+    for kind, words in (("lines", OWN_LINES), ("docs", DOCS))
+}
+
+
+def kinds_in(source: bytes) -> frozenset[str]:
+    """Return what the code of a text may look at, by its words: 'lines' or 'docs'."""
+    return frozenset(kind for kind, pattern in _IN_TEXT.items() if pattern.search(source))
+
+
+def may_ask(source: bytes, owner: str, name: str) -> bool:
+    """Tell whether a text is such that `Words.asks` is worth the while for its code; if not, it would say no.
+
+    Args:
+        source: the text.
+        owner: last part of a module's name, or a class.
+        name: what was not there before.
+    """
+    if re.search(rb"\b%b\b" % re.escape(name.encode()), source) or (_FINDS.search(source) and _ASKS.search(source)):
+        return True
+    word = rb"\b%b\b" % owner.encode()
+    if re.search(word, source) is None:
+        return False
+    is_dynamic = _ASKS.search(source) or _STAR.search(source) or re.search(word + rb"\s+as\b", source)
+    return bool(is_dynamic or re.search(word + rb"(?!\s*\.\s*\w)", _IMPORT.sub(b"", source)))
+
+
+_FINDS, _ASKS = (re.compile(rb"\b(?:%b)\b" % "|".join(sorted(kind)).encode()) for kind in (FINDERS, DYNAMIC))
+_STAR = re.compile(rb"\bimport\s*\(?\s*\*")
+_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+[.\w]+[ \t]+)?import\b[ \t]*(?:\([^)]*\)|[^\n;]*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What some code may have asked for.
+
+    Attributes:
+        read: names and texts that it reads, apart from import statements.
+        imported: names of modules, and names taken from them.
+        handed: names of what it has used as an object, and not only to get at an attribute.
+        named: names and single texts that it reads: not the texts in a list, such as `__all__`.
+    """
+
+    read: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+    handed: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """What it has names for."""
+        return self.read | {part for name in self.imported for part in (name, name.rpartition(".")[2])}
+
+    def asks(self, owner: str, name: str) -> bool:
+        """Tell whether this code may have asked an owner (a class, or a module's last name) for a name."""
+        if name in self.read or name in self.imported or owner in self.handed:
+            return True
+        known = self.known
+        if owner in known and ("*" in self.imported or self.read & DYNAMIC):
+            return True
+        return bool(known & FINDERS and self.read & DYNAMIC)
+
+
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_NAMED = (*_ATTRIBUTES, "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS")
+_BETWEEN = ("PUSH_NULL", "CACHE", "EXTENDED_ARG", "PRECALL", "SWAP", "ROT_TWO", "POP_TOP")
+
+
+def words(found: Iterable[CodeType]) -> Words:
+    """Return what any of these codes may have asked for."""
+    read: set[str] = set()
+    imported: set[str] = set()
+    handed: set[str] = set()
+    named: set[str] = set()
+    for code in found:
+        read |= code_compare.words(code, has_imports=False)
+        steps = [(step.opname, step.argval) for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
+        for (opname, value), follower in zip(steps, [*steps[1:], ("", None)], strict=True):
+            if opname in (*_NAMED, "LOAD_CONST") and isinstance(value, str):
+                named.add(value)
+            if opname in _NAMED and follower[0] not in _ATTRIBUTES:
+                handed.add(value)
+            elif follower[0] == "IMPORT_NAME":
+                imported.update(value or ())
+            elif opname in ("IMPORT_NAME", "IMPORT_FROM"):
+                imported.add(value)
+                handed.update(_renamed(value, follower))
+    return Words(frozenset(read | handed), frozenset(imported), frozenset(handed), frozenset(named))
+
+
+def _renamed(name: str, follower: tuple[str, object]) -> Iterator[str]:
+    """Give what is imported under another name: where that goes is not followed."""
+    if follower[1] != name.partition(".")[0] and follower[0] != "IMPORT_FROM":
+        yield name.rpartition(".")[2]

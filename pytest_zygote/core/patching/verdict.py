@@ -1,0 +1,379 @@
+"""Decides what an edit of a loaded module costs: keep, patch, or reload with a reason.
+
+Theory of operation. A patch is right if the process is then what a fresh import of the new text
+would have made. No test ever ran in a zygote, so all state is the state of imports, and so:
+
+* what an import executes (the *scopes*, see `codes`) must do the same as before: anything else has
+  left values, registrations and defaults behind that nobody can find again → reload;
+* the body of a definition may be another one if it never ran: then nothing can have come of it;
+* all else has only moved: new line tables, same behaviour.
+
+Additions are the exception: an import of a loaded third-party module, and a function that nobody
+can have asked for, are executed now instead of then (`additions`). Docstrings are the other one:
+they are values that anybody may have copied, so they change only where nobody had a reason to.
+
+Things that do not work: believing syntax trees (two trees can differ where the code does not,
+and 400 ms are gone for a file of 300 functions); asking what a function's name is bound to now
+(decorators keep functions in places of their own); patching a function that ran "but only harmlessly".
+
+What this cannot see, and `zygote_always_reload` is for: code that looks at functions during import
+without running them and without keeping source, code object or docstring; a subprocess that ran them.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.patching.additions import Added, check_addition
+from pytest_zygote.core.patching.definitions import FUNCTIONS, align
+from pytest_zygote.core.patching.introspection import kinds_in, line_words, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import CodeType
+
+    from pytest_zygote.core.patching.additions import Module
+    from pytest_zygote.core.patching.annotations import Annotated
+    from pytest_zygote.core.patching.code_compare import Path
+    from pytest_zygote.core.patching.definitions import Alignment
+
+    Compiler: TypeAlias = Callable[[bytes | ast.Module], CodeType]
+
+PIN = re.compile(rb"#\s*zygote:\s*reload\b")
+MAX_FILES = 40
+"""More files than this that changed at once are imported: that is not slower than comparing them."""
+
+PIN_LINES = 10
+"""How many of a file's first lines may hold the mark."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A definition or scope before and after the edit."""
+
+    path: Path
+    old: CodeType
+    new: CodeType
+
+    @property
+    def title(self) -> str:
+        """Its name for users."""
+        return code_compare.title(self.path)
+
+
+@dataclass(frozen=True)
+class Docs:
+    """A docstring that changed: of the module (title ''), or of the class with this title."""
+
+    title: str
+    old: str | None
+    new: str | None
+
+
+@dataclass
+class Plan:
+    """What to do to the live module.
+
+    Attributes:
+        moved: definitions that do the same, perhaps at other lines.
+        changed: definitions with another body, that never ran.
+        scopes: the module's code and all class bodies.
+        docs: docstrings of the module and of classes.
+        added: in the order of the text.
+        annotated: functions that have other annotations.
+    """
+
+    moved: list[Pair] = field(default_factory=list)
+    changed: list[Pair] = field(default_factory=list)
+    scopes: list[Pair] = field(default_factory=list)
+    docs: list[Docs] = field(default_factory=list)
+    added: list[Added] = field(default_factory=list)
+    annotated: list[Annotated] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all must be done."""
+        return not (self.changed or self.docs or self.added or self.annotated) and all(
+            code_compare.identical(pair.old, pair.new) for pair in (*self.moved, *self.scopes)
+        )
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Nothing that matters changed; what moved must still move in the process."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Patch:
+    """These definitions get new code, or are new."""
+
+    names: tuple[str, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Reload:
+    """Only a fresh import is right, for this reason."""
+
+    reason: str
+
+
+Verdict: TypeAlias = "Keep | Patch | Reload"
+
+
+class _Obstacle(Exception):  # noqa: N818 - not an error: a way to say no
+    """Something stands in the way of a patch; its text ends the sentence for the user."""
+
+
+def decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdict:
+    """Return the verdict on an edit.
+
+    Args:
+        old: the text that the live module was made of.
+        new: the text of its file now.
+        module: what is known of the live module.
+        compiler: makes a module's code of a text or tree, as an import of this module would.
+            Raises SyntaxError also for what only warns: a fresh import would warn.
+    """
+    try:
+        return _decide(old, new, module, compiler)
+    except _Obstacle as obstacle:
+        return Reload(f"{module.label}: {obstacle}")
+
+
+def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdict:
+    if is_pinned(old) or is_pinned(new):
+        raise _Obstacle("the file asks for it (# zygote: reload)")
+    for fact in module.objections:
+        raise _Obstacle(fact)
+    whole_old, whole_new = _compile(compiler, old, "the old text"), _compile(compiler, new, "the file")
+    if "lines" in kinds_in(old) and words(executed_or_ran(whole_old, module.ran)).named & line_words(old):
+        raise _Obstacle("it looks at lines or bytecode while it is imported")
+    plan, unequal = compare(whole_old, whole_new)
+    if unequal:
+        alignment = align(old, new)
+        plan = _compare_aligned(alignment, compiler, (whole_old, whole_new))
+        asked = _asked_for(whole_old, module)
+        plan.added = [
+            _check_addition(addition, alignment, whole_new, module, asked) for addition in alignment.additions
+        ]
+    for pair in plan.changed:
+        _check_change(pair, module)
+    _check_first_annotations(plan, module, whole_old)
+    _check_docs(plan, new, module, whole_old)
+    names = tuple(dict.fromkeys([pair.title for pair in plan.changed] + [added.title for added in plan.added]))
+    names += tuple(f"{docs.title or 'module'}.__doc__" for docs in plan.docs)
+    names += tuple(f"{change.title}.__annotations__" for change in plan.annotated)
+    return Patch(names, plan) if names else Keep(plan)
+
+
+def _compile(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeType:
+    try:
+        return compiler(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        where = f" (line {line})" if line else ""
+        raise _Obstacle(f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}") from None
+
+
+def compare(old: CodeType, new: CodeType) -> tuple[Plan, str]:
+    """Return what of two codes of a module belongs together, and the name of a scope that does not ('' if all do)."""
+    plan = Plan()
+    return plan, _compare_scopes(plan, Pair((), old, new))
+
+
+def _compare_scopes(plan: Plan, scope: Pair) -> str:
+    if not code_compare.is_shell_alike(scope.old, scope.new):
+        return scope.title
+    plan.scopes.append(scope)
+    unequal = ""
+    for (path, old), (_, new) in zip(
+        code_compare.children(scope.old, scope.path), code_compare.children(scope.new), strict=True
+    ):
+        pair = Pair(path, old, new)
+        if code_compare.is_scope(old) or code_compare.is_scope(new):
+            unequal = unequal or _compare_scopes(plan, pair)
+        elif code_compare.alike(old, new):
+            _take_alike(plan, pair)
+        else:
+            plan.changed.append(pair)
+    return unequal
+
+
+def _take_alike(plan: Plan, pair: Pair) -> None:
+    for (path, old), (_, new) in zip(code_compare.walk(pair.old, pair.path), code_compare.walk(pair.new), strict=True):
+        (plan.scopes if not old.co_flags & code_compare.OPTIMIZED else plan.moved).append(Pair(path, old, new))
+
+
+def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> Plan:
+    """Compare what is left without the additions; take the codes from the compilations of the whole files.
+
+    They may differ from those of what is left: since 3.12 the compiler treats ``x.y()`` otherwise
+    if ``x`` is imported anywhere at module level.
+    """
+    if alignment.obstacle:
+        raise _Obstacle(alignment.obstacle)
+    old = _compile(compiler, alignment.old, "the old text")
+    new = _compile(compiler, alignment.new, "the new text")
+    plan, unequal = compare(old, new)
+    if unequal:
+        raise _Obstacle(f"{unequal} does something else when it is imported")
+    olds, news = _Places(old, whole[0]), _Places(new, whole[1])
+    for pairs in (plan.moved, plan.changed, plan.scopes):
+        pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
+    plan.annotated = alignment.annotated
+    plan.docs = [docs for pair in plan.scopes for docs in _changed_docs(pair)]
+    return plan
+
+
+class _Places:
+    """Finds the code of a part in the compilation of the whole, by its place."""
+
+    def __init__(self, part: CodeType, whole: CodeType) -> None:
+        self._parts, self._wholes = _index(part), _index(whole)
+
+    def find(self, code: CodeType) -> CodeType:
+        if code.co_name == "<module>":
+            return self._wholes["<module>", 0][0]
+        place = (code.co_name, code.co_firstlineno)
+        parts, wholes = self._parts[place], self._wholes.get(place, [])
+        if len(parts) != len(wholes):
+            raise _Obstacle(f"{code.co_name} cannot be told from others on its line")
+        number = next(number for number, part in enumerate(parts) if part is code)
+        return wholes[number]
+
+
+def _index(code: CodeType) -> dict[tuple[str, int], list[CodeType]]:
+    found: dict[tuple[str, int], list[CodeType]] = {("<module>", 0): [code]}
+    for _, inner in code_compare.walk(code):
+        found.setdefault((inner.co_name, inner.co_firstlineno), []).append(inner)
+    return found
+
+
+def _changed_docs(pair: Pair) -> Iterator[Docs]:
+    old, new = code_compare.stored(pair.old).get("__doc__"), code_compare.stored(pair.new).get("__doc__")
+    if old != new:
+        title = "" if not pair.path else pair.title
+        yield Docs(title, old if isinstance(old, str) else None, new if isinstance(new, str) else None)
+
+
+# What may be patched
+
+
+def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
+    return (code.co_name, code.co_firstlineno) in ran
+
+
+def _check_change(pair: Pair, module: Module) -> None:
+    if _has_run(pair.old, module.ran):
+        raise _Obstacle(f"{pair.title} ran while the project was imported")
+    if pair.old.co_freevars != pair.new.co_freevars:
+        raise _Obstacle(f"{pair.title} uses other variables of the scopes around it (or super)")
+    if code_compare.parameters(pair.old) != code_compare.parameters(pair.new):
+        raise _Obstacle(f"{pair.title} has other parameters, or is of another kind")
+
+
+def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[CodeType]:
+    """Return what an import of a module executes, and those functions in it that ran meanwhile."""
+    others = (code for _, code in code_compare.walk(whole) if _has_run(code, ran))
+    return [*code_compare.executed(whole), *others]
+
+
+def _asked_for(old: CodeType, module: Module) -> set[str]:
+    """Return all names and texts in what was executed of the old module."""
+    return {word for code in executed_or_ran(old, module.ran) for word in code_compare.words(code)}
+
+
+def _check_addition(addition: object, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]) -> Added:
+    added, objection = check_addition(addition, alignment, whole, module, asked)  # type: ignore[arg-type]
+    if added is None:
+        raise _Obstacle(objection)
+    return added
+
+
+def _check_docs(plan: Plan, new: bytes, module: Module, old: CodeType) -> None:
+    """Make sure that nobody had a reason to look at a docstring that changes."""
+    pairs = [pair for pair in plan.changed if code_compare.doc(pair.old) != code_compare.doc(pair.new)]
+    if not pairs and not plan.docs:
+        return
+    asked = _asked_for(old, module)
+    decorated = _decorated(new)
+    for pair in pairs:
+        if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
+            raise _Obstacle(f"{pair.title} has another docstring, which its decorator or the module may have read")
+        if module.are_docs_read(frozenset(pair.title.split("."))):
+            raise _Obstacle(f"{pair.title} has another docstring, which another module may have read")
+        _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
+    for docs in plan.docs:
+        if not docs.title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
+            raise _Obstacle("its docstring changed, which is read when it is imported")
+        names = docs.title.split(".") if docs.title else []
+        _check_classes_around(names, module, decorated, asked)
+        if module.are_docs_read(frozenset(names)):
+            raise _Obstacle(
+                f"the docstring of {docs.title or 'the module'} changed, which another module may have read"
+            )
+
+
+def _check_first_annotations(plan: Plan, module: Module, old: CodeType) -> None:
+    """Make sure that nobody had a reason to copy a function that had no annotations: a copy would not get them.
+
+    A copy of one that had some does not have its tuple, which `patching` sees.
+    """
+    for change in plan.annotated:
+        if not change.old:
+            asked = _asked_for(old, module)
+            if change.place[0] in asked:
+                raise _Obstacle(f"{change.title}() has annotations now, and its name was asked for")
+            _check_classes_around(change.title.split(".")[:-1], module, set(), asked)
+
+
+def _check_classes_around(
+    names: Sequence[str], module: Module, decorated: set[tuple[str, int]], asked: set[str]
+) -> None:
+    for at, name in enumerate(names):
+        facts = module.classes(".".join(names[: at + 1]))
+        is_decorated = any(name == other for other, _ in decorated)
+        if facts is None or not facts.is_plain or is_decorated or name in asked:
+            raise _Obstacle(f"a docstring of class {name} changed, which others may have read")
+
+
+def _decorated(source: bytes) -> set[tuple[str, int]]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and node.decorator_list:
+            found.add((node.name, min(decorator.lineno for decorator in node.decorator_list)))
+    return found
+
+
+# What needs no look at the code
+
+
+def is_pinned(source: bytes) -> bool:
+    """Tell whether a file's first lines ask for reloads."""
+    return any(PIN.search(line) for line in source.split(b"\n", PIN_LINES)[:PIN_LINES])
+
+
+def is_always_reloaded(path: str, patterns: Sequence[str]) -> bool:
+    """Tell whether a path, relative to the project's root, matches one of the user's globs.
+
+    A pattern without a slash is compared with the file's name; ``*`` goes across folders.
+    """
+    name = path.rpartition("/")[2]
+    return any(
+        fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.removeprefix("./")) for pattern in patterns
+    )
+
+
+def reload_reason(verdicts: Mapping[str, Verdict]) -> str:
+    """Return why all files of a batch must be reloaded; '' if each can be kept or patched."""
+    reasons = [verdict.reason for verdict in verdicts.values() if isinstance(verdict, Reload)]
+    more = f" (and {len(reasons) - 1} more files)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else ""

@@ -1,0 +1,1 @@
+"""What processes send to each other: messages, their framing, errors."""

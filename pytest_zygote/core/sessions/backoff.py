@@ -1,0 +1,63 @@
+"""Which command lines are not worth a collected session, and why."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pytest_zygote.core.sessions.eligibility import Key
+
+KEPT = 50
+"""Command lines of which something is remembered."""
+
+MAX_WASTED = 5
+"""Sessions in a row that were collected and never used, before others of this kind are collected less often."""
+
+RETRY = 10
+"""After so many runs another one is collected all the same."""
+
+
+class Refusals:
+    """What earlier attempts have shown; which layer they stood on counts, not what it is."""
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self._refused: dict[Key, tuple[object, str]] = {}
+        self._wasted: dict[Key, int] = {}
+
+    def add(self, key: Key, below: object, reason: str) -> None:
+        """Remember why no session can be collected on this layer."""
+        self._refused[key] = (below, reason)
+        if len(self._refused) > KEPT:
+            del self._refused[next(iter(self._refused))]
+
+    def reason(self, key: Key) -> str:
+        """Return why there is no session; '' if nothing is known."""
+        return self._refused[key][1] if key in self._refused else ""
+
+    def holds(self, key: Key, below: object) -> bool:
+        """Tell whether no session can be collected on this layer; another one gets another chance."""
+        if key in self._refused and self._refused[key][0] is not below:
+            del self._refused[key]
+        return key in self._refused
+
+    def forget(self) -> None:
+        """Give all another chance: files have changed, and what was in the way may be mended."""
+        self._refused.clear()
+
+    def waste(self, key: Key) -> None:
+        """Take note of a session that was closed and never used."""
+        self._wasted[key] = self._wasted.pop(key, 0) + 1
+        if len(self._wasted) > KEPT:
+            del self._wasted[next(iter(self._wasted))]
+
+    def use(self, key: Key) -> None:
+        """Take note of one that was used."""
+        self._wasted.pop(key, None)
+
+    def is_worth_it(self, key: Key) -> bool:
+        """Tell whether a session may be of use; where tests change what collection reads, each comes too late."""
+        wasted = self._wasted.get(key, 0)
+        if wasted < MAX_WASTED:
+            return True
+        self._wasted[key] = wasted + 1
+        return wasted % RETRY == 0

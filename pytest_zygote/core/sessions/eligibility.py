@@ -1,0 +1,165 @@
+"""Collected sessions: when one may be kept, and for which requests it is used.
+
+A collected session is a process that ran pytest up to its first test, for one command line, and
+waits. A run that is forked from it has no configuration and no collection left to do. It must be
+the run that would have been: what a run of the same command line would do again is either the same
+by the key and the inputs, or renewed in the fork, or there is no such session.
+
+The key is the whole request, and what the client's descriptors are; nothing is compared loosely.
+The inputs are all that was read meanwhile (`messages.Built`). What is left is what depends on
+neither: clocks, random numbers, processes, the network, files that collection writes. Whoever reads or
+does such a thing while he collects is found by a profiler (`adapters.impurities`), and has his runs
+forked from the project layer, as before.
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.protocol.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import TypeAlias
+
+    from pytest_zygote.core.protocol.messages import RunRequest
+
+    Kind: TypeAlias = tuple[str, int, int, int]
+    Limits: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Key(Record):
+    """All that a run is asked for with, but for what is another in each.
+
+    Attributes:
+        request: the fields of the request; of the environment what is not volatile.
+        terminal: what descriptors 0, 1 and 2 are (`adapters.recorders.describe`).
+        limits: what the kernel grants to the client (`adapters.limits`).
+    """
+
+    request: tuple[object, ...]
+    terminal: tuple[Kind, ...]
+    limits: Limits
+
+
+def key_of(request: RunRequest, terminal: tuple[Kind, ...], limits: Limits) -> Key:
+    """Return the key of a request."""
+    fields = dict(zip(request.field_names, request.values(), strict=True))
+    del fields["pid"]
+    fields["environ"] = tuple((key, value) for key, value in sorted(request.environ.items()) if key not in RENEWED)
+    return Key(tuple(fields.values()), terminal, limits)
+
+
+RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID"})
+"""Environment keys that shells change from command to command: each run gets its client's."""
+
+
+def terminal_obstacle(terminal: tuple[Kind, ...]) -> str:
+    """Return why no session can be collected for such descriptors; '' if one can."""
+    for number, (kind, *_) in enumerate(terminal):
+        if kind == "other" or (kind == "file" and number == 0):
+            return f"descriptor {number} is no terminal, pipe or output file"
+    return ""
+
+
+OPTIONS: dict[str, str] = {
+    "lf": "--lf reads what the last run has left",
+    "failedfirst": "--ff reads what the last run has left",
+    "newfirst": "--nf looks at the age of files",
+    "stepwise": "--sw reads what the last run has left",
+    "stepwise_skip": "--sw-skip reads what the last run has left",
+    "xmlpath": "--junitxml notes when it started",
+    "cacheshow": "--cache-show reads the cache",
+    "cacheclear": "--cache-clear removes the cache",
+    "debug": "--debug writes a file from the start",
+    "pastebin": "--pastebin keeps a file open",
+    "log_file": "--log-file keeps a file open",
+    "looponfail": "--looponfail collects again",
+    "affected": "--affected asks what earlier runs have left",
+    "session_timeout": "--session-timeout counts from the start",
+}
+"""Options that keep a run at the project layer, each with the reason."""
+
+
+def option_obstacle(options: Mapping[str, object]) -> str:
+    """Return which option keeps a run from being forked from a collected session; '' if none does."""
+    return next((reason for name, reason in OPTIONS.items() if options.get(name)), "")
+
+
+MOST_RENEWED = 8
+"""Test files that a run collects again by itself; with more it is better to collect all again, once."""
+
+OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
+
+PLUGINS = (
+    *("_hypothesis_pytestplugin", "pytest_cov", "xdist"),
+    *("dotenv", "pytest_django", "pytest_dotenv", "pytest_env", "pytest_flask"),
+    *("pytest_httpserver", "pytest_mock", "pytest_recording", "pytest_rerunfailures", "pytest_subtests"),
+    *("pytest_timeout", "syrupy"),
+)
+"""Third-party plugins whose runs from collected sessions were compared with plain ones, without a difference: the
+first by the differential suites, the others by ``make plugins-sessions``. pytest-asyncio is none of them: with Python
+3.11 a loop that it leaves to the garbage collector complained in a run of a session, and not in a plain one."""
+
+COLLECTING = ("xdist.dsession", "xdist.remote")
+"""Parts of them whose runs collect in other processes."""
+
+REPEATED_HOOKS = frozenset(
+    {
+        *("pytest_addoption", "pytest_addhooks", "pytest_collect_file", "pytest_ignore_collect"),
+        *("pytest_collection_modifyitems", "pytest_generate_tests", "pytest_make_parametrize_id"),
+        *("pytest_pycollect_makeitem", "pytest_pycollect_makemodule", "pytest_itemcollected"),
+        *("pytest_markeval_namespace", "pytest_report_header", "pytest_report_collectionfinish"),
+        "pytest_configure",
+    }
+)
+"""Hooks that run before the first test and do the same for the same inputs.
+
+``pytest_configure`` may do anything, as may the code of its module: both are watched, and what they leave in the
+process is what each run would have made. The hooks around sessions are for what belongs to one run."""
+
+LATE_HOOKS = frozenset(
+    {
+        *("pytest_assertion_pass", "pytest_assertrepr_compare", "pytest_enter_pdb", "pytest_leave_pdb"),
+        *("pytest_fixture_setup", "pytest_fixture_post_finalizer", "pytest_pyfunc_call"),
+        *("pytest_configure_node", "pytest_testnodeready", "pytest_testnodedown", "pytest_handlecrashitem"),
+        *("pytest_report_teststatus", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure"),
+    }
+)
+"""Hooks that run when the first test runs, or later; so do all whose name begins with pytest_runtest_."""
+
+
+def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool:
+    """Tell whether runs can collect these files again by themselves."""
+    return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
+
+
+def plugin_obstacle(module: str, hooks: Collection[str], *, is_project: bool) -> str:
+    """Return why a registered plugin keeps a run from a collected session; '' if it does not.
+
+    Args:
+        module: the module in which it is defined.
+        hooks: names of the hooks that it implements.
+        is_project: whether it is a conftest file or another module of the project.
+    """
+    top = module.partition(".")[0]
+    if module in COLLECTING:
+        return f"{module} collects by itself"
+    if top in OWN or top in PLUGINS:
+        return ""
+    if not is_project:
+        return f"it is not known whether the plugin {module} allows it"
+    early = [hook for hook in sorted(hooks) if not _is_exact(hook)]
+    return f"{module} has the hook {early[0]}, which may prepare something for one run" if early else ""
+
+
+def _is_exact(hook: str) -> bool:
+    return hook in REPEATED_HOOKS or hook in LATE_HOOKS or hook.startswith("pytest_runtest_")
+
+
+def differing(known: Iterable[Key], wanted: Key) -> str:
+    """Return in what a request differs from the sessions there are, for the status."""
+    for key in known:
+        if key.request[2:3] == wanted.request[2:3]:  # the arguments
+            names = ("request", "terminal", "limits")
+            return next((f"another {name}" for name in names if getattr(key, name) != getattr(wanted, name)), "")
+    return "no session has these arguments"

@@ -1,0 +1,241 @@
+"""Two towers: the one that serves, and one that is coming because runs taught more modules.
+
+Learning never makes a client wait: the coming tower is built beside the serving one, and takes its
+place when its project layer is ready. Only while nothing at all is imported in the serving tower
+(a new project) do clients wait for the coming one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.system import graph_file
+from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.layers.module_graph import THIRD
+from pytest_zygote.daemon.layer_stack import Tower
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.protocol.messages import Learned, RunRequest
+    from pytest_zygote.daemon.layer import Layer
+    from pytest_zygote.daemon.layer_processes import Layers
+
+log = logging.getLogger("pytest_zygote")
+
+MAX_FORKS = 1000
+"""A layer that follows edits is a fork of a fork of a fork … Each of them leaves locks behind that the interpreter
+never gives back, up to 1 kB (CPython does so on purpose: nobody knows who holds them in the parent). After so many all
+is imported anew, beside the layer that serves and when nobody waits: memory is bounded however long a daemon lives."""
+
+MAX_ATTEMPTS = 6
+"""Layers that are built in the background for one purpose, before it is given up."""
+
+
+@dataclass
+class Errand:
+    """A tower that is being built in the background, for a request like the last.
+
+    Attributes:
+        version: of the graph, when the building began.
+        attempts: numbers of the layers made so far.
+    """
+
+    tower: Tower
+    request: RunRequest
+    version: int
+    attempts: set[int] = field(default_factory=set)
+
+    def proceed(self) -> bool:
+        """Do the next step; tell whether the tower is complete."""
+        layer = self.tower.layer_for(self.request, "project", is_ahead=True)
+        self.attempts.add(layer.number)
+        return layer.phase == lifecycle.READY
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it changes faster than it is built."""
+        return len(self.attempts) > MAX_ATTEMPTS
+
+
+class Towers:
+    """Decides which layer serves a run, and when layers are built."""
+
+    def __init__(self, layers: Layers, root: str, cache: str) -> None:
+        """Start with what earlier daemons learned."""
+        self._layers = layers
+        self._root = root
+        self._cache = cache
+        self.graph = graph_file.load_graph(cache)
+        self._version = 0
+        self._unfit: dict[str, str] = {}
+        self._news = ""
+        self.serving = Tower(layers, self.graph, root)
+        self._coming: Errand | None = None
+        self._prefetch: Errand | None = None
+        self._last_request: RunRequest | None = None
+        self._forks_tried = 0
+        self.breaker = lifecycle.Breaker()
+
+    # Choosing
+
+    def choose(self, request: RunRequest, depth: str) -> Layer:
+        """Return the layer that a run must be forked from; it may still be building.
+
+        Call it for one waiting client at a time: two with different environments would take
+        turns in replacing each other's layers for ever.
+        """
+        self._last_request = request
+        tower = self.serving
+        if self._coming is not None and not tower.size:
+            tower = self._coming.tower
+            self._coming.request = request
+        return tower.layer_for(request, depth)
+
+    def base_took_ms(self) -> int:
+        """Return how long the imports of the serving base layer took."""
+        base = self.serving.base
+        return base.built.took_ms if base is not None and base.built is not None else 0
+
+    def refusal(self) -> str:
+        """Return why no layer is built now; '' if one may be."""
+        return self.breaker.refusal(time.monotonic())
+
+    # Going on
+
+    def advance(self, *, is_waited_for: bool) -> None:
+        """Take the next step of what is built in the background.
+
+        Args:
+            is_waited_for: clients wait, and decide themselves what the serving tower builds.
+        """
+        if self.refusal():
+            return
+        if self._coming is not None:
+            self._advance_coming(self._coming)
+        if self._prefetch is not None and not is_waited_for:
+            errand = self._prefetch
+            if errand.tower is not self.serving or errand.proceed() or errand.is_hopeless:
+                self._prefetch = None
+
+    def _advance_coming(self, coming: Errand) -> None:
+        if coming.proceed():
+            log.info("the coming tower serves now")
+            self.serving.retire()
+            self.serving, self._coming = coming.tower, None
+            if self._version != coming.version:
+                self._grow(coming.request, self._news)
+        elif coming.is_hopeless:
+            log.warning("the coming tower is given up: its inputs change while it is built")
+            coming.tower.retire()
+            self._coming = None
+
+    def is_outdated(self) -> bool:
+        """Tell whether a run like the last would find something to patch or to build."""
+        request, tower = self._last_request, self.serving
+        return request is not None and any(layer.outdated(request, self._root) for layer in tower.layers())
+
+    def prefetch(self) -> None:
+        """Do now what the next run would have to wait for."""
+        if self._last_request is not None and self.serving.size:
+            self._prefetch = Errand(self.serving, self._last_request, self._version)
+            self.advance(is_waited_for=False)
+
+    def rejuvenate(self, max_forks: int) -> None:
+        """Build a tower beside the one that serves, if that has followed so many edits since the last attempt."""
+        project, request = self.serving.project, self._last_request
+        if project is None or request is None or self._coming is not None or self.refusal():
+            return
+        self._forks_tried = min(self._forks_tried, project.forks)  # less: it was imported anew since
+        if project.forks - self._forks_tried >= max_forks:
+            self._forks_tried = project.forks
+            log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
+            self._grow(request, f"{project.forks} edits in a row were patched")
+
+    # Learning
+
+    def learn(self, learned: Learned, request: RunRequest, *, was_fit: bool) -> None:
+        """Take what a run taught.
+
+        Args:
+            learned: the modules, and the options they were imported with.
+            request: of that run.
+            was_fit: whether the run started where runs usually do. One whose options do not
+                fit the project layer teaches these options only if the next does the same:
+                else two kinds of runs in turn would replace each other's layers.
+        """
+        before = self._importable()
+        if not was_fit and learned.facts != self._unfit:
+            self._unfit = learned.facts
+            third_party = tuple(row for row in learned.modules if row[2] == THIRD)
+            has_changed = self.graph.learn(third_party)
+        else:
+            self._unfit = {}
+            has_changed = self._adopt(learned)
+        if has_changed:
+            count = len(self._importable().items() - before.items())
+            what = counted(count, "module") if count else "other options, paths or environment keys"
+            self._changed(request, f"learned {what} from a run")
+
+    def _importable(self) -> dict[str, tuple[str, str, str]]:
+        rejected = self.graph.rejected
+        return {name: row for name, row in self.graph.modules.items() if name not in rejected}
+
+    def note_fit(self) -> None:
+        """Take note that a run fitted its layer: the one before it that did not was an exception."""
+        self._unfit = {}
+
+    def _adopt(self, learned: Learned) -> bool:
+        graph = self.graph
+        self._cache = learned.cache or self._cache
+        graph.leaves.update(learned.leaves)
+        has_grown = graph.learn(learned.modules)
+        before = (graph.path, graph.context, graph.facts)
+        graph.path, graph.context, graph.facts = learned.path, learned.context, learned.facts
+        return has_grown or before != (graph.path, graph.context, graph.facts)
+
+    def unlearn(self, culprits: tuple[str, ...], reason: str, request: RunRequest) -> None:
+        """Import these modules early no more."""
+        self.graph.rejected.update(dict.fromkeys(culprits, reason))
+        if culprits:
+            self._changed(request, f"without {', '.join(culprits)}: {reason}")
+
+    def _changed(self, request: RunRequest, news: str) -> None:
+        self._version += 1
+        self._news = news
+        graph_file.save_graph(self._cache, self.graph)
+        if self._coming is None:
+            self._grow(request, news)
+
+    def _grow(self, request: RunRequest, reason: str) -> None:
+        """Build a tower with what was learned, beside the one that serves."""
+        tower = Tower(self._layers, self.graph, self._root, reason)
+        self._coming = Errand(tower, request, self._version)
+        self._coming.proceed()
+
+    def fail(self, culprits: dict[str, str], reason: str) -> None:
+        """Take note of a build that failed; one that names new culprits is a step forward."""
+        if self.graph.blame(culprits):
+            self._version += 1
+            graph_file.save_graph(self._cache, self.graph)
+        else:
+            self.breaker.fail(time.monotonic(), reason)
+
+    # Ending
+
+    def reload(self) -> None:
+        """Build all layers anew, also from modules that were rejected."""
+        self.graph.rejected.clear()
+        self.breaker.reset()
+        self.retire("--daemon-reload")
+        self.prefetch()
+
+    def retire(self, reason: str = "") -> None:
+        """Let all layers go; the next ones are built for this reason, if there is one."""
+        self._prefetch = None
+        self.serving.retire(reason)
+        if self._coming is not None:
+            self._coming.tower.retire()
+            self._coming = None

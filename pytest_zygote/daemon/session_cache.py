@@ -1,0 +1,317 @@
+"""Collected sessions: prepared while nobody waits, used for requests that are equal in everything.
+
+A session stands on the project layer that serves now, as one more layer. Before it is used the daemon
+looks at all that it read, as for every layer; a session with an outdated input is closed, and
+prepared again when the daemon has nothing else to do. A session that is still being collected is
+stopped (SIGSTOP) as long as a run goes on: it takes no processor time from anyone who waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.pytest import terminal_doubles
+from pytest_zygote.adapters.system import processes, rlimits
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.sessions import eligibility
+from pytest_zygote.core.sessions.backoff import Refusals
+from pytest_zygote.daemon.layer_processes import SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.sessions.eligibility import Key
+    from pytest_zygote.daemon.connections import Client
+    from pytest_zygote.daemon.event_loop import Loop, Timer
+    from pytest_zygote.daemon.layer import Layer
+    from pytest_zygote.daemon.layer_processes import Layers
+
+log = logging.getLogger("pytest_zygote")
+
+IDLE_S = 0.15
+"""The daemon collects when nobody has wanted anything for so long."""
+
+MAX_ATTEMPTS = 3
+"""Times that a session is collected again because its inputs changed meanwhile."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many sessions there may be.
+
+    Attributes:
+        limit: sessions that are kept; 0 for none at all.
+        is_forced: whether a client waits until its session is collected: for tests of this package.
+        memory_mib: what all of them together may have for themselves.
+    """
+
+    limit: int = 0
+    is_forced: bool = False
+    memory_mib: int = 1024
+
+
+@dataclass
+class Session:
+    """A session, or the wish for one.
+
+    Attributes:
+        request: of the run that it was made after.
+        below: the project layer that it was forked from.
+        layer: its process, as a layer.
+        hits: runs that were forked from it.
+        attempts: how often it was collected since a run last asked for it.
+        is_stopped: while it is being collected, somebody else has the processor.
+        why_closed: why there is no process any more.
+    """
+
+    key: Key
+    request: RunRequest
+    below: Layer | None = None
+    layer: Layer | None = None
+    hits: int = 0
+    attempts: int = 0
+    is_stopped: bool = False
+    why_closed: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether runs can be forked from it."""
+        return self.layer is not None and self.layer.phase == lifecycle.READY
+
+    @property
+    def is_collecting(self) -> bool:
+        """Whether it is being collected."""
+        return self.layer is not None and self.layer.phase == lifecycle.BUILDING
+
+
+class Sessions:
+    """All collected sessions of a daemon, the one used last at the end."""
+
+    def __init__(self, loop: Loop, layers: Layers, root: str, policy: Policy) -> None:
+        """Start with none."""
+        self._loop = loop
+        self._layers = layers
+        self._root = root
+        self._policy = policy
+        self._wanted: list[Session] = []
+        self._refusals = Refusals()
+        self._timer: Timer | None = None
+        self.last_miss = ""
+
+    def __iter__(self) -> Iterator[Session]:
+        """Give all sessions, the one used last at the end."""
+        return iter(tuple(self._wanted))
+
+    # Using
+
+    def find(self, client: Client, below: Layer) -> Layer | None:
+        """Return the layer from which a client's run must be forked; None for the project layer below.
+
+        Of a command that is debugged no session is ever wanted: it would be the one that joins the debugger.
+        """
+        if not self._policy.limit or client.depth != "project" or _is_debugged(client):
+            return None
+        key = self._key(client)
+        session = self._session(key)
+        self.last_miss = self._check(session, below, key)
+        if not self.last_miss and session is not None:
+            session.hits += 1
+            self._refusals.use(key)
+            self._wanted.remove(session)
+            self._wanted.append(session)
+            client.renewed = session.layer.renewed if session.layer is not None else ()
+            return session.layer
+        return self._force(key, client, below) if self._policy.is_forced else None
+
+    def _key(self, client: Client) -> Key:
+        assert client.request is not None  # noqa: S101 - it was admitted
+        if client.key is None:
+            request = client.request
+            kinds = terminal_doubles.describe(client.terminal, request.closed)
+            client.key = eligibility.key_of(request, kinds, rlimits.limits_of(request.pid))
+        return client.key
+
+    def _session(self, key: Key) -> Session | None:
+        return next((session for session in self._wanted if session.key == key), None)
+
+    def _check(self, session: Session | None, below: Layer, key: Key) -> str:
+        """Return why no session can serve a request; '' if this one can. An outdated one is closed."""
+        if session is None:
+            return self._refusals.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
+        if session.layer is not None and session.below is not below:
+            self._close(session, "the project layer was replaced")
+        elif session.is_ready and session.layer is not None:
+            reason = session.layer.outdated(session.request, self._root)
+            if reason:
+                self._close(session, reason)
+        if session.is_ready:
+            return ""
+        return "it is being collected" if session.is_collecting else session.why_closed or "it is not collected yet"
+
+    def _force(self, key: Key, client: Client, below: Layer) -> Layer | None:
+        assert client.request is not None  # noqa: S101 - it was admitted
+        if sum(layer.plan.kind == SESSION for layer in client.awaited) > MAX_ATTEMPTS:
+            return None
+        self._want(key, client.request, below)
+        session = self._session(key)
+        if session is not None and session.layer is None:
+            self._collect(session, below)
+        return session.layer if session is not None else None
+
+    # Preparing
+
+    def note(self, client: Client, below: Layer | None) -> None:
+        """Take note of a run that has ended, and may be asked for again."""
+        if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
+            self._want(client.key, client.request, below)
+
+    def _want(self, key: Key, request: RunRequest, below: Layer) -> None:
+        session = self._session(key)
+        if self._refusals.holds(key, below) or not (self._policy.is_forced or self._refusals.is_worth_it(key)):
+            return
+        if session is None:
+            self._wanted.append(Session(key, request))
+        else:
+            session.attempts = 0
+        while len(self._wanted) > self._policy.limit:
+            self._close(self._wanted.pop(0), "others were used since")
+
+    def files_changed(self, below: Layer | None) -> None:
+        """Close sessions whose inputs have changed, to collect them again before they are asked for."""
+        self._refusals.forget()
+        for session in tuple(self._wanted):
+            if session.is_ready and below is not None and not self._check(session, below, session.key):
+                self._have_looked_at(session)
+
+    def _have_looked_at(self, session: Session) -> None:
+        """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
+        if session.layer is not None and session.layer.renewed:
+            self._layers.tell(session.layer, messages.Look(session.layer.renewed))
+
+    def trim(self) -> None:
+        """Close the sessions used longest ago, if all together have too much memory for themselves."""
+        left_kib = self._policy.memory_mib * 1024
+        for session in reversed(tuple(self._wanted)):
+            if session.is_ready and session.layer is not None:
+                left_kib -= processes.private_kib(session.layer.pid)
+                if left_kib < 0:
+                    self._refuse(session, f"the sessions have more than {self._policy.memory_mib} MiB for themselves")
+
+    def pause(self) -> None:
+        """Take no processor time while somebody waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for session in self._wanted:
+            if session.is_collecting and session.layer is not None and session.layer.pid and not self._policy.is_forced:
+                session.is_stopped = True
+                self._layers.kill(session.layer, signal.SIGSTOP)
+
+    def prepare_soon(self, below: Layer | None) -> None:
+        """Go on collecting, unless somebody wants something first."""
+        if self._timer is None and below is not None and self._next(below) is not None:
+            self._timer = self._loop.after(IDLE_S, lambda: self._prepare(below))
+
+    def _next(self, below: Layer) -> Session | None:
+        """Return the session that should be collected, or go on being collected, first."""
+        if below.phase != lifecycle.READY:
+            return None
+        collecting = [session for session in self._wanted if session.is_collecting and session.below is below]
+        if collecting:
+            return next((session for session in collecting if session.is_stopped), None)
+        return next((one for one in reversed(self._wanted) if one.layer is None or one.below is not below), None)
+
+    def _prepare(self, below: Layer) -> None:
+        self._timer = None
+        self.trim()
+        session = self._next(below)
+        if session is None:
+            return
+        if session.layer is not None and session.below is below:
+            session.is_stopped = False
+            self._layers.kill(session.layer, signal.SIGCONT)
+            return
+        self._close(session, "the project layer was replaced")
+        self._collect(session, below)
+
+    def _collect(self, session: Session, below: Layer) -> None:
+        obstacle = eligibility.terminal_obstacle(session.key.terminal)
+        session.below = below
+        session.attempts += 1
+        if session.attempts > MAX_ATTEMPTS:
+            obstacle = "its inputs change again and again"
+        if obstacle:
+            self._refuse(session, obstacle)
+            return
+        order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
+        session.layer = self._layers.spawn_session(below, order, _plan(session.request))
+
+    def _refuse(self, session: Session, reason: str) -> None:
+        if session.below is not None:
+            self._refusals.add(session.key, session.below, reason)
+        if session in self._wanted:
+            self._wanted.remove(session)
+        self._close(session, reason)
+
+    # What layers tell
+
+    def failed(self, layer: Layer, reason: str) -> None:
+        """Take note that a session cannot be collected, or is no more."""
+        for session in tuple(self._wanted):
+            if session.layer is layer:
+                log.info("no collected session: %s", reason)
+                self._refuse(session, reason)
+
+    # Ending
+
+    def give_up(self, layer: Layer, reason: str) -> None:
+        """Close a session from which no run can be forked after all."""
+        for session in tuple(self._wanted):
+            if session.layer is layer:
+                self._close(session, reason)
+
+    def _close(self, session: Session, reason: str) -> None:
+        layer, session.layer = session.layer, None
+        session.why_closed = reason
+        if layer is not None and not session.hits:
+            self._refusals.waste(session.key)
+        session.hits = 0
+        session.is_stopped = False
+        if layer is not None and layer.phase != lifecycle.GONE:
+            was_collecting = layer.phase == lifecycle.BUILDING
+            self._layers.retire(layer)
+            if was_collecting:
+                self._layers.kill(layer, signal.SIGKILL)  # it may be stopped, and reads nothing before it has collected
+
+    def retire(self) -> None:
+        """Close all."""
+        self._policy = Policy()
+        for session in self._wanted:
+            self._close(session, "the daemon is stopping")
+        self._wanted.clear()
+
+
+def _is_debugged(client: Client) -> bool:
+    return client.request is not None and bool(client.request.debugger)
+
+
+def _plan(request: RunRequest) -> messages.Build:
+    """Return what stands for a session's plan where layers are compared with a request."""
+    return messages.Build(
+        kind=SESSION,
+        modules=(),
+        origins=(),
+        rewritten=(),
+        leaves=(),
+        path=request.path,
+        client_path=request.path,
+        environ=request.environ,
+        context=(),
+        cwd=request.cwd,
+        facts={},
+    )

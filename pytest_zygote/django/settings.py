@@ -1,0 +1,95 @@
+"""Lets each run believe that it reads Django's settings and loads Django's apps itself.
+
+Models can only be imported while or after ``django.setup()`` loads the installed apps. A layer that did not do this
+could hold neither the project's models nor whatever imports them, which is most of a Django project. So the project
+layer imports `django_apps`, which does it.
+
+In a run, the registry is empty for whoever asks, and the settings are not read yet. When the run reads the settings, it
+executes or admits the settings module; when it calls ``django.setup()``, logging is configured then, and instead of
+loading the apps, `django_apps` is imported, which admits all that it imported. If any setting is another by then, the
+run starts from the base layer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.layers.module_graph import DJANGO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    Refuse = Callable[[str, tuple[str, ...]], None]
+
+FLAGS = ("apps_ready", "models_ready", "ready")
+
+
+def load() -> list[str]:
+    """Load the installed apps in a layer; return their names.
+
+    Raises:
+        ImportError: they must not be loaded before logging is configured.
+    """
+    settings = importlib.import_module("django.conf").settings
+    if settings.LOGGING and settings.LOGGING.get("disable_existing_loggers", True):
+        message = "LOGGING would disable the loggers of apps that are loaded before it is applied"
+        raise ImportError(message)
+    if settings.LOGGING_CONFIG not in (None, "logging.config.dictConfig"):
+        message = "nobody knows what LOGGING_CONFIG does to loggers of apps that are loaded before it is applied"
+        raise ImportError(message)
+    installed = list(settings.INSTALLED_APPS)
+    importlib.import_module("django.apps").apps.populate(installed)
+    # A connection of a zygote would be shared by all runs.
+    importlib.import_module("django.db").connections.close_all()
+    return installed
+
+
+def disguise(refuse: Refuse) -> None:
+    """Have this run, which was forked from a layer, begin without settings and apps.
+
+    Args:
+        refuse: ends this process, so that the run starts over from the base layer.
+    """
+    conf = sys.modules.get("django.conf")
+    if conf is None:
+        return
+    # Settings that a module gave by ``settings.configure()`` are what executing that module did: they stay.
+    known = conf.settings._wrapped  # noqa: SLF001 - as `django.test` does it
+    if isinstance(known, conf.Settings):
+        conf.settings._wrapped = conf.empty  # noqa: SLF001
+    if DJANGO in sys.modules:
+        _empty_registry(conf, known, refuse)
+
+
+def _empty_registry(conf: ModuleType, known: ModuleType, refuse: Refuse) -> None:
+    registry = sys.modules["django.apps"].apps
+    installed = sys.modules[DJANGO].INSTALLED
+    _set_flags(registry, on=False)
+
+    def populate(installed_apps: list[str] | None = None) -> None:
+        del registry.populate
+        different = _different(vars(known), getattr(conf.settings._wrapped, "__dict__", {}))  # noqa: SLF001 - as above
+        if different:
+            refuse(f"the project layer was made for other Django settings ({different})", ())
+        if list(installed_apps or ()) != installed:
+            refuse("the project layer holds other Django apps", ())
+        importlib.import_module(DJANGO)
+        _set_flags(registry, on=True)
+
+    registry.populate = populate
+
+
+def _different(known: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return the name of a setting that is not what it was when the apps were loaded; '' if all are."""
+    names = (name for name in sorted({*known, *now}) if name.isupper())
+    return next((name for name in names if name not in now or name not in known or now[name] != known[name]), "")
+
+
+def _set_flags(registry: ModuleType, *, on: bool) -> None:
+    for flag in FLAGS:
+        setattr(registry, flag, on)
+    event = registry.ready_event
+    event.set() if on else event.clear()

@@ -1,0 +1,161 @@
+"""What a worker must not share with the process that it was forked from.
+
+Exit handlers and finalizers would delete the parent's folders and end its children; the files
+that hold captured output have one position for all; folders for temporary files would be the
+same; and multiprocessing takes the parent's children for the worker's.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter import exit_handlers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+    import pytest
+
+    from pytest_zygote.parallel.shared_flags import Board
+    from pytest_zygote.parallel.worker_handle import Node
+
+
+class Interrupts:
+    """Ctrl-C ends the test that runs; while its fixtures are torn down, another one is not heard.
+
+    The terminal sends the signal to all processes, and the parent sends it once more to those
+    that have not ended: it must count once. At a debugger's prompt it counts for the debugger each
+    time, and for nobody else.
+
+    Attributes:
+        is_debugging: whether this worker has the terminal.
+    """
+
+    def __init__(self, board: Board) -> None:
+        """Take the signal over."""
+        self._board = board
+        self.is_debugging = False
+        self._came = self._is_held = self._is_due = False
+        self._known = board.interrupts
+        self.take_over()
+
+    def forget(self) -> None:
+        """Expect no more of what was pressed for a debugger."""
+        self._known = self._board.interrupts
+
+    def take_over(self) -> None:
+        """Take the signal over, unless it is ignored (nohup, a shell's background); debuggers take it too."""
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_held:
+            self._is_due = True
+        elif self.is_debugging:
+            raise KeyboardInterrupt
+        elif self._board.is_debugged or self._board.interrupts != self._known:
+            self._known = self._board.interrupts  # pressed for a debugger, though it may come late
+        elif not self._came:
+            self._came = True
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """Let what must not be cut in half come to its end first."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Hear what came meanwhile."""
+        self._is_held = False
+        if self._is_due:
+            self._is_due = False
+            self._interrupt(signal.SIGINT, None)
+
+
+def flush(config: pytest.Config) -> None:
+    """Write what is buffered, before the fork: each fork would write it once more."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, reporter and reporter._tw):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+
+
+def basetemp(config: pytest.Config) -> Path | None:
+    """Return where this process has its temporary folders: those of workers are inside."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else factory.getbasetemp()
+
+
+def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
+    """Stop sharing, right after the fork."""
+    gc.freeze()  # a collection would copy all pages of the parent
+    exit_handlers.forget()
+    signal.set_wakeup_fd(-1)
+    _part_from_children()
+    _renew_file_locks()
+    config.workerinput = node.workerinput  # type: ignore[attr-defined]
+    config.workeroutput = {}  # type: ignore[attr-defined]
+    # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
+    option = config.option
+    option.loadgroup = option.dist == "loadgroup"
+    option.dist, option.distload, option.looponfail = "no", False, False
+    option.numprocesses = option.maxprocesses = None
+    option.tx = []
+    os.environ.update(node.environ)
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and basetemp is not None:
+        option.basetemp = str(basetemp)
+        basetemp.mkdir(mode=0o700)
+        factory._given_basetemp = factory._basetemp = basetemp
+
+
+def _part_from_children() -> None:
+    """Forget the parent's children: multiprocessing would end them with us."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes._children.clear()
+
+
+def _renew_file_locks() -> None:
+    """Let locks be used that test modules and conftest files made when they were imported.
+
+    filelock gives them back in a fork, and then refuses to use them: an object made in another
+    process may be held there. Ours are held by nobody, since no test has run before the fork.
+    """
+    locks = getattr(sys.modules.get("filelock._api"), "_FORK_OBJECTS", {})
+    for lock in list(locks.values()):
+        if hasattr(lock, "_creator_pid"):
+            lock._creator_pid = os.getpid()
+
+
+def take_output(config: pytest.Config, dump: int) -> list[int]:
+    """Capture into files of our own; return the descriptors of what is captured from stderr, and of dumps.
+
+    Args:
+        config: of this session.
+        dump: where faulthandler is to write, if pytest has enabled it.
+    """
+    if faulthandler.is_enabled():
+        faulthandler.enable(dump)
+    capture = config.pluginmanager.getplugin("capturemanager")
+    shared = getattr(capture, "_global_capturing", None)
+    if capture is None or shared is None:
+        return [dump]
+    was_started = shared.is_started()
+    shared.stop_capturing()
+    capture._global_capturing = None
+    capture.start_global_capturing()
+    if not was_started:
+        capture.suspend_global_capture()
+    file = getattr(capture._global_capturing.err, "tmpfile", None)
+    try:
+        return [file.fileno(), dump] if file is not None else [dump]
+    except (OSError, ValueError):  # captured in memory only
+        return [dump]

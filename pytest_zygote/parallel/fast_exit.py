@@ -1,0 +1,31 @@
+"""How the process of a cold run ends after its workers.
+
+An interpreter that ends looks several times through everything that is alive, and frees it piece
+by piece. After thousands of tests that takes a good part of what running them by two workers takes,
+and no test has run in this process. So it is left to the kernel, as it is for warm runs.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.pytest import entry
+from pytest_zygote.adapters.system import stdio
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def hasten(config: pytest.Config) -> None:
+    """Free no memory at the end of this process, if it is pytest's own; a program that calls pytest may go on."""
+    if not config.pluginmanager.has_plugin("zygote_run") and entry.is_the_program():
+        atexit.register(_leave_memory)
+
+
+def _leave_memory() -> None:
+    stdio.flush_abandoned()
+    gc.freeze()

@@ -1,0 +1,117 @@
+"""How the tests of a session are to be run in parallel, or why they are not.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
+from pytest_zygote.core.parallel.scheduler import Schedule
+from pytest_zygote.core.parallel.work_units import Unit, parallelism
+from pytest_zygote.parallel import worker_hooks
+from pytest_zygote.parallel.work_units import FIXED, History, Units
+
+if TYPE_CHECKING:
+    import pytest
+
+RESTARTS_PER_WORKER = 4
+
+
+class Plan:
+    """What is to be run, by how many workers.
+
+    Attributes:
+        units: of the schedule.
+        seconds: index of a test → how long it takes.
+        count: of workers: no more than can have something to do.
+        is_one_piece: whether there is nothing to share out, and so no need for a fork.
+        ids: of all tests.
+        testrunuid: the name of this run.
+        most_restarts: how many dead workers are replaced.
+    """
+
+    def __init__(self, session: pytest.Session, wanted: int, units: Units | None = None) -> None:
+        """Look at the tests of a session.
+
+        Args:
+            session: with the tests.
+            wanted: how many workers the user wants.
+            units: what belonged together when somebody looked ahead.
+        """
+        option = session.config.option
+        self._history = History(session.config)
+        if units is None or not units.are_of(session.items):
+            units = Units(session.items, str(option.dist))
+        self._units = units
+        self.ids = self._units.ids
+        self.units: list[Unit] = self._units.priced(self._history.fixtures)
+        known = self._history.tests
+        self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
+        self._kind = FixedSchedule if option.dist == FIXED else Schedule
+        possible = parallelism(self.units)
+        self.count = min(wanted, possible)
+        self.is_one_piece = possible == 1
+        self.testrunuid = option.testrunuid or uuid.uuid4().hex
+        restarts = option.maxworkerrestart
+        self.most_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
+
+    def schedule(self) -> Schedule:
+        """Return what decides who runs what."""
+        return self._kind(self.units, self.seconds, self.count)
+
+    def note_begin(self, item: int, worker: str) -> None:
+        """Note who runs a test."""
+        self._history.note_begin(self.ids[item], worker)
+
+    def note(self, item: int, seconds: float, fixtures: float) -> None:
+        """Note what a test took."""
+        self._history.note(self.ids[item], seconds, self._units.names[item], fixtures)
+
+    def save(self) -> None:
+        """Keep durations for the next run."""
+        self._history.save()
+
+
+def foreign_threads(config: pytest.Config) -> list[str]:
+    """Return threads of which nobody knows whether workers can do without them.
+
+    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the
+    controller of pytest-xdist, and that is this process.
+    """
+    known = {hook.function.__module__ for hook in config.hook.pytest_configure_node.get_hookimpls()}
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in {threading.main_thread(), threading.current_thread()}
+        and getattr(getattr(thread, "_target", None), "__module__", "") not in known
+    ]
+
+
+def _has_terminal(config: pytest.Config) -> bool:
+    """Tell whether a user can type: from a pipe, each process would take what it finds there."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    stdin = getattr(getattr(capture, "_global_capturing", None), "in_", None)
+    return os.isatty(getattr(stdin, "targetfd_save", 0))
+
+
+def hindrance(session: pytest.Session) -> str:
+    """Return why tests cannot be run by workers; '' if they can."""
+    config = session.config
+    if config.getoption("stepwise", default=False):
+        return "--stepwise needs the tests one after the other"
+    if config.getoption("usepdb", default=False) and not _has_terminal(config):
+        return "--pdb without a terminal"
+    threads = foreign_threads(config)
+    if threads:
+        return f"a fork would not have this process's threads: {', '.join(threads)}"
+    plugin = worker_hooks.unserved(config)
+    if plugin:
+        return f"{plugin} ends a session in each worker; --no-zygote-workers gives pytest-xdist back"
+    if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
+        return "pytest_xdist_make_scheduler is implemented; --no-zygote-workers gives pytest-xdist back"
+    return ""

@@ -1,0 +1,193 @@
+"""The plugin of a parallel run: it takes the place of pytest's own loop over the tests.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.fixtures.shared import Host
+from pytest_zygote.parallel import fast_exit, worker_hooks
+from pytest_zygote.parallel.controller import Crew
+from pytest_zygote.parallel.django_databases import Databases
+from pytest_zygote.parallel.plan import Plan, hindrance
+from pytest_zygote.parallel.work_units import Units, ran_by
+from pytest_zygote.parallel.worker_handle import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Parallel:
+    """Runs the tests of a session by workers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Belong to this session."""
+        self._config = config
+        self._summary = ""
+        self._lines: list[str] = []
+        self._plan: Plan | None = None
+        self._crew: Crew | None = None
+        self._units: Units | None = None
+
+    def prepare(self, session: pytest.Session) -> None:
+        """Look at the tests ahead of the runs that are forked from a collected session."""
+        self._units = Units(session.items, str(session.config.option.dist))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run all tests, or leave it to pytest."""
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return None
+        if not session.items:
+            return None
+        reason = hindrance(session)
+        if reason:
+            self._say(f"zygote: one process: {reason}")
+            # Plugins that look for workers at the end would wait for what none has said.
+            self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
+            return None
+        self._plan = Plan(session, len(session.config.option.tx), self._units)
+        if self._plan.is_one_piece and not worker_hooks.take_part(self._config):
+            self._announce(session, 1)
+            run_here(session, "gw0", self._plan.testrunuid)
+        else:
+            self._run(session, self._plan)
+        _raise_what_ended(session)
+        return True
+
+    def _run(self, session: pytest.Session, plan: Plan) -> None:
+        host = Host(session)
+        databases = Databases(session, plan.count, host)
+        crew = self._crew = Crew(session, plan, host)
+        try:
+            for reason in (*host.set_up(), *databases.set_up()):
+                self._say(f"zygote: {reason}")
+            self._announce(session, plan.count)
+            crew.run()
+        finally:
+            self._summary, self._lines = crew.summary, crew.lines
+            databases.tear_down()
+            host.tear_down()
+
+    def _announce(self, session: pytest.Session, workers: int) -> None:
+        tests = len(session.items)
+        self._say(f"{workers} worker{'s' * (workers != 1)} [{tests} item{'s' * (tests != 1)}]")
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.write_line(line)
+
+    @pytest.hookimpl
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Show a test that is tried again as pytest-rerunfailures does."""
+        return ("rerun", "R", ("RERUN", {"yellow": True})) if str(report.outcome) == "rerun" else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Keep what was learned about durations; leave no process behind."""
+        if self._plan is not None:
+            self._plan.save()
+        if self._crew is not None:
+            self._crew.reap()
+            fast_exit.hasten(self._config)
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say why the run did not go to its end; with -v, what each worker did."""
+        if self._lines and self._config.option.verbose > 0:
+            terminalreporter.write_sep("=", "workers")
+            for line in sorted(self._lines):
+                terminalreporter.write_line(line)
+        if self._summary and self._config.option.verbose >= 0:
+            terminalreporter.write_sep("=", f"xdist: {self._summary}")
+
+
+class Marker:
+    """Says of reports from this process, which stands for a worker, which worker that is."""
+
+    def __init__(self, node: Node, testrunuid: str) -> None:
+        """Speak for this worker."""
+        self._node = node
+        self._testrunuid = testrunuid
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Mark a report before others see it."""
+        report.node = self._node  # type: ignore[attr-defined]
+        report.worker_id = self._node.gateway.id  # type: ignore[attr-defined]
+        report.testrun_uid = self._testrunuid  # type: ignore[attr-defined]
+
+
+class Again:
+    """Runs what one worker of the last run ran, in its order, in this process."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Look up what it ran.
+
+        Raises:
+            pytest.UsageError: there was no such worker.
+        """
+        self._config = config
+        self._worker = str(config.option.zygote_replay)
+        self._ids = ran_by(config, self._worker)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Select and sort."""
+        places = {nodeid: at for at, nodeid in enumerate(self._ids)}
+        others = [item for item in items if item.nodeid not in places]
+        if others:
+            self._config.hook.pytest_deselected(items=others)
+        items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run, unless collecting has failed or is all that is asked for."""
+        if session.testsfailed or session.config.option.collectonly:
+            return None
+        run_here(session, self._worker, session.config.option.testrunuid or uuid.uuid4().hex)
+        _raise_what_ended(session)
+        return True
+
+
+def _raise_what_ended(session: pytest.Session) -> None:
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
+    """Run tests in this process, which looks to them like the only worker, of this name."""
+    config = session.config
+    node = Node(config, name, 1, testrunuid)
+    config.hook.pytest_configure_node(node=node)
+    before = {key: os.environ.get(key) for key in node.environ}
+    os.environ.update(node.environ)
+    config.workerinput = node.workerinput  # type: ignore[attr-defined]
+    config.pluginmanager.register(Marker(node, testrunuid), "zygote_marker")
+    try:
+        for item, following in _pairs(session.items):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail or session.shouldstop:
+                break
+    finally:
+        del config.workerinput  # type: ignore[attr-defined]
+        config.pluginmanager.unregister(name="zygote_marker")
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+
+
+def _pairs(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    return zip(items, [*items[1:], None], strict=True)

@@ -1,0 +1,248 @@
+"""The part of a collected session that knows pytest: whether it may be kept, and what a run renews.
+
+PYTEST_DONT_REWRITE: a session finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import tempfile
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.core.sessions import eligibility
+from pytest_zygote.run.recollection import Renewal
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+
+    from pytest_zygote.run.inherited_layer import Layer
+
+
+MOST_PREPARED = 20_000
+"""Of more tests a run is seldom asked for at once."""
+
+
+class Host(Protocol):
+    """The process that a session is collected in."""
+
+    def refuse(self, reason: str) -> None:
+        """End this process, unless it is a run by now."""
+
+    def mark(self) -> None:
+        """Note what was written so far: a run may write what follows itself."""
+
+    def wait(self, pytest_session: PytestSession) -> None:
+        """Wait for orders to fork; return in each run."""
+
+
+class CollectedPlugin:
+    """Stops a session before its first test, and lets the runs go on from there."""
+
+    def __init__(self, host: Host) -> None:
+        """Belong to this process."""
+        self._host = host
+        self._reports: dict[str, pytest.CollectReport] = {}
+        self._renewal = Renewal()
+        self._is_marked = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """End before a plugin does here what may be a run's business."""
+        obstacle = _option_obstacle(config) or next(_plugin_obstacles(config.pluginmanager), "")
+        if obstacle:
+            self._host.refuse(obstacle)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Have no counts in between on a terminal: for the runs, collection takes no time."""
+        with _no_counting():
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what was collected: a run forgets failures of modules that have been collected since."""
+        self._reports[report.nodeid] = report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Remember all tests before any is left out."""
+        if not self._is_marked:
+            self._is_marked = True
+            self._renewal.items = list(items)
+            self._host.mark()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Wait here, before anybody else's part in this hook."""
+        obstacle = obstacle_of(session)
+        if obstacle:
+            self._host.refuse(obstacle)
+        self._host.wait(PytestSession(session, self._reports, self._renewal))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """End before anybody takes this for the end of a run."""
+        self._host.refuse("pytest ends before the first test")
+        return (yield)
+
+
+def obstacle_of(session: pytest.Session) -> str:
+    """Return why no run may be forked from this session; '' if nothing speaks against it."""
+    config = session.config
+    if session.testsfailed or session.shouldstop or session.shouldfail:
+        return "tests cannot be collected"
+    reason = _option_obstacle(config)
+    if getattr(config, "_tmp_path_factory", None) is not None and config._tmp_path_factory._basetemp is not None:  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
+        reason = "collection makes a temporary folder"
+    return reason or next(_plugin_obstacles(config.pluginmanager), "")
+
+
+def _option_obstacle(config: pytest.Config) -> str:
+    reason = eligibility.option_obstacle({name: config.getoption(name, None) for name in eligibility.OPTIONS})
+    reason = reason or ("--log-file keeps a file open" if config.getini("log_file") else "")
+    return reason or ("" if ".*" in config.getini("norecursedirs") else "norecursedirs admits hidden folders")
+
+
+def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:
+    for _, plugin in manager.list_name_plugin():
+        if plugin is None:
+            continue
+        kind = plugin if isinstance(plugin, type) else type(plugin)
+        module = plugin.__name__ if isinstance(plugin, ModuleType) else kind.__module__
+        home = plugin if isinstance(plugin, ModuleType) else sys.modules.get(module)
+        file = str(getattr(home, "__file__", None) or "")
+        is_project = bool(file) and code_origin.is_own(file)
+        reason = eligibility.plugin_obstacle(module, _hooks(manager, plugin), is_project=is_project)
+        if reason:
+            yield reason
+
+
+def _hooks(manager: pytest.PytestPluginManager, plugin: object) -> list[str]:
+    return [caller.name for caller in manager.get_hookcallers(plugin) or ()]
+
+
+class PytestSession:
+    """A session that was collected, as its runs must find it."""
+
+    def __init__(self, session: pytest.Session, reports: dict[str, pytest.CollectReport], renewal: Renewal) -> None:
+        """Belong to this session."""
+        self._session = session
+        self._reports = reports
+        self._renewal = renewal
+
+    def count(self) -> int:
+        """Return how many tests there are."""
+        return len(self._session.items)
+
+    def prepare(self) -> None:
+        """Find out ahead where the tests are, which each report says, and which of them workers run together.
+
+        Only functions of modules are located: looking for a method would make an instance of its class.
+        """
+        session = self._session
+        if len(session.items) > MOST_PREPARED:
+            return
+        for item in session.items:
+            if type(item) is pytest.Function and item.cls is None:
+                item.location  # noqa: B018 - it is remembered
+        prepare = getattr(session.config.pluginmanager.getplugin("dsession"), "prepare", None)
+        if prepare is not None:
+            prepare(session)
+
+    def capture_files(self) -> list[int]:
+        """Return the descriptors of the files in which pytest keeps what tests write.
+
+        A run needs its own: others that are forked from the same session would share the position in them.
+        """
+        capture: Any = self._session.config.pluginmanager.getplugin("capturemanager")  # type: ignore[explicit-any]
+        streams: Any = getattr(capture, "_global_capturing", None)  # type: ignore[explicit-any]  # a private class
+        found = []
+        for stream in (streams.out, streams.err) if streams is not None else ():
+            file = getattr(stream, "tmpfile", None)
+            if file is not None and type(stream).__name__ == "FDCapture":
+                found.append(file.fileno())
+        return found
+
+    def cache_files(self) -> tuple[str, ...]:
+        """Return the files of pytest's cache that `renew` reads again."""
+        cache: Any = getattr(self._session.config, "cache", None)  # type: ignore[explicit-any]  # a private class
+        names = ("lastfailed", "nodeids", "stepwise")
+        return tuple(str(cache._cachedir / "v" / "cache" / name) for name in names) if cache is not None else ()  # noqa: SLF001 - mkdir() would make a folder
+
+    def renewable(self, identities: Mapping[str, tuple[int, ...]], layer: Layer) -> tuple[str, ...]:
+        """Return the test files that a run may collect again by itself."""
+        return self._renewal.look(self._session, identities, layer)
+
+    def judge(self, paths: Sequence[str]) -> str:
+        """Return why a run could not collect these files again, as far as their texts show it."""
+        return self._renewal.judge(paths)
+
+    def collect(self, paths: Sequence[str]) -> str:
+        """Collect these files again; return why that is not exact, '' if it is."""
+        with _no_counting():
+            return self._renewal.collect(paths)
+
+    def renew(self, *, is_changed: bool) -> None:
+        """Have what pytest would have now, had this run begun now.
+
+        Args:
+            is_changed: files were collected again, and what follows collection is to be done again.
+        """
+        if is_changed:
+            self._renewal.select()
+        self._renew_state()
+        if is_changed:
+            self._renewal.finish()
+
+    def _renew_state(self) -> None:
+        manager = self._session.config.pluginmanager
+        reporter = manager.getplugin("terminalreporter")
+        if reporter is not None:
+            start = reporter._session_start  # noqa: SLF001 - a clock since pytest 8.4, a number before
+            reporter._session_start = type(start)() if not isinstance(start, float) else _now(reporter)  # noqa: SLF001
+        self._renew_failures(manager.getplugin("lfplugin"))
+        self._renew_names(manager.getplugin("nfplugin"))
+
+    def _renew_failures(self, plugin: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - a private class
+        if plugin is None:
+            return
+        plugin.lastfailed = type(plugin)(self._session.config).lastfailed
+        for failed in [str(name) for name in plugin.lastfailed]:
+            if failed in self._reports:
+                plugin.pytest_collectreport(self._reports[failed])
+
+    def _renew_names(self, plugin: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - a private class
+        if plugin is not None:
+            plugin.cached_nodeids = type(plugin)(self._session.config).cached_nodeids
+            plugin.cached_nodeids.update(getattr(item, "id", item.nodeid) for item in self._session.items)
+
+
+@contextlib.contextmanager
+def _no_counting() -> Generator[None, None, None]:
+    terminal: Any = sys.modules["_pytest.terminal"]  # type: ignore[explicit-any]  # a private module
+    resolution = terminal.REPORT_COLLECTING_RESOLUTION
+    terminal.REPORT_COLLECTING_RESOLUTION = math.inf
+    try:
+        yield
+    finally:
+        terminal.REPORT_COLLECTING_RESOLUTION = resolution
+
+
+def _now(reporter: object) -> float:
+    timing: Any = sys.modules[type(reporter).__module__].timing  # type: ignore[explicit-any]  # a private module
+    return float(timing.time())
+
+
+def renew_file(descriptor: int) -> None:
+    """Put a new, empty temporary file in the place of one that is open."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        os.dup2(file.fileno(), descriptor, os.get_inheritable(descriptor))

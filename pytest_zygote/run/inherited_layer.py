@@ -1,0 +1,126 @@
+"""A layer as its runs see it: the modules, what building them has shown, and what they must find unchanged."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import sys
+from importlib.machinery import FileFinder
+from typing import TYPE_CHECKING
+
+from pytest_zygote import workaround
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
+from pytest_zygote.adapters.interpreter.import_recorder import mark
+from pytest_zygote.adapters.interpreter.import_replay import Surroundings
+from pytest_zygote.adapters.interpreter.namespace_watch import Namespaces
+from pytest_zygote.adapters.interpreter.process_state import become
+from pytest_zygote.adapters.pytest.assert_rewriting import PluginMarks
+from pytest_zygote.adapters.system import files
+from pytest_zygote.core.layers import layer_fit
+from pytest_zygote.core.layers.module_graph import is_leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+    from pytest_zygote.core.protocol import messages
+
+
+def loaded_after(last: str) -> tuple[str, ...]:
+    """Return the modules that were loaded after one, in the order in which they were begun; all if it is ''."""
+    return tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))[::-1]
+
+
+class Layer:
+    """What a run needs to know of the zygote that it was forked from."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start with nothing built."""
+        self.ledger = ledger
+        self.exits = ExitHandlers(is_installed=code_origin.is_installed, is_foreign=code_origin.is_third_party)
+        self.kind = "base"
+        self.facts: dict[str, str] = {}
+        self.names: frozenset[str] = frozenset()
+        self.new: tuple[str, ...] = ()
+        self.last_name = ""
+        self.finders: tuple[FileFinder, ...] = ()
+        self.environ: dict[str, str] = {}
+        self.base_files: tuple[tuple[str, str], ...] = ()
+        self.base_warned: tuple[str, ...] = ()
+        self.warned: tuple[str, ...] = ()
+        self.known: frozenset[str] = frozenset()
+        self.rewritten = False
+        self.own: frozenset[str] = frozenset()
+        self.leaves: frozenset[str] = frozenset()
+        self.namespaces = Namespaces()
+        self.homes = code_origin.Homes(files.importable_names)
+        self.marks = PluginMarks()
+        self.path: tuple[str, ...] = ()
+        self.workarounds: tuple[str, ...] = ()
+
+    def take(self, plan: messages.Build, built: messages.Built) -> None:
+        """Add what a build brought."""
+        self.kind = plan.kind
+        self.path = plan.path
+        if plan.kind == "base":
+            self.workarounds = code_origin.entry_points(workaround.ENTRY_POINTS)
+            self.marks.learn(plan.client_path)
+        self.facts = plan.facts
+        self.names = frozenset(built.names)
+        self.new = loaded_after(self.last_name)
+        self.last_name = self.new[-1] if self.new else self.last_name
+        self.environ = plan.environ
+        self.rewritten = self.rewritten or bool(plan.rewritten)
+        # Once here instead of in each run, where looking through the logs would copy their pages.
+        self.warned = self.ledger.warned()
+        if plan.kind == "base":
+            self.base_files = tuple(zip(plan.modules, plan.origins, strict=True))
+            self.base_warned = built.warned
+        self._remember(plan, built)
+
+    def _remember(self, plan: messages.Build, built: messages.Built) -> None:
+        """Take down what a run must find unchanged when it imports modules of this layer.
+
+        A project layer does not look at the modules of its base: that would copy most of it.
+        """
+        code_origin.gather_names(self.new)
+        self.leaves = frozenset(plan.leaves)
+        self.own |= code_origin.own_modules(self.new)
+        self.known = self.own | self.ledger.digests.reach.keys()
+        foreign = self.ledger.imported_by(self.own) - self.own
+        # In the order in which they were complete: what two of them hold belongs to the first.
+        self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], foreign)
+        self.homes.remember(self.own | foreign)
+        found = (sys.path_importer_cache.get(folder) for folder in built.directories)
+        self.finders += tuple(finder for finder in found if isinstance(finder, FileFinder))
+        if plan.kind == "base":
+            gc.freeze()
+
+    def refresh(self, imports: Mapping[str, frozenset[str]]) -> None:
+        """Take what modules hold now as right: they were patched, and may import more than before."""
+        self.namespaces.refresh(imports.keys(), {name for names in imports.values() for name in names} - self.own)
+
+    def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
+        """Return what is needed to admit modules of this layer to a run."""
+        ledger = self.ledger
+        return Surroundings(
+            log=ledger.log,
+            importers=ledger.importers,
+            digests=ledger.digests,
+            own=self.own,
+            known=self.known,
+            environ=self.environ,
+            changed=self.namespaces.changed,
+            moved=self.homes.moved,
+            become=become,
+            refuse=refuse,
+            unmark=lambda name: mark(name, on=False),
+            is_own=lambda path: code_origin.is_own(path) and not is_leaf(path),
+        )
+
+    def traits(self) -> layer_fit.LayerTraits:
+        """Return what the depth rules need to know."""
+        return layer_fit.LayerTraits(
+            self.kind, self.facts, self.warned, self.base_warned, self.base_files, self.rewritten
+        )

@@ -1,0 +1,183 @@
+"""The plugin's part inside a run: checks the layer, and tells what was imported.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
+from pytest_zygote.adapters.pytest.header_filter import Opening
+from pytest_zygote.core.layers import layer_fit
+from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
+from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
+from pytest_zygote.core.protocol import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from pytest_zygote.run.process import Run
+
+OPTIONAL = "pytest_zygote.affected"
+"""The part of this package that only some projects' runs need: they teach it, as they do other packages."""
+
+
+class RunPlugin:
+    """Hooks of one run."""
+
+    def __init__(self, run: Run) -> None:
+        """Belong to this run."""
+        self._run = run
+        self._facts: dict[str, str] = {}
+        self._names: tuple[str, ...] = ()
+        self._path: tuple[str, ...] = ()
+        self._context: dict[str, str] = {}
+        self._leaves: dict[str, str] = {}
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+    ) -> Generator[None, object, object]:
+        """Start over if the layer is not exact for these options, before anything was printed."""
+        del parser, args
+        self._facts = facts_of(early_config)
+        layer = self._run.layer
+        if layer.facts or layer.base_files:
+            misfit = layer_fit.shallower(layer.traits(), self._facts)
+            if misfit is not None:
+                self._run.start_over(misfit.depth, misfit.reason)
+            self._look_for_hidden(map(str, early_config.getini("pythonpath")))
+            if early_config.known_args_namespace.affected and layer.kind == "project":
+                self._run.start_over("base", "--affected must see the imports")
+        return (yield)
+
+    def loaded(self) -> tuple[str, ...]:
+        """Return the modules that this run has loaded itself: its layer may hold none of the project's."""
+        return self._run.loaded()
+
+    def _look_for_hidden(self, folders: Iterable[str]) -> None:
+        """Start over if the run would import a module of its own in the place of an installed package."""
+        found = self._run.layer.homes.hidden(folders, self._run.layer.names)
+        if found is not None:
+            self._run.start_over("cold", f"{found[0]} is {found[1]} for this run, and an installed package otherwise")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep in mind what is printed while the run may still start over."""
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        writer = getattr(reporter, "_tw", None)  # a plugin may have put another reporter in its place
+        if writer is not None:
+            self._run.opening = Opening(writer, self._run.request.seen)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what collection imported; from here on tests may import under any conditions."""
+        self._look_for_hidden(entry for entry in sys.path if entry not in self._run.request.path)
+        self._run.is_collecting = False
+        if self._run.opening is not None:
+            self._run.opening.lift()
+        self._run.admission.finish()
+        self._run.layer.namespaces.forget()
+        self._names = self._run.loaded()
+        self._path = tuple(sys.path)
+        # What tests set after the first import, the project's modules have not seen.
+        now = dict(os.environ) if self._run.admission.given is None else self._run.admission.given
+        given = self._run.request.environ
+        self._context = {
+            key: now.get(key, MISSING)
+            for key in sorted({*now, *given})
+            if not is_volatile(key) and now.get(key) != given.get(key)
+        }
+        patterns = session.config.getini("python_files")
+        self._leaves = {name: file for name in self._names if (file := _leaf_file(name, patterns))}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Tell the daemon what it does not know yet.
+
+        Coverage and debuggers import what no other run needs.
+        """
+        if not self._names or self._facts[layer_fit.COVERAGE] or self._run.request.debugger:
+            return
+        excluded = (*EXCLUDED, *self._facts["exclude"].split())
+        late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]
+        collected = frozenset(self._names)
+        rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
+        if not rows and self._facts == self._run.layer.facts:
+            return
+        begun = {name: at for at, name in enumerate(self._run.admission.started)}
+        rows.sort(key=lambda row: begun.get(row[0], -1))
+        cache = getattr(config, "cache", None)
+        self._run.tell(
+            messages.Learned(
+                modules=tuple(rows),
+                leaves=self._leaves,
+                path=self._path,
+                context=self._context,
+                facts=self._facts,
+                cache=str(cache._cachedir) if cache is not None else "",  # noqa: SLF001 - mkdir() would create a folder
+            )
+        )
+
+
+def _row(name: str) -> tuple[str, str, str, str] | None:
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    is_ours = name.partition(".")[0] == "pytest_zygote"
+    if module is None or spec is None or spec.name != name or (is_ours and not name.startswith(OPTIONAL)):
+        return None
+    origin = code_origin.origin_of(module)
+    if not origin:
+        return None
+    party = THIRD if is_ours or code_origin.is_third_party(origin) else FIRST
+    return (name, origin, party, REWRITTEN if is_rewritten(module) else "")
+
+
+def _leaf_file(name: str, patterns: list[str]) -> str:
+    file = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
+    base = os.path.basename(file)
+    is_leaf = base == "conftest.py" or any(fnmatch.fnmatch(base, pattern) for pattern in patterns)
+    return file if is_leaf and not code_origin.is_third_party(file) else ""
+
+
+def facts_of(config: pytest.Config) -> dict[str, str]:
+    """Return the options of a run that decide what its imports do (`core.depth`)."""
+    options = config.known_args_namespace
+    return {
+        "rootdir": str(config.rootpath),
+        "inipath": str(config.inipath or ""),
+        "importmode": str(options.importmode),
+        "assertmode": str(options.assertmode),
+        "noconftest": str(options.noconftest),
+        "confcutdir": str(options.confcutdir or ""),
+        "overrides": "\n".join(options.override_ini or ()),
+        "plugins": "\n".join(plugin for plugin in options.plugins or () if plugin not in NEUTRAL),
+        "warnings": "\n".join(options.pythonwarnings or ()),
+        "preload": " ".join(config.getini("zygote_preload")),
+        "exclude": " ".join(config.getini("zygote_exclude")),
+        "always_reload": " ".join(config.getini("zygote_always_reload")),
+        "recheck": "1" if config.getini("zygote_recheck") else "",
+        layer_fit.COVERAGE: _measured(options),
+    }
+
+
+def _measured(options: object) -> str:
+    sources = getattr(options, "cov_source", None)
+    if not sources or getattr(options, "no_cov", False):
+        return ""
+    named = [str(source) for source in sources if source is not True]
+    return ":".join(named or _configured_sources(str(getattr(options, "cov_config", "") or ""))) or "*"
+
+
+def _configured_sources(file: str) -> list[str]:
+    from coverage import Coverage
+
+    config = Coverage(data_file=None, config_file=file or False).config
+    return [*(config.source or ()), *(config.source_pkgs or ())]

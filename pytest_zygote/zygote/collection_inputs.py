@@ -1,0 +1,123 @@
+"""What a session reads while it is collected, and whether that is all that it depends on."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter import code_origin, io_recorder, side_effects
+from pytest_zygote.adapters.interpreter.import_recorder import MissRecorder
+from pytest_zygote.adapters.system import files
+from pytest_zygote.core.protocol import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+TIME_ZONE = "/etc/localtime"
+
+CLOCK_TICK_NS = 20_000_000
+"""Time stamps of files may be so much older than the clock."""
+
+
+class Watch:
+    """Takes down what collection reads, and whether it does what it must not."""
+
+    def __init__(self, refuse: Callable[[str], None]) -> None:
+        """Watch nothing yet; `refuse` is called before something is done that must not be."""
+        self._impurities = side_effects.Impurities(refuse)
+        self._files = io_recorder.FileRecorder(files.identity, files.presence, _is_exempt)
+        self._files.on_write = lambda frame: self._impurities.note(side_effects.WRITE, frame)
+        self._files.is_probe = _is_probe
+        self._misses = MissRecorder()
+        self._modules: dict[str, tuple[int, ...]] = {}
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._started = time.perf_counter()
+        self._since_ns = time.time_ns() - CLOCK_TICK_NS
+        self._files.start()
+        sys.meta_path.append(self._misses)
+        self._impurities.start()
+
+    def found(self, path: str) -> None:
+        """Take the identity of a module's file before it is read."""
+        if path:
+            self._modules.setdefault(path, files.identity(path))
+
+    def stop(self, loaded: tuple[str, ...], tests: int) -> messages.Built:
+        """Watch no longer; return what was read."""
+        self._impurities.stop()
+        self._files.stop(loaded)
+        sys.meta_path.remove(self._misses)
+        late = self._late(loaded)
+        # Compiled files follow their sources, which are inputs themselves.
+        read = {path: known for path, known in self._files.paths.items() if not path.endswith(".pyc")}
+        folders = dict.fromkeys(code_origin.own_folders(sys.path), "")
+        for name in loaded:
+            for folder in getattr(sys.modules[name], "__path__", ()):
+                folders[str(folder)] = f"{name}."
+        return messages.Built(
+            names=loaded,
+            files={**late, **read, **self._modules, TIME_ZONE: files.identity(TIME_ZONE)},
+            directories=folders,
+            missing=tuple(sorted(self._misses.names)),
+            environ={},
+            readers={},
+            written=(),
+            slowest=(),
+            rejected={},
+            warned=(),
+            took_ms=round((time.perf_counter() - self._started) * 1000),
+            tests=tests,
+        )
+
+    def _late(self, loaded: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+        """Return modules that were found by other means, like those of ``--import-mode=importlib``."""
+        origins = {code_origin.origin_of(sys.modules[name]) for name in loaded if name in sys.modules}
+        unknown = {path for path in origins if path and path not in self._modules}
+        late = {path: files.identity(path) for path in unknown if len(self._files.paths.get(path, ())) <= 1}
+        for path in late:
+            if not os.path.exists(path) or os.stat(path).st_ctime_ns > self._since_ns:
+                self._impurities.found = self._impurities.found or f"{path} changed while tests were collected"
+        return late
+
+    def restorer(self) -> Callable[[], None]:
+        """Return what gives random generators the states in a run that collection has seeded them to."""
+        state = random.getstate() if self._impurities.is_seeded else None
+        numpy_state = self._impurities.numpy_state
+
+        def restore() -> None:
+            if state is not None:
+                random.setstate(state)
+            side_effects.restore_numpy(numpy_state)
+
+        return restore
+
+    def only_pytests(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of these files that nobody but pytest has read or looked at."""
+        return tuple(path for path in paths if path not in self._files.known_to_others)
+
+    @property
+    def obstacle(self) -> str:
+        """What collection did that it must not; '' if nothing."""
+        return self._impurities.found
+
+
+def _is_exempt(frame: FrameType | None) -> bool:
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(("importlib.metadata", "pytest_zygote")):
+            return True
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _is_probe(frame: FrameType) -> bool:
+    """Tell whether code asks only if there is something; pytest never wants to know more of what it does not read."""
+    return not side_effects.culprit_of(frame) or io_recorder.only_looks_for(frame)

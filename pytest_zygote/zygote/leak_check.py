@@ -1,0 +1,82 @@
+"""What imports may leave in a process that its forks must not have: threads, open files, children."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.system import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Leftovers:
+    """Tells what is new since it was asked last."""
+
+    def __init__(self) -> None:
+        """Take what there is now as given."""
+        self._shared = _shared_descriptors()
+        self._descriptors = _open_descriptors()
+        self._tasks = processes.count_tasks()
+
+    def opened(self) -> str:
+        """Return what was opened that runs must not share; '' for nothing.
+
+        A connection of SQLite is a file that is open for writing, and so is the file of a log: a run that finds it
+        removed must make it anew.
+        """
+        count = _open_descriptors()
+        if count == self._descriptors:
+            return ""  # looking at each would cost more than importing the module
+        self._descriptors = count
+        sockets, writable = _shared_descriptors()
+        if sockets > self._shared[0]:
+            return "opens a socket"
+        return "leaves a file open for writing" if writable > self._shared[1] else ""
+
+    def threads(self, is_own: Callable[[], bool]) -> str:
+        """Return the threads that have started; '' for none.
+
+        Args:
+            is_own: tells whether it was code of the project that started them.
+        """
+        others = processes.strangers()
+        native, self._tasks = processes.count_tasks() - self._tasks, processes.count_tasks()
+        if others:
+            return ", ".join(thread.name for thread in others)
+        # Libraries start such threads when they are imported, and know of forks (OpenBLAS). Code of the project
+        # that does so has used one, and after that not all of them (OpenMP, polars) survive a fork.
+        return "of a library that it uses" if native > 0 and is_own() else ""
+
+
+def end_children() -> bool:
+    """End the processes that imports have started and not waited for; tell whether there were any."""
+    found = processes.has_children()
+    for pid in processes.children(os.getpid()) if found else ():
+        processes.signal_process(pid, signal.SIGTERM)
+    return found
+
+
+def _open_descriptors() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
+
+
+def _shared_descriptors() -> tuple[int, int]:
+    """Count the open sockets, and the regular files that are open for writing."""
+    sockets = writable = 0
+    with contextlib.suppress(OSError):
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            with contextlib.suppress(OSError):
+                mode = os.fstat(descriptor).st_mode
+                sockets += stat.S_ISSOCK(mode)
+                access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+                writable += stat.S_ISREG(mode) and access != os.O_RDONLY
+    return sockets, writable

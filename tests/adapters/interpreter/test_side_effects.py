@@ -1,0 +1,106 @@
+"""A profiler finds what makes a collection depend on more than its inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from textwrap import dedent
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.interpreter.side_effects import Impurities
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def found_in(code: str, name: str = "test_module") -> str:
+    """Return what is found while a module with this code is executed."""
+    module = ModuleType(name)
+    compiled = compile(dedent(code), f"{name}.py", "exec")
+    before = sys.getprofile()
+    told: list[str] = []
+    impurities = Impurities(told.append)
+    impurities.start()
+    try:
+        with contextlib.suppress(OSError):
+            exec(compiled, module.__dict__)  # noqa: S102 - what an import does
+    finally:
+        said = impurities.stop()
+        sys.setprofile(before)
+    assert told in ([], [said])
+    return said
+
+
+def test_it_is_told_before_it_is_done(tmp_path: Path) -> None:
+    """Whoever is told may end the process, and nothing has happened."""
+
+    class Ended(BaseException):
+        pass
+
+    def end(_: str) -> None:
+        raise Ended
+
+    impurities = Impurities(end)
+    before = sys.getprofile()
+    impurities.start()
+    try:
+        with pytest.raises(Ended):
+            exec("import os; os.mkdir(folder)", {"__name__": "test_module", "folder": tmp_path / "made"})  # noqa: S102 - what an import does
+    finally:
+        sys.setprofile(before)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("import time; time.time()", "test_module reads the clock"),
+        ("from time import monotonic as clock; [clock() for _ in 'a']", "test_module reads the clock"),
+        ("import datetime; datetime.datetime.now()", "test_module reads the clock"),
+        ("import datetime; datetime.date.today()", "test_module reads the clock"),
+        ("import uuid; uuid.uuid4()", "test_module draws random numbers"),
+        ("import secrets; secrets.token_hex()", "test_module draws random numbers"),
+        ("import random; random.random()", "test_module draws random numbers"),
+        ("import random; random.seed(); random.random()", "test_module draws random numbers"),
+        ("import os; os.getpid()", "test_module asks for its process id"),
+        ("import os; os.system('true')", "test_module starts a process"),
+        ("import subprocess; subprocess.run(['true'])", "test_module starts a process"),
+        ("import threading; t = threading.Thread(target=len); t.daemon", ""),
+        ("import socket; s = socket.socket(); s.close()", ""),
+        ("import signal; signal.alarm(0)", "test_module sets a timer"),
+        ("import os; os.unlink('/nowhere/at/all')", "test_module changes files"),
+        ("import pathlib; pathlib.Path('/nowhere/at/all').mkdir()", "test_module changes files"),
+    ],
+)
+def test_what_is_found(code: str, what: str) -> None:
+    """However the function was reached."""
+    assert found_in(code).startswith(what)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import random; random.Random(1).random()",
+        "import random; random.seed(1); random.random()",
+        "import random; random.seed()",
+        "import logging; logging.getLogger('x').warning('said')",
+        "'text'.replace('t', 'x'); [1].remove(1)",
+        "import os; os.stat('/'); os.listdir('/')",
+    ],
+)
+def test_what_is_harmless(code: str) -> None:
+    """Methods of the same names, log records, what has a seed, and what is recorded as an input."""
+    assert not found_in(code)
+
+
+def test_pytest_may_take_the_time() -> None:
+    """What it measures it measures again in each run."""
+    assert not found_in("import time; time.time()", "_pytest.runner")
+
+
+def test_another_profiler_is_noticed() -> None:
+    """It took our place, so that we have seen nothing."""
+    assert found_in("import sys; sys.setprofile(None)") == "something else profiles"

@@ -1,0 +1,155 @@
+"""The watcher on the real system: what wakes the daemon, what does not, and what it costs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from pytest_zygote.adapters.system import file_watcher
+from pytest_zygote.adapters.system.file_watcher import Watcher
+from tests.support_daemon import UNIT_S, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# watchdog 6 sees a folder twice that is made while it looks for new ones, and warns in its own thread.
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
+
+@pytest.fixture
+def watcher(tmp_path: Path) -> Iterator[Watcher]:
+    """Watch a folder that has a package, and folders that do not matter."""
+    for folder in ("app", ".git", "app/__pycache__", ".pytest_cache", "node_modules"):
+        (tmp_path / folder).mkdir()
+    watcher = Watcher(str(tmp_path), ("*.sql",))
+    watcher.start()
+    eventually(lambda: watcher.state.startswith("watching"), "the watcher has started")
+    yield watcher
+    watcher.stop()
+
+
+def is_woken(watcher: Watcher, within_s: float = UNIT_S) -> bool:
+    """Tell whether something changed within a time."""
+    return bool(select.select([watcher], [], [], within_s)[0]) and watcher.read()
+
+
+@pytest.mark.parametrize("path", ["app/models.py", "settings.yaml", "new/folder/module.py", ".env"])
+def test_file_that_is_written_wakes(watcher: Watcher, tmp_path: Path, path: str) -> None:
+    """Sources, data files, and files in new folders count."""
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("x = 1\n")
+    assert is_woken(watcher)
+
+
+def test_file_that_is_replaced_or_removed_wakes(watcher: Watcher, tmp_path: Path) -> None:
+    """Editors write another file and rename it."""
+    (tmp_path / "app" / "a.tmp").write_text("x = 1\n")
+    assert not is_woken(watcher, 0.3)
+    (tmp_path / "app" / "a.tmp").rename(tmp_path / "app" / "a.py")
+    assert is_woken(watcher)
+    eventually(lambda: not is_woken(watcher, 0.2), "it is quiet")
+    (tmp_path / "app" / "a.py").unlink()
+    assert is_woken(watcher)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/index",
+        "app/__pycache__/models.cpython-312.pyc",
+        ".pytest_cache/lastfailed",
+        "node_modules/left-pad.js",
+        "app/.models.py.swp",
+        "app/models.py~",
+        "app/4913",
+        "app/#models.py#",
+        "app/.#models.py",
+        ".coverage.host.123",
+        "queries.sql",
+    ],
+)
+def test_files_that_do_not_matter_do_not_wake(watcher: Watcher, tmp_path: Path, path: str) -> None:
+    """Version control, caches, editors' temporary files and the user's own globs are left out."""
+    (tmp_path / path).write_text("x")
+    (tmp_path / path).unlink()
+    assert not is_woken(watcher, 0.3)
+
+
+def test_reading_does_not_wake(watcher: Watcher, tmp_path: Path) -> None:
+    """A run reads all the files, all the time."""
+    (tmp_path / "app" / "a.py").write_text("x = 1\n")
+    eventually(lambda: not is_woken(watcher, 0.2), "it is quiet")
+    (tmp_path / "app" / "a.py").read_text()
+    list((tmp_path / "app").iterdir())
+    assert not is_woken(watcher, 0.3)
+
+
+def test_many_events_are_one(watcher: Watcher, tmp_path: Path) -> None:
+    """However many files change, one look at the pipe is enough, and it never fills up."""
+    for number in range(500):
+        (tmp_path / "app" / f"m{number}.py").write_text("x = 1\n")
+    assert is_woken(watcher)
+    eventually(lambda: not is_woken(watcher, 0.2), "it is quiet")
+
+
+@pytest.mark.parametrize(
+    ("number", "setting"),
+    [
+        (errno.ENOSPC, "fs.inotify.max_user_watches"),
+        (errno.EMFILE, "fs.inotify.max_user_instances"),
+        (errno.EACCES, ""),
+    ],
+)
+def test_limit_of_the_system_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, setting: str
+) -> None:
+    """Without events there is a line that says what to do; nothing is raised."""
+
+    class FullObserver:
+        """An observer on a system that has no more watches."""
+
+        def schedule(self, *_: object, **__: object) -> None:
+            """Accept."""
+
+        def start(self) -> None:
+            """Fail as inotify does."""
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(file_watcher, "Observer", FullObserver)
+    watcher = Watcher(str(tmp_path))
+    watcher.start()
+    assert is_woken(watcher)
+    assert watcher.must_poll
+    assert setting in watcher.state
+    watcher.stop()
+
+
+def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: Watcher, tmp_path: Path) -> None:
+    """More may come as long as it is open."""
+    with (tmp_path / "app" / "models.py").open("w") as file:
+        file.write("x = 1\n")
+        file.flush()
+        eventually(lambda: not watcher.is_settled, "the file is known to be open")
+
+    eventually(lambda: watcher.is_settled, "the file is known to be closed")
+
+
+def test_watching_costs_nothing_while_nothing_happens(tmp_path: Path) -> None:
+    """5,000 files are watched with hardly any time of the processor."""
+    for folder in range(50):
+        (tmp_path / f"p{folder}").mkdir()
+        for number in range(100):
+            (tmp_path / f"p{folder}" / f"m{number}.py").touch()
+    watcher = Watcher(str(tmp_path))
+    watcher.start()
+    eventually(lambda: watcher.state.startswith("watching"), "the watcher has started")
+    before = sum(psutil.Process().cpu_times()[:2])
+    assert not is_woken(watcher, 2)
+    assert sum(psutil.Process().cpu_times()[:2]) - before < 0.1
+    watcher.stop()

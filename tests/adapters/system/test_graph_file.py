@@ -1,0 +1,74 @@
+"""What was learned survives the daemon, and nothing else is ever taken for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.system import graph_file
+from pytest_zygote.core.layers.module_graph import FIRST, THIRD, Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+GRAPH = Graph(
+    modules={"numpy": ("/site/numpy.py", THIRD, ""), "app": ("/project/app\udcff.py", FIRST, "rewritten")},
+    leaves={"conftest": "/project/conftest.py"},
+    path=("/project", "/site"),
+    context={"KEY": "value"},
+    facts={"rootdir": "/project"},
+    rejected={"bad": "it starts a thread"},
+)
+
+
+def test_a_graph_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """In the order of the modules, and with file names that are no text."""
+    graph_file.save_graph(str(tmp_path), GRAPH)
+    loaded = graph_file.load_graph(str(tmp_path))
+
+    assert loaded == GRAPH
+    assert list(loaded.modules) == list(GRAPH.modules)
+
+
+def test_what_passes_is_not_stored(tmp_path: Path) -> None:
+    """Another daemon looks at files, and at rejected modules, anew."""
+    graph_file.save_graph(str(tmp_path), Graph(seen={"/project/test_a.py": (1, 2, 3)}, retried={"bad"}))
+    loaded = graph_file.load_graph(str(tmp_path))
+
+    assert (loaded.seen, loaded.retried) == ({}, set())
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "half": lambda text: text[: len(text) // 2],
+    "another value": lambda _: b"[]",
+    "no text": lambda _: b"\xff\xfe",
+    "another format": lambda text: text.replace(b'"format": 1', b'"format": 0'),
+    "another interpreter": lambda text: text.replace(b'"interpreter": "', b'"interpreter": "another '),
+    "a field too many": lambda text: json.dumps({**json.loads(text), "unknown": 1}).encode(),
+    "a field of another type": lambda text: json.dumps({**json.loads(text), "modules": None}).encode(),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_or_foreign_file_counts_as_none(tmp_path: Path, name: str) -> None:
+    """The next runs teach everything again."""
+    graph_file.save_graph(str(tmp_path), GRAPH)
+    path = tmp_path / "v" / "zygote" / "graph"
+    path.write_bytes(DAMAGES[name](path.read_bytes()))
+
+    assert graph_file.load_graph(str(tmp_path)) == Graph()
+
+
+def test_nothing_is_written_where_no_cache_is(tmp_path: Path) -> None:
+    """``-p no:cacheprovider`` leaves no folder; neither does a folder that cannot be written to end anything."""
+    graph_file.save_graph("", GRAPH)
+    graph_file.save_graph(str(tmp_path / "absent"), GRAPH)
+    (tmp_path / "v").touch()
+    graph_file.save_graph(str(tmp_path), GRAPH)
+
+    assert graph_file.load_graph("") == Graph()
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]

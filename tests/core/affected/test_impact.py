@@ -1,0 +1,62 @@
+"""Judging rows, and the words for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.affected import impact
+from pytest_zygote.core.affected.impact import Need, Row, Selected, judge, summary
+
+CHANGED = Need(impact.BODY, "app.py", "A.method")
+
+
+def row(outcome: str, *sets: int) -> Row:
+    """Make a row."""
+    return Row(outcome, is_exact=True, sets=sets, duration_s=0.1)
+
+
+def broken(number: int) -> Need | None:
+    """Sets below 10 hold."""
+    return CHANGED if number >= 10 else None
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([], "new"),
+        ([row("passed", 1, 2)], None),
+        ([row("skipped", 1)], None),
+        ([row("failed", 1)], "failed"),
+        ([row("passed", 1, 10)], "changed"),
+        ([row("failed", 10), row("passed", 1)], None),
+        ([row("passed", 10), row("failed", 1)], "failed"),
+        ([row("failed", 1), row("passed", 1)], "failed"),
+        ([row("failed", 10), row("failed", 11)], "changed"),
+    ],
+)
+def test_the_newest_row_that_holds_decides(rows: list[Row], kind: str | None) -> None:
+    """Rows of other trees say nothing."""
+    found = judge("test", rows, broken)
+
+    assert (found and found.kind) == kind
+
+
+@pytest.mark.parametrize("kind", ["F", "M", "W", "N", "D", "X", "L", "E", "O"])
+def test_each_kind_of_need_has_words(kind: str) -> None:
+    """For users who ask why."""
+    assert impact.describe(Need(kind, "path", "name"))
+
+
+def test_the_reason_is_that_of_the_newest_row() -> None:
+    """The older ones are of other trees."""
+    found = judge("test", [row("passed", 10), row("passed", 11)], broken)
+
+    assert found == Selected("test", "changed", "app.py: A.method() changed")
+
+
+def test_summary() -> None:
+    """One line."""
+    selected = [Selected("a", "changed", ""), Selected("b", "failed", ""), Selected("c", "changed", "")]
+
+    assert summary(selected, 10) == "affected: 3 of 10 tests (2 by changes, 1 failed the last time)"
+    assert summary([], 1) == "affected: 0 of 1 test"

@@ -1,0 +1,73 @@
+"""What a layer read, compared with what holds now."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.layers.layer_inputs import (
+    MISSING,
+    WHOLE,
+    describe_paths,
+    environ_differences,
+    native_differences,
+    path_differences,
+    supplied_names,
+)
+
+
+def test_keys_that_were_read() -> None:
+    """A key counts if it was read and would be read differently; a missing one is a value."""
+    reads = {"A": "1", "B": MISSING}
+    assert environ_differences(reads, {}, {"A": "1", "C": "1"}) == ()
+    assert environ_differences(reads, {}, {"A": "2", "B": ""}) == ("A", "B")
+    assert environ_differences(reads, {}, {}) == ("A",)
+
+
+def test_the_whole_environment() -> None:
+    """Code that read all keys is touched by each, except those that shells and pytest change all the time."""
+    before = {"A": "1", "PWD": "/x"}
+    assert environ_differences({WHOLE: ""}, before, {"A": "1", "PWD": "/y", "PYTEST_VERSION": "9"}) == ()
+    assert environ_differences({WHOLE: ""}, before, {"B": "1"}) == ("A", "B")
+
+
+def test_native_families() -> None:
+    """Keys that C code reads by itself count without being seen; those a run follows by itself do not."""
+    assert native_differences({"OMP_NUM_THREADS": "1"}, {}) == ("OMP_NUM_THREADS",)
+    assert native_differences({}, {"PYTHONPATH": "x", "A": "1"}) == ()
+
+
+def test_supplied_names() -> None:
+    """A name in a folder counts if the layer loaded it or looked for it in vain."""
+    wanted = frozenset({"app.core", "app._speedups"})
+    before = ["core.py"]
+    assert supplied_names("app.", before, [*before, "_speedups.so", "other.py"], wanted) == ("app._speedups",)
+    assert supplied_names("app.", before, [], wanted) == ("app.core",)
+    assert supplied_names("app.", before, [*before, "core.cpython-312.so"], wanted) == ("app.core",)
+    assert supplied_names("app.core.", [], ["__init__.py"], wanted) == ("app.core",)
+
+
+def test_descriptions() -> None:
+    """The user reads names relative to the project, and not too many."""
+    assert describe_paths(["/p/a.py"], "/p") == "a.py changed"
+    assert describe_paths(["/p/b.py", "/p/a.py"], "/p") == "a.py and b.py changed"
+    assert describe_paths(["/p/b.py", "/p/a.py", "/q/c.py"], "/p") == "a.py and 2 more changed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "different"),
+    [
+        (("/a", "/b"), ("/a", "/b"), ()),
+        (("/a", "/b"), ("/b", "/a"), ("/a", "/b")),
+        (("/a", "/b"), ("/a", "/ide", "/b"), ()),
+        (("/ide", "/a"), ("/a",), ()),
+        (("/a",), ("/app", "/a"), ("/app",)),
+        (("/a", "/b"), ("/a", "/b", "/a"), ()),
+        (("/app", "/a"), ("/a",), ("/app",)),
+        (("/a",), ("/a", "/ide.zip"), ("/ide.zip",)),
+    ],
+)
+def test_only_folders_that_hold_wanted_modules_make_a_path_differ(
+    before: tuple[str, ...], now: tuple[str, ...], different: tuple[str, ...]
+) -> None:
+    """An IDE adds folders of its own; what lies in an archive nobody looks up."""
+    assert path_differences(before, now, lambda entry: entry.startswith("/ide")) == different

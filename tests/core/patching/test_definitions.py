@@ -1,0 +1,85 @@
+"""Two trees of a module are aligned: additions are proposed, everything else is an obstacle."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from pytest_zygote.core.patching.definitions import align, bound_names
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("x = 1\n", "import a, b.c\nx = 1\n", ["a", "b"]),
+        ("from m import a\n", "from m import a, b as c\n", ["c"]),
+        ("class A:\n    def f(self): pass\n", "class A:\n    async def g(self): pass\n    def f(self): pass\n", ["g"]),
+        ("def f(): pass\n", "def f(): pass\ndef f(): pass\n", ["f"]),
+        ("class A:\n    'doc'\n", "class A:\n    def f(self): pass\n", ["f"]),
+    ],
+)
+def test_additions(old: str, new: str, names: list[str]) -> None:
+    """Functions and imported names that only the new tree has."""
+    alignment = align(old.encode(), new.encode())
+    assert alignment.obstacle == ""
+    assert [addition.name for addition in alignment.additions] == names
+    assert ast.dump(alignment.old) == ast.dump(alignment.new)
+
+
+GUARDS = [
+    "if __name__ == '__main__':\n    x = 1\n",
+    "if '__main__' == __name__:\n    x = 1\n",
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import x\n",
+    "import typing\nif typing.TYPE_CHECKING:\n    import x\n",
+]
+
+
+@pytest.mark.parametrize("text", GUARDS)
+def test_what_an_import_does_not_execute(text: str) -> None:
+    """May change at will."""
+    alignment = align(text.encode(), text.replace(" x", " y").encode())
+    assert (alignment.obstacle, alignment.additions) == ("", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if __name__ == '__main__':\n    x = 1\nelse:\n    z = 1\n",
+        "TYPE_CHECKING = 1\nif TYPE_CHECKING:\n    x = 1\n",
+        "from typing import TYPE_CHECKING\nTYPE_CHECKING = 1\nif TYPE_CHECKING:\n    x = 1\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    x: int\n",
+        "from typing import TYPE_CHECKING as T\nif T:\n    x = 1\n",
+        "if not typing.TYPE_CHECKING:\n    x = 1\n",
+    ],
+)
+def test_what_an_import_may_execute(text: str) -> None:
+    """Must not change."""
+    assert align(text.encode(), text.replace(" x", " y").encode()).obstacle
+
+
+def test_bodies_of_functions_in_statements_are_left_to_the_code() -> None:
+    """An ``if`` around a function is the same statement when only the body is another."""
+    text = b"if x:\n    def f(): return 1\n    g = lambda: 1\n"
+    assert align(text, text.replace(b"1", b"2")).obstacle == ""
+    assert align(text, text.replace(b"f()", b"f(a)")).obstacle
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a = b, c = 1", {"a", "b", "c"}),
+        ("for a in b: c = 1", {"a", "c"}),
+        ("with a as b, c as (d, e): pass", {"b", "d", "e"}),
+        ("import a.b, c as d", {"a", "d"}),
+        ("def a(b): c = 1", {"a"}),
+        ("class A:\n    b = 1", {"A"}),
+        ("a: int", set()),
+        ("a: int = 1", {"a"}),
+        ("match a:\n    case [b, *c]: d = 1\n    case {'x': e, **f}: pass", {"b", "c", "d", "e", "f"}),
+        ("if (a := 1): pass", {"a"}),
+    ],
+)
+def test_bound_names(text: str, names: set[str]) -> None:
+    """What a statement binds in its own scope."""
+    assert set(bound_names(ast.parse(text).body[0])) == names

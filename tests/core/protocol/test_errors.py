@@ -1,0 +1,34 @@
+"""Errors form one tree, so that an edge can catch what was raised on purpose, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.protocol import errors
+from pytest_zygote.core.protocol.errors import ZygoteError
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_one_of_ours(kind: type[BaseException]) -> None:
+    """Whoever catches `ZygoteError` catches all."""
+    assert issubclass(kind, ZygoteError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tree_in_the_docstring_names_every_error(kind: type[BaseException]) -> None:
+    """The module's docstring draws the whole tree."""
+    assert kind.__name__ in str(errors.__doc__)
+
+
+@pytest.mark.parametrize("kind", [errors.LocalProtocolError, errors.RemoteProtocolError])
+def test_both_sides_break_the_same_protocol(kind: type[BaseException]) -> None:
+    """A broken protocol is caught as one thing, whoever broke it."""
+    assert issubclass(kind, errors.ProtocolError)
+    assert not issubclass(errors.LocalProtocolError, errors.RemoteProtocolError)
+
+
+def test_an_error_reads_as_the_sentence_for_the_user() -> None:
+    """No prefix, no code: what was raised is what is shown."""
+    assert str(errors.Unavailable("no daemon is running")) == "no daemon is running"

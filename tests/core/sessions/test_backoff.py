@@ -1,0 +1,51 @@
+"""Which command lines are not worth a collected session."""
+
+from __future__ import annotations
+
+from pytest_zygote.core.sessions.backoff import KEPT, MAX_WASTED, RETRY, Refusals
+from pytest_zygote.core.sessions.eligibility import Key
+
+KEY = Key((1,), (), ())
+
+
+def test_a_refusal_holds_for_its_object() -> None:
+    """Another layer may hold what was imported late."""
+    below = object()
+    refusals = Refusals()
+    refusals.add(KEY, below, "a thread")
+    assert refusals.holds(KEY, below)
+    assert refusals.reason(KEY) == "a thread"
+    assert not refusals.holds(KEY, object())
+    assert not refusals.reason(KEY)
+
+
+def test_changed_files_give_another_chance() -> None:
+    """What was in the way may be mended."""
+    below = object()
+    refusals = Refusals()
+    refusals.add(KEY, below, "a thread")
+    refusals.forget()
+    assert not refusals.holds(KEY, below)
+
+
+def test_sessions_that_nobody_uses_are_collected_less_often() -> None:
+    """After each run they would be collected in vain."""
+    refusals = Refusals()
+    for _ in range(MAX_WASTED):
+        assert refusals.is_worth_it(KEY)
+        refusals.waste(KEY)
+    tries = [refusals.is_worth_it(KEY) for _ in range(3 * RETRY)]
+    assert tries.count(True) == 3
+    refusals.use(KEY)
+    assert refusals.is_worth_it(KEY)
+
+
+def test_only_so_much_is_remembered() -> None:
+    """Command lines are endless."""
+    below = object()
+    refusals = Refusals()
+    for number in range(3 * KEPT):
+        refusals.add(Key((number,), (), ()), below, "a thread")
+        refusals.waste(Key((number,), (), ()))
+    assert not refusals.reason(Key((0,), (), ()))
+    assert refusals.reason(Key((3 * KEPT - 1,), (), ()))

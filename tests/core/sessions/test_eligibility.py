@@ -1,0 +1,119 @@
+"""When a collected session may be kept, and for which requests it is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.protocol.messages import RunRequest
+from pytest_zygote.core.sessions import eligibility
+
+PIPES = (("null", 0, 0, 0), ("pipe", 0, 0, 1), ("pipe", 0, 0, 2))
+LIMITS = (("RLIMIT_NOFILE", (1024, 4096)),)
+
+REQUEST = {
+    "version": "1",
+    "interpreter": ("python",),
+    "args": ("test_a.py",),
+    "argv0": "pytest",
+    "main": ("", "pytest"),
+    "cwd": "/project",
+    "umask": 0o022,
+    "environ": {"HOME": "/home", "SHLVL": "1", "COLUMNS": "80"},
+    "path": ("", "/lib"),
+    "ignored": (),
+    "closed": (),
+    "pid": 1,
+    "seen": "",
+    "debugger": (),
+}
+
+
+def key(**changes: object) -> eligibility.Key:
+    """Return the key of a request that differs in this."""
+    return eligibility.key_of(RunRequest(**{**REQUEST, **changes}), PIPES, LIMITS)  # type: ignore[arg-type]
+
+
+def test_equal_requests_have_equal_keys() -> None:
+    """Whoever asks, and however deep the shell is."""
+    assert key() == key(pid=2)
+    assert key() == key(environ={"COLUMNS": "80", "SHLVL": "2", "_": "/bin/pytest", "HOME": "/home"})
+    assert len({key(), key(pid=3)}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "2"},
+        {"interpreter": ("other",)},
+        {"args": ("test_a.py", "-v")},
+        {"argv0": "py.test"},
+        {"main": ("pytest.__main__", "pytest")},
+        {"cwd": "/"},
+        {"umask": 0o077},
+        {"environ": {"HOME": "/home", "COLUMNS": "81"}},
+        {"path": ("/lib",)},
+        {"ignored": (1,)},
+        {"closed": (0,)},
+        {"debugger": ("join",)},
+    ],
+)
+def test_nothing_is_compared_loosely(change: dict[str, object]) -> None:
+    """Each field counts."""
+    assert key(**change) != key()
+
+
+def test_terminal_and_limits_count() -> None:
+    """What pytest prints depends on the one, and what it may do on the other."""
+    request = RunRequest(**REQUEST)  # type: ignore[arg-type]  # a literal
+    tty = (("tty", 24, 80, 0),) * 3
+    assert eligibility.key_of(request, tty, LIMITS) != key()
+    assert eligibility.key_of(request, PIPES, ()) != key()
+
+
+@pytest.mark.parametrize("fields", [RunRequest.field_names])
+def test_every_field_of_a_request_is_known_here(fields: tuple[str, ...]) -> None:
+    """A new field must be considered: it counts, unless it is left out by name."""
+    assert set(fields) == set(REQUEST)
+    assert len(key().request) == len(fields) - 1
+
+
+def test_files_as_input_have_no_session() -> None:
+    """Nobody knows what is in them."""
+    assert not eligibility.terminal_obstacle(PIPES)
+    assert not eligibility.terminal_obstacle((("pipe", 0, 0, 0), ("file", 0, 0, 1), ("file", 0, 0, 1)))
+    assert eligibility.terminal_obstacle((("file", 0, 0, 0), *PIPES[1:]))
+    assert eligibility.terminal_obstacle((*PIPES[:2], ("other", 0, 0, 2)))
+
+
+def test_options_that_keep_state() -> None:
+    """The first one is named."""
+    assert not eligibility.option_obstacle({"lf": False, "verbose": 1, "xmlpath": None})
+    assert eligibility.option_obstacle({"lf": True}).startswith("--lf")
+    assert eligibility.option_obstacle({"xmlpath": "report.xml"}).startswith("--junitxml")
+
+
+@pytest.mark.parametrize(
+    ("module", "hooks", "is_project", "expected"),
+    [
+        ("_pytest.terminal", ["pytest_configure"], False, ""),
+        ("pytest_zygote.run.outcome_recorder", ["pytest_sessionstart"], False, ""),
+        ("xdist.plugin", ["pytest_configure"], False, ""),
+        ("xdist.dsession", [], False, "xdist.dsession collects by itself"),
+        ("pytest_strange", [], False, "it is not known whether the plugin pytest_strange allows it"),
+        ("tests.conftest", ["pytest_addoption", "pytest_runtest_setup", "pytest_sessionfinish"], True, ""),
+        ("tests.conftest", ["pytest_configure"], True, ""),
+        ("tests.conftest", ["pytest_sessionstart"], True, "tests.conftest has the hook pytest_sessionstart"),
+        ("tests.conftest", ["pytest_hook_of_tomorrow"], True, "tests.conftest has the hook pytest_hook_of_tomorrow"),
+    ],
+)
+def test_plugins(module: str, hooks: list[str], is_project: bool, expected: str) -> None:  # noqa: FBT001 - a parameter
+    """Those of pytest, those that were tried, and what a project's hooks may be."""
+    said = eligibility.plugin_obstacle(module, hooks, is_project=is_project)
+    assert said == expected or (expected and said.startswith(expected))
+
+
+def test_in_what_a_request_differs() -> None:
+    """For the status."""
+    assert eligibility.differing([], key()) == "no session has these arguments"
+    assert eligibility.differing([key(args=("x",))], key()) == "no session has these arguments"
+    assert eligibility.differing([key(cwd="/")], key()) == "another request"
