@@ -24,7 +24,7 @@ from pytest_zygote.core.protocol.errors import Unavailable, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.run.process import Run
+    from pytest_zygote.run.process import RunProcess
 
 
 class Value(argparse.Action):
@@ -96,7 +96,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     _have_us_imported_plainly(pluginmanager)
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
     for option in OPTIONS:
-        if option.takes_a_word:
+        if option.has_value:
             word = option.value.strip("[]")
             group.addoption(option.flag, nargs="?", const="1", metavar=word, help=option.help, action=Word)
         elif option.value:
@@ -111,7 +111,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         return
     run = _current_run()
     if run is not None:
-        _take_part(run, config)
+        _join(run, config)
     else:
         _hand_over(config, parser)
     _stand_in(pluginmanager, _settings(config))
@@ -140,17 +140,17 @@ def _add_settings(parser: pytest.Parser) -> None:
     parser.addini("zygote_recheck", "run failed tests again from fresh imports if modules were patched", type="bool")
 
 
-def _current_run() -> Run | None:
+def _current_run() -> RunProcess | None:
     module = sys.modules.get("pytest_zygote.run.process")
     return None if module is None else module.claim()
 
 
-def _take_part(run: Run, config: pytest.Config) -> None:
+def _join(run: RunProcess, config: pytest.Config) -> None:
     from pytest_zygote.run.layer_check import RunPlugin
-    from pytest_zygote.run.workaround_hooks import AroundSession
+    from pytest_zygote.run.workaround_hooks import WorkaroundHooks
 
     config.pluginmanager.register(RunPlugin(run), "zygote_run")
-    config.pluginmanager.register(AroundSession(run.layer.workarounds), "zygote_around")
+    config.pluginmanager.register(WorkaroundHooks(run.layer.workarounds), "zygote_around")
     for name, plugin in run.plugins.items():
         config.pluginmanager.register(plugin, name)
     if _settings(config).switch("--daemon-disable"):
@@ -181,9 +181,9 @@ def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Sett
     reason = hindrance(settings, settings.args, os.environ)
     if reason is not None:
         return reason
-    from pytest_zygote.client.handover import take_over
+    from pytest_zygote.client.handover import adopt
 
-    return take_over(config, parser, settings)
+    return adopt(config, parser, settings)
 
 
 def _restorer(key: str) -> Callable[[], None]:

@@ -300,7 +300,7 @@ class Project:
         """Return the processes that wait to become runs."""
         return [pid for pid, title in self.processes().items() if title.startswith("pytest_zygote spare run")]
 
-    def spare(self) -> int:
+    def standby(self) -> int:
         """Return the process that waits to become the next run, once there is one."""
         eventually(self.spares, "a spare run waits")
         (pid,) = self.spares()

@@ -143,7 +143,7 @@ def _patched(
         origin = getattr(getattr(other, "__spec__", None), "origin", None)
         if isinstance(origin, str) and is_ours(origin):
             patcher.remember(other.__name__, origin, Path(origin).read_bytes())
-    patcher.take_stock()
+    patcher.scan()
     gc.freeze()
     path = target(folder, name)
     verdicts: list[str] = []

@@ -89,7 +89,7 @@ class Baselines:
             nodeid: row._replace(sets=tuple(sets[place] for place in row.sets)) for nodeid, row in found.tests.items()
         }
         self._store.expect(rows)
-        self._take_rows(surroundings, rows)
+        self._import_rows(surroundings, rows)
         if found.name:
             self._keep_rows(found.name, surroundings, rows)
         name = f" (baseline {found.name})" if found.name else ""
@@ -120,7 +120,7 @@ class Baselines:
             lines.append(f"affected: {self._file} has {count}")
         return lines
 
-    def _take_rows(self, surroundings: int, rows: Mapping[str, Row]) -> None:
+    def _import_rows(self, surroundings: int, rows: Mapping[str, Row]) -> None:
         """Store rows as older than all that are there: what was seen here counts first."""
         query = "SELECT 1 FROM row WHERE (test, surroundings, outcome, exact, own, shared) = (?, ?, ?, ?, ?, ?) LIMIT 1"
         with self._store.writing() as connection:

@@ -46,7 +46,7 @@ _LARGEST = 2**63 - 1
 """Of the numbers that the store can hold."""
 
 
-class Tree:
+class CurrentTree:
     """What is on disk and in the environment."""
 
     def __init__(self, root: str, environ: Mapping[str, str], roots: tuple[str, ...], store: Store) -> None:

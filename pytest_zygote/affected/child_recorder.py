@@ -50,7 +50,7 @@ _identity = object.__hash__
 """What `id` is for, without an audit event."""
 
 
-class Child:
+class ChildRecorder:
     """This process."""
 
     def __init__(self, folder: str) -> None:
@@ -220,7 +220,7 @@ class Child:
 
 
 def _all(code: CodeType) -> list[CodeType]:
-    """Return a code and all in it, in the order that `core.codes.walk` has."""
+    """Return a code and all in it, in the order that `core.patching.code_compare.walk` has."""
     found = [code]
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
@@ -277,7 +277,7 @@ def _at_exit(end: Callable[[], None]) -> None:
 def begin() -> None:
     """Note what this process does, if that can be done unseen; never fail."""
     try:
-        Child(os.environ[FOLDER]).begin()
+        ChildRecorder(os.environ[FOLDER]).begin()
     except Exception:  # noqa: BLE001 - without a report the test depends on all files
         sys.exc_info()  # a statement: contextlib need not be loaded
     for name in ("pytest_zygote.affected.child_recorder", "pytest_zygote.affected", "pytest_zygote", "__future__"):

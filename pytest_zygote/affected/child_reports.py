@@ -26,11 +26,11 @@ from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
 
 
-class Report(TypedDict):
-    """What a child has written down: see `child.Child.end`."""
+class ChildReport(TypedDict):
+    """What a child has written down: see `child.ChildRecorder.end`."""
 
     is_anything: bool
     modules: list[tuple[str, bool, bytes, list[int]]]
@@ -42,11 +42,11 @@ class Report(TypedDict):
     path: list[str]
 
 
-class Reports:
+class ChildReports:
     """The reports of the children of this process, and of processes that it is forked into."""
 
     def __init__(
-        self, tree: Tree, is_own: Callable[[str], bool], is_input: Callable[[str], bool], since_ns: int
+        self, tree: CurrentTree, is_own: Callable[[str], bool], is_input: Callable[[str], bool], since_ns: int
     ) -> None:
         """Name a folder for them, which is made for the first child.
 
@@ -110,9 +110,9 @@ class Reports:
             needs.update(self._needs(report))
         return needs
 
-    def _read(self) -> dict[str, Report | None]:
+    def _read(self) -> dict[str, ChildReport | None]:
         """Return the children of this process that have begun, with the report of those that have ended."""
-        found: dict[str, Report | None] = {}
+        found: dict[str, ChildReport | None] = {}
         prefix = f"{os.getpid()}-"
         with contextlib.suppress(OSError):
             for name in os.listdir(self._folder):
@@ -120,17 +120,17 @@ class Reports:
                     found[name] = self._report(name.removesuffix(BEGUN))
         return found
 
-    def _report(self, name: str) -> Report | None:
+    def _report(self, name: str) -> ChildReport | None:
         try:
             with open(os.path.join(self._folder, f"{name}{REPORT}"), "rb") as file:
-                report: Report = marshal.loads(file.read())  # noqa: S302 - a folder of our own
+                report: ChildReport = marshal.loads(file.read())  # noqa: S302 - a folder of our own
         except (OSError, EOFError, ValueError, TypeError):
             return None
         return report
 
     # Needs
 
-    def _needs(self, report: Report) -> Iterator[tuple[Need, bytes]]:
+    def _needs(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         folders = {entry for entry in report["path"] if self._is_below(entry)}
         for path, is_rewritten, code, places in report["modules"]:
             if self._is_own(path):
@@ -167,7 +167,7 @@ class Reports:
             known = self._units[packed] = (units_of(code), [unit for _, unit in owners(code)])
         return known
 
-    def _outside(self, report: Report) -> Iterator[tuple[Need, bytes]]:
+    def _outside(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for path in report["read"]:
             if self._is_input(path):
                 yield Need(impact.DATA, self._tree.relative(path)), self._settled(path, impact.DATA)
@@ -178,7 +178,7 @@ class Reports:
             if self._is_input(path):
                 yield Need(impact.PRESENCE, self._tree.relative(path)), b"%d" % kind if kind else b""
 
-    def _environ(self, report: Report) -> Iterator[tuple[Need, bytes]]:
+    def _environ(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for key, value in report["keys"].items():
             need = Need(impact.ENVIRON, "", key)
             if key == WHOLE or (not is_volatile(key) and value == self._tree.value(key)):  # else the test has set it

@@ -50,7 +50,7 @@ class Executions:
         """
         self._is_own = is_own
         self._on_module = on_module
-        self._scout = CodeStarts("pytest_zygote scout")
+        self._warm_up = CodeStarts("pytest_zygote scout")
         self._watch = CodeStarts("pytest_zygote watch")
         self._started: list[CodeType] = []
         self._disabled: dict[str, list[CodeType]] = {}
@@ -59,20 +59,20 @@ class Executions:
     @property
     def is_watching(self) -> bool:
         """Whether this interpreter tells us."""
-        return self._scout.is_claimed
+        return self._warm_up.is_claimed
 
     def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
         """Watch from now on; for each of these functions, call another with its frame whenever it starts."""
         codes = ((function.__code__, see) for function, see in watched.items())
         self._watched = {identity(code): (code, see) for code, see in codes}
-        if self._watch.claim(self._on_start_of_own(), everywhere=False) and not self._scout.claim(
+        if self._watch.claim(self._on_start_of_own(), everywhere=False) and not self._warm_up.claim(
             self._on_first_start()
         ):
             self._watch.release()
 
     def stop(self) -> None:
         """Watch no more."""
-        self._scout.release()
+        self._warm_up.release()
         self._watch.release()
 
     def drain(self) -> list[CodeType]:

@@ -1,9 +1,10 @@
 """Tells which code of the project ran since the last time it was asked, by probes in it: Python 3.10 and 3.11.
 
-`sys.setprofile` would make a suite take twice as long. Instead, each module of the project gets a probe in each of its
-functions just before it is executed (`core.probes`, `adapters.loaders`): a byte that is set. So no compiled file is
-written with probes, and none need be. Code that is executed in other ways (`runpy`, a program's own ``exec``) is only
-known as a file: the audit event ``exec`` tells of it.
+`sys.setprofile` would make a suite take twice as long. Instead, each module of the project gets a probe in
+each of its functions just before it is executed (`core.affected.probes`,
+`adapters.interpreter.loader_patch`): a byte that is set. So no compiled file is written with probes, and
+none need be. Code that is executed in other ways (`runpy`, a program's own ``exec``) is only known as a
+file: the audit event ``exec`` tells of it.
 """
 
 from __future__ import annotations

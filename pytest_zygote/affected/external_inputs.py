@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.checksums import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
-from pytest_zygote.affected.child_reports import Reports
+from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.executions import frame_above
-from pytest_zygote.affected.subprocesses import Unheard, reading_of
+from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.core.affected import impact
 from pytest_zygote.core.affected.impact import Need
 from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
 
 CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders below the root that tools write, and no test means."""
@@ -46,10 +46,10 @@ _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
 
 
-class Outside:
+class ExternalInputs:
     """Collects what is read from now on."""
 
-    def __init__(self, tree: Tree, is_own: Callable[[str], bool], started_ns: int) -> None:
+    def __init__(self, tree: CurrentTree, is_own: Callable[[str], bool], started_ns: int) -> None:
         """Collect nothing yet.
 
         Args:
@@ -65,8 +65,8 @@ class Outside:
         self._written: set[str] = set()
         self._busy_thread = 0
         self._is_active = False
-        self._unheard = Unheard()
-        self._reports = Reports(tree, is_own, self._is_input, started_ns)
+        self._unheard = SilentProcesses()
+        self._reports = ChildReports(tree, is_own, self._is_input, started_ns)
         self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
     def start(self) -> None:
@@ -145,7 +145,7 @@ class Outside:
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Take note of what a process reads that is about to start."""
-        self._unheard.hear()
+        self._unheard.receive()
         reading = reading_of(event, args, frame)
         if reading.files is None:
             self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame))

@@ -48,7 +48,7 @@ class Death(NamedTuple):
         return f"the process of this test ended with {end}"
 
 
-class Nursery:
+class ForkServer:
     """The parent's end."""
 
     def __init__(self, run: Callable[[int, bool], object], leave: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from pytest_zygote.core.affected import impact
 from pytest_zygote.core.affected.fingerprints import IMPORTS
 
 if TYPE_CHECKING:
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
     from pytest_zygote.core.affected.impact import Need
 
 MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
@@ -25,14 +25,14 @@ class GitError(Exception):
     """Git cannot tell; the text says why, for the user."""
 
 
-class Since:
+class GitDiff:
     """The difference between a commit and the present tree.
 
     Attributes:
         commit: what is compared with.
     """
 
-    def __init__(self, tree: Tree, revision: str) -> None:
+    def __init__(self, tree: CurrentTree, revision: str) -> None:
         """Compare with this revision; '' stands for the place where this branch left the main one.
 
         Raises:

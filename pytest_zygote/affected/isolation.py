@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 import pytest
 from _pytest import runner
 
-from pytest_zygote.affected.fork_server import Death, Nursery
+from pytest_zygote.affected.fork_server import Death, ForkServer
 from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Isolation:
         self._places: dict[pytest.Item, int] = {}
         self._next: dict[pytest.Item, pytest.Item | None] = {}
         self._is_pristine = True
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
         self._listener: _Listener | None = None
         self._kept: object = None
 
@@ -149,9 +149,9 @@ class Isolation:
             return True
         if not self._items:
             self._look_at(item.session.items)
-        if self._nursery is None and self._is_pristine:
-            self._nursery = Nursery(self._run_here, self._leave)
-        if self._groups[item] and self._nursery is not None:
+        if self._fork_server is None and self._is_pristine:
+            self._fork_server = ForkServer(self._run_here, self._leave)
+        if self._groups[item] and self._fork_server is not None:
             self._show(item, self._run_there(item))
             return True
         self._is_pristine = False
@@ -178,14 +178,14 @@ class Isolation:
         self._store(item, recorded)
 
     def _run_there(self, item: pytest.Item) -> Result:
-        nursery, self._nursery = self._nursery, None
+        nursery, self._fork_server = self._fork_server, None
         assert nursery is not None  # noqa: S101 - the caller has made it
         dump = item.config.hook.pytest_report_to_serializable
         try:
             result = nursery.ask(self._places[item], is_last=self._next[item] is None)
         except pytest.fail.Exception as failure:  # a time limit, by a signal
             return [dump(config=item.config, report=_failure(item, str(failure)))], [], None
-        self._nursery = nursery
+        self._fork_server = nursery
         if isinstance(result, Stopped):
             result.be_raised()
         if isinstance(result, Death):
@@ -195,8 +195,8 @@ class Isolation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Have no fork left, with fixtures that were set up."""
-        if self._nursery is not None and not self.is_fork:
-            self._nursery.close()
+        if self._fork_server is not None and not self.is_fork:
+            self._fork_server.close()
 
     # In a fork
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, FrameType
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
 
 
-class Loaded:
+class LoadedFile:
     """One file.
 
     Attributes:
@@ -64,7 +64,7 @@ class Loaded:
         return self._fingerprint
 
 
-class Modules:
+class LoadedFiles:
     """All loaded files of the project.
 
     Attributes:
@@ -73,7 +73,7 @@ class Modules:
         generation: grows whenever files or edges come.
     """
 
-    def __init__(self, tree: Tree, is_own: Callable[[str], bool], started_ns: int) -> None:
+    def __init__(self, tree: CurrentTree, is_own: Callable[[str], bool], started_ns: int) -> None:
         """Know none; `is_own` tells whether a file is the project's, `started_ns` when this process began."""
         self._tree = tree
         self._is_own = is_own
@@ -81,7 +81,7 @@ class Modules:
         self._own: dict[str, bool] = {}
         self._pending: list[tuple[CodeType, str, ModuleSpec | None, tuple[str, ...]]] = []
         self._owner: dict[int, tuple[CodeType, tuple[str, str]]] = {}
-        self.files: dict[str, Loaded] = {}
+        self.files: dict[str, LoadedFile] = {}
         self.unasked: set[str] = set()
         self.generation = 0
         self._linked = -1
@@ -131,7 +131,7 @@ class Modules:
     def _add(self, path: str, name: str, units: dict[str, bytes]) -> None:
         known = self.files.get(path)
         if known is None:
-            known = self.files[path] = Loaded(path, units)
+            known = self.files[path] = LoadedFile(path, units)
         elif known.units != units:  # it was edited and loaded again: which one a test ran is not known
             imports = b" ".join((known.units.get(IMPORTS, b""), units.get(IMPORTS, b"")))
             known.take({**dict.fromkeys({*known.units, *units}, os.urandom(8)), IMPORTS: imports})
@@ -162,11 +162,11 @@ class Modules:
                 self.unasked.add(path)
                 self.generation += 1
 
-    def _early(self, path: str) -> Loaded:
+    def _early(self, path: str) -> LoadedFile:
         units = (
             self._tree.units(path) if self._is_settled(path) else _unknown(compiled_units(self._tree.absolute(path)))
         )
-        return Loaded(path, units, is_early=True)
+        return LoadedFile(path, units, is_early=True)
 
     # Asking
 
@@ -212,7 +212,7 @@ class Modules:
             targets.update(self._origins(loaded.name.rpartition(".")[0]))
             loaded.edges |= {path for path in targets if path in self.files}
 
-    def _targets(self, loaded: Loaded, name: str) -> Iterable[str]:
+    def _targets(self, loaded: LoadedFile, name: str) -> Iterable[str]:
         yield self._tree.find(loaded.path, name)
         yield from self._origins(name if name[0] != "." else "")
 

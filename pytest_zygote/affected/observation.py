@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.affected.impact import Need
 
 
-class Seen:
+class Observation:
     """What was executed and read in some stretch of time.
 
     Attributes:
@@ -25,17 +25,17 @@ class Seen:
         """Tell whether there is anything."""
         return bool(self.units or self.needs)
 
-    def copy(self) -> Seen:
+    def copy(self) -> Observation:
         """Return the same, to be added to."""
-        copied = Seen()
+        copied = Observation()
         copied.units, copied.needs = set(self.units), dict(self.needs)
         return copied
 
-    def has_all_of(self, other: Seen) -> bool:
+    def has_all_of(self, other: Observation) -> bool:
         """Tell whether to add the other would change nothing."""
         return other.units <= self.units and other.needs.keys() <= self.needs.keys()
 
-    def add(self, other: Seen) -> None:
+    def add(self, other: Observation) -> None:
         """Add what was seen at another time; of two checksums of one need the first counts."""
         self.units |= other.units
         self.needs = {**other.needs, **self.needs}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
-from pytest_zygote.affected.checksums import Tree
+from pytest_zygote.affected.checksums import CurrentTree
 from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
 from pytest_zygote.affected.pytest_facts import (
     are_forks,
@@ -25,7 +25,7 @@ from pytest_zygote.affected.pytest_facts import (
     own_roots,
     store_file,
 )
-from pytest_zygote.affected.query import Question
+from pytest_zygote.affected.query import AffectedQuery
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.affected.store import Store, StoreError
 from pytest_zygote.core.affected.impact import NEW, Selected, summary
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.affected.recorder import Needs, Place
-    from pytest_zygote.affected.skip_collection import Unchanged
+    from pytest_zygote.affected.skip_collection import SkipCollection
 
     Record: TypeAlias = tuple[tuple[str, bool, float], Needs, Needs | int]
 
@@ -94,10 +94,10 @@ class AffectedPlugin:
         self._config = config
         self._unsaid: list[str] = []
         self._store = Store(store_file(config), self._say)
-        self._tree = Tree(str(config.rootpath), dict(os.environ), (), self._store)
+        self._tree = CurrentTree(str(config.rootpath), dict(os.environ), (), self._store)
         self._started_ns = time.time_ns()
         self._recorder = Recorder(self._tree, self._started_ns, loaded_by(config))
-        self._unchanged: Unchanged | None = None
+        self._unchanged: SkipCollection | None = None
         self._outcomes: dict[str, str] = {}
         self._places: dict[Path, Place] = {}
         self._present = Present(None, "", ("", ()))
@@ -110,7 +110,7 @@ class AffectedPlugin:
         self._ran: set[str] = set()
         self._kept: list[str] = []
         self._left_out = 0
-        self._question = Question(config, self._store, self._tree)
+        self._question = AffectedQuery(config, self._store, self._tree)
         self._is_frozen = self._question.is_frozen
         drop_bytecode(self._tree.doubtful())
         self._words = frozenset(config.known_args_namespace.affected.split(","))

@@ -18,21 +18,21 @@ import pytest
 
 from pytest_zygote.affected import run_key
 from pytest_zygote.affected.baselines import Baselines, names, rows_of
-from pytest_zygote.affected.git_diff import GitError, Since
+from pytest_zygote.affected.git_diff import GitDiff, GitError
 from pytest_zygote.affected.selection import Selection
-from pytest_zygote.affected.skip_collection import Unchanged
+from pytest_zygote.affected.skip_collection import SkipCollection
 from pytest_zygote.affected.store import StoreError
 from pytest_zygote.core.affected.impact import FAILED, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
     from pytest_zygote.affected.store import Needs, Store
     from pytest_zygote.core.affected.impact import Row
 
 
-class Question:
+class AffectedQuery:
     """The question of one run, and its answer.
 
     Attributes:
@@ -42,7 +42,7 @@ class Question:
         notes: what the user should know about the answer.
     """
 
-    def __init__(self, config: pytest.Config, store: Store, tree: Tree) -> None:
+    def __init__(self, config: pytest.Config, store: Store, tree: CurrentTree) -> None:
         """Understand the options.
 
         Raises:
@@ -62,7 +62,7 @@ class Question:
         self._baselines = Baselines(store, config)
         if self.is_frozen and not options.affected_import and not os.path.exists(store.path):
             store.is_broken = True  # to look at it would make it
-        self._since: Since | None = None
+        self._since: GitDiff | None = None
         self._name = ""
         if options.affected_since is not None:
             self._since = self._since_of("--affected-since", options.affected_since)
@@ -85,15 +85,15 @@ class Question:
         except StoreError:
             return known
 
-    def _since_of(self, option: str, revision: str, why: str = "") -> Since:
+    def _since_of(self, option: str, revision: str, why: str = "") -> GitDiff:
         try:
-            return Since(self._tree, revision)
+            return GitDiff(self._tree, revision)
         except GitError as error:
             given = f"{option}={revision}" if revision else option
             message = f"{given} asks git{why}: {error}"
             raise pytest.UsageError(message) from error
 
-    def unchanged(self, *, knows_environ: bool) -> Unchanged | None:
+    def unchanged(self, *, knows_environ: bool) -> SkipCollection | None:
         """Return what is noted of a run like this that left out all tests; None if this one must collect them."""
         option = self._config.option
         is_plain = self._since is None and not self._name and not self._baselines.is_asked
@@ -101,7 +101,7 @@ class Question:
         if not is_plain or depends or self._baselines.is_import:
             return None
         parts = run_key.parts_of(self._config, knows_environ=knows_environ)
-        return Unchanged(self._config, self._store, self._tree, run_key.digest_of(parts))
+        return SkipCollection(self._config, self._store, self._tree, run_key.digest_of(parts))
 
     def rests_on(self, nodeids: Iterable[str]) -> Needs:
         """Return what the answer rests on as far as these tests are concerned, which are left out."""

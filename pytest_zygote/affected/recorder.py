@@ -16,9 +16,9 @@ from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.executions_probed import ProbedExecutions
-from pytest_zygote.affected.external_inputs import Outside
-from pytest_zygote.affected.loaded_files import Modules
-from pytest_zygote.affected.observation import Seen
+from pytest_zygote.affected.external_inputs import ExternalInputs
+from pytest_zygote.affected.loaded_files import LoadedFiles
+from pytest_zygote.affected.observation import Observation
 from pytest_zygote.core.affected.fingerprints import MODULE
 from pytest_zygote.core.affected.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import TypeAlias
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
 
     Needs: TypeAlias = dict[Need, bytes]
     Place: TypeAlias = tuple[str, tuple[str, ...]]
@@ -46,24 +46,24 @@ class Recorder:
         tests_run: how many tests have run in this process, or in the one it was forked from.
     """
 
-    # A *group* is the few tests that run in one fork: see `core.groups`.
+    # A *group* is the few tests that run in one fork: see `core.affected.fork_groups`.
 
-    def __init__(self, tree: Tree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> None:
         """Watch nothing yet; `loaded` gives the names of the modules that may be the project's."""
         self._tree = tree
         self._loaded = loaded
-        self._modules = Modules(tree, _owner_of(tree.root), started_ns)
-        self._outside = Outside(tree, self._modules.has, started_ns)
+        self._modules = LoadedFiles(tree, _owner_of(tree.root), started_ns)
+        self._outside = ExternalInputs(tree, self._modules.has, started_ns)
         means = Executions if sys.version_info >= (3, 12) else ProbedExecutions
         self._executions = means(self._modules.has, self._modules.see)
-        self._session = Seen()
-        self._wide = Seen()
+        self._session = Observation()
+        self._wide = Observation()
         self._wide_known: set[object] = set()
         self._cached: dict[str, Needs] = {}
         self._surrounding: dict[str, Needs] = {}
         self._absolute: dict[frozenset[str], frozenset[str]] = {}
         self._starts: dict[Place, frozenset[str]] = {}
-        self._now = Seen()
+        self._now = Observation()
         self._leaves: frozenset[str] = frozenset()
         self._known: dict[tuple[frozenset[str], bool, int], tuple[frozenset[str], Needs]] = {}
         self._generation = 0
@@ -96,7 +96,7 @@ class Recorder:
         self._take()
         self._session.add(self._now)
         self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
-        self._now = Seen()
+        self._now = Observation()
         self._restart(frozenset())
 
     def _loaded_files(self) -> Iterator[str]:
@@ -109,14 +109,14 @@ class Recorder:
         """Add what was seen since the last time: mostly nothing, where tests need whole files."""
         started = self._executions.drain()
         if not (self.is_precise and self._outside.is_quiet() and self._are_known(started)):
-            self._take_in(started)
+            self._add(started)
 
     def _are_known(self, started: list[CodeType]) -> bool:
         """Tell whether nothing need be heard of any of these codes; a module may be loaded anew."""
         known = self._known_files
         return all(code.co_filename in known and code.co_name != MODULE_CODE for code in started)
 
-    def _take_in(self, started: list[CodeType]) -> None:
+    def _add(self, started: list[CodeType]) -> None:
         was_active = self._outside.pause()
         try:
             self._is_armed = False
@@ -174,14 +174,14 @@ class Recorder:
             return
         self._restart(self._heeded(place))
         if self._now:
-            self._now = Seen()
+            self._now = Observation()
 
     def _heeded(self, place: Place) -> frozenset[str]:
         """Return the files of which nothing need be heard during a test."""
         is_known = self.tests_run and self.is_precise and not self._is_group
         return self._reached(self._start(place)) if is_known else _NO_FILES
 
-    def begin_fixture(self, place: Place, *, is_of_place: bool) -> Seen:
+    def begin_fixture(self, place: Place, *, is_of_place: bool) -> Observation:
         """Set aside what the test has done so far; return what `end_fixture` wants.
 
         Args:
@@ -191,10 +191,10 @@ class Recorder:
         """
         self._take()
         self._restart(self._heeded(place) if is_of_place and not self._prepared else _NO_FILES)
-        before, self._now = self._now, Seen()
+        before, self._now = self._now, Observation()
         return before
 
-    def end_fixture(self, fixture: object, before: Seen, *, is_known: bool) -> None:
+    def end_fixture(self, fixture: object, before: Observation, *, is_known: bool) -> None:
         """Note what setting up a fixture of a wider scope did: later tests use it too.
 
         Args:
@@ -221,7 +221,7 @@ class Recorder:
             is_code: whether the test is a function of its file, rather than something in its text.
         """
         self._take()
-        seen, self._now = self._now, Seen()
+        seen, self._now = self._now, Observation()
         if self._is_group:
             self._now.units = set(seen.units)
         is_exact = self.is_precise and (self._is_group or self.tests_run == 0)
@@ -235,7 +235,7 @@ class Recorder:
         finally:
             self._outside.resume(was_active)
 
-    def _inexact(self, seen: Seen, place: Place, *, is_code: bool) -> tuple[Needs, Needs]:
+    def _inexact(self, seen: Observation, place: Place, *, is_code: bool) -> tuple[Needs, Needs]:
         """Return what all tests of a place need in a process that others have run in, unless this one needs more."""
         state = (self._generation, self._modules.generation)
         found = self._usual.get((place, is_code))
@@ -251,7 +251,7 @@ class Recorder:
     def _files_of(self, place: Place) -> frozenset[str]:
         return self._shared(self._start(place), is_exact=False)[0]
 
-    def _needs(self, seen: Seen, place: Place, *, is_exact: bool, is_code: bool) -> tuple[Needs, Needs]:
+    def _needs(self, seen: Observation, place: Place, *, is_exact: bool, is_code: bool) -> tuple[Needs, Needs]:
         path, _ = place
         start = self._start(place)
         own = self._folders(os.path.dirname(path))

@@ -10,7 +10,7 @@ from pytest_zygote.core.affected.impact import Selected, describe, judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
     from pytest_zygote.affected.store import Store
     from pytest_zygote.core.affected.impact import Need, Row
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Selection:
     """What is known of all tests, and whether it holds."""
 
-    def __init__(self, store: Store, tree: Tree, rows: dict[str, list[Row]]) -> None:
+    def __init__(self, store: Store, tree: CurrentTree, rows: dict[str, list[Row]]) -> None:
         """Read the store; `rows` are those of its rows that count."""
         self.rows = rows
         self._versions = store.versions()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_zygote.affected.checksums import Tree
+    from pytest_zygote.affected.checksums import CurrentTree
     from pytest_zygote.affected.store import Needs, Store
 
 TEXTS = frozenset({BODY, SKELETON, FILE})
@@ -43,10 +43,10 @@ MOST_FOLDERS = 2_000
 """With more of them, looking at all would take as long as the collection."""
 
 
-class Unchanged:
+class SkipCollection:
     """What is noted for one command line."""
 
-    def __init__(self, config: pytest.Config, store: Store, tree: Tree, surroundings: bytes) -> None:
+    def __init__(self, config: pytest.Config, store: Store, tree: CurrentTree, surroundings: bytes) -> None:
         """Look at nothing yet; `surroundings` is their digest. To be made before anything is collected."""
         self._config = config
         self._store = store

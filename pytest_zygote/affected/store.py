@@ -2,7 +2,7 @@
 
 Theory of operation. Any process may be killed at any time, and two runs may go on at once. So each
 test that has ended is one transaction, in WAL mode: a row is there as a whole or not at all. Needs
-(`core.impact.Need`) and the checksums they have had are numbered and never removed, so that several
+(`core.affected.impact.Need`) and the checksums they have had are numbered and never removed, so that several
 processes may remember the numbers. A set of needs is stored once, as compressed numbers. Of all this
 a test that has ended mostly finds its numbers in memory, and writes one line: no index, no text.
 

@@ -1,7 +1,7 @@
 """What the processes read that a test starts: anything, unless they are known to read little, or tell what they read.
 
-See `core.programs`. A program counts as known only in a folder of the system's: a test may put its own ``cat`` first
-on the search path, and mostly in order to have something else happen.
+See `core.affected.programs`. A program counts as known only in a folder of the system's: a test may put its
+own ``cat`` first on the search path, and mostly in order to have something else happen.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ LONGEST = 10_000
 """Bytes of a script that are read; no longer one has commands that are so simple."""
 
 
-class Unheard:
+class SilentProcesses:
     """Processes that start without an audit event, as those of multiprocessing do but for ``fork``."""
 
     def __init__(self) -> None:
         """Know those that there have been until now."""
         self._seen = _traces()
-        self._has_heard = False
+        self._has_reports = False
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Take note of an audit event: from now on processes that have ended prove nothing."""
-        self._has_heard = True
+        self._has_reports = True
 
     def have_traces(self) -> bool:
         """Tell whether there is anything new that could come from processes."""
@@ -44,7 +44,7 @@ class Unheard:
     def have_started(self) -> bool:
         """Tell whether processes have started, or ended, of which nothing was heard since the last time."""
         before, self._seen = self._seen, _traces()
-        return self._seen[0] != before[0] or (self._seen[1] != before[1] and not self._has_heard)
+        return self._seen[0] != before[0] or (self._seen[1] != before[1] and not self._has_reports)
 
 
 def _traces() -> tuple[str, int]:
@@ -53,7 +53,7 @@ def _traces() -> tuple[str, int]:
     return repr(made), resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
-class Reading(NamedTuple):
+class ProcessInputs(NamedTuple):
     """What a process reads.
 
     Attributes:
@@ -65,10 +65,10 @@ class Reading(NamedTuple):
     is_python: bool = False
 
 
-ANYTHING = Reading(None)
+ANYTHING = ProcessInputs(None)
 
 
-def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) -> Reading:
+def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) -> ProcessInputs:
     """Return what a process reads that is about to start.
 
     Args:
@@ -80,7 +80,7 @@ def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) ->
         return _reading(SHELL, ("sh", "-c", args[0]), None, None)
     if event == "os.posix_spawn":
         if frame is not None and frame.f_code.co_name == "_posix_spawn" and frame.f_globals["__name__"] == "subprocess":
-            return Reading(())  # the event of Popen came before; this is how it does it from Python 3.13 on
+            return ProcessInputs(())  # the event of Popen came before; this is how it does it from Python 3.13 on
         path, argv, environ = args
         return _reading(path, argv, None, environ)
     if event == "subprocess.Popen" and _runs_nothing_before(frame):
@@ -95,7 +95,7 @@ def _runs_nothing_before(frame: FrameType | None) -> bool:
     return frame.f_locals.get("preexec_fn", frame) is None
 
 
-def _reading(executable: object, args: object, cwd: object, environ: object) -> Reading:
+def _reading(executable: object, args: object, cwd: object, environ: object) -> ProcessInputs:
     try:
         words = [os.fsdecode(word) for word in (executable, *args)]  # type: ignore[misc]  # what is no text is refused
         variables = None if environ is None else {os.fsdecode(k): os.fsdecode(v) for k, v in environ.items()}  # type: ignore[attr-defined]
@@ -106,30 +106,30 @@ def _reading(executable: object, args: object, cwd: object, environ: object) -> 
     return found._replace(files=tuple(os.path.join(folder, file) for file in found.files)) if found.files else found
 
 
-def _of_command(executable: str, args: Sequence[str], environ: Mapping[str, str]) -> Reading:
+def _of_command(executable: str, args: Sequence[str], environ: Mapping[str, str]) -> ProcessInputs:
     path = _find(executable, environ)
     if _is_this_python(path):
-        return Reading((), is_python=True)
+        return ProcessInputs((), is_python=True)
     if not path.startswith(SYSTEM):
         return _of_script(path, environ)
     name = os.path.basename(path)
     if name in SHELLS:
         words = shell_words(args)
         return ANYTHING if words is None else _of_command(words[0], words[1:], environ)
-    return Reading(files_read(name, args, environ))
+    return ProcessInputs(files_read(name, args, environ))
 
 
-def _of_script(path: str, environ: Mapping[str, str]) -> Reading:
+def _of_script(path: str, environ: Mapping[str, str]) -> ProcessInputs:
     """Return what is read by a script, among that its own text."""
     interpreter, text = _script(path)
     if _is_this_python(interpreter):
-        return Reading((path,), is_python=True)
+        return ProcessInputs((path,), is_python=True)
     commands = script_commands(text) if interpreter == SHELL and text is not None else None
     readings = [_of_command(words[0], words[1:], environ) for words in commands or ()]
     known = [reading.files for reading in readings if reading.files is not None and not reading.is_python]
     if commands is None or len(known) < len(readings):
         return ANYTHING
-    return Reading((path, *(file for files in known for file in files)))
+    return ProcessInputs((path, *(file for files in known for file in files)))
 
 
 def _find(executable: str, environ: Mapping[str, str]) -> str:

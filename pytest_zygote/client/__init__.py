@@ -11,7 +11,7 @@ import sys
 
 from pytest_zygote.adapters.system import rendezvous, signals, sockets
 from pytest_zygote.client.request import hindrance, make_request
-from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.cli.options import Settings, asks_for_daemon
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable, UsageError
 
@@ -59,7 +59,7 @@ def _try_warm(args: tuple[str, ...]) -> None:
             channel = sockets.connect(place.socket)
             if channel is not None:
                 outcome = lend(channel, make_request(args))
-                if isinstance(outcome, Ended):
+                if isinstance(outcome, RunEnd):
                     signals.leave_like(outcome.status)
                 if not outcome.restart:
                     say_cold(outcome.reason)

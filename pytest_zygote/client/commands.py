@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
     from pytest_zygote.core.protocol.record import Record
 
-SCOUT = ("--collect-only", "-q")
+WARM_UP = ("--collect-only", "-q")
 """What a new daemon runs, besides what the user gave, to find out what the project imports."""
 
 LOOK_AGAIN_S = 0.05
@@ -35,7 +35,7 @@ LOOK_AGAIN_S = 0.05
 NO_DAEMON = "no daemon is running for this project"
 
 
-def obey(launch: Launch, settings: Settings, request: RunRequest) -> NoReturn:
+def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoReturn:
     """Carry out a command about the daemon and end this process.
 
     Args:
@@ -148,7 +148,7 @@ def _stop(place: Rendezvous) -> str:
     return answer
 
 
-def _be_or_start(launch: Launch, request: RunRequest, *, detach: bool) -> NoReturn:
+def _be_or_start(launch: DaemonLauncher, request: RunRequest, *, detach: bool) -> NoReturn:
     """Replace the daemon that may be running; learn what the project imports."""
     launch.place.ensure_folder()
     _stop(launch.place)
@@ -156,7 +156,7 @@ def _be_or_start(launch: Launch, request: RunRequest, *, detach: bool) -> NoRetu
         started = time.monotonic()
         channel, _ = connect_or_start(launch, may_start=True)
         channel.close()
-        _scout(launch, request)
+        _warm_up(launch, request)
         _say(f"zygote: the daemon is ready ({time.monotonic() - started:.1f} s)")
         signals.leave(0)
     sys.stderr.write(f"zygote: this is the daemon of {launch.place.root}; Ctrl-C ends it\n")
@@ -166,20 +166,20 @@ def _be_or_start(launch: Launch, request: RunRequest, *, detach: bool) -> NoRetu
         os.close(theirs)
         if os.read(ready, 1):
             os.setsid()  # Ctrl-C is for the daemon, which ends the scout's run
-            _scout(launch, request)
+            _warm_up(launch, request)
         signals.leave(0)
     os.close(ready)
     launch.become_daemon(theirs)
 
 
-def _scout(launch: Launch, request: RunRequest) -> None:
+def _warm_up(launch: DaemonLauncher, request: RunRequest) -> None:
     """Have the daemon collect the project once, and wait until its layers are built."""
     channel = sockets.connect(launch.place.socket)
     if channel is None:
         return
     given = without_commands(request.args)
     with open(os.devnull, "r+b") as nothing:
-        lend(channel, request.replaced(args=(*SCOUT, *given)), [nothing.fileno()] * 3)
+        lend(channel, request.replaced(args=(*WARM_UP, *given)), [nothing.fileno()] * 3)
     while _is_building(launch.place):
         select.select([], [], [], LOOK_AGAIN_S)
 

@@ -27,7 +27,7 @@ BOOTSTRAP = (
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 
 
-class Launch(Record):
+class DaemonLauncher(Record):
     """How to start the daemon of a project.
 
     Attributes:
@@ -80,7 +80,7 @@ class Launch(Record):
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
 
 
-def connect_or_start(launch: Launch, *, may_start: bool) -> tuple[Channel, bool]:
+def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channel, bool]:
     """Return a connection to the project's daemon, and whether it was started for it.
 
     Raises:
@@ -95,7 +95,7 @@ def connect_or_start(launch: Launch, *, may_start: bool) -> tuple[Channel, bool]
         message = "no daemon is running for this project (pytest --daemon starts one)"
         raise Unavailable(message)
     # Whoever comes second waits here until the first has a daemon that listens.
-    lock = rendezvous.take_lock(place.start_lock, wait=True)
+    lock = rendezvous.acquire_lock(place.start_lock, wait=True)
     try:
         channel = sockets.connect(place.socket)
         if channel is not None:
@@ -110,7 +110,7 @@ def connect_or_start(launch: Launch, *, may_start: bool) -> tuple[Channel, bool]
     return channel, True
 
 
-def _start(launch: Launch) -> None:
+def _start(launch: DaemonLauncher) -> None:
     """Start a daemon and return when it listens, or has failed.
 
     It gets no descriptor of ours: a caller that reads our output through a pipe must see the

@@ -12,9 +12,9 @@ import pytest
 from pytest_zygote.adapters.pytest import entry
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
-from pytest_zygote.client.daemon_launcher import Launch, connect_or_start
+from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
 from pytest_zygote.client.request import make_request
-from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
         raise Unavailable(str(error)) from error
 
 
-def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
     """Serve this run from the daemon; return the reason if it must be served here.
 
     Where pytest is the program, this process ends as the run ended. Where a program called
@@ -59,7 +59,7 @@ def take_over(config: pytest.Config, parser: pytest.Parser, settings: Settings) 
         outcome = _serve(launch, make_request(args, _python_path(config)), settings)
     except (ProtocolError, Unavailable, OSError) as error:
         return str(error)
-    if not isinstance(outcome, Ended):
+    if not isinstance(outcome, RunEnd):
         return outcome
     if entry.is_the_program() or outcome.status < 0:
         signals.leave_like(outcome.status)
@@ -86,8 +86,8 @@ def _python_path(config: pytest.Config) -> tuple[str, ...]:
     return tuple(str(path) for path in config.getini("pythonpath")) if is_done else ()
 
 
-def _launch(config: pytest.Config, settings: Settings) -> Launch:
-    return Launch(
+def _launch(config: pytest.Config, settings: Settings) -> DaemonLauncher:
+    return DaemonLauncher(
         Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
         cache=_cache(config),
         idle_s=settings.seconds("--daemon-timeout"),
@@ -107,7 +107,7 @@ def _cache(config: pytest.Config) -> str:
         return ""
 
 
-def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | str:
+def _serve(launch: DaemonLauncher, request: RunRequest, settings: Settings) -> RunEnd | str:
     reason = ""
     for _ in range(2):  # the second time with a daemon of our own version
         # Of a process that is debugged, the daemon would be, too.
@@ -116,7 +116,7 @@ def _serve(launch: Launch, request: RunRequest, settings: Settings) -> Ended | s
         if started:
             sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
         outcome = lend(channel, request)
-        if isinstance(outcome, Ended):
+        if isinstance(outcome, RunEnd):
             return outcome
         reason = outcome.reason
         if not outcome.restart:

@@ -24,7 +24,7 @@ LOST = 3
 """Exit code when nobody can tell how the run ended: pytest's own for an internal error."""
 
 
-class Ended(Record):
+class RunEnd(Record):
     """A run served the command: exit code, or the negative number of the signal."""
 
     status: int
@@ -37,7 +37,7 @@ class Declined(Record):
     restart: bool
 
 
-def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1, 2)) -> Ended | Declined:
+def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1, 2)) -> RunEnd | Declined:
     """Have a daemon run this request on our terminal.
 
     Signals that arrive meanwhile go to the run; when the run stops (Ctrl-Z), so do we.
@@ -55,7 +55,7 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
         channel.send(request, [devnull if number in request.closed else fd for number, fd in enumerate(terminal)])
-        return _Loan(channel, pipe).wait()
+        return _RelayedTerminal(channel, pipe).wait()
     except (BrokenPipeError, ConnectionError):
         return Declined("the daemon closed the connection", restart=True)
     finally:
@@ -70,7 +70,7 @@ def why_silent(channel: Channel) -> str:
     return f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)" if pid else ""
 
 
-class _Loan:
+class _RelayedTerminal:
     """The conversation about one run."""
 
     def __init__(self, channel: Channel, pipe: SignalPipe) -> None:
@@ -78,7 +78,7 @@ class _Loan:
         self._pipe = pipe
         self._run_pid = 0
 
-    def wait(self) -> Ended | Declined:
+    def wait(self) -> RunEnd | Declined:
         """Relay until the run has ended."""
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
@@ -93,17 +93,17 @@ class _Loan:
                 if outcome is not None:
                     return outcome
 
-    def _relay(self) -> Ended | None:
+    def _relay(self) -> RunEnd | None:
         for number in self._pipe.read():
             if self._run_pid:
                 self._channel.send(Relay(number))
             elif number == SIGTSTP:
                 suspend()
             elif number not in HARMLESS:
-                return Ended(-number)
+                return RunEnd(-number)
         return None
 
-    def _listen(self) -> Ended | Declined | None:
+    def _listen(self) -> RunEnd | Declined | None:
         messages = self._channel.receive()
         if messages is None:
             return self._abandoned()
@@ -112,10 +112,10 @@ class _Loan:
                 return outcome
         return None
 
-    def _handle(self, message: Record) -> Ended | Declined | None:
+    def _handle(self, message: Record) -> RunEnd | Declined | None:
         match message:
             case Finished(status):
-                return Ended(status)
+                return RunEnd(status)
             case Cold(reason):
                 return Declined(reason, restart=False)
             case Outdated(reason):
@@ -133,7 +133,7 @@ class _Loan:
                 _say(f"the daemon sent {type(message).__name__} out of place")
         return None
 
-    def _abandoned(self) -> Ended | Declined:
+    def _abandoned(self) -> RunEnd | Declined:
         """Decide what a daemon that is suddenly gone means.
 
         A run that had started goes on (its zygote finishes its runs) and owns the terminal
@@ -148,7 +148,7 @@ class _Loan:
         except (OSError, AttributeError):
             pass  # it has ended already, or the system has no pidfds
         _say("the daemon ended during the run: its result is unknown")
-        return Ended(LOST)
+        return RunEnd(LOST)
 
 
 def _say(text: str) -> None:

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.client.daemon_launcher import connect_or_start
-from pytest_zygote.client.run_relay import Ended, lend
+from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.cli.comparison import compare, decode, render
 from pytest_zygote.core.cli.options import without_commands
 from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
-    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.comparison import Recording
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
 
 
-def verify(launch: Launch, settings: Settings, request: RunRequest) -> int:
+def verify(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> int:
     """Run a command line cold, then warm, and print what differs.
 
     Returns:
@@ -82,11 +82,11 @@ def _run_cold(request: RunRequest, record: Path) -> tuple[int, Recording | None]
     return status, _read(record)
 
 
-def _run_warm(launch: Launch, request: RunRequest, record: Path) -> tuple[str, Recording | None]:
+def _run_warm(launch: DaemonLauncher, request: RunRequest, record: Path) -> tuple[str, Recording | None]:
     """Run warm; return what the run recorded, or why there is nothing."""
     request.environ[VARIABLE] = str(record)
     channel, _ = connect_or_start(launch, may_start=True)
     outcome = lend(channel, request)
-    if not isinstance(outcome, Ended):
+    if not isinstance(outcome, RunEnd):
         return outcome.reason, None
     return "the warm run had no session", _read(record)

@@ -9,11 +9,11 @@ import stat
 import sys
 
 from pytest_zygote.adapters.system import processes, sockets
-from pytest_zygote.adapters.system.rendezvous import Rendezvous, take_lock
-from pytest_zygote.adapters.system.titles import take_title
+from pytest_zygote.adapters.system.rendezvous import Rendezvous, acquire_lock
+from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
-from pytest_zygote.daemon.server import Server, Settings
+from pytest_zygote.daemon.server import Server, ServerSettings
 from pytest_zygote.daemon.session_cache import Policy
 
 FOUR_HOURS_S = 4 * 3600.0
@@ -31,7 +31,7 @@ def main() -> None:
     place = Rendezvous(options.root, options.name)
     try:
         place.ensure_folder()
-        lock = take_lock(place.lock, wait=False)
+        lock = acquire_lock(place.lock, wait=False)
         if lock < 0:
             sys.exit("a daemon is running for this project already")
         listener = sockets.Listener(place.socket)
@@ -39,9 +39,9 @@ def main() -> None:
         sys.exit(f"the daemon cannot start: {error}")
     _trim_log()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    take_title(f"pytest_zygote daemon: {place.root}")
+    set_title(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
-    settings = Settings(
+    settings = ServerSettings(
         cache=options.cache,
         idle_s=options.idle_s,
         build_patience_s=options.build_patience_s,

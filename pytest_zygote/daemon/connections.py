@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel, Listener
     from pytest_zygote.core.protocol.record import Record
     from pytest_zygote.core.sessions.eligibility import Key
-    from pytest_zygote.daemon.event_loop import Loop
-    from pytest_zygote.daemon.fresh_rerun import Recheck
+    from pytest_zygote.daemon.event_loop import EventLoop
+    from pytest_zygote.daemon.fresh_rerun import FreshRerun
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.runs import Run
 
@@ -63,7 +63,7 @@ class Client:
         self.key: Key | None = None
         self.renewed: tuple[str, ...] = ()
         self.patches: dict[str, str] = {}
-        self.recheck: Recheck | None = None
+        self.recheck: FreshRerun | None = None
         self.awaited: list[Layer] = []
         self.run: Run | None = None
         self.since = time.monotonic()
@@ -84,7 +84,7 @@ class Client:
     def take(self, request: messages.RunRequest) -> None:
         """Take the request and the descriptors that came with it."""
         self.request = request
-        self.terminal = self.channel.take_descriptors(TERMINAL)
+        self.terminal = self.channel.adopt_descriptors(TERMINAL)
 
     def close(self) -> None:
         """End the connection and give back the descriptors."""
@@ -111,14 +111,14 @@ class Desk(Protocol):
         """Take care of what a client leaves that is gone."""
 
 
-class Clients:
+class Connections:
     """All connections."""
 
-    def __init__(self, loop: Loop, listener: Listener, desk: Desk) -> None:
+    def __init__(self, loop: EventLoop, listener: Listener, desk: Desk) -> None:
         """Accept clients from now on."""
         self._loop = loop
         self._listener = listener
-        self._desk = desk
+        self._dispatcher = desk
         self._clients: list[Client] = []
         self.last_seen = time.monotonic()
         loop.watch(listener, self._accept)
@@ -132,7 +132,7 @@ class Clients:
         if channel is not None:
             client = Client(channel)
             self._clients.append(client)
-            self._loop.watch(channel, lambda: self._hear(client))
+            self._loop.watch(channel, lambda: self._receive(client))
             waiting = weakref.ref(client)  # a strong one would keep each client for this long
             self._loop.after(REQUEST_S, lambda: self._expect_request(waiting()))
 
@@ -141,7 +141,7 @@ class Clients:
             log.warning("a client asked for nothing")
             self.dismiss(client)
 
-    def _hear(self, client: Client) -> None:
+    def _receive(self, client: Client) -> None:
         try:
             received = client.channel.receive()
             for message in received or ():
@@ -154,19 +154,19 @@ class Clients:
             received = None
         if received is None and not client.is_gone:
             self.dismiss(client)
-            self._desk.lose(client)
+            self._dispatcher.lose(client)
 
     def _handle(self, client: Client, message: Record) -> None:
         match message:
             case messages.RunRequest() if client.request is None and is_sound(message):
                 self.last_seen = time.monotonic()
                 client.take(message)
-                self._desk.admit(client)
+                self._dispatcher.admit(client)
             case messages.Relay(number) if client.request is not None:
-                self._desk.relay(client, number)
+                self._dispatcher.relay(client, number)
             case messages.StatusRequest() | messages.StopRequest() | messages.ReloadRequest():
                 client.has_asked = True
-                self._desk.answer(client, message)
+                self._dispatcher.answer(client, message)
                 if client.is_deaf:
                     raise ProtocolError("it asks, and does not read the answer")
             case _:

@@ -23,17 +23,17 @@ from pytest_zygote.core.layers.layer_inputs import describe_options
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.daemon.fresh_rerun import WHY, recheck_of, second_request
 from pytest_zygote.daemon.layer_processes import SESSION
-from pytest_zygote.daemon.runs import Run, Runs
+from pytest_zygote.daemon.runs import Run, RunTable
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.record import Record
     from pytest_zygote.daemon.connections import Client
-    from pytest_zygote.daemon.event_loop import Loop
+    from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layer_processes import Layers
-    from pytest_zygote.daemon.layer_supervisor import Towers
-    from pytest_zygote.daemon.session_cache import Sessions
-    from pytest_zygote.daemon.status import Tally
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
+    from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
+    from pytest_zygote.daemon.session_cache import SessionCache
+    from pytest_zygote.daemon.status import RunHistory
 
 log = logging.getLogger("pytest_zygote")
 
@@ -57,11 +57,17 @@ class Door(Protocol):
         """Make room for another daemon at once."""
 
 
-class Desk:
+class Dispatcher:
     """Serves clients; owns the layers and runs that this takes."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it brings together
-        self, loop: Loop, tally: Tally, door: Door, layers: Layers, towers: Towers, sessions: Sessions
+        self,
+        loop: EventLoop,
+        tally: RunHistory,
+        door: Door,
+        layers: LayerProcesses,
+        supervisor: LayerSupervisor,
+        sessions: SessionCache,
     ) -> None:
         """Start with nobody waiting."""
         self._loop = loop
@@ -72,9 +78,9 @@ class Desk:
         self.closing = ""
         self.layers = layers
         self.layers.own(self)
-        self.towers = towers
+        self.supervisor = supervisor
         self.sessions = sessions
-        self.runs = Runs(loop, layers, self)
+        self.runs = RunTable(loop, layers, self)
 
     # Clients
 
@@ -88,11 +94,11 @@ class Desk:
             self._door.leave_to_newer()  # first: the client may start another daemon as soon as it hears of it
             self._door.dismiss(client, messages.Outdated(outdated))
             return
-        refusal = refusal_of(request, client.terminal)
+        refusal = restart_reason(request, client.terminal)
         if refusal:
             self.send_away(client, refusal)
             return
-        if self.towers.serving.project is not None and sees_imports(request.args):
+        if self.supervisor.serving.project is not None and sees_imports(request.args):
             client.depth = "base"
         self.waiting.append(client)
         self.sessions.pause()
@@ -149,7 +155,7 @@ class Desk:
                 for client in tuple(self.waiting):
                     self.send_away(client, self.closing)
                 return
-            self.towers.advance(is_waited_for=bool(self.waiting))
+            self.supervisor.advance(is_waited_for=bool(self.waiting))
             while self.waiting and self._serve(self.waiting[0]):
                 pass
         if not self.waiting and not self.runs and not self.closing:
@@ -158,18 +164,18 @@ class Desk:
     def settled_layer(self) -> Layer | None:
         """Return the layer that runs are forked from, unless one is being built."""
         is_building = any(layer.phase == lifecycle.BUILDING and layer.plan.kind != SESSION for layer in self.layers)
-        deepest = self.towers.serving.layers()[:1]
+        deepest = self.supervisor.serving.layers()[:1]
         return None if is_building or not deepest else deepest[0]
 
     def _serve(self, client: Client) -> bool:
         """Fork a run for the first client that waits, or send it away; tell whether it waits no more."""
         request = client.request
         assert request is not None  # noqa: S101 - it was admitted
-        refusal = self.towers.refusal()
+        refusal = self.supervisor.refusal()
         if refusal:
             self.send_away(client, refusal)
             return True
-        layer = self.towers.choose(request, client.depth)
+        layer = self.supervisor.choose(request, client.depth)
         client.patches = layer.patches
         if layer.phase == lifecycle.READY:
             client.renewed = ()
@@ -211,7 +217,7 @@ class Desk:
 
     def build_failed(self, culprits: dict[str, str], reason: str) -> None:
         """Go on without the modules that are to blame."""
-        self.towers.fail(culprits, reason)
+        self.supervisor.fail(culprits, reason)
         self._has_changed = True
 
     def session_failed(self, layer: Layer, reason: str) -> None:
@@ -228,21 +234,21 @@ class Desk:
         """Keep the runs of a dead zygote."""
         self.runs.lose_zygote(layer)
 
-    def hear_of_run(self, message: Record) -> None:
+    def on_run_message(self, message: Record) -> None:
         """Pass on what a zygote says of a run."""
-        self.runs.hear_from_zygote(message)
+        self.runs.on_zygote_message(message)
 
     # What runs tell
 
     def run_ended(self, run: Run, status: int) -> None:
         """Give a client the status of its run, or start it again from a shallower layer."""
         client = run.client
-        self.towers.breaker.reset()
+        self.supervisor.breaker.reset()
         if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
             self._start_over(run, run.misfit)
             return
         if client.depth == "project":
-            self.towers.note_fit()
+            self.supervisor.note_fit()
         self.sessions.note(client, self.settled_layer())
         if not client.is_gone:
             run.layer.served += 1
@@ -258,17 +264,17 @@ class Desk:
                 log.error(verdict)
                 client.say(messages.Notice(verdict))
             return False
-        client.recheck = recheck_of(status, client.patches, self.towers.graph.facts)
+        client.recheck = recheck_of(status, client.patches, self.supervisor.graph.facts)
         if client.recheck is None or client.request is None or client.is_gone or self.closing:
             client.recheck = None
             return False
         client.say(messages.Notice(client.recheck.announcement))
         client.request, client.key = second_request(client.request), None
-        self.towers.serving.renew(WHY)
+        self.supervisor.serving.renew(WHY)
         self._wait_again(client)
         return True
 
-    def _start_over(self, run: Run, misfit: messages.Misfit) -> None:
+    def _start_over(self, run: Run, misfit: messages.LayerIneligible) -> None:
         client, kind = run.client, run.layer.plan.kind
         if kind == SESSION:
             depth = client.depth
@@ -298,31 +304,31 @@ class Desk:
             self.send_away(client, reason)
             return
         if run.layer.plan.kind != SESSION:
-            self.towers.breaker.fail(time.monotonic(), reason)
+            self.supervisor.breaker.fail(time.monotonic(), reason)
         self._wait_again(client)
 
     def _saved_ms(self, layer: Layer) -> int:
         own = layer.built.took_ms if layer.built is not None else 0
-        return own + (self.towers.base_took_ms() if layer.plan.kind == "project" else 0)
+        return own + (self.supervisor.base_took_ms() if layer.plan.kind == "project" else 0)
 
     def learned(self, run: Run, learned: messages.Learned) -> None:
         """Have the next layers hold what this run had to import."""
         if run.client.request is not None:
-            self.towers.learn(learned, run.client.request, was_fit=run.client.depth == "project")
+            self.supervisor.learn(learned, run.client.request, was_fit=run.client.depth == "project")
             self._changed()
 
-    def misfitted(self, run: Run, misfit: messages.Misfit) -> None:
+    def misfitted(self, run: Run, misfit: messages.LayerIneligible) -> None:
         """Have the next layers not hold what was wrong for this run."""
         log.info("misfit: %s", misfit.reason)
         if run.client.request is not None:
-            self.towers.unlearn(misfit.culprits, misfit.reason, run.client.request)
+            self.supervisor.unlearn(misfit.culprits, misfit.reason, run.client.request)
             self._changed()
 
     def _changed(self) -> None:
         """Go on with what is known now; a daemon that closes builds nothing for it."""
         self._has_changed = True
         if self.closing:
-            self.towers.retire()
+            self.supervisor.retire()
             self.sessions.retire()
 
 
@@ -338,7 +344,7 @@ def outdated_for(request: messages.RunRequest) -> str:
     return ""
 
 
-def refusal_of(request: messages.RunRequest, terminal: list[int]) -> str:
+def restart_reason(request: messages.RunRequest, terminal: list[int]) -> str:
     """Return why a request cannot be served warm by any layer; '' if it can."""
     if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
         return "the descriptors did not arrive"

@@ -46,7 +46,7 @@ class Timer:
             action()
 
 
-class Loop:
+class EventLoop:
     """Calls actions when their source can be read or their time has come."""
 
     def __init__(self) -> None:

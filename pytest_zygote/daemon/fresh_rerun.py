@@ -22,7 +22,7 @@ AGAIN = ("--last-failed", "--last-failed-no-failures=none")
 WHY = "failed tests run again from fresh imports"
 
 
-class Recheck(NamedTuple):
+class FreshRerun(NamedTuple):
     """What a second run is compared with.
 
     Attributes:
@@ -49,7 +49,7 @@ class Recheck(NamedTuple):
         )
 
 
-def recheck_of(status: int, patches: Mapping[str, str], facts: Mapping[str, str]) -> Recheck | None:
+def recheck_of(status: int, patches: Mapping[str, str], facts: Mapping[str, str]) -> FreshRerun | None:
     """Return what to compare a second run with; None if no second run is due.
 
     Args:
@@ -62,7 +62,7 @@ def recheck_of(status: int, patches: Mapping[str, str], facts: Mapping[str, str]
         return None
     root = facts.get("rootdir", "")
     told = (f"{path.removeprefix(f'{root}/')}: {verdict}" for path, verdict in sorted(changed.items()))
-    return Recheck(status, "; ".join(told))
+    return FreshRerun(status, "; ".join(told))
 
 
 def second_request(request: RunRequest) -> RunRequest:

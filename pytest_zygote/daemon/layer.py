@@ -31,7 +31,7 @@ class Layer:
     Attributes:
         plan: what it was told to import.
         channel: the connection to its process.
-        phase: of `core.lifecycle`.
+        phase: of `core.layers.lifecycle`.
         built: its report, once it is ready.
         runs: ids of the runs that it forked and that have not ended.
         order: the edits that it was forked to follow; None for a layer that is built.
@@ -130,7 +130,7 @@ class Layer:
         This is the barrier: it looks at the files themselves, whatever the watcher has said.
         """
         if self.built is None:
-            return self._is_vain(root)
+            return self._is_hopeless(root)
         changed = files.changed(self.built.files)
         files.drop_bytecode(changed)
         self.renewed = tuple(changed)
@@ -138,7 +138,7 @@ class Layer:
             return layer_inputs.describe_paths(changed, root)
         return self.disturbed(request)
 
-    def _is_vain(self, root: str) -> str:
+    def _is_hopeless(self, root: str) -> str:
         """Return which files have changed while a build hangs in an import; '' if it may still be of use."""
         if self.order is not None or time.monotonic() - self.moved < STUCK_S:
             return ""

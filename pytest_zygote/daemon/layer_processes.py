@@ -1,6 +1,6 @@
 """The processes of layers: started, listened to, buried.
 
-Decides nothing about which layers there should be (`towers` does), and nothing about runs: what a
+Decides nothing about which layers there should be (`supervisor` does), and nothing about runs: what a
 zygote says of them is passed on to the `Owner`.
 """
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.core.protocol.record import Record
-    from pytest_zygote.daemon.event_loop import Loop, Timer
-    from pytest_zygote.daemon.status import Tally
+    from pytest_zygote.daemon.event_loop import EventLoop, Timer
+    from pytest_zygote.daemon.status import RunHistory
 
 log = logging.getLogger("pytest_zygote")
 
@@ -67,7 +67,7 @@ class Owner(Protocol):
     def layer_ended(self, layer: Layer) -> None:
         """Take care of the runs of a layer whose process is gone."""
 
-    def hear_of_run(self, message: Record) -> None:
+    def on_run_message(self, message: Record) -> None:
         """Take what a zygote says of one of its runs."""
 
     def session_failed(self, layer: Layer, reason: str) -> None:
@@ -78,7 +78,7 @@ class Owner(Protocol):
 
 
 @dataclass
-class Build:
+class PendingBuild:
     """A build that is going on.
 
     Attributes:
@@ -90,17 +90,17 @@ class Build:
     module: str = ""
 
 
-class Layers:
+class LayerProcesses:
     """All layers that have a process."""
 
-    def __init__(self, loop: Loop, tally: Tally, build_patience_s: float) -> None:
+    def __init__(self, loop: EventLoop, tally: RunHistory, build_patience_s: float) -> None:
         """Start without layers; `own` must be called before the first is made."""
         self._loop = loop
         self._tally = tally
         self._build_patience_s = build_patience_s
         self._owner: Owner
         self._layers: list[Layer] = []
-        self._builds: dict[Layer, Build] = {}
+        self._builds: dict[Layer, PendingBuild] = {}
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._deaths: dict[str, int] = {}
         self._numbers = itertools.count(1)
@@ -183,8 +183,8 @@ class Layers:
 
     def _watch(self, layer: Layer, patience_s: float) -> None:
         self._layers.append(layer)
-        self._builds[layer] = Build(self._loop.after(patience_s, lambda: self._give_up(layer)))
-        self._loop.watch(layer.channel, lambda: self._hear(layer))
+        self._builds[layer] = PendingBuild(self._loop.after(patience_s, lambda: self._give_up(layer)))
+        self._loop.watch(layer.channel, lambda: self._receive(layer))
 
     def tell(self, layer: Layer, message: Record, descriptors: Sequence[int] = ()) -> bool:
         """Send a message to a zygote; tell whether it could be sent. A dead one shows by its end of file."""
@@ -213,11 +213,11 @@ class Layers:
             if layer.runs:
                 self._loop.after(RETIREMENT_S, lambda: self._see_off(layer))
             else:
-                self._kill_spare(layer)
+                self._kill_standby(layer)
                 self.kill(layer, signal.SIGKILL)
                 self._loop.after(RETIREMENT_S, lambda: self._end(layer))
 
-    def _kill_spare(self, layer: Layer) -> None:
+    def _kill_standby(self, layer: Layer) -> None:
         """Kill what a zygote without runs has forked, but for other layers: it would hold the connection open."""
         known = {other.pid for other in self._layers}
         for pid in processes.children(layer.pid) if layer.pid else ():
@@ -241,7 +241,7 @@ class Layers:
 
     # Hearing
 
-    def _hear(self, layer: Layer) -> None:
+    def _receive(self, layer: Layer) -> None:
         try:
             received = layer.channel.receive()
         except ProtocolError as error:
@@ -270,12 +270,12 @@ class Layers:
                 layer.follow(message)
                 self._note_verdicts(layer, message)
                 self._owner.layer_changed()
-            case messages.Refused(reason):
+            case messages.NotPatched(reason):
                 self._refuse(layer, reason)
-            case messages.Unfit(reason):
+            case messages.NotRecollectable(reason):
                 self._owner.session_outdated(layer, reason)
             case _:
-                self._owner.hear_of_run(message)
+                self._owner.on_run_message(message)
 
     def _progress(self, layer: Layer, module: str) -> None:
         build = self._builds.get(layer)
@@ -285,7 +285,7 @@ class Layers:
             build.deadline.cancel()
             build.deadline = self._loop.after(self._build_patience_s, lambda: self._give_up(layer))
 
-    def _finish_build(self, layer: Layer) -> Build | None:
+    def _finish_build(self, layer: Layer) -> PendingBuild | None:
         build = self._builds.pop(layer, None)
         if build is not None:
             build.deadline.cancel()

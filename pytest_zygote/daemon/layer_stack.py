@@ -23,7 +23,7 @@ from pytest_zygote.core.protocol.messages import Build
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_zygote.core.layers.module_graph import Graph
+    from pytest_zygote.core.layers.module_graph import ModuleGraph
     from pytest_zygote.core.protocol.messages import Patch, RunRequest
     from pytest_zygote.daemon.layer import Layer
 
@@ -52,10 +52,10 @@ class Builder(Protocol):
         """Let a layer finish its runs and go."""
 
 
-class Tower:
+class LayerStack:
     """A base layer and the project layer on it."""
 
-    def __init__(self, builder: Builder, graph: Graph, root: str, reason: str = FIRST_START) -> None:
+    def __init__(self, builder: Builder, graph: ModuleGraph, root: str, reason: str = FIRST_START) -> None:
         """Start with no layers; `graph` says what they will import, `reason` why there is this tower."""
         self._builder = builder
         self._graph = graph

@@ -16,12 +16,12 @@ from pytest_zygote.adapters.system import graph_file
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.module_graph import THIRD
-from pytest_zygote.daemon.layer_stack import Tower
+from pytest_zygote.daemon.layer_stack import LayerStack
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.messages import Learned, RunRequest
     from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layer_processes import Layers
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
 
 log = logging.getLogger("pytest_zygote")
 
@@ -35,7 +35,7 @@ MAX_ATTEMPTS = 6
 
 
 @dataclass
-class Errand:
+class BackgroundBuild:
     """A tower that is being built in the background, for a request like the last.
 
     Attributes:
@@ -43,14 +43,14 @@ class Errand:
         attempts: numbers of the layers made so far.
     """
 
-    tower: Tower
+    stack: LayerStack
     request: RunRequest
     version: int
     attempts: set[int] = field(default_factory=set)
 
     def proceed(self) -> bool:
         """Do the next step; tell whether the tower is complete."""
-        layer = self.tower.layer_for(self.request, "project", is_ahead=True)
+        layer = self.stack.layer_for(self.request, "project", is_ahead=True)
         self.attempts.add(layer.number)
         return layer.phase == lifecycle.READY
 
@@ -60,21 +60,21 @@ class Errand:
         return len(self.attempts) > MAX_ATTEMPTS
 
 
-class Towers:
+class LayerSupervisor:
     """Decides which layer serves a run, and when layers are built."""
 
-    def __init__(self, layers: Layers, root: str, cache: str) -> None:
+    def __init__(self, layers: LayerProcesses, root: str, cache: str) -> None:
         """Start with what earlier daemons learned."""
         self._layers = layers
         self._root = root
         self._cache = cache
         self.graph = graph_file.load_graph(cache)
         self._version = 0
-        self._unfit: dict[str, str] = {}
+        self._ineligible: dict[str, str] = {}
         self._news = ""
-        self.serving = Tower(layers, self.graph, root)
-        self._coming: Errand | None = None
-        self._prefetch: Errand | None = None
+        self.serving = LayerStack(layers, self.graph, root)
+        self._coming: BackgroundBuild | None = None
+        self._prefetch: BackgroundBuild | None = None
         self._last_request: RunRequest | None = None
         self._forks_tried = 0
         self.breaker = lifecycle.Breaker()
@@ -88,11 +88,11 @@ class Towers:
         turns in replacing each other's layers for ever.
         """
         self._last_request = request
-        tower = self.serving
-        if self._coming is not None and not tower.size:
-            tower = self._coming.tower
+        stack = self.serving
+        if self._coming is not None and not stack.size:
+            stack = self._coming.stack
             self._coming.request = request
-        return tower.layer_for(request, depth)
+        return stack.layer_for(request, depth)
 
     def base_took_ms(self) -> int:
         """Return how long the imports of the serving base layer took."""
@@ -117,30 +117,30 @@ class Towers:
             self._advance_coming(self._coming)
         if self._prefetch is not None and not is_waited_for:
             errand = self._prefetch
-            if errand.tower is not self.serving or errand.proceed() or errand.is_hopeless:
+            if errand.stack is not self.serving or errand.proceed() or errand.is_hopeless:
                 self._prefetch = None
 
-    def _advance_coming(self, coming: Errand) -> None:
+    def _advance_coming(self, coming: BackgroundBuild) -> None:
         if coming.proceed():
             log.info("the coming tower serves now")
             self.serving.retire()
-            self.serving, self._coming = coming.tower, None
+            self.serving, self._coming = coming.stack, None
             if self._version != coming.version:
                 self._grow(coming.request, self._news)
         elif coming.is_hopeless:
             log.warning("the coming tower is given up: its inputs change while it is built")
-            coming.tower.retire()
+            coming.stack.retire()
             self._coming = None
 
     def is_outdated(self) -> bool:
         """Tell whether a run like the last would find something to patch or to build."""
-        request, tower = self._last_request, self.serving
-        return request is not None and any(layer.outdated(request, self._root) for layer in tower.layers())
+        request, stack = self._last_request, self.serving
+        return request is not None and any(layer.outdated(request, self._root) for layer in stack.layers())
 
     def prefetch(self) -> None:
         """Do now what the next run would have to wait for."""
         if self._last_request is not None and self.serving.size:
-            self._prefetch = Errand(self.serving, self._last_request, self._version)
+            self._prefetch = BackgroundBuild(self.serving, self._last_request, self._version)
             self.advance(is_waited_for=False)
 
     def rejuvenate(self, max_forks: int) -> None:
@@ -167,12 +167,12 @@ class Towers:
                 else two kinds of runs in turn would replace each other's layers.
         """
         before = self._importable()
-        if not was_fit and learned.facts != self._unfit:
-            self._unfit = learned.facts
+        if not was_fit and learned.facts != self._ineligible:
+            self._ineligible = learned.facts
             third_party = tuple(row for row in learned.modules if row[2] == THIRD)
             has_changed = self.graph.learn(third_party)
         else:
-            self._unfit = {}
+            self._ineligible = {}
             has_changed = self._adopt(learned)
         if has_changed:
             count = len(self._importable().items() - before.items())
@@ -185,7 +185,7 @@ class Towers:
 
     def note_fit(self) -> None:
         """Take note that a run fitted its layer: the one before it that did not was an exception."""
-        self._unfit = {}
+        self._ineligible = {}
 
     def _adopt(self, learned: Learned) -> bool:
         graph = self.graph
@@ -211,8 +211,8 @@ class Towers:
 
     def _grow(self, request: RunRequest, reason: str) -> None:
         """Build a tower with what was learned, beside the one that serves."""
-        tower = Tower(self._layers, self.graph, self._root, reason)
-        self._coming = Errand(tower, request, self._version)
+        stack = LayerStack(self._layers, self.graph, self._root, reason)
+        self._coming = BackgroundBuild(stack, request, self._version)
         self._coming.proceed()
 
     def fail(self, culprits: dict[str, str], reason: str) -> None:
@@ -237,5 +237,5 @@ class Towers:
         self._prefetch = None
         self.serving.retire(reason)
         if self._coming is not None:
-            self._coming.tower.retire()
+            self._coming.stack.retire()
             self._coming = None

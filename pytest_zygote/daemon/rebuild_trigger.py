@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.adapters.system.file_watcher import Watcher
-    from pytest_zygote.daemon.event_loop import Loop
+    from pytest_zygote.adapters.system.file_watcher import FileWatcher
+    from pytest_zygote.daemon.event_loop import EventLoop
 
 log = logging.getLogger("pytest_zygote")
 
@@ -50,12 +50,12 @@ class Watching(NamedTuple):
     throttle: float
 
 
-class Prefetch:
+class RebuildTrigger:
     """Calls an action soon after files have changed."""
 
     def __init__(
         self,
-        loop: Loop,
+        loop: EventLoop,
         watching: Watching,
         refresh: Callable[[], None],
         look: Callable[[], bool],
@@ -75,7 +75,7 @@ class Prefetch:
         self._refresh = refresh
         self._look = look
         self._is_busy = is_busy
-        self._watcher: Watcher | None = None
+        self._watcher: FileWatcher | None = None
         self._polling = ""
         self._is_due = False
         self._not_before = 0.0
@@ -89,9 +89,9 @@ class Prefetch:
         if not self._watching.uses_events:
             self._start_to_poll("as asked for")
             return
-        from pytest_zygote.adapters.system.file_watcher import Watcher
+        from pytest_zygote.adapters.system.file_watcher import FileWatcher
 
-        self._watcher = Watcher(self._watching.root, self._watching.ignored)
+        self._watcher = FileWatcher(self._watching.root, self._watching.ignored)
         self._loop.watch(self._watcher, self._wake)
         self._watcher.start()
 

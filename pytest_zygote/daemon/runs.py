@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.core.protocol.record import Record
     from pytest_zygote.daemon.connections import Client
-    from pytest_zygote.daemon.event_loop import Loop
+    from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layer_processes import Layers
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
 
 log = logging.getLogger("pytest_zygote")
 
@@ -58,7 +58,7 @@ class Run:
         self.report = report
         self.is_reporting = True
         self.pid = 0
-        self.misfit: messages.Misfit | None = None
+        self.misfit: messages.LayerIneligible | None = None
 
 
 class Owner(Protocol):
@@ -73,14 +73,14 @@ class Owner(Protocol):
     def learned(self, run: Run, learned: messages.Learned) -> None:
         """Take what a run taught."""
 
-    def misfitted(self, run: Run, misfit: messages.Misfit) -> None:
+    def misfitted(self, run: Run, misfit: messages.LayerIneligible) -> None:
         """Take what a run says of its layer."""
 
 
-class Runs:
+class RunTable:
     """All runs that are going on."""
 
-    def __init__(self, loop: Loop, layers: Layers, owner: Owner) -> None:
+    def __init__(self, loop: EventLoop, layers: LayerProcesses, owner: Owner) -> None:
         """Start without runs."""
         self._loop = loop
         self._layers = layers
@@ -99,7 +99,7 @@ class Runs:
         client.run = run
         self._runs[run.number] = run
         layer.runs.add(run.number)
-        self._loop.watch(report, lambda: self._hear(run))
+        self._loop.watch(report, lambda: self._receive(run))
         order = messages.Fork(run.number, framing.pack(request), client.renewed)
         was_sent = self._layers.tell(layer, order, [*client.terminal, theirs])
         os.close(theirs)
@@ -116,7 +116,7 @@ class Runs:
 
     # Hearing
 
-    def _hear(self, run: Run) -> None:
+    def _receive(self, run: Run) -> None:
         try:
             received = run.report.receive()
         except ProtocolError as error:
@@ -129,10 +129,10 @@ class Runs:
             if run.layer.phase == lifecycle.GONE and not run.pid:
                 self._never_was(run, "the zygote died before it could fork the run")
 
-    def _hear_rest(self, run: Run) -> None:
+    def _receive_rest(self, run: Run) -> None:
         """Take what is on the line already; what a process of the run still holds open may never end."""
         while run.is_reporting and select.select([run.report], [], [], 0)[0]:
-            self._hear(run)
+            self._receive(run)
 
     def _handle(self, run: Run, message: Record) -> None:
         match message:
@@ -140,7 +140,7 @@ class Runs:
                 self._forked(run, pid)
             case messages.Learned():
                 self._owner.learned(run, message)
-            case messages.Misfit():
+            case messages.LayerIneligible():
                 run.misfit = message
                 self._owner.misfitted(run, message)
             case messages.Ended(status):
@@ -154,14 +154,14 @@ class Runs:
             self._loop.forget(run.report)
             run.report.close()
 
-    def hear_from_zygote(self, message: Record) -> None:
+    def on_zygote_message(self, message: Record) -> None:
         """Take what a zygote says of one of its runs."""
         match message:
             case messages.Forked(number, pid) if number in self._runs:
                 self._forked(self._runs[number], pid)
             case messages.ForkFailed(number, reason) if number in self._runs:
                 self._never_was(self._runs[number], reason)
-            case messages.Troubled(number, text) if number in self._runs:
+            case messages.RunWarning(number, text) if number in self._runs:
                 self._runs[number].client.say(messages.Notice(text))
             case messages.RunStopped(number, signal_number) if number in self._runs:
                 self._runs[number].client.say(messages.Stopped(signal_number))
@@ -176,7 +176,7 @@ class Runs:
     # Ending
 
     def _ended(self, run: Run, status: int) -> None:
-        self._hear_rest(run)
+        self._receive_rest(run)
         self._remove(run)
         self._owner.run_ended(run, status)
 
@@ -195,7 +195,7 @@ class Runs:
     def lose_zygote(self, layer: Layer) -> None:
         """Take over the runs of a layer whose process is gone."""
         for run in [run for run in self._runs.values() if run.layer is layer]:
-            self._hear_rest(run)
+            self._receive_rest(run)
             if run.number in self._runs and not run.pid and not run.is_reporting:
                 self._never_was(run, "the zygote died before it could fork the run")
         self._look_for_orphans()

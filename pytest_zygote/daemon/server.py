@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.daemon.connections import Clients
-from pytest_zygote.daemon.dispatcher import Desk
-from pytest_zygote.daemon.event_loop import Loop
-from pytest_zygote.daemon.layer_processes import Layers
-from pytest_zygote.daemon.layer_supervisor import MAX_FORKS, Towers
-from pytest_zygote.daemon.rebuild_trigger import Prefetch, Watching
-from pytest_zygote.daemon.session_cache import Policy, Sessions
-from pytest_zygote.daemon.status import Tally, describe
+from pytest_zygote.daemon.connections import Connections
+from pytest_zygote.daemon.dispatcher import Dispatcher
+from pytest_zygote.daemon.event_loop import EventLoop
+from pytest_zygote.daemon.layer_processes import LayerProcesses
+from pytest_zygote.daemon.layer_supervisor import MAX_FORKS, LayerSupervisor
+from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger, Watching
+from pytest_zygote.daemon.session_cache import Policy, SessionCache
+from pytest_zygote.daemon.status import RunHistory, describe
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
@@ -39,7 +39,7 @@ HOUSEKEEPING_S = 5.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """How this daemon was started.
 
     Attributes:
@@ -68,23 +68,23 @@ class Settings:
 class Server:
     """The daemon of one project."""
 
-    def __init__(self, place: Rendezvous, listener: Listener, lock: int, settings: Settings) -> None:
+    def __init__(self, place: Rendezvous, listener: Listener, lock: int, settings: ServerSettings) -> None:
         """Serve clients that connect to `listener`; `lock` is released when others may take its place."""
         self._place = place
         self._listener = listener
         self._lock = lock
         self._settings = settings
-        self._loop = Loop()
+        self._loop = EventLoop()
         self._pipe = signals.SignalPipe((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-        self.tally = Tally()
-        layers = Layers(self._loop, self.tally, settings.build_patience_s)
-        sessions = Sessions(self._loop, layers, place.root, settings.sessions)
-        towers = Towers(layers, place.root, settings.cache)
-        self.desk = Desk(self._loop, self.tally, self, layers, towers, sessions)
-        self._clients = Clients(self._loop, listener, self)
+        self.tally = RunHistory()
+        layers = LayerProcesses(self._loop, self.tally, settings.build_patience_s)
+        sessions = SessionCache(self._loop, layers, place.root, settings.sessions)
+        supervisor = LayerSupervisor(layers, place.root, settings.cache)
+        self.desk = Dispatcher(self._loop, self.tally, self, layers, supervisor, sessions)
+        self._clients = Connections(self._loop, listener, self)
         watching = Watching(place.root, settings.ignored, settings.uses_events, settings.throttle)
-        look, is_busy = self.desk.towers.is_outdated, lambda: bool(self.desk.runs)
-        self.prefetch = Prefetch(self._loop, watching, self._refresh, look, is_busy)
+        look, is_busy = self.desk.supervisor.is_outdated, lambda: bool(self.desk.runs)
+        self.prefetch = RebuildTrigger(self._loop, watching, self._refresh, look, is_busy)
         self._stoppers: list[Client] = []
 
     def serve(self) -> None:
@@ -104,10 +104,10 @@ class Server:
 
     def _refresh(self) -> None:
         """Build in the background what changed, unless clients wait and have it built themselves."""
-        self.desk.towers.breaker.reset()
+        self.desk.supervisor.breaker.reset()
         self.desk.layer_changed()
         if not self.desk.waiting and not self.desk.closing:
-            self.desk.towers.prefetch()
+            self.desk.supervisor.prefetch()
             self.desk.sessions.files_changed(self.desk.settled_layer())
 
     @property
@@ -115,7 +115,7 @@ class Server:
         """Where clients meet this daemon."""
         return self._place.socket
 
-    # Clients (`clients.Desk`)
+    # Clients (`clients.Dispatcher`)
 
     def admit(self, client: Client) -> None:
         """Serve a client that has made its request."""
@@ -138,7 +138,7 @@ class Server:
             case messages.StatusRequest(form):
                 client.say(messages.Answer(describe(self, form)))
             case messages.ReloadRequest():
-                self.desk.towers.reload()
+                self.desk.supervisor.reload()
                 self.desk.layer_changed()
                 client.say(messages.Answer("all layers will be built anew"))
             case _:
@@ -177,7 +177,7 @@ class Server:
         elif self._is_idle():
             self._close("nobody asked for a run for long")
         elif not self.desk.runs and not self.desk.waiting:
-            self.desk.towers.rejuvenate(self._settings.max_forks)
+            self.desk.supervisor.rejuvenate(self._settings.max_forks)
         self._loop.after(min(HOUSEKEEPING_S, self._settings.idle_s or HOUSEKEEPING_S), self._keep_house)
 
     def _is_idle(self) -> bool:
@@ -198,7 +198,7 @@ class Server:
         log.info("stopping: %s", reason)
         self.desk.closing = "the daemon is stopping"
         self.desk.layer_changed()
-        self.desk.towers.retire()
+        self.desk.supervisor.retire()
         self.desk.sessions.retire()
 
     def leave_to_newer(self) -> None:

@@ -18,7 +18,7 @@ from pytest_zygote.adapters.system import processes, rlimits
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.sessions import eligibility
-from pytest_zygote.core.sessions.backoff import Refusals
+from pytest_zygote.core.sessions.backoff import Backoff
 from pytest_zygote.daemon.layer_processes import SESSION
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pytest_zygote.core.protocol.messages import RunRequest
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.connections import Client
-    from pytest_zygote.daemon.event_loop import Loop, Timer
+    from pytest_zygote.daemon.event_loop import EventLoop, Timer
     from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layer_processes import Layers
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
 
 log = logging.getLogger("pytest_zygote")
 
@@ -56,7 +56,7 @@ class Policy:
 
 
 @dataclass
-class Session:
+class CachedSession:
     """A session, or the wish for one.
 
     Attributes:
@@ -89,21 +89,21 @@ class Session:
         return self.layer is not None and self.layer.phase == lifecycle.BUILDING
 
 
-class Sessions:
+class SessionCache:
     """All collected sessions of a daemon, the one used last at the end."""
 
-    def __init__(self, loop: Loop, layers: Layers, root: str, policy: Policy) -> None:
+    def __init__(self, loop: EventLoop, layers: LayerProcesses, root: str, policy: Policy) -> None:
         """Start with none."""
         self._loop = loop
         self._layers = layers
         self._root = root
         self._policy = policy
-        self._wanted: list[Session] = []
-        self._refusals = Refusals()
+        self._wanted: list[CachedSession] = []
+        self._refusals = Backoff()
         self._timer: Timer | None = None
         self.last_miss = ""
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[CachedSession]:
         """Give all sessions, the one used last at the end."""
         return iter(tuple(self._wanted))
 
@@ -136,10 +136,10 @@ class Sessions:
             client.key = eligibility.key_of(request, kinds, rlimits.limits_of(request.pid))
         return client.key
 
-    def _session(self, key: Key) -> Session | None:
+    def _session(self, key: Key) -> CachedSession | None:
         return next((session for session in self._wanted if session.key == key), None)
 
-    def _check(self, session: Session | None, below: Layer, key: Key) -> str:
+    def _check(self, session: CachedSession | None, below: Layer, key: Key) -> str:
         """Return why no session can serve a request; '' if this one can. An outdated one is closed."""
         if session is None:
             return self._refusals.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
@@ -175,7 +175,7 @@ class Sessions:
         if self._refusals.holds(key, below) or not (self._policy.is_forced or self._refusals.is_worth_it(key)):
             return
         if session is None:
-            self._wanted.append(Session(key, request))
+            self._wanted.append(CachedSession(key, request))
         else:
             session.attempts = 0
         while len(self._wanted) > self._policy.limit:
@@ -188,10 +188,10 @@ class Sessions:
             if session.is_ready and below is not None and not self._check(session, below, session.key):
                 self._have_looked_at(session)
 
-    def _have_looked_at(self, session: Session) -> None:
+    def _have_looked_at(self, session: CachedSession) -> None:
         """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
         if session.layer is not None and session.layer.renewed:
-            self._layers.tell(session.layer, messages.Look(session.layer.renewed))
+            self._layers.tell(session.layer, messages.CheckRecollection(session.layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
@@ -217,7 +217,7 @@ class Sessions:
         if self._timer is None and below is not None and self._next(below) is not None:
             self._timer = self._loop.after(IDLE_S, lambda: self._prepare(below))
 
-    def _next(self, below: Layer) -> Session | None:
+    def _next(self, below: Layer) -> CachedSession | None:
         """Return the session that should be collected, or go on being collected, first."""
         if below.phase != lifecycle.READY:
             return None
@@ -239,8 +239,8 @@ class Sessions:
         self._close(session, "the project layer was replaced")
         self._collect(session, below)
 
-    def _collect(self, session: Session, below: Layer) -> None:
-        obstacle = eligibility.terminal_obstacle(session.key.terminal)
+    def _collect(self, session: CachedSession, below: Layer) -> None:
+        obstacle = eligibility.terminal_ineligibility(session.key.terminal)
         session.below = below
         session.attempts += 1
         if session.attempts > MAX_ATTEMPTS:
@@ -251,7 +251,7 @@ class Sessions:
         order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
         session.layer = self._layers.spawn_session(below, order, _plan(session.request))
 
-    def _refuse(self, session: Session, reason: str) -> None:
+    def _refuse(self, session: CachedSession, reason: str) -> None:
         if session.below is not None:
             self._refusals.add(session.key, session.below, reason)
         if session in self._wanted:
@@ -275,7 +275,7 @@ class Sessions:
             if session.layer is layer:
                 self._close(session, reason)
 
-    def _close(self, session: Session, reason: str) -> None:
+    def _close(self, session: CachedSession, reason: str) -> None:
         layer, session.layer = session.layer, None
         session.why_closed = reason
         if layer is not None and not session.hits:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.server import Server
-    from pytest_zygote.daemon.session_cache import Session
+    from pytest_zygote.daemon.session_cache import CachedSession
 
 KEPT = 20
 """How many of the last reloads and refusals are remembered."""
@@ -99,7 +99,7 @@ class Facts(TypedDict):
 
 
 @dataclass
-class Tally:
+class RunHistory:
     """Counts of this daemon's life."""
 
     started: float = field(default_factory=time.time)
@@ -154,7 +154,7 @@ def collect(server: Server) -> Facts:
         sessions=[_session(session) for session in desk.sessions],
         session_unused=desk.sessions.last_miss,
         fixtures=[cast("FixtureFacts", facts) for facts in keeper_registry.listed(server.socket)],
-        rejected=desk.towers.graph.rejected,
+        rejected=desk.supervisor.graph.rejected,
         reloads=tally.reloads,
         verdicts=tally.verdicts,
         cold=tally.refusals,
@@ -182,7 +182,7 @@ def _layer(layer: Layer) -> LayerFacts:
     )
 
 
-def _session(session: Session) -> SessionFacts:
+def _session(session: CachedSession) -> SessionFacts:
     layer = session.layer
     return SessionFacts(
         args=list(session.request.args),

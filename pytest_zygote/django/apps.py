@@ -1,7 +1,8 @@
 """Importing this module, which is done in layers only, loads Django's apps.
 
-Being a module, it is built, recorded and blamed like any other (`adapters.imports`): what apps read and did when they
-were loaded is in its log, and if they cannot be loaded early, it is left out and each run loads them.
+Being a module, it is built, recorded and blamed like any other (`adapters.interpreter.import_recorder`):
+what apps read and did when they were loaded is in its log, and if they cannot be loaded early, it is left
+out and each run loads them.
 """
 
 from pytest_zygote.django.settings import load

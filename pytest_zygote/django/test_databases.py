@@ -26,7 +26,7 @@ class Create(Protocol):
         """Make it; return its name."""
 
 
-class Unfit(Exception):  # noqa: N818 - not an error: workers make their databases themselves
+class NotCloneable(Exception):  # noqa: N818 - not an error: workers make their databases themselves
     """Why databases are not copied."""
 
 
@@ -188,9 +188,9 @@ class Original:
         creation = type(self.connection.creation)
         base = importlib.import_module("django.db.backends.base.creation").BaseDatabaseCreation
         if self.is_in_memory and "cache=shared" not in self.name:
-            raise Unfit("a database in memory belongs to one connection")
+            raise NotCloneable("a database in memory belongs to one connection")
         if creation._clone_test_db is base._clone_test_db:  # noqa: SLF001 - as above
-            raise Unfit(f"Django cannot copy databases of {self.connection.vendor}")
+            raise NotCloneable(f"Django cannot copy databases of {self.connection.vendor}")
 
     def check_made(self) -> None:
         """Look whether a copy is all of it.
@@ -202,7 +202,7 @@ class Original:
             with self.connection.cursor() as cursor:
                 cursor.execute(BEYOND_COPIES)
                 if cursor.fetchone() is not None:
-                    raise Unfit("a migration sets options of the database, or rights on it")
+                    raise NotCloneable("a migration sets options of the database, or rights on it")
 
     def name_in(self, worker: str) -> str:
         """Return what the copy of a worker is called.
@@ -213,7 +213,7 @@ class Original:
         try:
             return copy_name(self.name, worker)
         except ValueError as error:
-            raise Unfit(str(error)) from None
+            raise NotCloneable(str(error)) from None
 
     def put_away(self) -> None:
         """Close the connection, which a fork must not share; in memory it is kept, and used by nobody."""
@@ -284,7 +284,7 @@ def recorder(
 
     Args:
         originals: where they are noted, by alias.
-        check: raises `Unfit` before one is made that is not wanted.
+        check: raises `NotCloneable` before one is made that is not wanted.
     """
 
     def make(connection: Connection, create: Create) -> Create:

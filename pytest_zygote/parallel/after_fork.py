@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_zygote.parallel.shared_flags import Board
+    from pytest_zygote.parallel.shared_flags import SharedFlags
     from pytest_zygote.parallel.worker_handle import Node
 
 
@@ -39,19 +39,19 @@ class Interrupts:
         is_debugging: whether this worker has the terminal.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: SharedFlags) -> None:
         """Take the signal over."""
         self._board = board
         self.is_debugging = False
         self._came = self._is_held = self._is_due = False
         self._known = board.interrupts
-        self.take_over()
+        self.adopt()
 
     def forget(self) -> None:
         """Expect no more of what was pressed for a debugger."""
         self._known = self._board.interrupts
 
-    def take_over(self) -> None:
+    def adopt(self) -> None:
         """Take the signal over, unless it is ignored (nohup, a shell's background); debuggers take it too."""
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._interrupt)
@@ -135,7 +135,7 @@ def _renew_file_locks() -> None:
             lock._creator_pid = os.getpid()
 
 
-def take_output(config: pytest.Config, dump: int) -> list[int]:
+def adopt_output(config: pytest.Config, dump: int) -> list[int]:
     """Capture into files of our own; return the descriptors of what is captured from stderr, and of dumps.
 
     Args:

@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.parallel import after_fork, fast_hooks, terminal, worker
-from pytest_zygote.parallel.event_wait import Ears
-from pytest_zygote.parallel.report_replay import Replay
-from pytest_zygote.parallel.shared_flags import Board
+from pytest_zygote.parallel.event_wait import EventWait
+from pytest_zygote.parallel.report_replay import ReportReplay
+from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.work_queue import END
-from pytest_zygote.parallel.work_stealing import Shares
-from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S, Member, Node
+from pytest_zygote.parallel.work_stealing import WorkStealing
+from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S, Node, WorkerHandle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from pytest_zygote.fixtures.shared import Host
+    from pytest_zygote.fixtures.shared import SharedFixtures
     from pytest_zygote.fixtures.transfer import Event
-    from pytest_zygote.parallel.plan import Plan
+    from pytest_zygote.parallel.plan import ParallelPlan
 
 LOST = "Not properly terminated"
 """What pytest-xdist says of a worker that died, and programs look for."""
@@ -42,7 +42,7 @@ GRACE_S = 10.0
 """What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
 
-class Crew:
+class Controller:
     """The workers of a run.
 
     Attributes:
@@ -50,18 +50,18 @@ class Crew:
         lines: what each worker did.
     """
 
-    def __init__(self, session: pytest.Session, plan: Plan, host: Host) -> None:
+    def __init__(self, session: pytest.Session, plan: ParallelPlan, host: SharedFixtures) -> None:
         """Prepare to run the tests of a session."""
         self._session = session
         self._plan = plan
         self._host = host
         self._config = session.config
         self._schedule = plan.schedule()
-        self._board = Board(session.config.getvalue("maxfail"), len(session.items))
-        self._members: dict[int, Member] = {}
-        self._shares = Shares(self._schedule, self._members)
-        self._ears = Ears(self._board)
-        self._replay = Replay(session, plan)
+        self._board = SharedFlags(session.config.getvalue("maxfail"), len(session.items))
+        self._members: dict[int, WorkerHandle] = {}
+        self._shares = WorkStealing(self._schedule, self._members)
+        self._event_wait = EventWait(self._board)
+        self._replay = ReportReplay(session, plan)
         self._screen = terminal.Screen(session.config)
         self._basetemp = after_fork.basetemp(session.config)
         self._thresholds = gc.get_threshold()
@@ -87,11 +87,11 @@ class Crew:
             raise
         finally:
             gc.set_threshold(*self._thresholds)
-            self._ears.close()
+            self._event_wait.close()
             self._board.close()
             self._replay.restore_order()
             self._screen.release()
-        self._replay.raise_what_was_told()
+        self._replay.raise_reported()
 
     def reap(self) -> None:
         """Wait for the processes that were over and had only their memory to give back."""
@@ -106,7 +106,7 @@ class Crew:
         self._born += 1
         node = Node(self._config, f"gw{number}", self._plan.count, self._plan.testrunuid)
         self._config.hook.pytest_configure_node(node=node)
-        member = Member(number, node)
+        member = WorkerHandle(number, node)
         self._schedule.join(number)
         member.lease.give(self._schedule.refill(number))
         basetemp = None if self._basetemp is None else self._basetemp / f"popen-{node.gateway.id}"
@@ -115,23 +115,23 @@ class Crew:
         pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
         member.started(pid)
         self._members[number] = member
-        self._ears.add(member)
+        self._event_wait.add(member)
         self._config.hook.pytest_testnodeready(node=node)
         ids = self._plan.ids
         self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=ids)
 
-    def _be(self, member: Member, basetemp: Path | None) -> int:
+    def _be(self, member: WorkerHandle, basetemp: Path | None) -> int:
         """Be the new process."""
         gc.set_threshold(*self._thresholds)
         self._screen.release()
-        self._ears.close()
+        self._event_wait.close()
         for other in self._members.values():
             other.forget()
-        return worker.work(worker.Place(self._session, member, self._board, self._host, basetemp))
+        return worker.work(worker.Inherited(self._session, member, self._board, self._host, basetemp))
 
-    def _dismiss(self, member: Member) -> None:
+    def _dismiss(self, member: WorkerHandle) -> None:
         """Let go of a worker that has ended, or died."""
-        self._ears.remove(member)
+        self._event_wait.remove(member)
         del self._members[member.number]
         if member.is_over:
             self._leaving.append(member.pid)
@@ -140,11 +140,11 @@ class Crew:
             self._schedule.put_back(self._schedule.retire(member.number))
             self._config.hook.pytest_testnodedown(node=member.node, error=None)
         else:
-            self._bury(member, status)
+            self._reap(member, status)
         self.lines.append(member.summary())
         member.close()
 
-    def _bury(self, member: Member, status: int) -> None:
+    def _reap(self, member: WorkerHandle, status: int) -> None:
         """Report the test that a worker died of, and replace the worker."""
         culprit = self._schedule.lost(member.number, member.lease.recall())
         self._config.hook.pytest_testnodedown(node=member.node, error=LOST)
@@ -154,7 +154,7 @@ class Crew:
         if not self._is_stopping:
             self._replace(member)
 
-    def _replace(self, member: Member) -> None:
+    def _replace(self, member: WorkerHandle) -> None:
         """Replace a worker that has died, if that has not happened too often."""
         self._crashes += 1
         if self._crashes > self._plan.most_restarts:
@@ -175,19 +175,19 @@ class Crew:
         """Handle what has happened."""
         slow = self._replay.slow
         wait_s = slow.due_s(time.monotonic()) if timeout_s is None else timeout_s
-        called = self._ears.wait(self._members.values(), wait_s)
+        called = self._event_wait.wait(self._members.values(), wait_s)
         slow.look(time.monotonic())
-        self._ears.is_busy = False
+        self._event_wait.is_busy = False
         for member in tuple(self._members.values()):
             self._listen(member, is_called=member in called or not called)
             self._look_whether_to_stop()
         self._shares.feed(is_stopping=self._is_stopping)
         self._screen.show()
 
-    def _listen(self, member: Member, *, is_called: bool) -> None:
+    def _listen(self, member: WorkerHandle, *, is_called: bool) -> None:
         """Handle what a worker has told."""
         events, may_be_dead = member.receive(is_called=is_called)
-        self._ears.is_busy = self._ears.is_busy or bool(events)
+        self._event_wait.is_busy = self._event_wait.is_busy or bool(events)
         for event in events:
             handle = self._replay.handle if event[0] in REPORTS else self._handle
             handle(member, event)
@@ -195,12 +195,12 @@ class Crew:
             self._handle_rest(member)
             self._dismiss(member)
 
-    def _handle_rest(self, member: Member) -> None:
+    def _handle_rest(self, member: WorkerHandle) -> None:
         """Handle what came between the last look and the end of a process."""
         for event in member.receive(is_called=True)[0]:
             self._handle(member, event)
 
-    def _handle(self, member: Member, event: Event) -> None:
+    def _handle(self, member: WorkerHandle, event: Event) -> None:
         match event:
             case ("done", int(item), float(seconds), float(fixtures)):
                 member.waits_after = None
@@ -219,20 +219,20 @@ class Crew:
             case ("terminal", bool(is_wanted)):
                 self._lend_terminal(member) if is_wanted else self._board.let_debug(on=False)
             case ("down" | "over", *_):
-                self._take_leave(member, event)
+                self._finish(member, event)
             case _:
                 self._replay.handle(member, event)
 
-    def _take_leave(self, member: Member, event: Event) -> None:
+    def _finish(self, member: WorkerHandle, event: Event) -> None:
         """Note how far a worker has come with its end."""
         match event:
             case ("down", bytes(output)):
-                self._replay.take_output(member, output)
+                self._replay.adopt_output(member, output)
                 member.is_down = True
             case _:
                 member.is_over = True
 
-    def _lend_terminal(self, member: Member) -> None:
+    def _lend_terminal(self, member: WorkerHandle) -> None:
         """Let a worker have the terminal, and hear of nobody else until it gives it back."""
         if self._board.is_stopped:
             member.answer(value=False)
@@ -255,7 +255,7 @@ class Crew:
 
     def _look_whether_to_stop(self) -> None:
         session = self._session
-        if not self._is_stopping and (session.shouldfail or session.shouldstop or self._replay.is_told_to_stop):
+        if not self._is_stopping and (session.shouldfail or session.shouldstop or self._replay.must_stop):
             self._stop()
 
     def _stop(self) -> None:

@@ -16,28 +16,28 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pytest_zygote.parallel.terminal import Voice
-    from pytest_zygote.parallel.worker_channel import Line
+    from pytest_zygote.parallel.terminal import WorkerOutput
+    from pytest_zygote.parallel.worker_channel import WorkerChannel
 
 
 QUIT = "Quitting debugger"
 """What pytest says when a user does."""
 
 
-class Turn:
+class DebuggerLock:
     """The turn of this worker at the terminal: taken when a debugger is entered, given back when it is left."""
 
-    def __init__(self, line: Line, voice: Voice) -> None:
+    def __init__(self, line: WorkerChannel, output: WorkerOutput) -> None:
         """Not have it."""
         self._line = line
-        self._voice = voice
+        self._output = output
         self._depth = 0
 
     def _take(self) -> None:
         if not self._depth:
-            if not self._line.take_terminal():
+            if not self._line.adopt_terminal():
                 pytest.exit(QUIT)
-            self._voice.pause(on=True)
+            self._output.pause(on=True)
         self._depth += 1
 
     def _give(self) -> None:
@@ -49,7 +49,7 @@ class Turn:
         """Give it back, if the debugger was not left in a way that it tells of."""
         self._depth = 0
         if self._line.interrupts.is_debugging:
-            self._voice.pause(on=False)
+            self._output.pause(on=False)
             self._line.give_terminal()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

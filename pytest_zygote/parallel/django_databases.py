@@ -20,8 +20,8 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import fork_safety
 from pytest_zygote.core.parallel.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
-from pytest_zygote.fixtures.shared import Host
-from pytest_zygote.fixtures.shared_value import NOTHING, Instance, closed
+from pytest_zygote.fixtures.shared import SharedFixtures
+from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, closed
 from pytest_zygote.parallel.plan import foreign_threads
 from pytest_zygote.parallel.test_order import uses_django
 
@@ -46,7 +46,7 @@ class Blocker(Protocol):
         """Let the database be used."""
 
 
-class Maker(Host):
+class Maker(SharedFixtures):
     """Sets up pytest-django's own fixture, not what a project has put on top of it."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -54,15 +54,15 @@ class Maker(Host):
         """Set up, as for all workers."""
         if fixturedef.argname == SETUP and not _module(fixturedef).startswith(PLUGIN):
             request.getfixturevalue(SETUP)
-            self._add(Instance(request, fixturedef))  # to be forgotten like the others
+            self._add(SharedValue(request, fixturedef))  # to be forgotten like the others
             return NOTHING
         return super().pytest_fixture_setup(fixturedef, request)
 
 
-class Databases:
+class WorkerDatabases:
     """The databases of the tests of a session."""
 
-    def __init__(self, session: pytest.Session, workers: int, host: Host) -> None:
+    def __init__(self, session: pytest.Session, workers: int, host: SharedFixtures) -> None:
         """Have none."""
         self._session = session
         self._config = session.config
@@ -144,7 +144,7 @@ class Databases:
         names = [original.name_in(worker) for worker in self._names if not original.is_in_memory]
         may_be_there = self._are_kept and not self._config.option.create_db and names
         if may_be_there and all(django.exists(original.connection, name) for name in names):
-            raise django.Unfit("")
+            raise django.NotCloneable("")
 
     def _take_over(self, maker: Maker) -> BaseException | None:
         """Let go of what must not be shared; return what went wrong."""

@@ -17,8 +17,8 @@ from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pytest_zygote.parallel.shared_flags import Board
-    from pytest_zygote.parallel.worker_handle import Member
+    from pytest_zygote.parallel.shared_flags import SharedFlags
+    from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 GATHER_S = 0.02
 """What comes within this time is handled together."""
@@ -26,26 +26,26 @@ DOZE_S = 0.02
 """After this time all processes have seen that this one sleeps, and what was told before they did is there."""
 
 
-class Ears:
+class EventWait:
     """Waits for workers.
 
     Attributes:
         is_busy: whether the last look has found something, so that more is likely to come.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: SharedFlags) -> None:
         """Wait for nobody yet."""
         self._board = board
         self._selector = selectors.DefaultSelector()
         self.is_busy = False
 
-    def add(self, member: Member) -> None:
+    def add(self, member: WorkerHandle) -> None:
         """Hear a worker, and of its end."""
         self._selector.register(member, selectors.EVENT_READ, member)
         if member.descriptor >= 0:
             self._selector.register(member.descriptor, selectors.EVENT_READ, member)
 
-    def remove(self, member: Member) -> None:
+    def remove(self, member: WorkerHandle) -> None:
         """Hear it no longer."""
         self._selector.unregister(member)
         if member.descriptor >= 0:
@@ -55,7 +55,7 @@ class Ears:
         """Hear nobody any more."""
         self._selector.close()
 
-    def wait(self, members: Collection[Member], timeout_s: float | None) -> set[object]:
+    def wait(self, members: Collection[WorkerHandle], timeout_s: float | None) -> set[object]:
         """Wait until workers have told something; return those that call, or have ended."""
         if self.is_busy:
             return self._called(GATHER_S)

@@ -50,7 +50,7 @@ class Quick(HookCaller):
         return None if plan.is_first else results
 
 
-class Plan:
+class HookPlan:
     """Whom to call: plugins come and go while tests run.
 
     Attributes:
@@ -80,14 +80,14 @@ class Plan:
         self.is_plain = not any(one.wrapper or one.hookwrapper or one.kwargnames for one in implementations)
 
 
-_plans: dict[HookCaller, Plan] = {}
+_plans: dict[HookCaller, HookPlan] = {}
 
 
 @contextlib.contextmanager
 def quickened(config: pytest.Config) -> Generator[None]:
     """Have the hooks that tell of tests called in less time."""
     hooks = [hook for name in NAMES if type(hook := getattr(config.hook, name)) is HookCaller]
-    _plans.update((hook, Plan(hook, config.pluginmanager)) for hook in hooks)
+    _plans.update((hook, HookPlan(hook, config.pluginmanager)) for hook in hooks)
     for hook in hooks:
         hook.__class__ = Quick
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RESTARTS_PER_WORKER = 4
 
 
-class Plan:
+class ParallelPlan:
     """What is to be run, by how many workers.
 
     Attributes:

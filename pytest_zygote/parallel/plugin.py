@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.fixtures.shared import Host
+from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.parallel import fast_exit, worker_hooks
-from pytest_zygote.parallel.controller import Crew
-from pytest_zygote.parallel.django_databases import Databases
-from pytest_zygote.parallel.plan import Plan, hindrance
+from pytest_zygote.parallel.controller import Controller
+from pytest_zygote.parallel.django_databases import WorkerDatabases
+from pytest_zygote.parallel.plan import ParallelPlan, hindrance
 from pytest_zygote.parallel.work_units import Units, ran_by
 from pytest_zygote.parallel.worker_handle import Node
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Parallel:
+class ParallelPlugin:
     """Runs the tests of a session by workers."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -31,8 +31,8 @@ class Parallel:
         self._config = config
         self._summary = ""
         self._lines: list[str] = []
-        self._plan: Plan | None = None
-        self._crew: Crew | None = None
+        self._plan: ParallelPlan | None = None
+        self._controller: Controller | None = None
         self._units: Units | None = None
 
     def prepare(self, session: pytest.Session) -> None:
@@ -52,8 +52,8 @@ class Parallel:
             # Plugins that look for workers at the end would wait for what none has said.
             self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
             return None
-        self._plan = Plan(session, len(session.config.option.tx), self._units)
-        if self._plan.is_one_piece and not worker_hooks.take_part(self._config):
+        self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
+        if self._plan.is_one_piece and not worker_hooks.join(self._config):
             self._announce(session, 1)
             run_here(session, "gw0", self._plan.testrunuid)
         else:
@@ -61,10 +61,10 @@ class Parallel:
         _raise_what_ended(session)
         return True
 
-    def _run(self, session: pytest.Session, plan: Plan) -> None:
-        host = Host(session)
-        databases = Databases(session, plan.count, host)
-        crew = self._crew = Crew(session, plan, host)
+    def _run(self, session: pytest.Session, plan: ParallelPlan) -> None:
+        host = SharedFixtures(session)
+        databases = WorkerDatabases(session, plan.count, host)
+        crew = self._controller = Controller(session, plan, host)
         try:
             for reason in (*host.set_up(), *databases.set_up()):
                 self._say(f"zygote: {reason}")
@@ -96,8 +96,8 @@ class Parallel:
         """Keep what was learned about durations; leave no process behind."""
         if self._plan is not None:
             self._plan.save()
-        if self._crew is not None:
-            self._crew.reap()
+        if self._controller is not None:
+            self._controller.reap()
             fast_exit.hasten(self._config)
 
     @pytest.hookimpl

@@ -15,15 +15,15 @@ from _pytest.unittest import TestCaseFunction
 
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel.report_delta import Restorer
-from pytest_zygote.parallel.result_order import Order
-from pytest_zygote.parallel.terminal import Slow
+from pytest_zygote.parallel.result_order import ResultOrder
+from pytest_zygote.parallel.terminal import SlowTests
 
 if TYPE_CHECKING:
     from pluggy import HookRelay
 
     from pytest_zygote.fixtures.transfer import Event
-    from pytest_zygote.parallel.plan import Plan
-    from pytest_zygote.parallel.worker_handle import Member
+    from pytest_zygote.parallel.plan import ParallelPlan
+    from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 MOST_DEATHS = 2
 """A test that killed so many workers is not tried again, whoever asks for it."""
@@ -59,14 +59,14 @@ class Running(NamedTuple):
     marks: dict[str, object]
 
 
-class Replay:
+class ReportReplay:
     """Calls the hooks of the run process.
 
     Attributes:
         slow: says which tests take long.
     """
 
-    def __init__(self, session: pytest.Session, plan: Plan) -> None:
+    def __init__(self, session: pytest.Session, plan: ParallelPlan) -> None:
         """Speak to the plugins of this session."""
         self._session = session
         self._config = session.config
@@ -75,16 +75,16 @@ class Replay:
         self._restorers: dict[int, Restorer] = {}
         self._deaths: dict[int, int] = {}
         self._told: list[BaseException] = []
-        self.slow = Slow(self.say)
-        self._order = Order(session)
+        self.slow = SlowTests(self.say)
+        self._order = ResultOrder(session)
         self.restore_order = self._order.restore
 
     @property
-    def is_told_to_stop(self) -> bool:
+    def must_stop(self) -> bool:
         """Whether a worker met something that ends a session."""
         return bool(self._told)
 
-    def raise_what_was_told(self) -> None:
+    def raise_reported(self) -> None:
         """Raise what a worker met that ends a session."""
         if self._told:
             raise self._told[0]
@@ -95,19 +95,19 @@ class Replay:
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
 
-    def begin(self, member: Member, item: int) -> None:
+    def begin(self, member: WorkerHandle, item: int) -> None:
         """Note what a worker runs."""
         self._run(member, item)
         self._plan.note_begin(item, member.name)
         self.slow.begin(member.name, self._plan.ids[item], time.monotonic())
 
-    def done(self, member: Member, item: int, seconds: float, fixtures_s: float) -> None:
+    def done(self, member: WorkerHandle, item: int, seconds: float, fixtures_s: float) -> None:
         """Note that a worker has run a test."""
         self._plan.note(item, seconds, fixtures_s)
         self.slow.end(member.name)
         member.count(seconds, fixtures_s)
 
-    def handle(self, member: Member, event: Event) -> None:
+    def handle(self, member: WorkerHandle, event: Event) -> None:
         """Pass an event on."""
         match event:
             case ("brief", *_):
@@ -125,9 +125,9 @@ class Replay:
                 values["warning_message"] = transfer.load_warning(data)
                 self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
             case _:
-                self._take_order(event)
+                self._receive_order(event)
 
-    def _take_order(self, event: Event) -> None:
+    def _receive_order(self, event: Event) -> None:
         """Note what concerns the session."""
         match event:
             case ("should", str(fail), str(stop)):
@@ -142,21 +142,21 @@ class Replay:
             case _:  # descriptors came beside it, and are taken
                 pass
 
-    def _run(self, member: Member, item: int) -> Running:
+    def _run(self, member: WorkerHandle, item: int) -> Running:
         running = Running(self._session.items[item].ihook, self._marks(member, item))
         self._running[member.number] = running
         return running
 
-    def _of(self, member: Member) -> Running:
+    def _of(self, member: WorkerHandle) -> Running:
         """Return what a worker runs; before its first test only plugins may tell something."""
         running = self._running.get(member.number)
         return Running(self._config.hook, self._marks(member, None)) if running is None else running
 
-    def _marks(self, member: Member, item: int | None) -> dict[str, object]:
+    def _marks(self, member: WorkerHandle, item: int | None) -> dict[str, object]:
         uid = self._plan.testrunuid
         return {"node": member.node, "worker_id": member.name, "testrun_uid": uid, "item_index": item}
 
-    def _restorer(self, member: Member) -> Restorer:
+    def _restorer(self, member: WorkerHandle) -> Restorer:
         restorer = self._restorers.get(member.number)
         if restorer is None:
             restorer = self._restorers[member.number] = Restorer()
@@ -175,12 +175,12 @@ class Replay:
         self._order.note(report)
         running.hook.pytest_runtest_logreport(report=report)
 
-    def take_output(self, member: Member, output: bytes) -> None:
+    def adopt_output(self, member: WorkerHandle, output: bytes) -> None:
         """Give back what plugins of the worker left for those of this process."""
         values = transfer.load(output)
         member.node.workeroutput = values if isinstance(values, dict) else {}
 
-    def crashed(self, member: Member, item: int, status: int) -> bool:
+    def crashed(self, member: WorkerHandle, item: int, status: int) -> bool:
         """Report that a worker died of a test; return whether the test is to be tried again."""
         test = self._session.items[item]
         running = self._run(member, item)

@@ -25,7 +25,7 @@ def _have_indices(reports: list[pytest.TestReport]) -> bool:
         return False
 
 
-class Order:
+class ResultOrder:
     """Puts the terminal's summary and the junit file in the order that they have without workers."""
 
     def __init__(self, session: pytest.Session) -> None:

@@ -25,7 +25,7 @@ START = 64
 """Where the ring begins; before it are the counters."""
 
 
-class Tape:
+class RingBuffer:
     """Bytes in pieces, from one process to another.
 
     Attributes:

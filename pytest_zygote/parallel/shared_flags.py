@@ -14,7 +14,7 @@ SIZE = 4
 MEMBERS = 4096
 
 
-class Board:
+class SharedFlags:
     """Failures of each worker, and a word for all."""
 
     def __init__(self, most: int, tests: int) -> None:

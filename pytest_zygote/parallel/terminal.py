@@ -56,7 +56,7 @@ class Prefixed:
         return getattr(self._stream, name)
 
 
-class Voice:
+class WorkerOutput:
     """What a worker writes to the terminal itself: prints under ``-s``, and live logs."""
 
     def __init__(self, config: pytest.Config, name: str) -> None:
@@ -85,7 +85,7 @@ class Voice:
             stream.finish()
 
 
-class Patient:
+class BufferedStream:
     """A text stream that is written to when the run process has handled all that there is.
 
     Each write wakes the terminal, or who else reads, and with thousands of tests in a second that
@@ -132,10 +132,10 @@ class Patient:
         return getattr(self.stream, name)
 
 
-class Urgent:
+class FlushingStream:
     """The same stream for all others: what they write, or wait for, comes after what was written before it."""
 
-    def __init__(self, patient: Patient) -> None:
+    def __init__(self, patient: BufferedStream) -> None:
         """Write after this one."""
         self.patient = patient
 
@@ -151,15 +151,15 @@ class Screen:
     def __init__(self, config: pytest.Config) -> None:
         """Write as ever."""
         self._writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
-        self._patient: Patient | None = None
+        self._patient: BufferedStream | None = None
 
     def hold(self) -> None:
         """Write only when told to."""
         if self._writer is not None:
-            self._patient = Patient(self._writer._file)
+            self._patient = BufferedStream(self._writer._file)
             self._writer._file = self._patient
             if sys.stdout is self._patient.stream:
-                sys.stdout = Urgent(self._patient)
+                sys.stdout = FlushingStream(self._patient)
 
     def show(self) -> None:
         """Write what there is."""
@@ -172,12 +172,12 @@ class Screen:
         if self._writer is None or patient is None:
             return
         self._writer._file = patient.stream
-        if isinstance(sys.stdout, Urgent):
+        if isinstance(sys.stdout, FlushingStream):
             sys.stdout = patient.stream
         patient.show()
 
 
-class Slow:
+class SlowTests:
     """Says which tests take long."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -22,7 +22,7 @@ DEFAULT_CAPACITY = 16_000
 CAPACITY = 1 << 20
 
 
-class Lease:
+class WorkQueue:
     """A queue of test indexes between two processes."""
 
     def __init__(self) -> None:

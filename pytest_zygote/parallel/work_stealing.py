@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_zygote.core.parallel.scheduler import Schedule
-    from pytest_zygote.parallel.worker_handle import Member
+    from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 
-class Shares:
+class WorkStealing:
     """Between the workers of a run."""
 
-    def __init__(self, schedule: Schedule, members: Mapping[int, Member]) -> None:
+    def __init__(self, schedule: Schedule, members: Mapping[int, WorkerHandle]) -> None:
         """Share out among these."""
         self._schedule = schedule
         self._members = members
@@ -44,11 +44,11 @@ class Shares:
                 member.lease.give([END])
                 member.waits_after = None
 
-    def _has_more(self, member: Member) -> bool:
+    def _has_more(self, member: WorkerHandle) -> bool:
         """Tell whether a worker that waits has been given more than the test after which it waits."""
         return self._schedule.holds(member.number) not in {(), (member.waits_after,)}
 
-    def _steal(self, thief: Member, waking: list[Member]) -> list[int]:
+    def _steal(self, thief: WorkerHandle, waking: list[WorkerHandle]) -> list[int]:
         number = self._schedule.victim(thief.number, {member.number for member in waking})
         if number is None:
             return []

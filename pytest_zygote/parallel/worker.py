@@ -23,15 +23,15 @@ from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import after_fork, coverage, debugger_lock, terminal, worker_hooks
 from pytest_zygote.parallel.mproc_marks import TestError
 from pytest_zygote.parallel.work_queue import END
-from pytest_zygote.parallel.worker_channel import Line
+from pytest_zygote.parallel.worker_channel import WorkerChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from pytest_zygote.fixtures.shared import Host
-    from pytest_zygote.parallel.shared_flags import Board
-    from pytest_zygote.parallel.worker_handle import Member
+    from pytest_zygote.fixtures.shared import SharedFixtures
+    from pytest_zygote.parallel.shared_flags import SharedFlags
+    from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 LOOK_AGAIN_S = 0.05
 """While another worker is debugged, it is looked this often whether it still is."""
@@ -40,16 +40,16 @@ LOOK_AGAIN_S = 0.05
 class Worker:
     """Runs tests one after the other."""
 
-    def __init__(self, session: pytest.Session, member: Member, board: Board, line: Line) -> None:
+    def __init__(self, session: pytest.Session, member: WorkerHandle, board: SharedFlags, line: WorkerChannel) -> None:
         """Prepare to run."""
         self._session = session
         self._lease = member.lease
         self._number = member.number
         self._board = board
         self._line = line
-        self._voice = terminal.Voice(session.config, member.name)
-        self._turn = debugger_lock.Turn(line, self._voice)
-        self._teller = worker_hooks.Teller(session.config, line.tell, line.commit)
+        self._output = terminal.WorkerOutput(session.config, member.name)
+        self._turn = debugger_lock.DebuggerLock(line, self._output)
+        self._teller = worker_hooks.EventSender(session.config, line.tell, line.commit)
         self._next: int | None = None
         self._current = END
         self._has_begun = False
@@ -174,7 +174,7 @@ class Worker:
         if session.shouldfail or session.shouldstop:
             self._line.tell(("should", str(session.shouldfail or ""), str(session.shouldstop or "")))
         self._turn.end()
-        self._voice.finish()
+        self._output.finish()
         self._line.tell(("done", index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
 
     def _guess(self, index: int) -> pytest.Item | None:
@@ -200,22 +200,22 @@ def _is_nextitem_used(config: pytest.Config) -> bool:
     )
 
 
-class Place(NamedTuple):
+class Inherited(NamedTuple):
     """What a worker inherits on purpose."""
 
     session: pytest.Session
-    member: Member
-    board: Board
-    host: Host
+    member: WorkerHandle
+    board: SharedFlags
+    host: SharedFixtures
     basetemp: Path | None
 
 
-def work(place: Place) -> int:
+def work(place: Inherited) -> int:
     """Be a worker, in a fresh fork of the run process; return the exit code."""
     processes.die_with_parent()
     session, member = place.session, place.member
     link, dump = member.become()
-    line = Line(link, member.tape, place.board, is_chatty=session.config.option.verbose > 0)
+    line = WorkerChannel(link, member.tape, place.board, is_chatty=session.config.option.verbose > 0)
     worker = Worker(session, member, place.board, line)
     try:
         if _guarded(line, lambda: _begin(place, line, dump)):
@@ -230,11 +230,11 @@ def work(place: Place) -> int:
     return 0
 
 
-def _begin(place: Place, line: Line, dump: int) -> None:
+def _begin(place: Inherited, line: WorkerChannel, dump: int) -> None:
     session, config = place.session, place.session.config
     after_fork.part(config, place.member.node, place.basetemp)
     place.host.become_guest(line.ask)
-    line.lend(after_fork.take_output(config, dump)[:-1])
+    line.lend(after_fork.adopt_output(config, dump)[:-1])
     coverage.start(config)
     worker_hooks.call_those_that_ask(config, "pytest_configure", config=config)
     worker_hooks.call_those_that_ask(config, "pytest_sessionstart", session=session)
@@ -251,7 +251,7 @@ def _finish(session: pytest.Session, worker: Worker) -> None:
         coverage.finish(config)
 
 
-def _guarded(line: Line, run: Callable[[], None]) -> bool:
+def _guarded(line: WorkerChannel, run: Callable[[], None]) -> bool:
     """Run; tell the parent what it must hear of; return whether all went well."""
     try:
         run()

@@ -15,14 +15,14 @@ from pytest_zygote.parallel import after_fork
 
 if TYPE_CHECKING:
     from pytest_zygote.fixtures.transfer import Event
-    from pytest_zygote.parallel.ring_buffer import Tape
-    from pytest_zygote.parallel.shared_flags import Board
+    from pytest_zygote.parallel.ring_buffer import RingBuffer
+    from pytest_zygote.parallel.shared_flags import SharedFlags
 
 
-class Line:
+class WorkerChannel:
     """The way to the parent: a tape that it reads in its own time, and a socket that wakes it."""
 
-    def __init__(self, link: socket.socket, tape: Tape, board: Board, *, is_chatty: bool) -> None:
+    def __init__(self, link: socket.socket, tape: RingBuffer, board: SharedFlags, *, is_chatty: bool) -> None:
         """Collect events, and write them when they are due.
 
         Args:
@@ -32,7 +32,7 @@ class Line:
             is_chatty: whether the user wants to see what begins.
         """
         self._link = link
-        self._tape = tape
+        self._ring = tape
         self._board = board
         self._is_chatty = is_chatty
         self._events: list[Event] = []
@@ -57,7 +57,7 @@ class Line:
         self.interrupts.hold()  # half a frame would be the last that the parent understands
         payload = transfer.pack(self._events) if self._events else b""
         self._events = []
-        is_written = not payload or self._tape.write(payload)
+        is_written = not payload or self._ring.write(payload)
         if is_urgent or not is_written or self._board.is_asleep:  # asked last: what it misses, the parent sees
             self._send(b"" if is_written else payload)
         self.interrupts.release()
@@ -73,7 +73,7 @@ class Line:
     def _send(self, payload: bytes) -> None:
         """Wake the parent; give it what the tape has no room for."""
         self._board.wake()
-        self._link.sendall(transfer.frame(payload, self._tape.written))
+        self._link.sendall(transfer.frame(payload, self._ring.written))
 
     def ask(self, item: int, name: str) -> object:
         """Ask for a shared fixture that nobody knew to be needed, and wait for it."""
@@ -84,7 +84,7 @@ class Line:
         self.flush()
         return transfer.unpack(self._link.recv)
 
-    def take_terminal(self) -> bool:
+    def adopt_terminal(self) -> bool:
         """Wait for the terminal; tell whether this worker gets it."""
         self.interrupts.is_debugging = bool(self._ask(("terminal", True)))
         return self.interrupts.is_debugging
@@ -92,14 +92,14 @@ class Line:
     def give_terminal(self) -> None:
         """Give the terminal back."""
         self.interrupts.is_debugging = False
-        self.interrupts.take_over()
+        self.interrupts.adopt()
         self.tell(("terminal", False))
         self.flush()
 
     def lend(self, descriptors: list[int]) -> None:
         """Have the parent share open files."""
         packed = array.array("i", descriptors)
-        data = transfer.frame(b"", self._tape.written)
+        data = transfer.frame(b"", self._ring.written)
         if descriptors:
             sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
             self._link.sendall(data[sent:])

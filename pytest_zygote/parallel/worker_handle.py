@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes, signals, stdio
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel.ring_buffer import Tape
-from pytest_zygote.parallel.work_queue import Lease
+from pytest_zygote.parallel.ring_buffer import RingBuffer
+from pytest_zygote.parallel.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     import socket
@@ -127,7 +127,7 @@ class Node:
         return f"<{type(self).__name__} {self.gateway.id}>"
 
 
-class Member:
+class WorkerHandle:
     """A worker's process and the ways to it.
 
     Attributes:
@@ -148,7 +148,7 @@ class Member:
 
         self.number = number
         self.node = node
-        self.lease = Lease()
+        self.lease = WorkQueue()
         self.waits_after: int | None = None
         self.is_down = self.is_over = False
         self.has_begun = False
@@ -156,7 +156,7 @@ class Member:
         self.pid = 0
         self._tests, self._busy_s, self._fixtures_s = 0, 0.0, 0.0
         self.descriptor = -1
-        self.tape = Tape()
+        self.tape = RingBuffer()
         self._frames = transfer.Frames()
         self._link, self._far = (_moved(end) for end in socket.socketpair())
         # Inherited as an open file: what the worker writes can be read here after its death.

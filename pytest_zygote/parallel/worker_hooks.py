@@ -42,7 +42,7 @@ def silence(config: pytest.Config) -> None:
             caller._remove_plugin(implementation.plugin)
 
 
-class Teller:
+class EventSender:
     """Sends what would have been reported."""
 
     def __init__(
@@ -100,7 +100,7 @@ def call_those_that_ask(config: pytest.Config, name: str, /, **arguments: object
             implementation.function(*(arguments[argument] for argument in implementation.argnames))
 
 
-def take_part(config: pytest.Config) -> bool:
+def join(config: pytest.Config) -> bool:
     """Tell whether somebody tells workers something or hears from them: they must be processes of their own."""
     return any(not _is_for_parent(function) for function in _told(config)) or any(_asking(config))
 

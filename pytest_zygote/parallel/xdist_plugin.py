@@ -155,9 +155,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.dist == "no" or not config.option.tx or config.option.collectonly:
         return
-    from pytest_zygote.parallel.plugin import Parallel
+    from pytest_zygote.parallel.plugin import ParallelPlugin
 
-    config.pluginmanager.register(Parallel(config), "dsession")
+    config.pluginmanager.register(ParallelPlugin(config), "dsession")
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False

@@ -17,19 +17,19 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.core.sessions import eligibility
-from pytest_zygote.run.recollection import Renewal
+from pytest_zygote.run.recollection import Recollection
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
 
 MOST_PREPARED = 20_000
 """Of more tests a run is seldom asked for at once."""
 
 
-class Host(Protocol):
+class CollectingProcess(Protocol):
     """The process that a session is collected in."""
 
     def refuse(self, reason: str) -> None:
@@ -45,17 +45,17 @@ class Host(Protocol):
 class CollectedPlugin:
     """Stops a session before its first test, and lets the runs go on from there."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: CollectingProcess) -> None:
         """Belong to this process."""
         self._host = host
         self._reports: dict[str, pytest.CollectReport] = {}
-        self._renewal = Renewal()
+        self._renewal = Recollection()
         self._is_marked = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """End before a plugin does here what may be a run's business."""
-        obstacle = _option_obstacle(config) or next(_plugin_obstacles(config.pluginmanager), "")
+        obstacle = _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), "")
         if obstacle:
             self._host.refuse(obstacle)
 
@@ -82,7 +82,7 @@ class CollectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Wait here, before anybody else's part in this hook."""
-        obstacle = obstacle_of(session)
+        obstacle = ineligibility(session)
         if obstacle:
             self._host.refuse(obstacle)
         self._host.wait(PytestSession(session, self._reports, self._renewal))
@@ -95,24 +95,24 @@ class CollectedPlugin:
         return (yield)
 
 
-def obstacle_of(session: pytest.Session) -> str:
+def ineligibility(session: pytest.Session) -> str:
     """Return why no run may be forked from this session; '' if nothing speaks against it."""
     config = session.config
     if session.testsfailed or session.shouldstop or session.shouldfail:
         return "tests cannot be collected"
-    reason = _option_obstacle(config)
+    reason = _option_ineligibility(config)
     if getattr(config, "_tmp_path_factory", None) is not None and config._tmp_path_factory._basetemp is not None:  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
         reason = "collection makes a temporary folder"
-    return reason or next(_plugin_obstacles(config.pluginmanager), "")
+    return reason or next(_plugin_ineligibilities(config.pluginmanager), "")
 
 
-def _option_obstacle(config: pytest.Config) -> str:
-    reason = eligibility.option_obstacle({name: config.getoption(name, None) for name in eligibility.OPTIONS})
+def _option_ineligibility(config: pytest.Config) -> str:
+    reason = eligibility.option_ineligibility({name: config.getoption(name, None) for name in eligibility.OPTIONS})
     reason = reason or ("--log-file keeps a file open" if config.getini("log_file") else "")
     return reason or ("" if ".*" in config.getini("norecursedirs") else "norecursedirs admits hidden folders")
 
 
-def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:
+def _plugin_ineligibilities(manager: pytest.PytestPluginManager) -> Iterator[str]:
     for _, plugin in manager.list_name_plugin():
         if plugin is None:
             continue
@@ -121,7 +121,7 @@ def _plugin_obstacles(manager: pytest.PytestPluginManager) -> Iterator[str]:
         home = plugin if isinstance(plugin, ModuleType) else sys.modules.get(module)
         file = str(getattr(home, "__file__", None) or "")
         is_project = bool(file) and code_origin.is_own(file)
-        reason = eligibility.plugin_obstacle(module, _hooks(manager, plugin), is_project=is_project)
+        reason = eligibility.plugin_ineligibility(module, _hooks(manager, plugin), is_project=is_project)
         if reason:
             yield reason
 
@@ -133,7 +133,9 @@ def _hooks(manager: pytest.PytestPluginManager, plugin: object) -> list[str]:
 class PytestSession:
     """A session that was collected, as its runs must find it."""
 
-    def __init__(self, session: pytest.Session, reports: dict[str, pytest.CollectReport], renewal: Renewal) -> None:
+    def __init__(
+        self, session: pytest.Session, reports: dict[str, pytest.CollectReport], renewal: Recollection
+    ) -> None:
         """Belong to this session."""
         self._session = session
         self._reports = reports
@@ -178,7 +180,7 @@ class PytestSession:
         names = ("lastfailed", "nodeids", "stepwise")
         return tuple(str(cache._cachedir / "v" / "cache" / name) for name in names) if cache is not None else ()  # noqa: SLF001 - mkdir() would make a folder
 
-    def renewable(self, identities: Mapping[str, tuple[int, ...]], layer: Layer) -> tuple[str, ...]:
+    def renewable(self, identities: Mapping[str, tuple[int, ...]], layer: InheritedLayer) -> tuple[str, ...]:
         """Return the test files that a run may collect again by itself."""
         return self._renewal.look(self._session, identities, layer)
 

@@ -12,8 +12,8 @@ from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
 from pytest_zygote.adapters.interpreter.import_recorder import mark
-from pytest_zygote.adapters.interpreter.import_replay import Surroundings
-from pytest_zygote.adapters.interpreter.namespace_watch import Namespaces
+from pytest_zygote.adapters.interpreter.import_replay import RunState
+from pytest_zygote.adapters.interpreter.namespace_watch import NamespaceWatch
 from pytest_zygote.adapters.interpreter.process_state import become
 from pytest_zygote.adapters.pytest.assert_rewriting import PluginMarks
 from pytest_zygote.adapters.system import files
@@ -32,7 +32,7 @@ def loaded_after(last: str) -> tuple[str, ...]:
     return tuple(itertools.takewhile(lambda name: name != last, reversed(sys.modules)))[::-1]
 
 
-class Layer:
+class InheritedLayer:
     """What a run needs to know of the zygote that it was forked from."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -53,7 +53,7 @@ class Layer:
         self.rewritten = False
         self.own: frozenset[str] = frozenset()
         self.leaves: frozenset[str] = frozenset()
-        self.namespaces = Namespaces()
+        self.namespaces = NamespaceWatch()
         self.homes = code_origin.Homes(files.importable_names)
         self.marks = PluginMarks()
         self.path: tuple[str, ...] = ()
@@ -101,10 +101,10 @@ class Layer:
         """Take what modules hold now as right: they were patched, and may import more than before."""
         self.namespaces.refresh(imports.keys(), {name for names in imports.values() for name in names} - self.own)
 
-    def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> Surroundings:
+    def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> RunState:
         """Return what is needed to admit modules of this layer to a run."""
         ledger = self.ledger
-        return Surroundings(
+        return RunState(
             log=ledger.log,
             importers=ledger.importers,
             digests=ledger.digests,

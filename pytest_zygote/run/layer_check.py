@@ -14,7 +14,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
-from pytest_zygote.adapters.pytest.header_filter import Opening
+from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
 from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
@@ -23,7 +23,7 @@ from pytest_zygote.core.protocol import messages
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from pytest_zygote.run.process import Run
+    from pytest_zygote.run.process import RunProcess
 
 OPTIONAL = "pytest_zygote.affected"
 """The part of this package that only some projects' runs need: they teach it, as they do other packages."""
@@ -32,7 +32,7 @@ OPTIONAL = "pytest_zygote.affected"
 class RunPlugin:
     """Hooks of one run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunProcess) -> None:
         """Belong to this run."""
         self._run = run
         self._facts: dict[str, str] = {}
@@ -74,7 +74,7 @@ class RunPlugin:
         reporter = session.config.pluginmanager.getplugin("terminalreporter")
         writer = getattr(reporter, "_tw", None)  # a plugin may have put another reporter in its place
         if writer is not None:
-            self._run.opening = Opening(writer, self._run.request.seen)
+            self._run.opening = HeaderFilter(writer, self._run.request.seen)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -148,7 +148,7 @@ def _leaf_file(name: str, patterns: list[str]) -> str:
 
 
 def facts_of(config: pytest.Config) -> dict[str, str]:
-    """Return the options of a run that decide what its imports do (`core.depth`)."""
+    """Return the options of a run that decide what its imports do (`core.layers.layer_fit`)."""
     options = config.known_args_namespace
     return {
         "rootdir": str(config.rootpath),

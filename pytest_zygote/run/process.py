@@ -33,11 +33,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import debugpy
-from pytest_zygote.adapters.interpreter.import_replay import Admission
+from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
 from pytest_zygote.adapters.pytest.entry import console_main
 from pytest_zygote.adapters.system import signals, sockets, stdio
-from pytest_zygote.adapters.system.rlimits import limits_of, take_limits
-from pytest_zygote.adapters.system.titles import take_thread_title, take_title
+from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
+from pytest_zygote.adapters.system.titles import set_thread_title, set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 from pytest_zygote.core.protocol import framing, messages
@@ -48,13 +48,13 @@ from pytest_zygote.run.workaround_hooks import tell
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from pytest_zygote.adapters.pytest.header_filter import Opening
+    from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
     from pytest_zygote.adapters.system.rlimits import Limits
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
 
-class Run:
+class RunProcess:
     """The run that this process is.
 
     Attributes:
@@ -64,14 +64,14 @@ class Run:
         opening: the stream of pytest's reporter, from the session's start until collection is over.
     """
 
-    def __init__(self, request: messages.RunRequest, layer: Layer, report: Channel) -> None:
+    def __init__(self, request: messages.RunRequest, layer: InheritedLayer, report: Channel) -> None:
         """Start before pytest does."""
         self.request = request
         self.layer = layer
         self.is_collecting = True
         self.plugins: dict[str, object] = {}
-        self.opening: Opening | None = None
-        self.admission = Admission(layer.surroundings(self.refuse))
+        self.opening: HeaderFilter | None = None
+        self.admission = ImportReplay(layer.surroundings(self.refuse))
         self.report_to(report)
 
     def report_to(self, report: Channel) -> None:
@@ -88,7 +88,7 @@ class Run:
         """
         return tuple(name for name in loaded_after(self.layer.last_name) if name not in self.layer.names)
 
-    def tell(self, message: messages.Learned | messages.Misfit | messages.Ended) -> None:
+    def tell(self, message: messages.Learned | messages.LayerIneligible | messages.Ended) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm.
 
         Neither does a test that forks and whose child goes on with the session: it is not this run.
@@ -115,20 +115,20 @@ class Run:
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
         seen = self.opening.end() if self.opening else self.request.seen
-        self.tell(messages.Misfit(depth_, reason, culprits, seen))
+        self.tell(messages.LayerIneligible(depth_, reason, culprits, seen))
         os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
         """Start over without the culprits; while tests run it is too late for that, but not for the next run."""
         if self.is_collecting:
             self.start_over("base" if self.layer.kind == "project" else "cold", reason, culprits)
-        self.tell(messages.Misfit("", reason, culprits))
+        self.tell(messages.LayerIneligible("", reason, culprits))
 
 
-_current: list[Run] = []
+_current: list[RunProcess] = []
 
 
-def claim() -> Run | None:
+def claim() -> RunProcess | None:
     """Return the run that this process is, to its own session only.
 
     None in a client, in processes that tests make, and for sessions that tests start in this
@@ -137,14 +137,14 @@ def claim() -> Run | None:
     return _current.pop() if _current else None
 
 
-def execute(frame: bytes, descriptors: list[int], layer: Layer) -> int:
+def execute(frame: bytes, descriptors: list[int], layer: InheritedLayer) -> int:
     """Become the client's process and run pytest in it; return the exit code."""
     request = request_in(frame)
     # A collection in this process would touch, and so copy, every page of the layer.
     gc.freeze()
     *terminal, report = descriptors
-    take_terminal(request, terminal)
-    run = Run(request, layer, sockets.adopt(stdio.move_away(report)))
+    adopt_terminal(request, terminal)
+    run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report)))
     begin(run, limits_of(request.pid))
     return finish(run, pytest_status())
 
@@ -156,21 +156,21 @@ def request_in(frame: bytes) -> messages.RunRequest:
     return request
 
 
-def take_terminal(request: messages.RunRequest, terminal: list[int]) -> None:
+def adopt_terminal(request: messages.RunRequest, terminal: list[int]) -> None:
     """Have the client's signals, descriptors and streams."""
     signals.reset_signals(request.ignored)
-    stdio.take_descriptors(terminal, request.closed)
+    stdio.adopt_descriptors(terminal, request.closed)
     stdio.make_streams(request.closed, request.environ)
 
 
-def begin(run: Run, limits: Limits) -> None:
+def begin(run: RunProcess, limits: Limits) -> None:
     """Be the process of this run, whose terminal is there already, for pytest to start in."""
     request, layer = run.request, run.layer
-    _take_surroundings(request)
-    unequal = take_limits(limits)
+    _adopt_environment(request)
+    unequal = adopt_rlimits(limits)
     if unequal:
         run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
-    _take_identity(request)
+    _adopt_identity(request)
     _join_debugger(run)
     reseed(layer.names)
     layer.exits.begin_run()
@@ -179,10 +179,10 @@ def begin(run: Run, limits: Limits) -> None:
     layer.marks.lend()
     _current.append(run)
     run.admission.start()
-    take_name(request)
+    adopt_name(request)
 
 
-def _take_surroundings(request: messages.RunRequest) -> None:
+def _adopt_environment(request: messages.RunRequest) -> None:
     os.environ.clear()
     os.environ.update(request.environ)
     os.environ[CHILD_MARK] = "1"
@@ -191,7 +191,7 @@ def _take_surroundings(request: messages.RunRequest) -> None:
     os.umask(request.umask)
 
 
-def _take_identity(request: messages.RunRequest) -> None:
+def _adopt_identity(request: messages.RunRequest) -> None:
     """Look like the program that the user started: to tests, and to processes that multiprocessing spawns."""
     name, file = request.main
     sys.argv[:] = [request.argv0, *request.args]
@@ -211,7 +211,7 @@ def _take_identity(request: messages.RunRequest) -> None:
     sys.modules["__main__"] = main
 
 
-def _join_debugger(run: Run) -> None:
+def _join_debugger(run: RunProcess) -> None:
     if run.request.debugger:
         try:
             debugpy.join(run.request.debugger, run.request.pid)
@@ -219,11 +219,11 @@ def _join_debugger(run: Run) -> None:
             run.start_over("cold", f"the debugger cannot be told of this run: {error}")
 
 
-def take_name(request: messages.RunRequest) -> None:
+def adopt_name(request: messages.RunRequest) -> None:
     """Have the name that ps, top and psutil show for the program that the user started."""
-    take_title(" ".join(sys.orig_argv))
+    set_title(" ".join(sys.orig_argv))
     # The kernel names a process after the file that was executed: a script, or the interpreter.
-    take_thread_title(os.path.basename(sys.executable if request.main[0] else request.argv0))
+    set_thread_title(os.path.basename(sys.executable if request.main[0] else request.argv0))
 
 
 def reseed(inherited: Container[str]) -> None:
@@ -237,13 +237,13 @@ def reseed(inherited: Container[str]) -> None:
         numpy_random.seed()
 
 
-def _prepare_libraries(run: Run) -> None:
+def _prepare_libraries(run: RunProcess) -> None:
     workaround.registry.inherit()
     tell(None, workaround.registry.run_forked(workaround.is_loaded))
     settings.disguise(run.refuse)
 
 
-def _look_again_for_new_files(layer: Layer) -> None:
+def _look_again_for_new_files(layer: InheritedLayer) -> None:
     """Drop cached listings of the project's folders: a file may have come within a tick of the clock."""
     for finder in layer.finders:
         finder.invalidate_caches()
@@ -271,7 +271,7 @@ def _exit_code(code: object) -> int:
     return 1
 
 
-def finish(run: Run, status: int) -> int:
+def finish(run: RunProcess, status: int) -> int:
     """End this run, all but its process; return the exit code."""
     status = _wind_up(status)
     if not workaround.registry.is_awaited:  # else the zygote tells it, with what becomes of second halves

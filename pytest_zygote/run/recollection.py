@@ -1,7 +1,8 @@
 """Test files that a run of a collected session collects again, because they were saved since.
 
-See `core.renewal` for when that is exact. Here is what pytest has to do with it: the file's node takes the
-place of the old one, then tests are selected and sorted again, as they were before the first fork.
+See `core.sessions.recollection` for when that is exact. Here is what pytest has to do with it: the file's
+node takes the place of the old one, then tests are selected and sorted again, as they were before the first
+fork.
 
 PYTEST_DONT_REWRITE: a session finds this module already imported.
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
     Span: TypeAlias = tuple[int, int]
 
@@ -44,18 +45,16 @@ _EARLY = frozenset(
 """Hooks that are called again, or for other tests: whoever else has one of them may have counted on it."""
 
 _KNOWN = (
-    *(
-        "_pytest.",
-        "pytest_zygote.run.layer_check",
-        "pytest_zygote.run.workaround_hooks",
-        "pytest_zygote.run.collected_session",
-        "pytest_zygote.plugin",
-    ),
+    "_pytest.",
+    "pytest_zygote.run.layer_check",
+    "pytest_zygote.run.workaround_hooks",
+    "pytest_zygote.run.collected_session",
+    "pytest_zygote.plugin",
 )
 """Modules whose hooks may be called again."""
 
 
-class Renewal:
+class Recollection:
     """The test files of a session that may be collected again.
 
     Attributes:
@@ -73,10 +72,12 @@ class Renewal:
         self._left_out: list[int] = []
         self._fresh: list[tuple[Span, list[pytest.Item]]] = []
 
-    def look(self, session: pytest.Session, identities: Mapping[str, tuple[int, ...]], layer: Layer) -> tuple[str, ...]:
+    def look(
+        self, session: pytest.Session, identities: Mapping[str, tuple[int, ...]], layer: InheritedLayer
+    ) -> tuple[str, ...]:
         """Return the files that may be collected again."""
         self._session = session
-        if _obstacle(session, self.items) or not self._place():
+        if _ineligibility(session, self.items) or not self._place():
             return ()
         self._spans = _spans_of(self.items)
         modules = {path: node for path, node in _modules_of(self.items).items() if path in self._spans}
@@ -195,7 +196,7 @@ class Renewal:
         return True
 
 
-def _obstacle(session: pytest.Session, items: Iterable[pytest.Item]) -> str:
+def _ineligibility(session: pytest.Session, items: Iterable[pytest.Item]) -> str:
     config = session.config
     if config.getoption("capture") == "no" or config.getoption("keepduplicates") or config.getini("log_cli"):
         return "options"

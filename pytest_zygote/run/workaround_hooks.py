@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class AroundSession:
+class WorkaroundHooks:
     """Hooks of one run.
 
     What plugins, ini-file and the first conftest files register runs before the session; what

@@ -23,14 +23,14 @@ CLOCK_TICK_NS = 20_000_000
 """Time stamps of files may be so much older than the clock."""
 
 
-class Watch:
+class CollectionInputs:
     """Takes down what collection reads, and whether it does what it must not."""
 
     def __init__(self, refuse: Callable[[str], None]) -> None:
         """Watch nothing yet; `refuse` is called before something is done that must not be."""
-        self._impurities = side_effects.Impurities(refuse)
+        self._side_effects = side_effects.SideEffects(refuse)
         self._files = io_recorder.FileRecorder(files.identity, files.presence, _is_exempt)
-        self._files.on_write = lambda frame: self._impurities.note(side_effects.WRITE, frame)
+        self._files.on_write = lambda frame: self._side_effects.note(side_effects.WRITE, frame)
         self._files.is_probe = _is_probe
         self._misses = MissRecorder()
         self._modules: dict[str, tuple[int, ...]] = {}
@@ -41,7 +41,7 @@ class Watch:
         self._since_ns = time.time_ns() - CLOCK_TICK_NS
         self._files.start()
         sys.meta_path.append(self._misses)
-        self._impurities.start()
+        self._side_effects.start()
 
     def found(self, path: str) -> None:
         """Take the identity of a module's file before it is read."""
@@ -50,7 +50,7 @@ class Watch:
 
     def stop(self, loaded: tuple[str, ...], tests: int) -> messages.Built:
         """Watch no longer; return what was read."""
-        self._impurities.stop()
+        self._side_effects.stop()
         self._files.stop(loaded)
         sys.meta_path.remove(self._misses)
         late = self._late(loaded)
@@ -82,13 +82,13 @@ class Watch:
         late = {path: files.identity(path) for path in unknown if len(self._files.paths.get(path, ())) <= 1}
         for path in late:
             if not os.path.exists(path) or os.stat(path).st_ctime_ns > self._since_ns:
-                self._impurities.found = self._impurities.found or f"{path} changed while tests were collected"
+                self._side_effects.found = self._side_effects.found or f"{path} changed while tests were collected"
         return late
 
     def restorer(self) -> Callable[[], None]:
         """Return what gives random generators the states in a run that collection has seeded them to."""
-        state = random.getstate() if self._impurities.is_seeded else None
-        numpy_state = self._impurities.numpy_state
+        state = random.getstate() if self._side_effects.is_seeded else None
+        numpy_state = self._side_effects.numpy_state
 
         def restore() -> None:
             if state is not None:
@@ -104,7 +104,7 @@ class Watch:
     @property
     def obstacle(self) -> str:
         """What collection did that it must not; '' if nothing."""
-        return self._impurities.found
+        return self._side_effects.found
 
 
 def _is_exempt(frame: FrameType | None) -> bool:
@@ -120,4 +120,4 @@ def _is_exempt(frame: FrameType | None) -> bool:
 
 def _is_probe(frame: FrameType) -> bool:
     """Tell whether code asks only if there is something; pytest never wants to know more of what it does not read."""
-    return not side_effects.culprit_of(frame) or io_recorder.only_looks_for(frame)
+    return not side_effects.module_of(frame) or io_recorder.only_looks_for(frame)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
 LIMIT_S = 5.0
 """How long one function may take; the daemon takes a zygote for stuck that has not forked in twice this time."""
@@ -29,14 +29,14 @@ BEFORE_FORK = hookspecs.pytest_zygote_before_fork.__name__
 LAYER_BUILT = hookspecs.pytest_zygote_layer_built.__name__
 
 
-class Preparation:
+class ForkHooks:
     """Runs what modules of a layer want to have run when it forks.
 
     Attributes:
         watched: makes a context in which each function runs: who patches the layer must know what ran in it.
     """
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: InheritedLayer) -> None:
         """Start with nothing to run."""
         self._layer = layer
         self.watched: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext

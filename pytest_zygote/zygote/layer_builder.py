@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
 from pytest_zygote.adapters.interpreter.import_recorder import LeafGuard, LeafReached, MissRecorder
-from pytest_zygote.adapters.interpreter.process_state import State
+from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Compiled, Read, Warned, Wrote
@@ -21,7 +21,7 @@ from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.messages import Built
-from pytest_zygote.zygote.leak_check import Leftovers, end_children
+from pytest_zygote.zygote.leak_check import LeakCheck, end_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.protocol.messages import Build
-    from pytest_zygote.zygote.updater import Editor
+    from pytest_zygote.zygote.updater import Updater
 
 SLOWEST = 15
 """How many of the longest imports the status shows."""
 
 
-class CulpritError(BuildError):
+class IneligibleModulesError(BuildError):
     """Modules did at import what a process that forks must not have; without them the layer can be built."""
 
     def __init__(self, culprits: dict[str, str]) -> None:
@@ -44,7 +44,7 @@ class CulpritError(BuildError):
         self.culprits = culprits
 
 
-def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: Editor | None) -> Built:
+def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: Updater | None) -> Built:
     """Import the modules of a plan into this process.
 
     Args:
@@ -81,7 +81,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: 
 
 def _import_plugin() -> None:
     """Import what runs need of ours; each would import it through pytest's rewriting, a file at a time."""
-    for name in ("session", "plugin", "workers.folders", "workers.standin", "workers.parallel"):
+    for name in ("run.layer_check", "plugin", "parallel.mproc_fixtures", "parallel.xdist_plugin", "parallel.plugin"):
         importlib.import_module(f"pytest_zygote.{name}")
 
 
@@ -97,12 +97,12 @@ class _Builder:
         self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
-        self._leftovers = Leftovers()
+        self._leftovers = LeakCheck()
         self._bytecode: list[str] = []
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
-        self._state = State()
+        self._state = ProcessState()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -142,7 +142,7 @@ class _Builder:
             sys.path_importer_cache.pop(folder, None)
 
     def _start(self) -> None:
-        self._state = State()
+        self._state = ProcessState()
         # Packages are not asked one by one: they hardly ever change the state of the process.
         self._ledger.on_turn = self._note_state if self._plan.kind == "project" else _nothing
         self._environ.start()
@@ -198,7 +198,7 @@ class _Builder:
             CulpritError: one must not.
         """
         if self._culprits:
-            raise CulpritError(self._culprits)
+            raise IneligibleModulesError(self._culprits)
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.

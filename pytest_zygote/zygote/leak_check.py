@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Leftovers:
+class LeakCheck:
     """Tells what is new since it was asked last."""
 
     def __init__(self) -> None:

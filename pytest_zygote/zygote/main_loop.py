@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.adapters.system.files import identity
-from pytest_zygote.adapters.system.titles import take_title
+from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.run import process
-from pytest_zygote.run.inherited_layer import Layer
-from pytest_zygote.zygote.fork_hooks import Preparation
-from pytest_zygote.zygote.layer_builder import CulpritError, build
-from pytest_zygote.zygote.run_forker import DESCRIPTORS, Runs
+from pytest_zygote.run.inherited_layer import InheritedLayer
+from pytest_zygote.zygote.fork_hooks import ForkHooks
+from pytest_zygote.zygote.layer_builder import IneligibleModulesError, build
+from pytest_zygote.zygote.run_forker import DESCRIPTORS, RunForker
 from pytest_zygote.zygote.session_process import become_session
-from pytest_zygote.zygote.updater import Editor
+from pytest_zygote.zygote.updater import Updater
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
@@ -48,11 +48,11 @@ class Zygote:
         """Serve this connection to the daemon."""
         self._channel = channel
         self._ledger = Ledger(identity)
-        self._layer = Layer(self._ledger)
-        self._preparation = Preparation(self._layer)
-        self._runs = Runs(self._say, self._leave_zygote)
+        self._layer = InheritedLayer(self._ledger)
+        self._preparation = ForkHooks(self._layer)
+        self._runs = RunForker(self._say, self._leave_zygote)
         self._retired = False
-        self._editor: Editor | None = None
+        self._editor: Updater | None = None
         self._is_tidy = True
 
     def serve(self) -> None:
@@ -78,7 +78,7 @@ class Zygote:
 
     def _is_ready(self) -> bool:
         """Tell whether nothing is left to do before the next order."""
-        return self._is_tidy and not self._runs.lacks_spare
+        return self._is_tidy and not self._runs.lacks_standby
 
     def _prepare(self) -> None:
         """Do a part of what can wait, when nothing else is to do."""
@@ -87,7 +87,7 @@ class Zygote:
             self._is_tidy = self._editor.put_aside()
             return
         if self._retired or self._preparation.is_needed:
-            self._runs.wants_spare = False
+            self._runs.wants_standby = False
             return
         taken = self._runs.reserve()
         if taken:
@@ -113,14 +113,16 @@ class Zygote:
                 self._patch(message)
             case messages.Retire():
                 self._retired = True
-                self._runs.drop_spare()
+                self._runs.drop_standby()
             case _:
                 raise ProtocolError(f"{type(message).__name__} is not for a zygote")
 
     def _build(self, plan: messages.Build) -> None:
-        take_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
-        editor = Editor(plan.cwd, self._ledger) if plan.kind == "project" else None
-        self._runs = Runs(self._say, self._leave_zygote)  # what runs of another layer write to says nothing of ours
+        set_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
+        editor = Updater(plan.cwd, self._ledger) if plan.kind == "project" else None
+        self._runs = RunForker(
+            self._say, self._leave_zygote
+        )  # what runs of another layer write to says nothing of ours
         try:
             built = build(plan, self._ledger, lambda module: self._say(messages.Importing(module)), editor)
             self._layer.take(plan, built)
@@ -128,16 +130,16 @@ class Zygote:
                 self._preparation.watched = editor.executing
             _log(self._preparation.layer_built())
             self._prove()
-            self._take_editor(editor)
-            self._runs.wants_spare = editor is not None
-        except CulpritError as error:
+            self._adopt_updater(editor)
+            self._runs.wants_standby = editor is not None
+        except IneligibleModulesError as error:
             self._say(messages.BuildFailed(error.culprits, str(error)))
         except (RuntimeError, OSError) as error:
             self._say(messages.BuildFailed({}, str(error)))
         else:
             self._say(built)
 
-    def _take_editor(self, editor: Editor | None) -> None:
+    def _adopt_updater(self, editor: Updater | None) -> None:
         if editor is not None:
             editor.take(self._layer.own)
         self._editor = editor
@@ -149,8 +151,8 @@ class Zygote:
         try:
             self._prove()
         except (RuntimeError, OSError) as error:
-            outcome = messages.Refused(str(error))
-        self._runs.wants_spare = isinstance(outcome, messages.Patched)
+            outcome = messages.NotPatched(str(error))
+        self._runs.wants_standby = isinstance(outcome, messages.Patched)
         self._say(outcome)
 
     def _say(self, message: Record) -> None:
@@ -178,7 +180,7 @@ class Zygote:
             raise RuntimeError(message)
 
     def _fork_run(self, order: messages.Fork) -> None:
-        descriptors = self._channel.take_descriptors(DESCRIPTORS)
+        descriptors = self._channel.adopt_descriptors(DESCRIPTORS)
         self._tell(order.run, self._preparation.before_fork(is_first=not self._runs))
         if self._runs.fork(order, descriptors):
             processes.become(lambda: self._run(order, descriptors))
@@ -198,7 +200,7 @@ class Zygote:
         self._runs.forget()
 
     def _spawn(self, order: messages.Spawn | messages.Collect) -> None:
-        (descriptor,) = self._channel.take_descriptors(1)
+        (descriptor,) = self._channel.adopt_descriptors(1)
         if self._editor is not None and not self._is_tidy:
             self._is_tidy = self._editor.put_aside(None)
         # What cannot be forked shows at the daemon as a layer that died: its connection closes.
@@ -235,7 +237,7 @@ class Zygote:
     def _tell(self, run_id: int, troubles: list[str]) -> None:
         _log(troubles)
         for trouble in troubles:
-            self._say(messages.Troubled(run_id, trouble))
+            self._say(messages.RunWarning(run_id, trouble))
 
 
 def _log(troubles: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.zygote.standby_run import Spare
+from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ DESCRIPTORS = 4
 """With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
 
 
-class Runs:
+class RunForker:
     """The runs of one process that have not been collected yet."""
 
     def __init__(self, say: Callable[[Record], None], leave: Callable[[], None]) -> None:
@@ -32,8 +32,8 @@ class Runs:
         self._say = say
         self._leave = leave
         self._numbers: dict[int, int] = {}
-        self._spare = Spare()
-        self.wants_spare = False
+        self._standby = StandbyRun()
+        self.wants_standby = False
 
     def __len__(self) -> int:
         """Count them."""
@@ -42,7 +42,7 @@ class Runs:
     def fork(self, order: messages.Fork, descriptors: list[int]) -> bool:
         """Fork a run, or let the spare become it; tell whether this process is that run, which owns the descriptors."""
         try:
-            pid = self._spare.take(order, descriptors) or processes.fork_here()
+            pid = self._standby.take(order, descriptors) or processes.fork_here()
         except (OSError, RuntimeError) as error:
             self._say(messages.ForkFailed(order.run, f"no process could be made for the run: {error}"))
         else:
@@ -53,35 +53,35 @@ class Runs:
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
             self._numbers[pid] = order.run
-            self.wants_spare = True
+            self.wants_standby = True
             self._say(messages.Forked(order.run, pid))
         for descriptor in descriptors:
             os.close(descriptor)
         return False
 
     @property
-    def lacks_spare(self) -> bool:
+    def lacks_standby(self) -> bool:
         """Whether a run should be forked ahead now."""
-        return self.wants_spare and not self._numbers
+        return self.wants_standby and not self._numbers
 
     def reserve(self) -> tuple[messages.Fork, list[int]] | None:
         """Fork a run ahead; return None, and in that run, once it is asked for, the order and its descriptors."""
-        self.wants_spare = False  # one try after each run
-        return self._spare.make(self._leave)
+        self.wants_standby = False  # one try after each run
+        return self._standby.make(self._leave)
 
-    def drop_spare(self) -> None:
+    def drop_standby(self) -> None:
         """Have the run that was forked ahead end: it will not be asked for."""
-        self._spare.drop()
+        self._standby.drop()
 
     def forget(self) -> None:
         """Know nothing of runs, in a fork of the process that they belong to."""
         self._numbers.clear()
-        self._spare.drop()
-        self.wants_spare = False
+        self._standby.drop()
+        self.wants_standby = False
 
     def learn(self) -> None:
         """Remember, at the end of a run and in its process, which memory the next ones will write to."""
-        self._spare.learn()
+        self._standby.learn()
 
     def deliver(self, number: int, signal_number: int) -> None:
         """Send a signal to all of a run."""

@@ -1,8 +1,8 @@
 """A collected session: a process that runs pytest for one command line up to its first test, and forks runs.
 
 It is forked from a project layer where no conftest file and no test module was ever imported, and
-collects once. Whatever is not as it must be ends it (`Session.refuse`); then runs go on to be forked from
-the layer. See `core.collected` for the theory.
+collects once. Whatever is not as it must be ends it (`SessionProcess.refuse`); then runs go on to be forked from
+the layer. See `core.sessions.eligibility` for the theory.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote import workaround
-from pytest_zygote.adapters.pytest.terminal_doubles import Recorders, take_places
+from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
 from pytest_zygote.adapters.system import processes, signals, sockets, stdio
-from pytest_zygote.adapters.system.titles import take_title
+from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run import process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
-from pytest_zygote.zygote.collection_inputs import Watch
-from pytest_zygote.zygote.run_forker import DESCRIPTORS, Runs
+from pytest_zygote.zygote.collection_inputs import CollectionInputs
+from pytest_zygote.zygote.run_forker import DESCRIPTORS, RunForker
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.core.protocol.record import Record
     from pytest_zygote.run.collected_session import PytestSession
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
 
-def become_session(order: messages.Collect, descriptor: int, layer: Layer) -> int:
+def become_session(order: messages.Collect, descriptor: int, layer: InheritedLayer) -> int:
     """Collect a session in this copy of a project zygote; return the exit code, of a run that was forked from it."""
     channel = sockets.adopt(stdio.move_away(descriptor))
     processes.die_with_parent()  # else a session that was stopped would outlive a daemon that died
     channel.send(messages.Hello(os.getpid()))
-    return Session(order, layer, channel).collect()
+    return SessionProcess(order, layer, channel).collect()
 
 
-class SessionRun(process.Run):
+class SessionRun(process.RunProcess):
     """The run that a session stands for while there is no client."""
 
-    session: Session
+    session: SessionProcess
 
     def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
@@ -56,19 +56,19 @@ class SessionRun(process.Run):
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
-class Session:
+class SessionProcess:
     """The process of a collected session, and of the runs that are forked from it."""
 
-    def __init__(self, order: messages.Collect, layer: Layer, channel: Channel) -> None:
+    def __init__(self, order: messages.Collect, layer: InheritedLayer, channel: Channel) -> None:
         """Start before pytest does."""
         self._order = order
         self._layer = layer
         self._channel = channel
-        self._recorders = Recorders(order.terminal, processes.fork)
-        self._watch = Watch(self.refuse)
+        self._recorders = TerminalDoubles(order.terminal, processes.fork)
+        self._watch = CollectionInputs(self.refuse)
         self._is_run = False
-        self._runs = Runs(self._say, self._leave_session)
-        self._runs.wants_spare = True
+        self._runs = RunForker(self._say, self._leave_session)
+        self._runs.wants_standby = True
         self._retired = False
         self._run = SessionRun(process.request_in(order.request), layer, channel)
         self._run.session = self
@@ -86,12 +86,12 @@ class Session:
         if workaround.registry.around or workaround.registry.forked:
             self.refuse("workarounds run around the forks of runs")
         gc.freeze()  # else the search for garbage after collection would copy every page of the layer
-        process.take_terminal(self._run.request, self._recorders.descriptors)
+        process.adopt_terminal(self._run.request, self._recorders.descriptors)
         self._descriptors = _open_files()
         self._watch.start()
         self._layer.namespaces.accept()  # the recorder has replaced functions
         process.begin(self._run, self._order.limits)
-        take_title(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
+        set_title(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
         self._run.admission.on_found = self._watch.found
         self._environ = dict(os.environ)
         status = process.pytest_status()
@@ -164,7 +164,7 @@ class Session:
         poll.register(self._pipe.fileno(), select.POLLIN)
         poll.register(self._channel.fileno(), select.POLLIN)
         while not (self._retired and not self._runs):
-            events = poll.poll(0 if self._runs.lacks_spare and not self._retired else None)
+            events = poll.poll(0 if self._runs.lacks_standby and not self._retired else None)
             if not events and self._reserve():
                 return
             for descriptor, _ in events:
@@ -196,15 +196,15 @@ class Session:
         match message:
             case messages.Fork():
                 return self._fork(message)
-            case messages.Look(paths):
+            case messages.CheckRecollection(paths):
                 obstacle = self._pytest.judge(paths)
                 if obstacle:
-                    self._say(messages.Unfit(obstacle))
+                    self._say(messages.NotRecollectable(obstacle))
             case messages.Deliver(number, signal_number):
                 self._runs.deliver(number, signal_number)
             case _:
                 self._retired = True
-                self._runs.drop_spare()
+                self._runs.drop_standby()
         return False
 
     def _say(self, message: Record) -> None:
@@ -214,7 +214,7 @@ class Session:
             self._retired = True
 
     def _fork(self, order: messages.Fork) -> bool:
-        descriptors = self._channel.take_descriptors(DESCRIPTORS)
+        descriptors = self._channel.adopt_descriptors(DESCRIPTORS)
         is_run = self._runs.fork(order, descriptors)
         if is_run:
             self._become_run(order, descriptors)
@@ -236,7 +236,7 @@ class Session:
         os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(stdio.move_away(report)))
         self._take_over(process.request_in(order.request))
-        take_places(self._places, terminal)
+        adopt_descriptors(self._places, terminal)
         for descriptor in self._captures:
             renew_file(descriptor)
         obstacle = self._pytest.collect(order.renewed)
@@ -249,7 +249,7 @@ class Session:
 
     def _give_up(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""
-        self._run.tell(messages.Misfit("project", reason, (), self._run.request.seen))
+        self._run.tell(messages.LayerIneligible("project", reason, (), self._run.request.seen))
         os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def _take_over(self, request: messages.RunRequest) -> None:
@@ -260,7 +260,7 @@ class Session:
                 _set(key, request.environ.get(key))
         process.reseed(sys.modules)
         self._restore_random()
-        process.take_name(request)
+        process.adopt_name(request)
 
 
 def _set(key: str, value: str | None) -> None:

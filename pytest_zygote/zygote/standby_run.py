@@ -14,7 +14,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import dirty_pages, processes, sockets
-from pytest_zygote.adapters.system.titles import take_title
+from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import messages
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SEND_TIMEOUT_S = 5.0
 _RANGE = struct.Struct("QQ")
 
 
-class Spare:
+class StandbyRun:
     """The one fork that a zygote has in reserve, if it has one."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Spare:
     def _wait(self, channel: Channel, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]]:
         try:
             leave_zygote()
-            take_title(f"pytest_zygote spare run: {os.getcwd()}")
+            set_title(f"pytest_zygote spare run: {os.getcwd()}")
             dirty_pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
             received: list[Record] | None = []
             while received == []:
@@ -88,7 +88,7 @@ class Spare:
             os._exit(0)  # noqa: TID251 - it was never more than a copy
         (order,) = received
         assert isinstance(order, messages.Fork)  # noqa: S101 - zygotes send nothing else
-        descriptors = channel.take_descriptors()
+        descriptors = channel.adopt_descriptors()
         channel.close()
         return order, descriptors
 

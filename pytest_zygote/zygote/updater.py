@@ -27,7 +27,7 @@ from pytest_zygote.adapters.patching import Patcher, PatchError
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Compiled, Imported, Warned
 from pytest_zygote.core.patching.verdict import Keep, Patch, Reload, reload_reason
-from pytest_zygote.core.protocol.messages import Patched, Refused
+from pytest_zygote.core.protocol.messages import NotPatched, Patched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.patching.verdict import Verdict
     from pytest_zygote.core.protocol import messages
-    from pytest_zygote.run.inherited_layer import Layer
+    from pytest_zygote.run.inherited_layer import InheritedLayer
 
 CHUNK = 50
 """Texts that are put aside between two looks at the daemon's line: 2,000 take 55 ms."""
 
 
-class Editor:
+class Updater:
     """What a project layer knows of its modules' texts."""
 
     def __init__(self, root: str, ledger: Ledger) -> None:
@@ -112,7 +112,7 @@ class Editor:
             done += 1
         is_last = count is None or done < count
         if is_last:
-            self._patcher.take_stock()
+            self._patcher.scan()
         return is_last
 
     def _remember(self, path: str, name: str) -> None:
@@ -133,7 +133,7 @@ class Editor:
 
     # In the candidate
 
-    def follow(self, order: messages.Patch, layer: Layer) -> Patched | Refused:
+    def follow(self, order: messages.Patch, layer: InheritedLayer) -> Patched | NotPatched:
         """Make this process what a fresh import of the new texts would make; or say why not."""
         started = time.perf_counter()
         is_enabled = gc.isenabled()
@@ -146,16 +146,16 @@ class Editor:
                 self._patcher.verify()
                 self._ledger.files.update(order.identities)
         except PatchError as error:
-            return Refused(f"a patch failed: {error}")
+            return NotPatched(f"a patch failed: {error}")
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost no more than an import
-            return Refused(f"the patcher failed: {type(error).__name__}: {error}")
+            return NotPatched(f"the patcher failed: {type(error).__name__}: {error}")
         finally:
             # What the forks and patches before this one have left in cycles; what imports have made is older.
             gc.collect(1)
             if is_enabled:
                 gc.enable()
         if reason:
-            return Refused(reason)
+            return NotPatched(reason)
         took = round((time.perf_counter() - started) * 1000)
         return Patched({path: describe(verdict) for path, verdict in verdicts.items()}, took)
 
@@ -166,7 +166,7 @@ class Editor:
                 return {path: Reload(f"{os.path.basename(path)} is a link now, or no longer")}
         return self._patcher.decide(texts)
 
-    def _adopt(self, imports: Mapping[str, frozenset[str]], layer: Layer) -> None:
+    def _adopt(self, imports: Mapping[str, frozenset[str]], layer: InheritedLayer) -> None:
         """Have runs find right what the patch has changed in modules."""
         for name, imported in imports.items():
             for other in imported:

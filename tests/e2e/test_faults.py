@@ -873,7 +873,7 @@ def no_more_processes(pid: int) -> Iterator[None]:
 def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     """A zygote that cannot fork says so; the layer stays."""
     pid = layer_pid(warm, "project")
-    os.kill(warm.spare(), signal.SIGKILL)
+    os.kill(warm.standby(), signal.SIGKILL)
     eventually(lambda: not warm.spares(), "no run was forked beforehand")
     with no_more_processes(pid):
         result = warm.pytest("-q", "test_app.py")

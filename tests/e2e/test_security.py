@@ -107,7 +107,7 @@ def test_nothing_listens_on_the_network(warm: Project) -> None:
 def test_descriptors_of_clients_do_not_stay(warm: Project) -> None:
     """Daemon and zygotes hold nothing of a client that has gone."""
     warm.settle()
-    warm.spare()  # its zygote holds a descriptor for it, now as afterwards
+    warm.standby()  # its zygote holds a descriptor for it, now as afterwards
     pids = list(warm.processes())
     counts = {pid: descriptor_count(pid) for pid in pids}
     for _ in range(3):

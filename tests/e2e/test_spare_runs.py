@@ -28,12 +28,12 @@ def test_the_next_run_is_the_spare(project: Project) -> None:
     """With the environment of its own client; the next spare takes its place."""
     _write(project)
     project.warm_up("-s")
-    spare = project.spare()
+    standby = project.standby()
     result = project.pytest("-s", KEY="mine")
 
-    assert f"process={spare} value=1 key=mine" in result.stdout
+    assert f"process={standby} value=1 key=mine" in result.stdout
     assert result.was_warm
-    eventually(lambda: project.spares() not in ([], [spare]), "another spare waits")
+    eventually(lambda: project.spares() not in ([], [standby]), "another spare waits")
 
 
 def test_a_spare_has_what_was_saved(project: Project) -> None:
@@ -41,11 +41,11 @@ def test_a_spare_has_what_was_saved(project: Project) -> None:
     project.write("app.py", "def value():\n    return 1\n")
     project.write("test_app.py", TEST.replace("app.VALUE", "app.value()"))
     project.warm_up("-s")
-    old = project.spare()
+    old = project.standby()
     project.write("app.py", "def value():\n    return 2\n")
     patched = project.pytest("-s")
     eventually(lambda: old not in project.spares(), "the old spare is gone")
-    new = project.spare()
+    new = project.standby()
     last = project.pytest("-s")
 
     assert "value=2" in patched.stdout
@@ -56,9 +56,9 @@ def test_a_spare_that_is_gone_is_not_missed(project: Project) -> None:
     """A run is forked as if there had been none."""
     _write(project)
     project.warm_up("-s")
-    spare = project.spare()
-    os.kill(spare, signal.SIGKILL)
-    eventually(lambda: spare not in project.spares(), "the spare is dead")
+    standby = project.standby()
+    os.kill(standby, signal.SIGKILL)
+    eventually(lambda: standby not in project.spares(), "the spare is dead")
     result = project.pytest("-s")
 
     assert "value=1" in result.stdout
@@ -81,13 +81,13 @@ def test_two_runs_at_once(project: Project) -> None:
         """,
     )
     project.warm_up("test_alone.py")
-    spare = project.spare()
+    standby = project.standby()
     both = [project.start([str(BIN / "pytest"), "-q", "test_both.py"]) for _ in range(2)]
     for client in both:
         client.communicate(timeout=4 * UNIT_S)
 
     assert [client.returncode for client in both] == [0, 0]
-    assert (project.root / f"{spare}.here").exists()
+    assert (project.root / f"{standby}.here").exists()
 
 
 def test_no_spare_where_zygotes_prepare_for_each_fork(project: Project) -> None:

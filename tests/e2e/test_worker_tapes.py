@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.parallel import fast_hooks
-from pytest_zygote.parallel.ring_buffer import HEADER, Tape
-from pytest_zygote.parallel.shared_flags import Board
-from pytest_zygote.parallel.worker_channel import Line
-from pytest_zygote.parallel.worker_handle import Member
+from pytest_zygote.parallel.ring_buffer import HEADER, RingBuffer
+from pytest_zygote.parallel.shared_flags import SharedFlags
+from pytest_zygote.parallel.worker_channel import WorkerChannel
+from pytest_zygote.parallel.worker_handle import WorkerHandle
 from tests.support_daemon import UNIT_S
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @given(st.lists(st.one_of(st.binary(max_size=40), st.just(None)), max_size=40))
 def test_what_is_written_is_read(steps: list[bytes | None]) -> None:
     """In the same pieces and order, however often the tape has come to its end; None stands for a look."""
-    tape = Tape(capacity=64)
+    tape = RingBuffer(capacity=64)
     written: list[bytes] = []
     read: list[bytes] = []
     for step in [*steps, None]:
@@ -50,7 +50,7 @@ def test_what_is_written_is_read(steps: list[bytes | None]) -> None:
 
 def test_a_piece_whose_bytes_are_not_there_yet_is_read_later() -> None:
     """Another processor may see the counter before the bytes."""
-    tape = Tape()
+    tape = RingBuffer()
     for piece in (b"first", b"second"):
         tape.write(piece)
     place = HEADER.size + len(b"first") + HEADER.size
@@ -63,21 +63,21 @@ def test_a_piece_whose_bytes_are_not_there_yet_is_read_later() -> None:
 
 
 @pytest.fixture
-def board() -> Iterator[Board]:
+def board() -> Iterator[SharedFlags]:
     """A board of no run."""
-    made = Board(0, 1)
+    made = SharedFlags(0, 1)
     yield made
     made.close()
 
 
 @pytest.fixture
-def member(board: Board) -> Iterator[Member]:
+def member(board: SharedFlags) -> Iterator[WorkerHandle]:
     """A worker that tells pieces of all sizes, and then is killed."""
-    made = Member(0, cast("Node", SimpleNamespace(gateway=SimpleNamespace(id="gw0"))))
+    made = WorkerHandle(0, cast("Node", SimpleNamespace(gateway=SimpleNamespace(id="gw0"))))
 
     def tell() -> int:
         link, _ = made.become()
-        line = Line(link, made.tape, board, is_chatty=False)
+        line = WorkerChannel(link, made.tape, board, is_chatty=False)
         for event in told():
             line.tell(event)
             line.commit()
@@ -96,7 +96,7 @@ def told() -> list[Event]:
 
 
 @pytest.mark.parametrize("is_asleep", [False, True])
-def test_all_arrives_in_order(member: Member, board: Board, *, is_asleep: bool) -> None:
+def test_all_arrives_in_order(member: WorkerHandle, board: SharedFlags, *, is_asleep: bool) -> None:
     """Also what does not fit on the tape, and what was told just before the end; who sleeps is woken."""
     events: list[Event] = []
     is_over = False

@@ -6,7 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING, TextIO, cast
 
-from pytest_zygote.parallel.terminal import LONG_S, Patient, Prefixed, Slow, Urgent
+from pytest_zygote.parallel.terminal import LONG_S, BufferedStream, FlushingStream, Prefixed, SlowTests
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def test_whole_lines_are_written_in_one_piece() -> None:
 def test_what_the_run_process_writes_waits_for_more() -> None:
     """But not if somebody else writes to the same stream; what cannot be written is told at once."""
     written = io.BytesIO()
-    patient = Patient(io.TextIOWrapper(written, encoding="ascii", write_through=True))
-    urgent = cast("TextIO", Urgent(patient))
+    patient = BufferedStream(io.TextIOWrapper(written, encoding="ascii", write_through=True))
+    urgent = cast("TextIO", FlushingStream(patient))
     patient.write("a")
     patient.writelines(["b", "c"])
     patient.flush()
@@ -160,7 +160,7 @@ def test_plugins_print_in_between(project: Project) -> None:
 def test_what_takes_long_is_named() -> None:
     """When it has run for long, and each time that it has run twice as long; not when it is over."""
     said: list[str] = []
-    slow = Slow(said.append)
+    slow = SlowTests(said.append)
     assert slow.due_s(0.0) is None
     slow.begin("gw0", "test_a", 0.0)
     slow.begin("gw1", "test_b", 1.0)

@@ -2,8 +2,8 @@
 
 Theory of operation. A module in a layer is a remembered execution. Executing it may have
 depended on more than its file, and may have done more than fill the module; its *log* holds
-both (`core.traits`). A run starts with the client's environment and path, so each module is
-*admitted* when code of the run first imports it (`adapters.admission`): what it read is
+both (`core.layers.import_effects`). A run starts with the client's environment and path, so each module is
+*admitted* when code of the run first imports it (`adapters.interpreter.import_replay`): what it read is
 compared with what holds now, and what it did is done again.
 
 The moment of the first import is told by Python itself. For a module that is loaded already,
@@ -32,7 +32,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers.import_effects import Imported, PathGrew, Warned, Wrote
-from pytest_zygote.core.layers.import_log import Digests
+from pytest_zygote.core.layers.import_log import ImportDigests
 from pytest_zygote.core.layers.module_graph import is_excluded
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Ledger:
         self.files: dict[str, tuple[int, ...]] = {}
         self.log: dict[str, list[Event]] = {}
         self.importers: dict[str, set[str]] = {}
-        self.digests = Digests()
+        self.digests = ImportDigests()
         self.took_s: dict[str, float] = {}
         self.stack: list[str] = []
         self.on_turn: Callable[[], None] = _nothing

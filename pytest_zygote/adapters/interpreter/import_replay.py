@@ -1,11 +1,11 @@
 """Admits the modules of a layer to a run when the run's code first imports them.
 
 A fresh interpreter would execute the module now, and all that it imports and that was not
-imported before. Here their logs are read instead (`adapters.imports`): what they read must be
+imported before. Here their logs are read instead (`adapters.interpreter.import_recorder`): what they read must be
 the same now, and what they did is done again. If it is not the same, the layer is *disturbed* for
 this run, which starts over from a shallower one.
 
-Only digests of the logs are read (`core.digest`): imports that lead to nothing cost nothing, however
+Only digests of the logs are read (`core.layers.import_log`): imports that lead to nothing cost nothing, however
 many they are.
 """
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from pytest_zygote.core.layers.import_effects import Event
-    from pytest_zygote.core.layers.import_log import Digests
+    from pytest_zygote.core.layers.import_log import ImportDigests
 
 
 _BOOTSTRAP = vars(bootstrap)
 """The names of the import system; the interpreter looks them up whenever it needs one."""
 
 
-class Surroundings(NamedTuple):
+class RunState(NamedTuple):
     """What an admission needs of its run and layer.
 
     Attributes:
@@ -55,7 +55,7 @@ class Surroundings(NamedTuple):
 
     log: Mapping[str, list[Event]]
     importers: Mapping[str, set[str]]
-    digests: Digests
+    digests: ImportDigests
     own: frozenset[str]
     known: frozenset[str]
     environ: Mapping[str, str]
@@ -67,7 +67,7 @@ class Surroundings(NamedTuple):
     is_own: Callable[[str], bool]
 
 
-class Admission:
+class ImportReplay:
     """The modules of a layer that a run has imported so far.
 
     Attributes:
@@ -78,7 +78,7 @@ class Admission:
         pid: the process whose imports count; those of processes that tests fork do not.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: RunState) -> None:
         """Start with none."""
         self._s = surroundings
         self._admitted: set[str] = set()
@@ -116,7 +116,7 @@ class Admission:
                     self._see(full)
             return self._from_list(module, names, import_, recursive=recursive)
 
-        for function in (lock_unlock, from_list, Admission._see, Admission._admit):
+        for function in (lock_unlock, from_list, ImportReplay._see, ImportReplay._admit):
             # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
             function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
         _BOOTSTRAP["_lock_unlock_module"] = lock_unlock

@@ -91,7 +91,7 @@ class _WatchedModules(_Watched):
         return (name for name in named if self.known.get(name) != _id_of(self.dictionary, name))
 
 
-class Namespaces:
+class NamespaceWatch:
     """What a layer's modules held when it was built."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """What of the whole process a module may change when it is imported: its folder, handlers, seeds.
 
 A layer must not keep such changes, since a run that never imports the module has not made them;
-a run that does import it makes them again (`core.traits.Became`).
+a run that does import it makes them again (`core.layers.import_effects.Became`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _streams: list[object] = []
 """`sys.stdout` and `sys.stderr` of the process that builds: a run has others."""
 
 
-class State:
+class ProcessState:
     """Tells what has changed since it was last asked."""
 
     def __init__(self) -> None:

@@ -91,7 +91,7 @@ _EXEMPT = frozenset(
 """Who acts for these acts for pytest."""
 
 
-class Impurities:
+class SideEffects:
     """The first thing that somebody did who was not to.
 
     Attributes:
@@ -144,7 +144,7 @@ class Impurities:
 
     def note(self, what: str, frame: FrameType | None) -> None:
         """Blame the code that is behind this frame, if it is neither pytest's nor the import system's."""
-        culprit = "" if self.found else culprit_of(frame)
+        culprit = "" if self.found else module_of(frame)
         if culprit:
             self.found = f"{culprit} {what} while tests are collected"
             self._on_found(self.found)
@@ -220,7 +220,7 @@ def _home_of(function: object) -> str:
     return (owner if isinstance(owner, type) else type(owner)).__module__
 
 
-def culprit_of(frame: FrameType | None) -> str:
+def module_of(frame: FrameType | None) -> str:
     """Return the module whose code is at work, behind the standard library; '' if that does not count."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))

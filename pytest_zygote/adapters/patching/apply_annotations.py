@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.patching.errors import Refusal
+from pytest_zygote.adapters.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FunctionType
 
-    from pytest_zygote.adapters.patching.referrers import Holders
+    from pytest_zygote.adapters.patching.referrers import Referrers
     from pytest_zygote.core.patching.annotations import Annotated
 
 
@@ -27,7 +27,7 @@ class Annotator:
         """Start with nothing set."""
         self._ours: dict[int, dict[str, str]] = {}
 
-    def find(self, change: Annotated, live: Sequence[Holders]) -> FunctionType:
+    def find(self, change: Annotated, live: Sequence[Referrers]) -> FunctionType:
         """Return the function whose annotations change.
 
         Raises:
@@ -36,9 +36,11 @@ class Annotator:
         found = [holders for holders in live if (holders.code.co_name, holders.code.co_firstlineno) == change.place]
         functions = [function for holders in found for function in holders.functions]
         if len(functions) != 1:
-            raise Refusal(f"the function of {change.title}() with other annotations is not there, or there are several")
+            raise NotPatchable(
+                f"the function of {change.title}() with other annotations is not there, or there are several"
+            )
         if not self._is_untouched(functions[0], change):
-            raise Refusal(f"{change.title}() has other annotations, which somebody has looked at")
+            raise NotPatchable(f"{change.title}() has other annotations, which somebody has looked at")
         return functions[0]
 
     def _is_untouched(self, function: FunctionType, change: Annotated) -> bool:

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
 
-    from pytest_zygote.adapters.patching.sources import Memory
-    from pytest_zygote.core.patching.introspection import Words
+    from pytest_zygote.adapters.patching.sources import Sources
+    from pytest_zygote.core.patching.introspection import AskedFor
 
 MANY = 60
 """So many modules are compiled to find out what they asked for: 3 ms each, and then it is known."""
 
 
-class Others:
+class AskedNames:
     """All modules of the project but the one in question."""
 
     def __init__(
         self,
-        memory: Mapping[str, Memory],
+        memory: Mapping[str, Sources],
         ran: Callable[[str, CodeType], frozenset[tuple[str, int]]],
         seen: Callable[[str], frozenset[str] | None],
     ) -> None:
@@ -43,7 +43,7 @@ class Others:
         """Tell whether a module other than this one may have asked an owner for a name that it did not have."""
         return any(found is None or found.asks(owner, name) for found in self._that(path, owner, name))
 
-    def _that(self, path: str, owner: str, name: str) -> Iterator[Words | None]:
+    def _that(self, path: str, owner: str, name: str) -> Iterator[AskedFor | None]:
         """Give what those asked for whose text says that they may have; None if they are too many to look."""
         budget = MANY
         for other, memory in self._memory.items():
@@ -87,7 +87,7 @@ class Others:
                 return memory.name
         return ""
 
-    def _words(self, path: str) -> Words:
+    def _words(self, path: str) -> AskedFor:
         memory = self._memory[path]
         if memory.words is None:
             whole = compile(memory.source, path, "exec", dont_inherit=True)

@@ -12,7 +12,7 @@ from pytest_zygote.core.patching import code_compare
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_zygote.core.patching.verdict import Plan
+    from pytest_zygote.core.patching.verdict import PatchPlan
 
 
 def find_class(module: ModuleType, title: str) -> type | None:
@@ -35,7 +35,7 @@ def is_dataclass(module: ModuleType, name: str) -> bool:
     return found is dataclasses.dataclass
 
 
-def move_classes(module: ModuleType, plan: Plan) -> None:
+def move_classes(module: ModuleType, plan: PatchPlan) -> None:
     """Since 3.13 a class knows its first line, and what its methods assign to `self`."""
     changes = {}
     for pair in plan.scopes if sys.version_info >= (3, 13) else ():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from types import CodeType
 
-    from pytest_zygote.adapters.patching.referrers import Holders
+    from pytest_zygote.adapters.patching.referrers import Referrers
 
 
 def new_registry() -> Registry:
@@ -35,7 +35,7 @@ def new_registry() -> Registry:
 class Registry(Protocol):
     """What is used of jurigged's registry."""
 
-    found: dict[int, Holders]
+    found: dict[int, Referrers]
 
     def conform(self, code: CodeType, new: CodeType) -> None:
         """Give the new code to all that holds the old one."""
@@ -46,7 +46,7 @@ class _Lookup:
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: dict[int, Holders] = {}
+        self.found: dict[int, Referrers] = {}
 
     def get_functions(self, code: CodeType, use_cache: object = None) -> list[object]:
         """Return what holds a code object, as it was found in our scan."""

@@ -9,5 +9,5 @@ class PatchError(ZygoteError):
     """A patch did not do what it should; the process that tried must not be used."""
 
 
-class Refusal(Exception):  # noqa: N818 - not an error: a way to say no
+class NotPatchable(Exception):  # noqa: N818 - not an error: a way to say no
     """The sentence's end says why this module cannot be patched."""

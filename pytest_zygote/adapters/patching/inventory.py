@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Namespace = dict[str, object]
 
 
-class Stock:
+class Inventory:
     """What the modules of this process are made of."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Stock:
 
     def take(self, namespaces: Mapping[str, Namespace]) -> None:
         """Look at everything once; these are the namespaces of all modules that will be asked for, by their files."""
-        self._take_names()
+        self._scan_names()
         self._functions = {id(namespace): [] for namespace in namespaces.values()}
         others: set[str] = set()
         for thing in gc.get_objects():
@@ -47,7 +47,7 @@ class Stock:
         """Tell whether a file was also executed in a namespace that is not its module's."""
         return path in self._elsewhere
 
-    def _take_names(self) -> None:
+    def _scan_names(self) -> None:
         self._names.clear()
         for name, module in tuple(sys.modules.items()):
             self._names.setdefault(file_of(module), []).append(name)
@@ -55,7 +55,7 @@ class Stock:
     def names(self, path: str) -> list[str]:
         """Return the names under which a file was imported."""
         if not self._names:
-            self._take_names()
+            self._scan_names()
         return self._names.get(path, [])
 
     def functions(self, namespaces: Sequence[Namespace]) -> list[FunctionType]:

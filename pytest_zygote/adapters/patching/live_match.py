@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, FunctionType, ModuleType
 
-    from pytest_zygote.adapters.patching.referrers import Holders
-    from pytest_zygote.core.patching.verdict import Plan
+    from pytest_zygote.adapters.patching.referrers import Referrers
+    from pytest_zygote.core.patching.verdict import PatchPlan
 
 
 from pytest_zygote.adapters.patching.classes import find_class
-from pytest_zygote.adapters.patching.errors import Refusal
+from pytest_zygote.adapters.patching.errors import NotPatchable
 
 
-def match(plan: Plan, live: Sequence[Holders]) -> list[tuple[Holders, CodeType]]:
+def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, CodeType]]:
     """Return for each live code the one that takes its place.
 
     Raises:
@@ -35,19 +35,19 @@ def match(plan: Plan, live: Sequence[Holders]) -> list[tuple[Holders, CodeType]]
             new for old, new in pairs.get((code.co_name, code.co_firstlineno), ()) if code_compare.identical(old, code)
         ]
         if not news or any(not code_compare.identical(news[0], other) for other in news):
-            raise Refusal(f"the live {code.co_name}() is not the one in the old text, or there are several")
+            raise NotPatchable(f"the live {code.co_name}() is not the one in the old text, or there are several")
         if holders.excess:
-            raise Refusal(f"something besides the function keeps the code of {code.co_name}()")
+            raise NotPatchable(f"something besides the function keeps the code of {code.co_name}()")
         swaps.append((holders, news[0]))
     replaced = {id(new) for _, new in swaps}
     for pair in plan.changed:
         if id(pair.new) not in replaced:
-            raise Refusal(f"{pair.title} is not to be found among the live functions")
+            raise NotPatchable(f"{pair.title} is not to be found among the live functions")
         _check_function_docs([holders for holders, new in swaps if new is pair.new], pair.new)
     return swaps
 
 
-def _check_function_docs(found: list[Holders], new: CodeType) -> None:
+def _check_function_docs(found: list[Referrers], new: CodeType) -> None:
     """Make sure that nobody has copied a docstring that changes, as `functools.wraps` does."""
     for holders in found:
         old = code_compare.doc(holders.code)
@@ -57,7 +57,7 @@ def _check_function_docs(found: list[Holders], new: CodeType) -> None:
         if any(function.__doc__ is not old for function in holders.functions) or _doc_references(
             holders.code
         ) > held_by_one + len(holders.functions):
-            raise Refusal(f"the docstring of {new.co_name}() may have been copied")
+            raise NotPatchable(f"the docstring of {new.co_name}() may have been copied")
 
 
 def _documented() -> FunctionType:
@@ -74,17 +74,17 @@ def check_doc_holders(module: ModuleType, title: str, old: str | None) -> None:
     """Make sure that a module or class still has the docstring that changes."""
     target = find_class(module, title) if title else module
     if target is None or target.__doc__ != old:
-        raise Refusal(f"the docstring of {title or 'the module'} is not the one in the old text")
+        raise NotPatchable(f"the docstring of {title or 'the module'} is not the one in the old text")
 
 
-def set_docs(holders: Holders, new: CodeType) -> None:
+def set_docs(holders: Referrers, new: CodeType) -> None:
     """Give functions the docstring of their new code."""
     if code_compare.doc(holders.code) != (now := code_compare.doc(new)):
         for function in holders.functions:
             function.__doc__ = now
 
 
-def translated(plan: Plan, ran: frozenset[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+def translated(plan: PatchPlan, ran: frozenset[tuple[str, int]]) -> frozenset[tuple[str, int]]:
     """Return what ran while the module was imported, at the lines of the new text."""
     return frozenset(
         (pair.new.co_name, pair.new.co_firstlineno)

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.core.patching.additions import ClassFacts, Module
-from pytest_zygote.core.patching.verdict import MAX_FILES, Plan, Reload, Verdict, decide
+from pytest_zygote.core.patching.verdict import MAX_FILES, PatchPlan, Reload, Verdict, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 from pytest_zygote.adapters.patching.apply_additions import bind, check_places, imported, make
 from pytest_zygote.adapters.patching.apply_annotations import Annotator
-from pytest_zygote.adapters.patching.asked_names import Others
+from pytest_zygote.adapters.patching.asked_names import AskedNames
 from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
 from pytest_zygote.adapters.patching.codefind import new_registry
 from pytest_zygote.adapters.patching.compiling import make_compiler, objections
-from pytest_zygote.adapters.patching.errors import PatchError, Refusal
-from pytest_zygote.adapters.patching.inventory import Stock, file_of
+from pytest_zygote.adapters.patching.errors import NotPatchable, PatchError
+from pytest_zygote.adapters.patching.inventory import Inventory, file_of
 from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
-from pytest_zygote.adapters.patching.referrers import Holders, account, conforms, held
-from pytest_zygote.adapters.patching.sources import Memory
+from pytest_zygote.adapters.patching.referrers import Referrers, account, conforms, held
+from pytest_zygote.adapters.patching.sources import Sources
 
 
 class Starts(Protocol):
-    """Knows which code ran (`adapters.starts`)."""
+    """Knows which code ran (`adapters.interpreter.executed_code`)."""
 
     def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
         """Return (name, first line) of all code of a file that ran, or may have."""
@@ -47,9 +47,9 @@ class _Work:
 
     module: ModuleType
     source: bytes
-    plan: Plan
+    plan: PatchPlan
     ran: frozenset[tuple[str, int]]
-    swaps: list[tuple[Holders, CodeType]]
+    swaps: list[tuple[Referrers, CodeType]]
     objects: list[tuple[Added, object]] = field(default_factory=list)
     annotated: list[tuple[Annotated, FunctionType]] = field(default_factory=list)
 
@@ -83,11 +83,11 @@ class Patcher:
         self._is_ours = is_ours
         self._is_quiet = is_quiet
         self._never = dict(always or {})
-        self._memory: dict[str, Memory] = {}
-        self._others = Others(self._memory, self._ran, starts.seen_by_others)
+        self._memory: dict[str, Sources] = {}
+        self._others = AskedNames(self._memory, self._ran, starts.seen_by_others)
         self._objection = ""
         self._work: dict[str, _Work] = {}
-        self._stock = Stock()
+        self._stock = Inventory()
         self._annotator = Annotator()
         self._registry = new_registry()
 
@@ -100,9 +100,9 @@ class Patcher:
             source: must be what was imported: read it when the file's identity is still that of
                 the import, and look at the identity again afterwards.
         """
-        self._memory[path] = Memory.of(name, source)
+        self._memory[path] = Sources.of(name, source)
 
-    def take_stock(self) -> None:
+    def scan(self) -> None:
         """Look at all functions once, so that no patch has to; nothing but patches may be executed afterwards."""
         modules = {path: sys.modules.get(memory.name) for path, memory in self._memory.items()}
         self._stock.take({path: vars(module) for path, module in modules.items() if type(module) is ModuleType})
@@ -138,7 +138,7 @@ class Patcher:
         for path, source in changed.items():
             try:
                 verdicts[path] = self._decide(path, source, found)
-            except Refusal as refusal:
+            except NotPatchable as refusal:
                 verdicts[path] = Reload(f"{self._label(path)}: {refusal}")
             if isinstance(verdicts[path], Reload):
                 break
@@ -147,7 +147,7 @@ class Patcher:
     def _label(self, path: str) -> str:
         return path.removeprefix(f"{self._root}/")
 
-    def _decide(self, path: str, source: bytes, found: dict[str, list[Holders]]) -> Verdict:
+    def _decide(self, path: str, source: bytes, found: dict[str, list[Referrers]]) -> Verdict:
         module = self._module(path)
         memory = self._memory[path]
         old = memory.source
@@ -165,20 +165,20 @@ class Patcher:
         work.objects = [(added, make(module, path, added)) for added in verdict.plan.added]
         self._work[path] = work
         # Without the plan: whoever kept it would keep the codes, and seem to be a holder next time.
-        return replace(verdict, plan=Plan())
+        return replace(verdict, plan=PatchPlan())
 
     def _module(self, path: str) -> ModuleType:
         memory = self._memory.get(path)
         if memory is None:
-            raise Refusal("its text at import is not known")
+            raise NotPatchable("its text at import is not known")
         module = sys.modules.get(memory.name)
         if type(module) is not ModuleType:
-            raise Refusal("the module is not an ordinary one")
+            raise NotPatchable("the module is not an ordinary one")
         same = self._stock.names(path)
         if same != [memory.name]:
-            raise Refusal(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
+            raise NotPatchable(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
         if module.__name__ in self._never or self._objection:
-            raise Refusal(self._never.get(module.__name__, self._objection))
+            raise NotPatchable(self._never.get(module.__name__, self._objection))
         return module
 
     def _facts(self, module: ModuleType, path: str, ran: frozenset[tuple[str, int]]) -> Module:
@@ -230,7 +230,7 @@ class Patcher:
 
     # Finding
 
-    def _find_functions(self, paths: Iterable[str]) -> dict[str, list[Holders]]:
+    def _find_functions(self, paths: Iterable[str]) -> dict[str, list[Referrers]]:
         """Return the functions of these files by their code."""
         modules = [sys.modules.get(self._memory[path].name) for path in paths if path in self._memory]
         namespaces = [vars(module) for module in modules if type(module) is ModuleType]

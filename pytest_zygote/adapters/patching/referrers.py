@@ -31,7 +31,7 @@ def thawed() -> Iterator[None]:
 
 
 @dataclass
-class Holders:
+class Referrers:
     """The functions that have one code object.
 
     Attributes:
@@ -50,19 +50,19 @@ def conforms(objects: Sequence[object]) -> bool:
     return all(hasattr(thing, "__conform__") for thing in objects)
 
 
-def held(functions: Sequence[FunctionType], path: str) -> list[Holders]:
+def held(functions: Sequence[FunctionType], path: str) -> list[Referrers]:
     """Return the code objects of a file that functions have, each with these functions."""
-    found: dict[int, Holders] = {}
+    found: dict[int, Referrers] = {}
     for function in functions:
         if function.__code__.co_filename == path:
-            found.setdefault(id(function.__code__), Holders(function.__code__)).functions.append(function)
+            found.setdefault(id(function.__code__), Referrers(function.__code__)).functions.append(function)
     return list(found.values())
 
 
-def account(found: list[Holders], *, is_after: bool = False) -> None:
+def account(found: list[Referrers], *, is_after: bool = False) -> None:
     """Find out for each code whether anything holds it besides its functions and the code around it."""
     around = _count_around(found)
-    own = _references(Holders(compile("0", "", "exec")))
+    own = _references(Referrers(compile("0", "", "exec")))
     for holders in found:
         expected = own + around.get(id(holders.code), 0) + (0 if is_after else len(holders.functions))
         holders.excess = _references(holders) - expected
@@ -71,7 +71,7 @@ def account(found: list[Holders], *, is_after: bool = False) -> None:
             holders.excess -= len(holders.conforming)
 
 
-def _count_around(found: list[Holders]) -> dict[int, int]:
+def _count_around(found: list[Referrers]) -> dict[int, int]:
     """Return how often each code is a constant of another one, by its id."""
     around: dict[int, int] = {}
     seen: set[int] = set()
@@ -84,7 +84,7 @@ def _count_around(found: list[Holders]) -> dict[int, int]:
     return around
 
 
-def _references(holders: Holders) -> int:
+def _references(holders: Referrers) -> int:
     return sys.getrefcount(holders.code)
 
 

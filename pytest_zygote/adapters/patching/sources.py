@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.patching.introspection import Words, kinds_in
+from pytest_zygote.core.patching.introspection import AskedFor, kinds_in
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Memory:
+class Sources:
     """What is known of a module since it was imported.
 
     Attributes:
@@ -29,10 +29,10 @@ class Memory:
     packed: bytes
     curious: frozenset[str]
     ran: Ran = frozenset()
-    words: Words | None = field(default=None, repr=False)
+    words: AskedFor | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, name: str, source: bytes) -> Memory:
+    def of(cls, name: str, source: bytes) -> Sources:
         """Keep a text at about a quarter of its size."""
         return cls(name, zlib.compress(source, 1), kinds_in(source))
 

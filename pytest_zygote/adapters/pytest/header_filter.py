@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         _file: TextIO
 
 
-class Opening:
+class HeaderFilter:
     """The stream of pytest's terminal reporter until collection is over: it leaves out what the user has seen."""
 
     def __init__(self, writer: Writer, seen: str) -> None:

@@ -60,7 +60,7 @@ def _kind(descriptor: int, status: os.stat_result) -> tuple[str, int, int]:
     return (NULL if is_null else OTHER), 0, 0
 
 
-class Place(NamedTuple):
+class DescriptorSource(NamedTuple):
     """A descriptor of this process that must become one of the client's.
 
     Attributes:
@@ -148,7 +148,7 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
-class Recorders:
+class TerminalDoubles:
     """Descriptors 0, 1 and 2 that are like those of a client."""
 
     def __init__(self, kinds: tuple[Kind, ...], fork: Callable[[Callable[[], int]], int]) -> None:
@@ -205,7 +205,7 @@ class Recorders:
         for recorder in self._recorders.values():
             recorder.finish(self._mark)
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[DescriptorSource, ...]:
         """Return the descriptors of this process that lead here, those that pytest has saved included."""
         known = {recorder.identity: recorder for recorder in self._recorders.values()}
         found = []
@@ -216,7 +216,7 @@ class Recorders:
                 recorder = known.get((status.st_dev, status.st_ino))
                 if recorder is not None:
                     is_inheritable = os.get_inheritable(descriptor)
-                    found.append(Place(descriptor, recorder.source_of(descriptor), is_inheritable))
+                    found.append(DescriptorSource(descriptor, recorder.source_of(descriptor), is_inheritable))
         return tuple(found)
 
     def play(self, terminal: Sequence[int], *, is_whole: bool = True) -> None:
@@ -227,7 +227,7 @@ class Recorders:
                 rest = rest[os.write(terminal[recorder.output], rest) :]
 
 
-def take_places(places: Sequence[Place], terminal: Sequence[int]) -> None:
+def adopt_descriptors(places: Sequence[DescriptorSource], terminal: Sequence[int]) -> None:
     """Have the client's descriptors wherever a recorder was."""
     for descriptor, source, is_inheritable in places:
         os.dup2(terminal[source], descriptor, is_inheritable)

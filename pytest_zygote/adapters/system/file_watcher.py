@@ -3,8 +3,9 @@
 Only the daemon and watch mode may import this: an observer is three threads, and a process that forks has one.
 Watchdog reports on its own thread; a byte in a pipe takes it to the daemon's loop.
 
-Where events cannot be had, `Watcher.must_poll` says so, and the daemon looks at its files now and then. Watchdog could
-poll too, but it would look at every file below the folder; the daemon knows the few that matter.
+Where events cannot be had, `FileWatcher.must_poll` says so, and the daemon looks at its files now and then.
+Watchdog could poll too, but it would look at every file below the folder; the daemon knows the few that
+matter.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ LIMITS = {
 """What to raise when the system refuses to watch."""
 
 
-class Watcher:
+class FileWatcher:
     """Watches one folder and all in it.
 
     Attributes:
@@ -179,7 +180,7 @@ def _mountinfo() -> str:
 class _Handler(FileSystemEventHandler):
     """Passes all events on."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: FileWatcher) -> None:
         self._watcher = watcher
 
     def on_any_event(self, event: FileSystemEvent) -> None:

@@ -13,28 +13,28 @@ import os
 import sys
 import tempfile
 
-from pytest_zygote.core.layers.module_graph import Graph
+from pytest_zygote.core.layers.module_graph import ModuleGraph
 
 FORMAT = 1
 """Raised whenever the meaning of the file changes; another number is ignored."""
 
 
-def load_graph(cache: str) -> Graph:
+def load_graph(cache: str) -> ModuleGraph:
     """Return what is stored, or an empty graph if nothing is, or nothing that fits this interpreter."""
     if not cache:
-        return Graph()
+        return ModuleGraph()
     try:
         with open(_path(cache), encoding="utf-8", errors="surrogatepass") as file:
             stored = json.load(file)
         if stored.pop("format") != FORMAT or stored.pop("interpreter") != _interpreter():
-            return Graph()
+            return ModuleGraph()
         modules = {name: tuple(row) for name, row in stored.pop("modules").items()}
-        return Graph(modules=modules, path=tuple(stored.pop("path")), **stored)
+        return ModuleGraph(modules=modules, path=tuple(stored.pop("path")), **stored)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return Graph()
+        return ModuleGraph()
 
 
-def save_graph(cache: str, graph: Graph) -> None:
+def save_graph(cache: str, graph: ModuleGraph) -> None:
     """Store a graph; a full or read-only disk only means that the next daemon learns anew."""
     if not cache or not os.path.isdir(cache):
         return

@@ -124,7 +124,7 @@ def candidates(cwd: str, name: str) -> list[Rendezvous]:
         folder = parent
 
 
-def take_lock(path: str, *, wait: bool) -> int:
+def acquire_lock(path: str, *, wait: bool) -> int:
     """Lock a file and return its descriptor, or -1 if somebody has it and `wait` is false.
 
     The lock ends with the last process that holds the descriptor; it is never inherited

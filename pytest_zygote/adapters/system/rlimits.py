@@ -36,7 +36,7 @@ def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield PRIORITY, (os.getpriority(os.PRIO_PROCESS, pid),)
 
 
-def take_limits(limits: Limits) -> str:
+def adopt_rlimits(limits: Limits) -> str:
     """Have these limits.
 
     Return the name of one that we may not have, '' if all are equal: a daemon that was started

@@ -81,7 +81,7 @@ class Channel:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
             self.descriptors.append(descriptor)
 
-    def take_descriptors(self, count: int | None = None) -> list[int]:
+    def adopt_descriptors(self, count: int | None = None) -> list[int]:
         """Return the descriptors of the next message, or all that came so far, and forget them.
 
         Those of messages that came together lie in one row; the receiver knows how many are of each.
@@ -102,7 +102,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the connection and the descriptors that nobody took."""
-        for descriptor in self.take_descriptors():
+        for descriptor in self.adopt_descriptors():
             os.close(descriptor)
         self._raw.close()
 

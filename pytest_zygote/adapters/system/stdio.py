@@ -31,7 +31,7 @@ LENIENT_LOCALES = ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8")
 """Locales in which the encoding is a guess (PEP 538), so that undecodable bytes pass through."""
 
 
-def take_descriptors(descriptors: list[int], closed: Collection[int]) -> None:
+def adopt_descriptors(descriptors: list[int], closed: Collection[int]) -> None:
     """Put descriptors onto 0, 1 and 2; leave those in `closed` closed, as they are at the client."""
     for target, descriptor in enumerate(descriptors):
         if target in closed:

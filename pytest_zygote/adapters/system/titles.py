@@ -9,12 +9,12 @@ from __future__ import annotations
 from setproctitle import setproctitle, setthreadtitle
 
 
-def take_title(title: str) -> None:
+def set_title(title: str) -> None:
     """Show this as the command line of this process; what cannot be shown as question marks."""
     setproctitle(_shown(title))
 
 
-def take_thread_title(title: str) -> None:
+def set_thread_title(title: str) -> None:
     """Show this as the name that the kernel has for this process."""
     setthreadtitle(_shown(title))
 

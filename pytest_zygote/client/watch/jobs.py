@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import hindrance
-from pytest_zygote.client.run_relay import LOST, Ended, lend
+from pytest_zygote.client.run_relay import LOST, RunEnd, lend
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.client.daemon_launcher import Launch
+    from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
     from pytest_zygote.core.protocol.record import Record
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DISABLE = "PYTEST_DAEMON_DISABLE"
 
 
-class Going(Protocol):
+class Job(Protocol):
     """A run that goes on."""
 
     def fileno(self) -> int:
@@ -141,21 +141,23 @@ class ColdRun:
 class Starter:
     """Starts runs."""
 
-    def __init__(self, launch: Launch, settings: Settings, request: RunRequest, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, launch: DaemonLauncher, settings: Settings, request: RunRequest, say: Callable[[str], None]
+    ) -> None:
         """Start runs of this command."""
         self._launch = launch
         self._settings = settings
         self._request = request
         self._say = say
 
-    def start(self, args: tuple[str, ...]) -> Going:
+    def start(self, args: tuple[str, ...]) -> Job:
         """Start a run: warm, if a daemon can be had."""
         channel = self._connect()
         if channel is None:
             return ColdRun(args)
         return WarmRun(channel, self._request.replaced(args=args), self._say)
 
-    def start_cold(self, args: tuple[str, ...], reason: str) -> Going:
+    def start_cold(self, args: tuple[str, ...], reason: str) -> Job:
         """Start a run that the daemon has refused."""
         self._say(f"cold run: {reason}")
         return ColdRun(args)
@@ -165,7 +167,7 @@ class Starter:
         channel = self._connect()
         if channel is not None:
             outcome = lend(channel, self._request.replaced(args=args))
-            if isinstance(outcome, Ended):
+            if isinstance(outcome, RunEnd):
                 return outcome.status
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the debugger's
         try:

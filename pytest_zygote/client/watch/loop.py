@@ -20,7 +20,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system.file_watcher import Watcher
+from pytest_zygote.adapters.system.file_watcher import FileWatcher
 from pytest_zygote.adapters.system.signals import SignalPipe
 from pytest_zygote.client.watch.jobs import Starter
 from pytest_zygote.client.watch.keyboard import Keyboard
@@ -28,8 +28,8 @@ from pytest_zygote.core.cli import watch_mode
 from pytest_zygote.core.cli.options import without_commands
 
 if TYPE_CHECKING:
-    from pytest_zygote.client.daemon_launcher import Launch
-    from pytest_zygote.client.watch.jobs import Going
+    from pytest_zygote.client.daemon_launcher import DaemonLauncher
+    from pytest_zygote.client.watch.jobs import Job
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
 
@@ -47,19 +47,19 @@ CONFIGURATION = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
 
 
-def watch(launch: Launch, settings: Settings, request: RunRequest) -> int:
+def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> int:
     """Stay until the user leaves; return the exit code of the last run."""
-    session = Session(launch, settings, request)
+    session = WatchLoop(launch, settings, request)
     try:
         return session.stay()
     finally:
         session.close()
 
 
-class Session:
+class WatchLoop:
     """One stay."""
 
-    def __init__(self, launch: Launch, settings: Settings, request: RunRequest) -> None:
+    def __init__(self, launch: DaemonLauncher, settings: Settings, request: RunRequest) -> None:
         """Begin to watch."""
         self._root = launch.place.root
         self._settings = settings
@@ -67,11 +67,11 @@ class Session:
         self._cache = launch.cache
         self._keyboard = Keyboard()
         self._starter = Starter(launch, settings, request, self._say)
-        self._watcher = Watcher(self._root, launch.ignored)
+        self._watcher = FileWatcher(self._root, launch.ignored)
         self._signals = SignalPipe(SIGNALS)
         self._filters = watch_mode.Filters()
-        self._state = watch_mode.State()
-        self._run: Going | None = None
+        self._state = watch_mode.WatchState()
+        self._run: Job | None = None
         self._kind = watch_mode.AFFECTED
         self._args: tuple[str, ...] = ()
         self._contents: dict[str, bytes] = {}
@@ -116,7 +116,7 @@ class Session:
     # Events
 
     def _wait(self) -> None:
-        sources: list[Going | SignalPipe | Watcher | int] = [self._signals, self._watcher]
+        sources: list[Job | SignalPipe | FileWatcher | int] = [self._signals, self._watcher]
         if self._keyboard.has_keys and not self._question:
             sources.append(0)
         if self._run is not None:

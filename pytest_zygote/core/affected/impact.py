@@ -6,7 +6,7 @@ rows of other branches stay, and hold again when their tree is back.
 
 A cache that an earlier test of the process has filled may hide what a test depends on (in jinja2, 802 of
 909 tests hide something). A row is *exact* if nothing ran in the process before the test but imports and
-collection, or if all that ran there counts as run by the test (`core.groups`). An inexact row needs whole
+collection, or if all that ran there counts as run by the test (`core.affected.fork_groups`). An inexact row needs whole
 files: all that the test's module imports, directly or not, and all in which the test ran code.
 """
 

@@ -45,7 +45,7 @@ class Option(Record):
     default: str = ""
 
     @property
-    def takes_a_word(self) -> bool:
+    def has_value(self) -> bool:
         """Whether its value may be left out."""
         return self.value.startswith("[")
 
@@ -264,7 +264,7 @@ def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
     waiting: Option | None = None
     for arg in args:
         flag, equals, value = arg.partition("=")
-        if waiting is not None and (not waiting.takes_a_word or f"[{arg}]" == waiting.value):
+        if waiting is not None and (not waiting.has_value or f"[{arg}]" == waiting.value):
             yield waiting.flag, arg
             waiting = None
             continue
@@ -274,7 +274,7 @@ def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
         option = _BY_FLAG.get(flag)
         if option is None:
             continue
-        if equals or not option.value or option.takes_a_word:
+        if equals or not option.value or option.has_value:
             yield flag, value if equals else "1"
         if option.value and not equals:
             waiting = option

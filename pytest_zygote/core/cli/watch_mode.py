@@ -103,7 +103,7 @@ def without_watch(args: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass
-class State:
+class WatchState:
     """What the status line speaks of.
 
     Attributes:
@@ -121,7 +121,7 @@ class State:
     changed: tuple[str, ...] = ()
 
 
-def status_line(state: State, filters: Filters, width: int) -> str:
+def status_line(state: WatchState, filters: Filters, width: int) -> str:
     """Return one line that fits the terminal."""
     if state.running:
         parts = [f"running {state.running}"]

@@ -28,7 +28,7 @@ class Read(NamedTuple):
 
 
 class Wrote(NamedTuple):
-    """It set a key of the environment, or deleted it (`core.inputs.MISSING`)."""
+    """It set a key of the environment, or deleted it (`core.layers.layer_inputs.MISSING`)."""
 
     key: str
     value: str
@@ -63,7 +63,7 @@ class Compiled(NamedTuple):
 
 
 class Became(NamedTuple):
-    """It changed something of the whole process (`adapters.state`) to this value."""
+    """It changed something of the whole process (`adapters.interpreter.process_state`) to this value."""
 
     what: str
     value: object

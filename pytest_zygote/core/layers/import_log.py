@@ -1,6 +1,6 @@
 """Logs of a layer, shortened to what another process must do again.
 
-A log (`core.traits`) says all that executing a module did, and most of that is importing others
+A log (`core.layers.import_effects`) says all that executing a module did, and most of that is importing others
 of which nearly none did more. Each run that admits the module would follow thousands of such
 entries, and copy the pages they lie on, to find a dozen that matter. A *digest* of a log has
 
@@ -8,7 +8,7 @@ entries, and copy the pages they lie on, to find a dozen that matter. A *digest*
 * for what it imported, references to the modules below that have events of their own, and only
   to those which no earlier reference of the same log leads to.
 
-`Digests.reach` says which modules with events a module leads to, as bits: a run that has gone
+`ImportDigests.reach` says which modules with events a module leads to, as bits: a run that has gone
 through all of them already needs to look at nothing.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.layers.import_effects import Event
 
 
-class Digests:
+class ImportDigests:
     """The digests of all modules that have events, or lead to some.
 
     Attributes:

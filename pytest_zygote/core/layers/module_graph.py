@@ -36,7 +36,7 @@ FAILED = "it cannot be imported early: "
 
 
 @dataclass
-class Graph:
+class ModuleGraph:
     """What runs have taught about a project; kept on disk between daemons.
 
     Attributes:

@@ -29,7 +29,7 @@ class FixedSchedule(Schedule):
     def join(self, worker: int) -> None:
         """Take in a worker, for a share that nobody works on."""
         super().join(worker)
-        taken = {share for other, share in self._share_of.items() if other in self._leases}
+        taken = {share for other, share in self._share_of.items() if other in self._assignments}
         free = (share for piece in self._pool if (share := self._share_of_unit[piece.unit]) not in taken)
         self._share_of[worker] = next(free, -1)
 

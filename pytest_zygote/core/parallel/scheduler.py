@@ -41,7 +41,7 @@ class Schedule:
         self._estimates = Estimates(units, seconds)
         self._pool = cut(units, self._estimates, workers)
         self._missing = workers
-        self._leases: dict[int, deque[int]] = {}
+        self._assignments: dict[int, deque[int]] = {}
         self._ahead: dict[int, float] = {}
         self._weights: dict[int, float] = {}
         self._last_unit: dict[int, int] = {}
@@ -50,7 +50,7 @@ class Schedule:
     @property
     def is_over(self) -> bool:
         """Whether no test waits and no worker holds one."""
-        return not self._pool and not any(self._leases.values())
+        return not self._pool and not any(self._assignments.values())
 
     @property
     def waiting(self) -> tuple[int, ...]:
@@ -60,17 +60,17 @@ class Schedule:
     def join(self, worker: int) -> None:
         """Take in a worker."""
         self._missing = max(self._missing - 1, 0)
-        self._leases[worker] = deque()
+        self._assignments[worker] = deque()
         self._ahead[worker] = 0.0
 
     def holds(self, worker: int) -> tuple[int, ...]:
         """Return what a worker has not finished, first what it runs."""
-        return tuple(self._leases.get(worker, ()))
+        return tuple(self._assignments.get(worker, ()))
 
     def refill(self, worker: int) -> list[int]:
         """Return what to lease to a worker now, from the pool."""
         given: list[int] = []
-        lease = self._leases[worker]
+        lease = self._assignments[worker]
         while (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
             if given and len(self._pool) <= self._missing:
                 break
@@ -99,13 +99,13 @@ class Schedule:
 
     def _hand(self, worker: int, items: Iterable[int]) -> None:
         for item in items:
-            self._leases[worker].append(item)
+            self._assignments[worker].append(item)
             self._weights[item] = self._estimates.of(item)
             self._ahead[worker] += self._weights[item]
 
     def done(self, worker: int, item: int, seconds: float) -> None:
         """Note that a worker has finished a test."""
-        lease = self._leases[worker]
+        lease = self._assignments[worker]
         if not lease or lease[0] != item:
             message = f"worker {worker} finished test {item}, but holds {list(lease)[:3]}"
             raise ValueError(message)
@@ -116,14 +116,16 @@ class Schedule:
 
     def victim(self, thief: int, spared: Collection[int] = ()) -> int | None:
         """Return who has most to share with a worker that waits; None if nobody has."""
-        rich = [worker for worker, lease in self._leases.items() if len(lease) > 1 and worker not in {thief, *spared}]
+        rich = [
+            worker for worker, lease in self._assignments.items() if len(lease) > 1 and worker not in {thief, *spared}
+        ]
         return max(rich, key=lambda worker: self._ahead[worker], default=None)
 
     def split(self, victim: int, thief: int, recalled: Sequence[int]) -> tuple[list[int], list[int]]:
         """Share out what was recalled from a lease; return what goes back, and what the waiting worker gets."""
-        self._take_back(victim, recalled)
+        self._steal_back(victim, recalled)
         # Nobody knows how far the test is that runs now; half of it is left on average.
-        busy = sum(self._weights[item] for item in self._leases[victim]) / 2
+        busy = sum(self._weights[item] for item in self._assignments[victim]) / 2
         half = (busy + self._estimates.sum(recalled)) / 2
         stolen: list[Piece] = []
         taken = 0.0
@@ -151,15 +153,15 @@ class Schedule:
 
     def _begun(self, worker: int) -> set[int]:
         """Return the units that a worker is in the middle of."""
-        begun = {self._estimates.unit_of[item] for item in self._leases[worker]}
+        begun = {self._estimates.unit_of[item] for item in self._assignments[worker]}
         return begun | {self._finished_in[worker]} if worker in self._finished_in else begun
 
     def _is_bound(self, part: Piece, worker: int) -> bool:
         """Tell whether a part belongs to a unit that the worker has begun and must finish."""
         return not self._units[part.unit].divisible and part.unit in self._begun(worker)
 
-    def _take_back(self, worker: int, items: Sequence[int]) -> None:
-        lease = self._leases[worker]
+    def _steal_back(self, worker: int, items: Sequence[int]) -> None:
+        lease = self._assignments[worker]
         for expected in reversed(items):
             if lease.pop() != expected:
                 message = f"worker {worker} gave back test {expected}, which it does not hold last"
@@ -190,7 +192,7 @@ class Schedule:
             worker: the dead one.
             unbegun: what it had not even taken out of its lease.
         """
-        held = tuple(self._leases.pop(worker))
+        held = tuple(self._assignments.pop(worker))
         for item in held:
             self._weights.pop(item)
         del self._ahead[worker]
@@ -213,7 +215,7 @@ class Schedule:
     def retire(self, worker: int) -> tuple[int, ...]:
         """Let a worker go; return what it still held."""
         self._ahead.pop(worker, None)
-        held = tuple(self._leases.pop(worker, ()))
+        held = tuple(self._assignments.pop(worker, ()))
         for item in held:
             self._weights.pop(item)
         return held

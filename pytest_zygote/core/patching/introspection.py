@@ -65,7 +65,7 @@ def kinds_in(source: bytes) -> frozenset[str]:
 
 
 def may_ask(source: bytes, owner: str, name: str) -> bool:
-    """Tell whether a text is such that `Words.asks` is worth the while for its code; if not, it would say no.
+    """Tell whether a text is such that `AskedFor.asks` is worth the while for its code; if not, it would say no.
 
     Args:
         source: the text.
@@ -87,7 +87,7 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+[.\w]+[ \t]+)?import\b[ \t]*(?:\([^)
 
 
 @dataclass(frozen=True)
-class Words:
+class AskedFor:
     """What some code may have asked for.
 
     Attributes:
@@ -122,7 +122,7 @@ _NAMED = (*_ATTRIBUTES, "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDER
 _BETWEEN = ("PUSH_NULL", "CACHE", "EXTENDED_ARG", "PRECALL", "SWAP", "ROT_TWO", "POP_TOP")
 
 
-def words(found: Iterable[CodeType]) -> Words:
+def words(found: Iterable[CodeType]) -> AskedFor:
     """Return what any of these codes may have asked for."""
     read: set[str] = set()
     imported: set[str] = set()
@@ -141,7 +141,7 @@ def words(found: Iterable[CodeType]) -> Words:
             elif opname in ("IMPORT_NAME", "IMPORT_FROM"):
                 imported.add(value)
                 handed.update(_renamed(value, follower))
-    return Words(frozenset(read | handed), frozenset(imported), frozenset(handed), frozenset(named))
+    return AskedFor(frozenset(read | handed), frozenset(imported), frozenset(handed), frozenset(named))
 
 
 def _renamed(name: str, follower: tuple[str, object]) -> Iterator[str]:

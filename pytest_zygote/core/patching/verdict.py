@@ -76,7 +76,7 @@ class Docs:
 
 
 @dataclass
-class Plan:
+class PatchPlan:
     """What to do to the live module.
 
     Attributes:
@@ -107,7 +107,7 @@ class Plan:
 class Keep:
     """Nothing that matters changed; what moved must still move in the process."""
 
-    plan: Plan
+    plan: PatchPlan
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Patch:
     """These definitions get new code, or are new."""
 
     names: tuple[str, ...]
-    plan: Plan
+    plan: PatchPlan
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Reload:
 Verdict: TypeAlias = "Keep | Patch | Reload"
 
 
-class _Obstacle(Exception):  # noqa: N818 - not an error: a way to say no
+class _NotPatchable(Exception):  # noqa: N818 - not an error: a way to say no
     """Something stands in the way of a patch; its text ends the sentence for the user."""
 
 
@@ -144,18 +144,18 @@ def decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdic
     """
     try:
         return _decide(old, new, module, compiler)
-    except _Obstacle as obstacle:
+    except _NotPatchable as obstacle:
         return Reload(f"{module.label}: {obstacle}")
 
 
 def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdict:
     if is_pinned(old) or is_pinned(new):
-        raise _Obstacle("the file asks for it (# zygote: reload)")
+        raise _NotPatchable("the file asks for it (# zygote: reload)")
     for fact in module.objections:
-        raise _Obstacle(fact)
+        raise _NotPatchable(fact)
     whole_old, whole_new = _compile(compiler, old, "the old text"), _compile(compiler, new, "the file")
     if "lines" in kinds_in(old) and words(executed_or_ran(whole_old, module.ran)).named & line_words(old):
-        raise _Obstacle("it looks at lines or bytecode while it is imported")
+        raise _NotPatchable("it looks at lines or bytecode while it is imported")
     plan, unequal = compare(whole_old, whole_new)
     if unequal:
         alignment = align(old, new)
@@ -180,16 +180,16 @@ def _compile(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeTyp
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
-        raise _Obstacle(f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}") from None
+        raise _NotPatchable(f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}") from None
 
 
-def compare(old: CodeType, new: CodeType) -> tuple[Plan, str]:
+def compare(old: CodeType, new: CodeType) -> tuple[PatchPlan, str]:
     """Return what of two codes of a module belongs together, and the name of a scope that does not ('' if all do)."""
-    plan = Plan()
+    plan = PatchPlan()
     return plan, _compare_scopes(plan, Pair((), old, new))
 
 
-def _compare_scopes(plan: Plan, scope: Pair) -> str:
+def _compare_scopes(plan: PatchPlan, scope: Pair) -> str:
     if not code_compare.is_shell_alike(scope.old, scope.new):
         return scope.title
     plan.scopes.append(scope)
@@ -201,30 +201,30 @@ def _compare_scopes(plan: Plan, scope: Pair) -> str:
         if code_compare.is_scope(old) or code_compare.is_scope(new):
             unequal = unequal or _compare_scopes(plan, pair)
         elif code_compare.alike(old, new):
-            _take_alike(plan, pair)
+            _pair_alike(plan, pair)
         else:
             plan.changed.append(pair)
     return unequal
 
 
-def _take_alike(plan: Plan, pair: Pair) -> None:
+def _pair_alike(plan: PatchPlan, pair: Pair) -> None:
     for (path, old), (_, new) in zip(code_compare.walk(pair.old, pair.path), code_compare.walk(pair.new), strict=True):
         (plan.scopes if not old.co_flags & code_compare.OPTIMIZED else plan.moved).append(Pair(path, old, new))
 
 
-def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> Plan:
+def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> PatchPlan:
     """Compare what is left without the additions; take the codes from the compilations of the whole files.
 
     They may differ from those of what is left: since 3.12 the compiler treats ``x.y()`` otherwise
     if ``x`` is imported anywhere at module level.
     """
     if alignment.obstacle:
-        raise _Obstacle(alignment.obstacle)
+        raise _NotPatchable(alignment.obstacle)
     old = _compile(compiler, alignment.old, "the old text")
     new = _compile(compiler, alignment.new, "the new text")
     plan, unequal = compare(old, new)
     if unequal:
-        raise _Obstacle(f"{unequal} does something else when it is imported")
+        raise _NotPatchable(f"{unequal} does something else when it is imported")
     olds, news = _Places(old, whole[0]), _Places(new, whole[1])
     for pairs in (plan.moved, plan.changed, plan.scopes):
         pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
@@ -245,7 +245,7 @@ class _Places:
         place = (code.co_name, code.co_firstlineno)
         parts, wholes = self._parts[place], self._wholes.get(place, [])
         if len(parts) != len(wholes):
-            raise _Obstacle(f"{code.co_name} cannot be told from others on its line")
+            raise _NotPatchable(f"{code.co_name} cannot be told from others on its line")
         number = next(number for number, part in enumerate(parts) if part is code)
         return wholes[number]
 
@@ -273,11 +273,11 @@ def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
 
 def _check_change(pair: Pair, module: Module) -> None:
     if _has_run(pair.old, module.ran):
-        raise _Obstacle(f"{pair.title} ran while the project was imported")
+        raise _NotPatchable(f"{pair.title} ran while the project was imported")
     if pair.old.co_freevars != pair.new.co_freevars:
-        raise _Obstacle(f"{pair.title} uses other variables of the scopes around it (or super)")
+        raise _NotPatchable(f"{pair.title} uses other variables of the scopes around it (or super)")
     if code_compare.parameters(pair.old) != code_compare.parameters(pair.new):
-        raise _Obstacle(f"{pair.title} has other parameters, or is of another kind")
+        raise _NotPatchable(f"{pair.title} has other parameters, or is of another kind")
 
 
 def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[CodeType]:
@@ -294,11 +294,11 @@ def _asked_for(old: CodeType, module: Module) -> set[str]:
 def _check_addition(addition: object, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]) -> Added:
     added, objection = check_addition(addition, alignment, whole, module, asked)  # type: ignore[arg-type]
     if added is None:
-        raise _Obstacle(objection)
+        raise _NotPatchable(objection)
     return added
 
 
-def _check_docs(plan: Plan, new: bytes, module: Module, old: CodeType) -> None:
+def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> None:
     """Make sure that nobody had a reason to look at a docstring that changes."""
     pairs = [pair for pair in plan.changed if code_compare.doc(pair.old) != code_compare.doc(pair.new)]
     if not pairs and not plan.docs:
@@ -307,22 +307,22 @@ def _check_docs(plan: Plan, new: bytes, module: Module, old: CodeType) -> None:
     decorated = _decorated(new)
     for pair in pairs:
         if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
-            raise _Obstacle(f"{pair.title} has another docstring, which its decorator or the module may have read")
+            raise _NotPatchable(f"{pair.title} has another docstring, which its decorator or the module may have read")
         if module.are_docs_read(frozenset(pair.title.split("."))):
-            raise _Obstacle(f"{pair.title} has another docstring, which another module may have read")
+            raise _NotPatchable(f"{pair.title} has another docstring, which another module may have read")
         _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
     for docs in plan.docs:
         if not docs.title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
-            raise _Obstacle("its docstring changed, which is read when it is imported")
+            raise _NotPatchable("its docstring changed, which is read when it is imported")
         names = docs.title.split(".") if docs.title else []
         _check_classes_around(names, module, decorated, asked)
         if module.are_docs_read(frozenset(names)):
-            raise _Obstacle(
+            raise _NotPatchable(
                 f"the docstring of {docs.title or 'the module'} changed, which another module may have read"
             )
 
 
-def _check_first_annotations(plan: Plan, module: Module, old: CodeType) -> None:
+def _check_first_annotations(plan: PatchPlan, module: Module, old: CodeType) -> None:
     """Make sure that nobody had a reason to copy a function that had no annotations: a copy would not get them.
 
     A copy of one that had some does not have its tuple, which `patching` sees.
@@ -331,7 +331,7 @@ def _check_first_annotations(plan: Plan, module: Module, old: CodeType) -> None:
         if not change.old:
             asked = _asked_for(old, module)
             if change.place[0] in asked:
-                raise _Obstacle(f"{change.title}() has annotations now, and its name was asked for")
+                raise _NotPatchable(f"{change.title}() has annotations now, and its name was asked for")
             _check_classes_around(change.title.split(".")[:-1], module, set(), asked)
 
 
@@ -342,7 +342,7 @@ def _check_classes_around(
         facts = module.classes(".".join(names[: at + 1]))
         is_decorated = any(name == other for other, _ in decorated)
         if facts is None or not facts.is_plain or is_decorated or name in asked:
-            raise _Obstacle(f"a docstring of class {name} changed, which others may have read")
+            raise _NotPatchable(f"a docstring of class {name} changed, which others may have read")
 
 
 def _decorated(source: bytes) -> set[tuple[str, int]]:

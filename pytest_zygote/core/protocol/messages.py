@@ -34,7 +34,7 @@ class RunRequest(Record):
         path: `sys.path` before pytest touched it.
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
-        debugger: how to join the client's debug session (`adapters.debugging`); () if it is not debugged.
+        debugger: how to join the client's debug session (`adapters.interpreter.debugpy`); () if it is not debugged.
         seen: what this run printed before it started over; the daemon adds it.
     """
 
@@ -129,7 +129,7 @@ class Build(Record):
         client_path: `sys.path` of the client that asked for the layer.
         environ: the whole environment while importing.
         context: keys of `environ` that conftest files or plugins set in a real run.
-        facts: options of the run that taught the modules, as `core.depth.Facts` holds them.
+        facts: options of the run that taught the modules, as `core.layers.layer_fit.Facts` holds them.
     """
 
     kind: str
@@ -168,8 +168,8 @@ class Collect(Record):
 
     Attributes:
         request: the frame of the request.
-        terminal: what the client's descriptors are (`adapters.recorders.describe`).
-        limits: what the kernel granted to the client (`adapters.limits`).
+        terminal: what the client's descriptors are (`adapters.pytest.terminal_doubles.describe`).
+        limits: what the kernel granted to the client (`adapters.system.rlimits`).
     """
 
     request: bytes
@@ -220,7 +220,7 @@ class Built(Record):
         files: path → (mtime_ns, size, inode), of all that was imported or opened.
         directories: path → prefix of the modules found there ('' or 'package.').
         missing: names that were looked up and not found.
-        environ: key → value of the environment keys read (`core.inputs.MISSING` for a missing key).
+        environ: key → value of the environment keys read (`core.layers.layer_inputs.MISSING` for a missing key).
         readers: key → the module that read it first.
         written: environment keys that modules set while they were imported.
         slowest: (module, milliseconds, …) of the longest imports, flat.
@@ -264,7 +264,7 @@ class Patched(Record):
     took_ms: int
 
 
-class Refused(Record):
+class NotPatched(Record):
     """These edits need a fresh import; nothing was changed that anybody uses."""
 
     reason: str
@@ -284,7 +284,7 @@ class ForkFailed(Record):
     reason: str
 
 
-class Troubled(Record):
+class RunWarning(Record):
     """Something that the user should read went wrong around this run, which goes on."""
 
     run: int
@@ -322,7 +322,7 @@ class Learned(Record):
         leaves: name → file of the test modules and conftest files that are loaded.
         path: `sys.path` when collection had ended.
         context: environment keys that conftest files or plugins set or changed, with the values.
-        facts: options of this run, as `core.depth.Facts` holds them.
+        facts: options of this run, as `core.layers.layer_fit.Facts` holds them.
         cache: pytest's cache directory, '' without one.
     """
 
@@ -334,7 +334,7 @@ class Learned(Record):
     cache: str
 
 
-class Misfit(Record):
+class LayerIneligible(Record):
     """The layer is not exact for this run, which has ended before its first test.
 
     Attributes:
@@ -349,13 +349,13 @@ class Misfit(Record):
     seen: str = ""
 
 
-class Look(Record):
+class CheckRecollection(Record):
     """See whether runs of a collected session can collect these files again by themselves."""
 
     renewed: tuple[str, ...]
 
 
-class Unfit(Record):
+class NotRecollectable(Record):
     """They cannot: all must be collected again."""
 
     reason: str
@@ -370,9 +370,9 @@ REGISTRY: dict[str, type[Record]] = {
         *(RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest),
         *(Notice, Started, Stopped, Finished, Cold, Outdated, Answer),
         *(Build, Spawn, Collect, Patch, Fork, Deliver, Retire),
-        *(Hello, Importing, Built, BuildFailed, Patched, Refused),
-        *(Forked, ForkFailed, Troubled, RunStopped, RunExited),
-        *(Learned, Misfit, Ended),
-        *(Look, Unfit),
+        *(Hello, Importing, Built, BuildFailed, Patched, NotPatched),
+        *(Forked, ForkFailed, RunWarning, RunStopped, RunExited),
+        *(Learned, LayerIneligible, Ended),
+        *(CheckRecollection, NotRecollectable),
     )
 }

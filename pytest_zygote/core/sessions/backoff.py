@@ -16,7 +16,7 @@ RETRY = 10
 """After so many runs another one is collected all the same."""
 
 
-class Refusals:
+class Backoff:
     """What earlier attempts have shown; which layer they stood on counts, not what it is."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ by the key and the inputs, or renewed in the fork, or there is no such session.
 The key is the whole request, and what the client's descriptors are; nothing is compared loosely.
 The inputs are all that was read meanwhile (`messages.Built`). What is left is what depends on
 neither: clocks, random numbers, processes, the network, files that collection writes. Whoever reads or
-does such a thing while he collects is found by a profiler (`adapters.impurities`), and has his runs
+does such a thing while he collects is found by a profiler (`adapters.interpreter.side_effects`), and has his runs
 forked from the project layer, as before.
 """
 
@@ -32,8 +32,8 @@ class Key(Record):
 
     Attributes:
         request: the fields of the request; of the environment what is not volatile.
-        terminal: what descriptors 0, 1 and 2 are (`adapters.recorders.describe`).
-        limits: what the kernel grants to the client (`adapters.limits`).
+        terminal: what descriptors 0, 1 and 2 are (`adapters.pytest.terminal_doubles.describe`).
+        limits: what the kernel grants to the client (`adapters.system.rlimits`).
     """
 
     request: tuple[object, ...]
@@ -53,7 +53,7 @@ RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID"})
 """Environment keys that shells change from command to command: each run gets its client's."""
 
 
-def terminal_obstacle(terminal: tuple[Kind, ...]) -> str:
+def terminal_ineligibility(terminal: tuple[Kind, ...]) -> str:
     """Return why no session can be collected for such descriptors; '' if one can."""
     for number, (kind, *_) in enumerate(terminal):
         if kind == "other" or (kind == "file" and number == 0):
@@ -80,7 +80,7 @@ OPTIONS: dict[str, str] = {
 """Options that keep a run at the project layer, each with the reason."""
 
 
-def option_obstacle(options: Mapping[str, object]) -> str:
+def option_ineligibility(options: Mapping[str, object]) -> str:
     """Return which option keeps a run from being forked from a collected session; '' if none does."""
     return next((reason for name, reason in OPTIONS.items() if options.get(name)), "")
 
@@ -133,7 +133,7 @@ def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool
     return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
 
 
-def plugin_obstacle(module: str, hooks: Collection[str], *, is_project: bool) -> str:
+def plugin_ineligibility(module: str, hooks: Collection[str], *, is_project: bool) -> str:
     """Return why a registered plugin keeps a run from a collected session; '' if it does not.
 
     Args:

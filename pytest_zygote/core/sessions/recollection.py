@@ -66,11 +66,11 @@ class _Outline:
         self._imported: dict[str, str] = {}
         self._imports: list[str] = []
         self._lookups: set[str] = set()
-        self._take_all(tree.body)
+        self._pair_all(tree.body)
         is_lazy = self._imported.get("annotations") == "__future__.annotations"
         self.effects = (tuple(self._imports), frozenset() if is_lazy else frozenset(self._lookups))
 
-    def _take_all(self, statements: Iterable[ast.stmt], *, is_class: bool = False) -> None:
+    def _pair_all(self, statements: Iterable[ast.stmt], *, is_class: bool = False) -> None:
         for statement in statements:
             self._take(statement, is_class=is_class)
 
@@ -84,7 +84,7 @@ class _Outline:
                 self._decorators(statement.decorator_list)
                 self._define(statement)
                 outside = set(self._named)
-                self._take_all(statement.body, is_class=True)
+                self._pair_all(statement.body, is_class=True)
                 self._named = outside
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 self._assign(statement, name, value)

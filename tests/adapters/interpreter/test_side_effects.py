@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.side_effects import Impurities
+from pytest_zygote.adapters.interpreter.side_effects import SideEffects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def found_in(code: str, name: str = "test_module") -> str:
     compiled = compile(dedent(code), f"{name}.py", "exec")
     before = sys.getprofile()
     told: list[str] = []
-    impurities = Impurities(told.append)
+    impurities = SideEffects(told.append)
     impurities.start()
     try:
         with contextlib.suppress(OSError):
@@ -43,7 +43,7 @@ def test_it_is_told_before_it_is_done(tmp_path: Path) -> None:
     def end(_: str) -> None:
         raise Ended
 
-    impurities = Impurities(end)
+    impurities = SideEffects(end)
     before = sys.getprofile()
     impurities.start()
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.pytest.terminal_doubles import Recorders, describe, take_places
+from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors, describe
 from pytest_zygote.adapters.system.processes import fork_among_threads
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def close(descriptors: list[int]) -> None:
 @pytest.mark.parametrize("kinds", [PIPES, TERMINAL, FILES])
 def test_they_are_what_they_stand_for(kinds: tuple[Kind, ...]) -> None:
     """The description of a stand-in is the description that it was made for."""
-    recorders = Recorders(kinds, fork_among_threads)
+    recorders = TerminalDoubles(kinds, fork_among_threads)
     assert describe(recorders.descriptors, ()) == kinds
     recorders.finish()
     close(recorders.descriptors)
@@ -54,7 +54,7 @@ def test_they_are_what_they_stand_for(kinds: tuple[Kind, ...]) -> None:
 @pytest.mark.parametrize("size", [0, 10, 300_000])
 def test_what_was_written_is_written_again(kinds: tuple[Kind, ...], size: int, clients: list[int]) -> None:
     """More than the buffers hold, and to the byte: a terminal's line ends are the client's affair."""
-    recorders = Recorders(kinds, fork_among_threads)
+    recorders = TerminalDoubles(kinds, fork_among_threads)
     text = (b"line\n" * size)[:size]
     for number in (1, 2):
         rest = text
@@ -71,10 +71,10 @@ def test_what_was_written_is_written_again(kinds: tuple[Kind, ...], size: int, c
 @pytest.mark.parametrize("kinds", [PIPES, TERMINAL, FILES])
 def test_the_clients_take_their_place(kinds: tuple[Kind, ...], clients: list[int]) -> None:
     """Also where somebody has made a copy; what is something else stays."""
-    recorders = Recorders(kinds, fork_among_threads)
+    recorders = TerminalDoubles(kinds, fork_among_threads)
     copies = [os.dup(descriptor) for descriptor in recorders.descriptors]
     recorders.finish()
-    take_places(recorders.places(), clients)
+    adopt_descriptors(recorders.places(), clients)
     for number in (1, 2):
         os.write(copies[number], b"%d" % number)
     is_one = kinds is FILES  # nobody can tell the copies apart, and need not
@@ -87,9 +87,9 @@ def test_the_clients_take_their_place(kinds: tuple[Kind, ...], clients: list[int
 def test_nothing_is_left(clients: list[int]) -> None:
     """No process, no thread, no descriptor."""
     before = _entries("/proc/self/fd"), _entries("/proc/self/task")
-    recorders = Recorders(TERMINAL, fork_among_threads)
+    recorders = TerminalDoubles(TERMINAL, fork_among_threads)
     recorders.finish()
-    take_places(recorders.places(), clients)
+    adopt_descriptors(recorders.places(), clients)
     close(recorders.descriptors)
     assert (_entries("/proc/self/fd"), _entries("/proc/self/task")) == before
     with pytest.raises(ChildProcessError):

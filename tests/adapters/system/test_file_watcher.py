@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from pytest_zygote.adapters.system import file_watcher
-from pytest_zygote.adapters.system.file_watcher import Watcher
+from pytest_zygote.adapters.system.file_watcher import FileWatcher
 from tests.support_daemon import UNIT_S, eventually
 
 if TYPE_CHECKING:
@@ -23,31 +23,31 @@ pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning"
 
 
 @pytest.fixture
-def watcher(tmp_path: Path) -> Iterator[Watcher]:
+def watcher(tmp_path: Path) -> Iterator[FileWatcher]:
     """Watch a folder that has a package, and folders that do not matter."""
     for folder in ("app", ".git", "app/__pycache__", ".pytest_cache", "node_modules"):
         (tmp_path / folder).mkdir()
-    watcher = Watcher(str(tmp_path), ("*.sql",))
+    watcher = FileWatcher(str(tmp_path), ("*.sql",))
     watcher.start()
     eventually(lambda: watcher.state.startswith("watching"), "the watcher has started")
     yield watcher
     watcher.stop()
 
 
-def is_woken(watcher: Watcher, within_s: float = UNIT_S) -> bool:
+def is_woken(watcher: FileWatcher, within_s: float = UNIT_S) -> bool:
     """Tell whether something changed within a time."""
     return bool(select.select([watcher], [], [], within_s)[0]) and watcher.read()
 
 
 @pytest.mark.parametrize("path", ["app/models.py", "settings.yaml", "new/folder/module.py", ".env"])
-def test_file_that_is_written_wakes(watcher: Watcher, tmp_path: Path, path: str) -> None:
+def test_file_that_is_written_wakes(watcher: FileWatcher, tmp_path: Path, path: str) -> None:
     """Sources, data files, and files in new folders count."""
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text("x = 1\n")
     assert is_woken(watcher)
 
 
-def test_file_that_is_replaced_or_removed_wakes(watcher: Watcher, tmp_path: Path) -> None:
+def test_file_that_is_replaced_or_removed_wakes(watcher: FileWatcher, tmp_path: Path) -> None:
     """Editors write another file and rename it."""
     (tmp_path / "app" / "a.tmp").write_text("x = 1\n")
     assert not is_woken(watcher, 0.3)
@@ -74,14 +74,14 @@ def test_file_that_is_replaced_or_removed_wakes(watcher: Watcher, tmp_path: Path
         "queries.sql",
     ],
 )
-def test_files_that_do_not_matter_do_not_wake(watcher: Watcher, tmp_path: Path, path: str) -> None:
+def test_files_that_do_not_matter_do_not_wake(watcher: FileWatcher, tmp_path: Path, path: str) -> None:
     """Version control, caches, editors' temporary files and the user's own globs are left out."""
     (tmp_path / path).write_text("x")
     (tmp_path / path).unlink()
     assert not is_woken(watcher, 0.3)
 
 
-def test_reading_does_not_wake(watcher: Watcher, tmp_path: Path) -> None:
+def test_reading_does_not_wake(watcher: FileWatcher, tmp_path: Path) -> None:
     """A run reads all the files, all the time."""
     (tmp_path / "app" / "a.py").write_text("x = 1\n")
     eventually(lambda: not is_woken(watcher, 0.2), "it is quiet")
@@ -90,7 +90,7 @@ def test_reading_does_not_wake(watcher: Watcher, tmp_path: Path) -> None:
     assert not is_woken(watcher, 0.3)
 
 
-def test_many_events_are_one(watcher: Watcher, tmp_path: Path) -> None:
+def test_many_events_are_one(watcher: FileWatcher, tmp_path: Path) -> None:
     """However many files change, one look at the pipe is enough, and it never fills up."""
     for number in range(500):
         (tmp_path / "app" / f"m{number}.py").write_text("x = 1\n")
@@ -122,7 +122,7 @@ def test_limit_of_the_system_is_named(
             raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(file_watcher, "Observer", FullObserver)
-    watcher = Watcher(str(tmp_path))
+    watcher = FileWatcher(str(tmp_path))
     watcher.start()
     assert is_woken(watcher)
     assert watcher.must_poll
@@ -130,7 +130,7 @@ def test_limit_of_the_system_is_named(
     watcher.stop()
 
 
-def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: Watcher, tmp_path: Path) -> None:
+def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: FileWatcher, tmp_path: Path) -> None:
     """More may come as long as it is open."""
     with (tmp_path / "app" / "models.py").open("w") as file:
         file.write("x = 1\n")
@@ -146,7 +146,7 @@ def test_watching_costs_nothing_while_nothing_happens(tmp_path: Path) -> None:
         (tmp_path / f"p{folder}").mkdir()
         for number in range(100):
             (tmp_path / f"p{folder}" / f"m{number}.py").touch()
-    watcher = Watcher(str(tmp_path))
+    watcher = FileWatcher(str(tmp_path))
     watcher.start()
     eventually(lambda: watcher.state.startswith("watching"), "the watcher has started")
     before = sum(psutil.Process().cpu_times()[:2])

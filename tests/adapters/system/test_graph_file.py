@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import graph_file
-from pytest_zygote.core.layers.module_graph import FIRST, THIRD, Graph
+from pytest_zygote.core.layers.module_graph import FIRST, THIRD, ModuleGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-GRAPH = Graph(
+GRAPH = ModuleGraph(
     modules={"numpy": ("/site/numpy.py", THIRD, ""), "app": ("/project/app\udcff.py", FIRST, "rewritten")},
     leaves={"conftest": "/project/conftest.py"},
     path=("/project", "/site"),
@@ -35,7 +35,7 @@ def test_a_graph_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_what_passes_is_not_stored(tmp_path: Path) -> None:
     """Another daemon looks at files, and at rejected modules, anew."""
-    graph_file.save_graph(str(tmp_path), Graph(seen={"/project/test_a.py": (1, 2, 3)}, retried={"bad"}))
+    graph_file.save_graph(str(tmp_path), ModuleGraph(seen={"/project/test_a.py": (1, 2, 3)}, retried={"bad"}))
     loaded = graph_file.load_graph(str(tmp_path))
 
     assert (loaded.seen, loaded.retried) == ({}, set())
@@ -60,7 +60,7 @@ def test_a_damaged_or_foreign_file_counts_as_none(tmp_path: Path, name: str) -> 
     path = tmp_path / "v" / "zygote" / "graph"
     path.write_bytes(DAMAGES[name](path.read_bytes()))
 
-    assert graph_file.load_graph(str(tmp_path)) == Graph()
+    assert graph_file.load_graph(str(tmp_path)) == ModuleGraph()
 
 
 def test_nothing_is_written_where_no_cache_is(tmp_path: Path) -> None:
@@ -70,5 +70,5 @@ def test_nothing_is_written_where_no_cache_is(tmp_path: Path) -> None:
     (tmp_path / "v").touch()
     graph_file.save_graph(str(tmp_path), GRAPH)
 
-    assert graph_file.load_graph("") == Graph()
+    assert graph_file.load_graph("") == ModuleGraph()
     assert [path.name for path in tmp_path.iterdir()] == ["v"]

@@ -13,7 +13,7 @@ import sys
 from pytest_zygote.adapters.system import processes
 from tests.support_daemon import UNIT_S
 
-IMPORTS = "import os, signal, sys, threading\nfrom pytest_zygote.adapters import processes\n"
+IMPORTS = "import os, signal, sys, threading\nfrom pytest_zygote.adapters.system import processes\n"
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import rendezvous
-from pytest_zygote.adapters.system.rendezvous import MAX_SOCKET_PATH, Rendezvous, candidates, check_private, take_lock
+from pytest_zygote.adapters.system.rendezvous import (
+    MAX_SOCKET_PATH,
+    Rendezvous,
+    acquire_lock,
+    candidates,
+    check_private,
+)
 from pytest_zygote.core.protocol.errors import Unavailable
 from tests.support_daemon import UNIT_S
 
@@ -123,17 +129,16 @@ def test_candidates_are_the_nearest_daemons_upwards(tmp_path: Path) -> None:
 def test_a_lock_is_for_one_process_until_it_ends(tmp_path: Path) -> None:
     """A second one is told, or waits; a dead one holds nothing."""
     path = str(tmp_path / "lock")
-    code = (
-        f"from pytest_zygote.adapters.system.rendezvous import take_lock; print(take_lock({path!r}, wait=False) >= 0)"
-    )
-    lock = take_lock(path, wait=False)
+    module = "pytest_zygote.adapters.system.rendezvous"
+    code = f"from {module} import acquire_lock; print(acquire_lock({path!r}, wait=False) >= 0)"
+    lock = acquire_lock(path, wait=False)
     assert lock >= 0
     assert not os.get_inheritable(lock)
-    assert take_lock(path, wait=False) == -1
+    assert acquire_lock(path, wait=False) == -1
     assert _output(code) == "False\n"
     os.close(lock)
     assert _output(code) == "True\n"
-    waited = take_lock(path, wait=True)
+    waited = acquire_lock(path, wait=True)
     assert waited >= 0
     os.close(waited)
 

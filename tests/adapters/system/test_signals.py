@@ -10,7 +10,7 @@ import pytest
 
 from tests.support_daemon import UNIT_S
 
-IMPORTS = "import os, select, signal, sys\nfrom pytest_zygote.adapters import signals\n"
+IMPORTS = "import os, select, signal, sys\nfrom pytest_zygote.adapters.system import signals\n"
 
 
 def run(code: str, *, before: str = "") -> subprocess.CompletedProcess[str]:

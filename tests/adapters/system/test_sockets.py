@@ -83,8 +83,8 @@ def test_descriptors_travel_and_are_not_inherited(ends: tuple[sockets.Channel, s
     read, write = os.pipe()
     ends[0].send(Relay(1), [read, write])
     assert ends[1].receive() == [Relay(1)]
-    taken = ends[1].take_descriptors()
-    assert ends[1].take_descriptors() == []
+    taken = ends[1].adopt_descriptors()
+    assert ends[1].adopt_descriptors() == []
     assert [os.path.sameopenfile(*pair) for pair in zip(taken, (read, write), strict=True)] == [True, True]
     assert not any(os.get_inheritable(descriptor) for descriptor in taken)
     for descriptor in (*taken, read, write):

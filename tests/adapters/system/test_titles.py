@@ -12,9 +12,9 @@ from tests.support_daemon import UNIT_S
 
 PROGRAM = """
 import sys
-from pytest_zygote.adapters.titles import take_thread_title, take_title
-take_title(eval(sys.argv[1]))
-take_thread_title(eval(sys.argv[1]))
+from pytest_zygote.adapters.system.titles import set_thread_title, set_title
+set_title(eval(sys.argv[1]))
+set_thread_title(eval(sys.argv[1]))
 print(open("/proc/self/cmdline").read().rstrip("\\0"), open("/proc/self/comm").read().strip())
 """
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.layers.import_effects import Imported, Read
-from pytest_zygote.core.layers.import_log import Digests, lineage
+from pytest_zygote.core.layers.import_log import ImportDigests, lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ def told_by_logs(log: Mapping[str, Sequence[Event]], roots: Sequence[str]) -> It
         yield from execute(root)
 
 
-def told_by_digests(digests: Digests, roots: Sequence[str]) -> Iterator[tuple[str, Event]]:
+def told_by_digests(digests: ImportDigests, roots: Sequence[str]) -> Iterator[tuple[str, Event]]:
     """Give the same from digests alone."""
     begun: set[str] = set()
 
@@ -74,10 +74,10 @@ def told_by_digests(digests: Digests, roots: Sequence[str]) -> Iterator[tuple[st
             yield from execute(part)
 
 
-def digested(log: Log, split: int = 0) -> Digests:
+def digested(log: Log, split: int = 0) -> ImportDigests:
     """Return the digests of a log that came in two parts, as those of two layers do."""
     names = list(log)
-    digests = Digests()
+    digests = ImportDigests()
     digests.add(names[:split], log)
     digests.add(names[split:], log)
     return digests

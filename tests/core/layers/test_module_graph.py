@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.layers.module_graph import FAILED, FIRST, THIRD, Graph, is_excluded, is_leaf
+from pytest_zygote.core.layers.module_graph import FAILED, FIRST, THIRD, ModuleGraph, is_excluded, is_leaf
 
 ROWS = (("app", "/p/app.py", FIRST, ""), ("lib", "/s/lib.py", THIRD, ""), ("app.x", "/p/x.py", FIRST, ""))
 
 
 @pytest.fixture(name="graph")
-def _graph() -> Graph:
-    graph = Graph()
+def _graph() -> ModuleGraph:
+    graph = ModuleGraph()
     graph.learn(ROWS)
     return graph
 
 
-def test_learns_once(graph: Graph) -> None:
+def test_learns_once(graph: ModuleGraph) -> None:
     """What is known teaches nothing; a module from another file does."""
     assert not graph.learn(ROWS)
     assert graph.learn((("app", "/p/app/__init__.py", FIRST, ""),))
     assert list(graph.modules) == ["lib", "app.x", "app"]
 
 
-def test_selects_by_party(graph: Graph) -> None:
+def test_selects_by_party(graph: ModuleGraph) -> None:
     """Leaves, rejected and excluded modules are in no layer."""
     assert graph.select(FIRST, ()) == ["app", "app.x"]
     assert graph.select(THIRD, ()) == ["lib"]
@@ -33,14 +33,14 @@ def test_selects_by_party(graph: Graph) -> None:
     assert graph.select(FIRST, ()) == []
 
 
-def test_a_failure_is_forgiven_once_by_a_run(graph: Graph) -> None:
+def test_a_failure_is_forgiven_once_by_a_run(graph: ModuleGraph) -> None:
     """A run that could import what a layer could not gives it one more chance, not one in each run."""
     for is_news in (True, False):
         graph.rejected["app"] = f"{FAILED}OSError"
         assert graph.learn(ROWS) is is_news
 
 
-def test_edits_forgive(graph: Graph) -> None:
+def test_edits_forgive(graph: ModuleGraph) -> None:
     """Any edit forgives what only failed; what a module does itself is forgiven by an edit of its own file."""
     graph.rejected.update({"app": "it starts a thread", "app.x": f"{FAILED}OSError"})
     assert graph.forgive([]) == []

@@ -15,7 +15,7 @@ from pytest_zygote.core.patching.additions import ClassFacts, Module
 from pytest_zygote.core.patching.verdict import (
     Keep,
     Patch,
-    Plan,
+    PatchPlan,
     Reload,
     Verdict,
     decide,
@@ -196,8 +196,8 @@ class TestReload:
 
     def test_reload_for_one_is_reload_for_all(self) -> None:
         """A batch has one verdict."""
-        assert reload_reason({"a": Keep(Plan()), "b": Patch(("f",), Plan())}) == ""
-        assert reload_reason({"a": Keep(Plan()), "b": Reload("b: x")}) == "b: x"
+        assert reload_reason({"a": Keep(PatchPlan()), "b": Patch(("f",), PatchPlan())}) == ""
+        assert reload_reason({"a": Keep(PatchPlan()), "b": Reload("b: x")}) == "b: x"
         assert reload_reason({"a": Reload("a: y"), "b": Reload("b: x")}) == "a: y (and 1 more files)"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_zygote.core.sessions.backoff import KEPT, MAX_WASTED, RETRY, Refusals
+from pytest_zygote.core.sessions.backoff import KEPT, MAX_WASTED, RETRY, Backoff
 from pytest_zygote.core.sessions.eligibility import Key
 
 KEY = Key((1,), (), ())
@@ -11,7 +11,7 @@ KEY = Key((1,), (), ())
 def test_a_refusal_holds_for_its_object() -> None:
     """Another layer may hold what was imported late."""
     below = object()
-    refusals = Refusals()
+    refusals = Backoff()
     refusals.add(KEY, below, "a thread")
     assert refusals.holds(KEY, below)
     assert refusals.reason(KEY) == "a thread"
@@ -22,7 +22,7 @@ def test_a_refusal_holds_for_its_object() -> None:
 def test_changed_files_give_another_chance() -> None:
     """What was in the way may be mended."""
     below = object()
-    refusals = Refusals()
+    refusals = Backoff()
     refusals.add(KEY, below, "a thread")
     refusals.forget()
     assert not refusals.holds(KEY, below)
@@ -30,7 +30,7 @@ def test_changed_files_give_another_chance() -> None:
 
 def test_sessions_that_nobody_uses_are_collected_less_often() -> None:
     """After each run they would be collected in vain."""
-    refusals = Refusals()
+    refusals = Backoff()
     for _ in range(MAX_WASTED):
         assert refusals.is_worth_it(KEY)
         refusals.waste(KEY)
@@ -43,7 +43,7 @@ def test_sessions_that_nobody_uses_are_collected_less_often() -> None:
 def test_only_so_much_is_remembered() -> None:
     """Command lines are endless."""
     below = object()
-    refusals = Refusals()
+    refusals = Backoff()
     for number in range(3 * KEPT):
         refusals.add(Key((number,), (), ()), below, "a thread")
         refusals.waste(Key((number,), (), ()))

@@ -79,17 +79,17 @@ def test_every_field_of_a_request_is_known_here(fields: tuple[str, ...]) -> None
 
 def test_files_as_input_have_no_session() -> None:
     """Nobody knows what is in them."""
-    assert not eligibility.terminal_obstacle(PIPES)
-    assert not eligibility.terminal_obstacle((("pipe", 0, 0, 0), ("file", 0, 0, 1), ("file", 0, 0, 1)))
-    assert eligibility.terminal_obstacle((("file", 0, 0, 0), *PIPES[1:]))
-    assert eligibility.terminal_obstacle((*PIPES[:2], ("other", 0, 0, 2)))
+    assert not eligibility.terminal_ineligibility(PIPES)
+    assert not eligibility.terminal_ineligibility((("pipe", 0, 0, 0), ("file", 0, 0, 1), ("file", 0, 0, 1)))
+    assert eligibility.terminal_ineligibility((("file", 0, 0, 0), *PIPES[1:]))
+    assert eligibility.terminal_ineligibility((*PIPES[:2], ("other", 0, 0, 2)))
 
 
 def test_options_that_keep_state() -> None:
     """The first one is named."""
-    assert not eligibility.option_obstacle({"lf": False, "verbose": 1, "xmlpath": None})
-    assert eligibility.option_obstacle({"lf": True}).startswith("--lf")
-    assert eligibility.option_obstacle({"xmlpath": "report.xml"}).startswith("--junitxml")
+    assert not eligibility.option_ineligibility({"lf": False, "verbose": 1, "xmlpath": None})
+    assert eligibility.option_ineligibility({"lf": True}).startswith("--lf")
+    assert eligibility.option_ineligibility({"xmlpath": "report.xml"}).startswith("--junitxml")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_options_that_keep_state() -> None:
 )
 def test_plugins(module: str, hooks: list[str], is_project: bool, expected: str) -> None:  # noqa: FBT001 - a parameter
     """Those of pytest, those that were tried, and what a project's hooks may be."""
-    said = eligibility.plugin_obstacle(module, hooks, is_project=is_project)
+    said = eligibility.plugin_ineligibility(module, hooks, is_project=is_project)
     assert said == expected or (expected and said.startswith(expected))
 
 
