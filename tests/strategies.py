@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_zygote.core.protocol.messages import REGISTRY
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 # Lone surrogates included: file names that are no UTF-8 arrive as those.
 texts = st.text(st.characters(), max_size=8)

@@ -27,7 +27,7 @@ from pytest_zygote.core.protocol.messages import Answer, StatusRequest, StopRequ
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 UNIT_S = 5.0 * float(os.environ.get("ZYGOTE_TEST_TIMEOUT_FACTOR", "1"))
 """What should be over at once is given this long; all deadlines are multiples of it."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 WARM_UP = ("--collect-only", "-q")
 """What a new daemon runs, besides what the user gave, to find out what the project imports."""

@@ -12,7 +12,7 @@ from pytest_zygote.adapters.system import rendezvous, sockets
 from pytest_zygote.adapters.system.signals import leave
 from pytest_zygote.core.layers.layer_inputs import at_start
 from pytest_zygote.core.protocol.errors import Unavailable
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from typing import NoReturn

@@ -8,7 +8,7 @@ import sys
 
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

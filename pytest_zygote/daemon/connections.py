@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.adapters.system.sockets import Channel, Listener
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.fresh_rerun import FreshRerun

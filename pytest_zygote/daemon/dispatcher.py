@@ -26,7 +26,7 @@ from pytest_zygote.daemon.layer_processes import SESSION
 from pytest_zygote.daemon.runs import Run, RunTable
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer

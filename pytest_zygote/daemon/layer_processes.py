@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.event_loop import EventLoop, Timer
     from pytest_zygote.daemon.status import RunHistory
 

@@ -25,7 +25,7 @@ from pytest_zygote.core.protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer

@@ -29,7 +29,7 @@ from pytest_zygote.daemon.status import RunHistory, describe
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Listener
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
 
 log = logging.getLogger("pytest_zygote")

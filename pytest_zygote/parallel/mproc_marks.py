@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 from pytest_zygote.fixtures.declare import function_of
 
 if TYPE_CHECKING:

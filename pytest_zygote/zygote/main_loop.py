@@ -25,7 +25,7 @@ from pytest_zygote.zygote.updater import Updater
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 CANARY_DEADLINE_S = 20
 """A fork that cannot end within this time inherited a lock that nobody will ever release."""

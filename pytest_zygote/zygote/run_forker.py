@@ -13,7 +13,7 @@ from pytest_zygote.zygote.standby_run import StandbyRun
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 DESCRIPTORS = 4
 """With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""

@@ -31,7 +31,7 @@ from pytest_zygote.zygote.run_forker import DESCRIPTORS, RunForker
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
     from pytest_zygote.run.collected_session import PytestSession
     from pytest_zygote.run.inherited_layer import InheritedLayer
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 MAX_PAGES = 6_000
 """A run that has written to more was no short one, and tells little of the next: 23 MiB, where a page has 4 KiB."""

@@ -29,7 +29,7 @@ from tests.support_daemon import BIN, UNIT_S, Project, ask, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 PYTEST = str(BIN / "pytest")
 

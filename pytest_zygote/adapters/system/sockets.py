@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 CHUNK = 256 * 1024
 MAX_DESCRIPTORS = 8

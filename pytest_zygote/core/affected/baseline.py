@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.core.affected import impact
 from pytest_zygote.core.affected.impact import Need, Row
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.core.cli.wording import counted
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

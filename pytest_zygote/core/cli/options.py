@@ -11,7 +11,7 @@ does now.
 from __future__ import annotations
 
 from pytest_zygote.core.protocol.errors import UsageError
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ option              from     because
 
 from __future__ import annotations
 
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pytest_zygote.core.protocol.messages import PROTOCOL, REGISTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 MAGIC = b"PZ" + bytes([PROTOCOL])
 HEADER_LENGTH = len(MAGIC) + 4

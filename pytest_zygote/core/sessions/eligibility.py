@@ -14,7 +14,7 @@ forked from the project layer, as before.
 
 from __future__ import annotations
 
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pytest_zygote.core.protocol.messages import (
     RunRequest,
     StopRequest,
 )
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 from tests import strategies
 
 RELAY = b"l2:s5:Relayi2;"

@@ -14,7 +14,7 @@ from pytest_zygote.core.protocol.messages import REGISTRY
 from tests import strategies
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.record import Record
+    from pytest_zygote.core.record import Record
 
 KINDS = [kind for kind in vars(messages).values() if isinstance(kind, type) and kind.__module__ == messages.__name__]
 

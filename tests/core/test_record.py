@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from pytest_zygote.core.protocol.record import Record
+from pytest_zygote.core.record import Record
 
 
 class Point(Record):
