@@ -25,7 +25,7 @@ PARALLEL ?= -n auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test check test-all test-edits test-sessions test-databases differential \
+.PHONY: help demo daemon test test-fast check test-all test-edits test-sessions test-databases differential \
 	differential-sessions plugins plugins-sessions bench mutants clean
 
 help: ## list the targets
@@ -40,6 +40,9 @@ daemon: $(VENV)/.installed-$(EXTRA) ## run this project's daemon in the foregrou
 
 test: $(VENV)/.installed-$(EXTRA) ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-fast: $(VENV)/.installed-$(EXTRA) ## run the unit tests, which start no process: ten seconds
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/e2e -m 'not integration' --hypothesis-profile=fast $(ARGS)
 
 check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, coverage
 	$(BIN)/ruff format --check .

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from scripts.tally import Tally
-from tests.support_edits import Editor, try_edit
+from tests.support.edits import Editor, try_edit
 
 NAMES = [
     "textwrap",

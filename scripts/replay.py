@@ -35,7 +35,7 @@ from pytest_zygote.core.cli.comparison import render, unexplained
 from scripts.affected_history import replay_affected
 from scripts.differential import Project, Run, Runner, differences
 from scripts.tally import Tally, kind_of
-from tests.support_edits import Outcome, try_edit
+from tests.support.edits import Outcome, try_edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

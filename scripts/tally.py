@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.support_edits import Outcome
+    from tests.support.edits import Outcome
 
 _NAMED = re.compile(
     r"^\S+: |class [\w.]+|[\w.<>]+\(\)|^[\w.<>]+ (?=ran|has|uses|does|is)|line \d+|[\w.<>]+(?= is new,)"

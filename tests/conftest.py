@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support_daemon import Project
+from tests.support.daemon import Project
+from tests.support.process_guard import ProcessGuard
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # What an example may take says nothing about a machine that runs daemons beside it.
 settings.register_profile("patient", settings(), deadline=None)
+settings.register_profile("fast", settings(), deadline=None, max_examples=20)
 settings.load_profile("patient")
 
 # As from a shell at a terminal: what runs in the background, or below nohup, would hand down to all tests that it
@@ -32,6 +34,19 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path / "project")
     yield project
     project.close()
+
+
+_guard = ProcessGuard()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a unit test start no process: neither in its fixtures nor in its call."""
+    _guard.start(item)
+    try:
+        return (yield)
+    finally:
+        _guard.stop()
 
 
 @pytest.hookimpl(wrapper=True)

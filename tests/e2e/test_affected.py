@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import CALC, TESTS, AffectedProject, Server, calculator, serve
-from tests.support_daemon import Project
+from tests.support.affected import CALC, TESTS, AffectedProject, Server, calculator, serve
+from tests.support.daemon import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

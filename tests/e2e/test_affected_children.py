@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.affected.child_recorder import FOLDER
-from tests.support_affected import AffectedProject, Server, calculator, serve
+from tests.support.affected import AffectedProject, Server, calculator, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

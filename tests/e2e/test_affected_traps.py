@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_affected import AffectedProject, Ran, Server, calculator, serve
+from tests.support.affected import AffectedProject, Ran, Server, calculator, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.cli.options import OPTIONS
-from tests.support_daemon import BIN, INI, Project, eventually
-from tests.support_terminal import CTRL_C, Terminal
+from tests.support.daemon import BIN, INI, Project, eventually
+from tests.support.terminal import CTRL_C, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

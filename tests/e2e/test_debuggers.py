@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN, UNIT_S, eventually
-from tests.support_dap import Debugger
+from tests.support.daemon import BIN, UNIT_S, eventually
+from tests.support.dap import Debugger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 pytest.importorskip("debugpy")
 

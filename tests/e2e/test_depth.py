@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import graph_file
-from tests.support_daemon import Project
+from tests.support.daemon import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

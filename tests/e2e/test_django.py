@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.layers.module_graph import DJANGO
-from tests.support_daemon import INI
+from tests.support.daemon import INI
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 pytest.importorskip("django")
 

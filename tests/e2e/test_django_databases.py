@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import INI
-from tests.support_postgres import Postgres, bin_folder
+from tests.support.daemon import INI
+from tests.support.postgres import Postgres, bin_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support_daemon import Project, Result
+    from tests.support.daemon import Project, Result
 
 pytest.importorskip("django")
 

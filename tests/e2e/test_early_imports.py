@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 MAIN_TEST = "import app.main\ndef test_it(): assert app.main.MODE == ''\n"
 READS = "import os\nMODE = os.environ.get('MODE')\n"

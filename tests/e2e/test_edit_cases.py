@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.edit_cases import KNOWN, MORE, PATCHED, is_for, number_of
-from tests.support_daemon import Project
+from tests.support.daemon import Project
+from tests.support.edit_cases import KNOWN, MORE, PATCHED, is_for, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.edit_cases import Case
+    from tests.support.edit_cases import Case
 
 
 SOME = frozenset(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN, Project, eventually
+from tests.support.daemon import BIN, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN, eventually
+from tests.support.daemon import BIN, eventually
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 APP = {
     "app/__init__.py": "",

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.support_daemon import INI, UNIT_S, Result
+from tests.support.daemon import INI, UNIT_S, Result
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 REAL = os.environ.get("VSCODE_PYTHON_FILES", "")
 

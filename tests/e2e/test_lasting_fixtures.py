@@ -11,10 +11,10 @@ import pytest
 
 from tests.e2e.test_shared_fixtures import log, write
 from tests.e2e.test_workers import count
-from tests.support_postgres import bin_folder
+from tests.support.postgres import bin_folder
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 SERVER = """
     import subprocess

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 TAGS = """
     import pathlib

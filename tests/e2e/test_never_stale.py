@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import INI
+from tests.support.daemon import INI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 APP = {
     "app/__init__.py": "",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import INI
+from tests.support.daemon import INI
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 REJECTED = {
     "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n": "starts a thread",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN, INI
+from tests.support.daemon import BIN, INI
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project, Result
+    from tests.support.daemon import Project, Result
 
 PYTHON = sys.executable
 

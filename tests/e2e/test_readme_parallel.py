@@ -11,7 +11,7 @@ from tests.e2e.test_shared_fixtures import log, write
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 README = Path(__file__).parents[2] / "README.md"
 HELPERS = """

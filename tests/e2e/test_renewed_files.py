@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support_daemon import Project, Result
+    from tests.support.daemon import Project, Result
 
 PLAIN = """
     import pytest

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import support_dump
-from tests.support_daemon import BIN, UNIT_S, Project
+from tests.support import dump
+from tests.support.daemon import BIN, UNIT_S, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +93,7 @@ POLLUTING = """
     """
 
 TESTS = {
-    "surroundings.py": Path(support_dump.__file__).read_text(encoding="utf-8"),
+    "surroundings.py": Path(dump.__file__).read_text(encoding="utf-8"),
     "sub/pytest.ini": "",
     "test_seen.py": """
         import builtins, json, os, sys

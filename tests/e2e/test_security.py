@@ -15,7 +15,7 @@ import pytest
 
 import pytest_zygote
 from pytest_zygote.adapters.system import sockets
-from tests.support_daemon import Project, eventually
+from tests.support.daemon import Project, eventually
 
 SECRET = "swordfish-0451"  # noqa: S105 - not a secret, but it stands for one
 NOBODY = 65534

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import UNIT_S, Project, eventually
+from tests.support.daemon import UNIT_S, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support_daemon import Result
+    from tests.support.daemon import Result
 
 TESTS = """
     import app

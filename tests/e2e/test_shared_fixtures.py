@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import UNIT_S, eventually
+from tests.support.daemon import UNIT_S, eventually
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 CONFTEST = """
     import pathlib

@@ -6,10 +6,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from tests.support_daemon import BIN, UNIT_S, eventually
+from tests.support.daemon import BIN, UNIT_S, eventually
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 TEST = """
 import os, app

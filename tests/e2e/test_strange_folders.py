@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import INI, Project, eventually
+from tests.support.daemon import INI, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

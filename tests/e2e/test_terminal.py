@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import Project, eventually
-from tests.support_terminal import CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, LEFT, UP, Terminal
+from tests.support.daemon import Project, eventually
+from tests.support.terminal import CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, LEFT, UP, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

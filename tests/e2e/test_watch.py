@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_daemon import BIN, Project, eventually
-from tests.support_terminal import CTRL_C, CTRL_Z, Terminal
+from tests.support.daemon import BIN, Project, eventually
+from tests.support.terminal import CTRL_C, CTRL_Z, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

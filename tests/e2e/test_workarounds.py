@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.workaround import ENTRY_POINTS
-from tests.support_daemon import BIN, INI, UNIT_S, Result, eventually
+from tests.support.daemon import BIN, INI, UNIT_S, Result, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 LIBRARY = """
     import os

@@ -19,14 +19,14 @@ from pytest_zygote.parallel.ring_buffer import HEADER, RingBuffer
 from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.worker_channel import WorkerChannel
 from pytest_zygote.parallel.worker_handle import WorkerHandle
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_zygote.fixtures.transfer import Event
     from pytest_zygote.parallel.worker_handle import Node
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.just(None)), max_size=40))

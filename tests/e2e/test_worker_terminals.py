@@ -12,11 +12,11 @@ from tests.e2e.test_workers import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 import pytest
 
-from tests.support_terminal import CTRL_C, Terminal
+from tests.support.terminal import CTRL_C, Terminal
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.support_daemon import UNIT_S, eventually
+from tests.support.daemon import UNIT_S, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support_daemon import Project, Result
+    from tests.support.daemon import Project, Result
 
 MIXED = """
     import os

@@ -66,8 +66,10 @@ def test_it_is_told_before_it_is_done(tmp_path: Path) -> None:
         ("import random; random.random()", "test_module draws random numbers"),
         ("import random; random.seed(); random.random()", "test_module draws random numbers"),
         ("import os; os.getpid()", "test_module asks for its process id"),
-        ("import os; os.system('true')", "test_module starts a process"),
-        ("import subprocess; subprocess.run(['true'])", "test_module starts a process"),
+        pytest.param("import os; os.system('true')", "test_module starts a process", marks=pytest.mark.integration),
+        pytest.param(
+            "import subprocess; subprocess.run(['true'])", "test_module starts a process", marks=pytest.mark.integration
+        ),
         ("import threading; t = threading.Thread(target=len); t.daemon", ""),
         ("import socket; s = socket.socket(); s.close()", ""),
         ("import signal; signal.alarm(0)", "test_module sets a timer"),

@@ -16,11 +16,13 @@ from pytest_zygote.adapters.patching import Patcher, thawed
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.core.patching.verdict import Reload
 from tests.adapters.patching.cases_patching import CASES, GENERIC_CASES, KEEP, PATCH, RELOAD
-from tests.edit_cases import IN_LAYERS, KNOWN, MORE, PATCHED, Case, is_for, number_of
-from tests.support_edits import Editor, in_fork, try_edit
+from tests.support.edit_cases import IN_LAYERS, KNOWN, MORE, PATCHED, Case, is_for, number_of
+from tests.support.edits import Editor, in_fork, try_edit
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+pytestmark = pytest.mark.integration
 
 SOME = frozenset(
     [

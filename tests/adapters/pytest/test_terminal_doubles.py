@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.sessions.eligibility import Kind
 
+pytestmark = pytest.mark.integration
+
 PIPES: tuple[Kind, ...] = (("null", 0, 0, 0), ("pipe", 0, 0, 1), ("pipe", 0, 0, 2))
 TERMINAL: tuple[Kind, ...] = (("tty", 24, 80, 0), ("tty", 24, 80, 0), ("tty", 24, 80, 0))
 FILES: tuple[Kind, ...] = (("null", 0, 0, 0), ("file", 0, 0, 1), ("file", 0, 0, 1))

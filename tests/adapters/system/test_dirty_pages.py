@@ -11,7 +11,7 @@ import pytest
 
 from pytest_zygote.adapters.system import dirty_pages, processes
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no /proc")
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(sys.platform != "linux", reason="macOS has no /proc")]
 
 
 def _is_own(address: int) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_zygote.adapters.system import file_watcher
 from pytest_zygote.adapters.system.file_watcher import FileWatcher
-from tests.support_daemon import UNIT_S, eventually
+from tests.support.daemon import UNIT_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +140,7 @@ def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: FileW
     eventually(lambda: watcher.is_settled, "the file is known to be closed")
 
 
+@pytest.mark.integration
 def test_watching_costs_nothing_while_nothing_happens(tmp_path: Path) -> None:
     """5,000 files are watched with hardly any time of the processor."""
     for folder in range(50):

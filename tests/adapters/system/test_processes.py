@@ -10,8 +10,12 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from pytest_zygote.adapters.system import processes
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
+
+pytestmark = pytest.mark.integration
 
 IMPORTS = "import os, signal, sys, threading\nfrom pytest_zygote.adapters.system import processes\n"
 

@@ -20,7 +20,7 @@ from pytest_zygote.adapters.system.rendezvous import (
     check_private,
 )
 from pytest_zygote.core.protocol.errors import Unavailable
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +126,7 @@ def test_candidates_are_the_nearest_daemons_upwards(tmp_path: Path) -> None:
     assert candidates(str(inner), "another name") == []
 
 
+@pytest.mark.integration
 def test_a_lock_is_for_one_process_until_it_ends(tmp_path: Path) -> None:
     """A second one is told, or waits; a dead one holds nothing."""
     path = str(tmp_path / "lock")

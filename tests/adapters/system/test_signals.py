@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
+
+pytestmark = pytest.mark.integration
 
 IMPORTS = "import os, select, signal, sys\nfrom pytest_zygote.adapters.system import signals\n"
 

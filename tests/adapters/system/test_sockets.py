@@ -14,7 +14,7 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.framing import pack
 from pytest_zygote.core.protocol.messages import Answer, Relay, StatusRequest
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

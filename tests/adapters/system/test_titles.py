@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
+
+pytestmark = pytest.mark.integration
 
 PROGRAM = """
 import sys

@@ -23,7 +23,7 @@ from pytest_zygote.core.protocol.messages import (
     StopRequest,
 )
 from pytest_zygote.core.record import Record
-from tests import strategies
+from tests.support import strategies
 
 RELAY = b"l2:s5:Relayi2;"
 """The payload of `Relay(2)`, from which the malformed ones differ in one place."""

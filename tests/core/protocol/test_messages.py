@@ -11,7 +11,7 @@ from hypothesis import given
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.framing import FrameReader, pack
 from pytest_zygote.core.protocol.messages import REGISTRY
-from tests import strategies
+from tests.support import strategies
 
 if TYPE_CHECKING:
     from pytest_zygote.core.record import Record

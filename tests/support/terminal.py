@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.support_daemon import UNIT_S, eventually
+from tests.support.daemon import UNIT_S, eventually
 
 if TYPE_CHECKING:
-    from tests.support_daemon import Project
+    from tests.support.daemon import Project
 
 CTRL_C = "\x03"
 CTRL_D = "\x04"

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import IO, TYPE_CHECKING
 
-from tests.support_daemon import UNIT_S
+from tests.support.daemon import UNIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

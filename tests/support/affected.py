@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.store import Store, store_path, unpack
-from tests.support_daemon import STRANGE, UNIT_S
+from tests.support.daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
