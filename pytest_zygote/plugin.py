@@ -76,7 +76,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let fixtures outlive a warm run that are declared to."""
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
-    if sharing is not None and sharing.LASTING and session.config.pluginmanager.has_plugin("zygote_run"):
+    if sharing is not None and sharing.PERSISTENT and session.config.pluginmanager.has_plugin("zygote_run"):
         from pytest_zygote.fixtures import persistent
 
         persistent.begin(session, _settings(session.config).text("--daemon-port"))

@@ -54,8 +54,8 @@ def _is_conftest(file: str) -> bool:
 def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[object]) -> bool:
     """Tell whether a fixture may have been set up in another process, unseen: its value was sent to this one."""
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
-    found = sharing.sharing_of(definition) if sharing is not None and definition.scope == "session" else None
-    return found is not None and (found.lifetime == "daemon" or hasattr(config, "workerinput"))
+    found = sharing.declaration_of(definition) if sharing is not None and definition.scope == "session" else None
+    return found is not None and (found.scope.outlives_run or hasattr(config, "workerinput"))
 
 
 def is_of_module(request: pytest.FixtureRequest) -> bool:

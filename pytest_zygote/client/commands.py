@@ -9,13 +9,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import keeper_registry, rendezvous, signals, sockets
+from pytest_zygote.adapters.system import rendezvous, signals, sockets
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
 from pytest_zygote.core.cli.options import COMMANDS, without_commands
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
 from pytest_zygote.core.protocol.messages import Answer, ReloadRequest, StatusRequest, StopRequest
+from pytest_zygote.fixtures import keeper_client
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -132,7 +133,7 @@ def _receive(channel: Channel) -> list[Record] | None:
 
 def _reset_fixtures(place: Rendezvous) -> str:
     """Tear down the fixtures that outlive runs; return what was done, '' if there is no daemon."""
-    ended = keeper_registry.end_all(place.socket)  # without a daemon too: they end a little later than it
+    ended = keeper_client.end_all(place.socket)  # without a daemon too: they end a little later than it
     if not ended and not _ask(place, StatusRequest("json")):
         return ""
     return f"{counted(ended, 'fixture')} torn down: the next run sets up what it needs"
@@ -144,7 +145,7 @@ def _stop(place: Rendezvous) -> str:
     if status and json.loads(status)["runs_going_on"]:
         _say("waiting for runs that are going on (a second --stop-daemon ends them)")
     answer = _ask(place, StopRequest())
-    keeper_registry.end_all(place.socket)  # by themselves they end too, but a little later
+    keeper_client.end_all(place.socket)  # by themselves they end too, but a little later
     return answer
 
 

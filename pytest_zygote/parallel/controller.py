@@ -215,7 +215,7 @@ class Controller:
             case ("waiting", int(item)):
                 member.waits_after = item
             case ("want", int(item), str(name)):
-                member.answer(self._host.lend(self._session.items[item], name))
+                member.answer(self._host.value_for_worker(self._session.items[item], name))
             case ("terminal", bool(is_wanted)):
                 self._lend_terminal(member) if is_wanted else self._board.let_debug(on=False)
             case ("down" | "over", *_):

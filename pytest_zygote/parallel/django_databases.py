@@ -21,7 +21,7 @@ import pytest
 from pytest_zygote.adapters.interpreter import fork_safety
 from pytest_zygote.core.parallel.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
 from pytest_zygote.fixtures.shared import SharedFixtures
-from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, closed
+from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, close_captured
 from pytest_zygote.parallel.plan import foreign_threads
 from pytest_zygote.parallel.test_order import uses_django
 
@@ -151,12 +151,12 @@ class WorkerDatabases:
         error = None
         for original in self._originals.values():
             original.put_away()
-        for instance in maker.give_up():
+        for instance in maker.release():
             error = instance.error or error
             if instance.definition.argname == BLOCKER:
                 self._blocker = instance.value  # type: ignore[assignment]  # nothing else has this name
             if instance.definition.argname != SETUP:  # what it would remove at its end, `tear_down` does
-                closed(self._config, instance)
+                close_captured(self._config, instance)
         if self._before is not None:
             self._before.restore()
         return error

@@ -233,7 +233,7 @@ def work(place: Inherited) -> int:
 def _begin(place: Inherited, line: WorkerChannel, dump: int) -> None:
     session, config = place.session, place.session.config
     after_fork.part(config, place.member.node, place.basetemp)
-    place.host.become_guest(line.ask)
+    place.host.enter_worker(line.ask)
     line.lend(after_fork.adopt_output(config, dump)[:-1])
     coverage.start(config)
     worker_hooks.call_those_that_ask(config, "pytest_configure", config=config)

@@ -203,7 +203,7 @@ def _ineligibility(session: pytest.Session, items: Iterable[pytest.Item]) -> str
     if any("::" in arg for arg in config.args):
         return "arguments"
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
-    if sharing is not None and sharing.LASTING:
+    if sharing is not None and sharing.PERSISTENT:
         return "fixtures outlive the run"
     marks = {mark.name for item in items for mark in item.own_markers}
     known = _KNOWN if "hypothesis" in marks else (*_KNOWN, "_hypothesis_pytestplugin")  # all that this does is to mark

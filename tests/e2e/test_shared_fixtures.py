@@ -193,7 +193,7 @@ def test_errors_are_those_of_the_tests_that_need_it(project: Project) -> None:
     assert result.stdout.count("ValueError: no server") >= 4
     assert "before it broke" in result.stdout
     assert "ERROR at teardown of test_leaking[1]" in result.stdout
-    assert "host.py" not in result.stdout
+    assert "pytest_zygote/fixtures" not in result.stdout
     assert log(project) == ["broken up"]
 
 

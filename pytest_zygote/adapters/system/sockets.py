@@ -31,11 +31,13 @@ class Channel:
     selector says that there is something.
     """
 
-    def __init__(self, raw: _socket.socket, *, send_timeout_s: float | None = None) -> None:
-        """Take over a connected socket."""
+    def __init__(
+        self, raw: _socket.socket, *, send_timeout_s: float | None = None, reader: FrameReader | None = None
+    ) -> None:
+        """Take over a connected socket; `reader` knows the messages of another channel than the daemon's."""
         self._raw = raw
         self._raw.settimeout(send_timeout_s)
-        self._reader = FrameReader()
+        self._reader = FrameReader() if reader is None else reader
         self.descriptors: list[int] = []
 
     def fileno(self) -> int:
@@ -90,6 +92,10 @@ class Channel:
         del self.descriptors[:count]
         return taken
 
+    def peer_user(self) -> int:
+        """Return the user id of the process at the other end."""
+        return peer_user(self._raw)
+
     def stopped_peer(self) -> int:
         """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
         pid = int.from_bytes(_credentials(self._raw)[:4], sys.byteorder)
@@ -110,8 +116,8 @@ class Channel:
 _CLOSE_ON_EXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
 
-def connect(path: str) -> Channel | None:
-    """Connect to a daemon's socket; None if nobody listens there.
+def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
+    """Connect to a daemon's or keeper's socket; None if nobody listens there.
 
     Raises:
         OSError: the socket is not ours, or the path cannot be one.
@@ -125,7 +131,7 @@ def connect(path: str) -> Channel | None:
     except OSError:
         raw.close()
         raise
-    return Channel(raw)
+    return Channel(raw, reader=reader)
 
 
 def pair(*, send_timeout_s: float | None = None) -> tuple[Channel, int]:
@@ -140,7 +146,7 @@ def adopt(descriptor: int) -> Channel:
 
 
 class Listener:
-    """The daemon's public socket."""
+    """A socket that others find by its path: the daemon's, or a keeper's."""
 
     def __init__(self, path: str, *, backlog: int = 128) -> None:
         """Listen at a path.
@@ -166,7 +172,7 @@ class Listener:
         """Return the descriptor, for selectors."""
         return self._raw.fileno()
 
-    def accept(self, *, send_timeout_s: float) -> Channel | None:
+    def accept(self, *, send_timeout_s: float, reader: FrameReader | None = None) -> Channel | None:
         """Return the next connection of our own user; None if it is somebody else's or gone."""
         try:
             descriptor, _ = self._raw._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - what socket.accept calls
@@ -177,7 +183,7 @@ class Listener:
         if peer_user(raw) != os.getuid():
             raw.close()
             return None
-        return Channel(raw, send_timeout_s=send_timeout_s)
+        return Channel(raw, send_timeout_s=send_timeout_s, reader=reader)
 
     def is_ours(self) -> bool:
         """Tell whether the path still leads to this socket."""

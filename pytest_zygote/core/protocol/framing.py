@@ -21,6 +21,8 @@ from pytest_zygote.core.protocol.messages import PROTOCOL, REGISTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_zygote.core.record import Record
 
 MAGIC = b"PZ" + bytes([PROTOCOL])
@@ -69,9 +71,16 @@ def _encode(value: object, parts: list[bytes]) -> None:
 class FrameReader:
     """Collects the bytes of one connection and gives the messages that are complete."""
 
-    def __init__(self) -> None:
-        """Start with no bytes."""
+    def __init__(self, kinds: Mapping[str, type[Record]] = REGISTRY, *, max_payload: int = MAX_PAYLOAD) -> None:
+        """Start with no bytes.
+
+        Args:
+            kinds: the messages of this channel, by their names on the wire; all others are malformed.
+            max_payload: a longer frame is an error.
+        """
         self._buffer = bytearray()
+        self._kinds = kinds
+        self._max_payload = max_payload
 
     def receive(self, data: bytes) -> list[Record]:
         """Add bytes as they came; return the messages they complete.
@@ -82,7 +91,7 @@ class FrameReader:
         self._buffer += data
         messages = []
         while (frame := self._next_payload()) is not None:
-            messages.append(unpack(frame))
+            messages.append(unpack(frame, self._kinds))
         return messages
 
     def _next_payload(self) -> bytes | None:
@@ -93,8 +102,8 @@ class FrameReader:
         if len(head) < HEADER_LENGTH:
             return None
         length = int.from_bytes(head[len(MAGIC) :], "big")
-        if length > MAX_PAYLOAD:
-            message = f"a frame of {length} bytes is longer than {MAX_PAYLOAD}"
+        if length > self._max_payload:
+            message = f"a frame of {length} bytes is longer than {self._max_payload}"
             raise RemoteProtocolError(message)
         end = HEADER_LENGTH + length
         if len(self._buffer) < end:
@@ -104,24 +113,24 @@ class FrameReader:
         return payload
 
 
-def unpack(payload: bytes) -> Record:
-    """Return the message of a payload.
+def unpack(payload: bytes, kinds: Mapping[str, type[Record]] = REGISTRY) -> Record:
+    """Return the message of a payload; `kinds` are the messages of its channel.
 
     Raises:
         RemoteProtocolError: it is malformed, or of an unknown kind or shape.
     """
     try:
-        return _message(*_decode(payload, 0, 0), len(payload))
+        return _message(*_decode(payload, 0, 0), len(payload), kinds)
     except (ValueError, KeyError, TypeError) as error:
         message = f"malformed frame: {payload[:40]!r} ({str(error)[:80]})"
         raise RemoteProtocolError(message) from None
 
 
-def _message(value: object, end: int, length: int) -> Record:
+def _message(value: object, end: int, length: int, kinds: Mapping[str, type[Record]]) -> Record:
     if end != length or not isinstance(value, tuple):
         raise ValueError(end)
     name, *fields = value
-    kind = REGISTRY[name]
+    kind = kinds[name]
     for field, shape, content in zip(kind.field_names, _shapes(kind), fields, strict=True):
         if not _fits(content, shape):
             raise TypeError(field)
