@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.client import DISABLE, addopts, say_cold
-from pytest_zygote.client.request import hindrance
+from pytest_zygote.client import DISABLE, addopts, print_cold
+from pytest_zygote.client.request import ineligible
 from pytest_zygote.core.cli.options import OPTIONS, Settings, asks_for_daemon
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +155,7 @@ def _join(run: RunProcess, config: pytest.Config) -> None:
     for name, plugin in run.plugins.items():
         config.pluginmanager.register(plugin, name)
     if _settings(config).switch("--daemon-disable"):
-        run.start_over("cold", "")  # `pz` reads no ini-file
+        run.start_over("cold", Reason("disabled", "the ini-file switches warm runs off"))  # `pz` reads no ini-file
 
 
 def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
@@ -164,7 +165,7 @@ def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
         raise pytest.UsageError(str(error)) from error
     if reason is not None:
         config.add_cleanup(_restorer(DISABLE))
-        say_cold(reason)
+        print_cold(reason)
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -172,13 +173,13 @@ def _settings(config: pytest.Config) -> Settings:
     return Settings((*config.getini("addopts"), *addopts(os.environ), *given), os.environ, config.getini)
 
 
-def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> Reason | None:
     """Carry out what is not a run; hand over a run; return why it must be served here, None if it was served."""
     if asks_for_daemon(settings.args):  # also in CI, and where runs are cold by another setting: it is a command
         from pytest_zygote.client.handover import obey
 
         obey(config, settings)
-    reason = hindrance(settings, settings.args, os.environ)
+    reason = ineligible(settings, settings.args, os.environ)
     if reason is not None:
         return reason
     from pytest_zygote.client.handover import adopt

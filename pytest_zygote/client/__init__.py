@@ -10,15 +10,18 @@ import os
 import sys
 
 from pytest_zygote.adapters.system import rendezvous, signals, sockets
-from pytest_zygote.client.request import hindrance, make_request
+from pytest_zygote.client.request import ineligible, make_request
 from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.cli.options import Settings, asks_for_daemon
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable, UsageError
+from pytest_zygote.core.reasons import cold_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
+
+    from pytest_zygote.core.reasons import Reason
 
 __all__ = ["main"]
 
@@ -51,7 +54,7 @@ def _try_warm(args: tuple[str, ...]) -> None:
     again: it knows the ini-file and can start a daemon.
     """
     settings = Settings((*addopts(os.environ), *args), os.environ)
-    if hindrance(settings, args, os.environ) is not None:
+    if ineligible(settings, args, os.environ) is not None:
         return
     try:
         for place in rendezvous.candidates(os.getcwd(), settings.text("--daemon-port")):
@@ -62,7 +65,7 @@ def _try_warm(args: tuple[str, ...]) -> None:
                 if isinstance(outcome, RunEnd):
                     signals.leave_like(outcome.status)
                 if not outcome.restart:
-                    say_cold(outcome.reason)
+                    print_cold(outcome.reason)
                 return
     except (ProtocolError, Unavailable, OSError):
         return
@@ -78,10 +81,10 @@ def addopts(environ: Mapping[str, str]) -> list[str]:
     return shlex.split(text)
 
 
-def say_cold(reason: str) -> None:
-    """Tell why this run is plain pytest, and keep the plugin, and pytest inside the tests, from trying again."""
-    if reason:
-        sys.stderr.write(f"zygote: cold run: {reason}\n")
+def print_cold(reason: Reason) -> None:
+    """Print why this run is plain pytest, and keep the plugin, and pytest inside the tests, from trying again."""
+    if not reason.is_quiet:
+        sys.stderr.write(f"zygote: {cold_run(reason)}\n")
         sys.stderr.flush()
     os.environ[DISABLE] = "1"
 

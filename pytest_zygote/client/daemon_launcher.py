@@ -12,6 +12,7 @@ from pytest_zygote.adapters.system import rendezvous, sockets
 from pytest_zygote.adapters.system.signals import leave
 from pytest_zygote.core.layers.layer_inputs import at_start
 from pytest_zygote.core.protocol.errors import Unavailable
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
     if channel is not None:
         return channel, False
     if not may_start:
-        message = "no daemon is running for this project (pytest --daemon starts one)"
-        raise Unavailable(message)
+        raise Unavailable(Reason("no-daemon", "no daemon is running for this project (pytest --daemon starts one)"))
     # Whoever comes second waits here until the first has a daemon that listens.
     lock = rendezvous.acquire_lock(place.start_lock, wait=True)
     try:
@@ -105,8 +105,7 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
     finally:
         os.close(lock)
     if channel is None:
-        message = f"the daemon did not start (its log: {place.log})"
-        raise Unavailable(message)
+        raise Unavailable(Reason("daemon-start-failed", f"the daemon did not start (its log: {place.log})"))
     return channel, True
 
 

@@ -14,8 +14,9 @@ from pytest_zygote.adapters.system import signals
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
 from pytest_zygote.client.request import make_request
-from pytest_zygote.client.run_relay import RunEnd, lend
+from pytest_zygote.client.run_relay import Declined, RunEnd, lend
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -41,10 +42,10 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
     try:
         commands.obey(_launch(config, settings), settings, make_request(args, _python_path(config)))
     except (ProtocolError, OSError) as error:
-        raise Unavailable(str(error)) from error
+        raise Unavailable(Reason("daemon-unreachable", str(error))) from error
 
 
-def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> str | None:
+def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> Reason | None:
     """Serve this run from the daemon; return the reason if it must be served here.
 
     Where pytest is the program, this process ends as the run ended. Where a program called
@@ -52,13 +53,15 @@ def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> s
     """
     names = _plugin_names(config.invocation_params.plugins or ())
     if names is None:
-        return "plugin objects cannot be sent to another process"
+        return Reason("plugin-objects", "plugin objects cannot be sent to another process")
     args = (*(f"-p{name}" for name in names), *(str(arg) for arg in config.invocation_params.args))
     launch = _launch(config, settings)
     try:
         outcome = _serve(launch, make_request(args, _python_path(config)), settings)
-    except (ProtocolError, Unavailable, OSError) as error:
-        return str(error)
+    except Unavailable as error:
+        return error.reason
+    except (ProtocolError, OSError) as error:
+        return Reason("daemon-unreachable", str(error))
     if not isinstance(outcome, RunEnd):
         return outcome
     if entry.is_the_program() or outcome.status < 0:
@@ -107,21 +110,20 @@ def _cache(config: pytest.Config) -> str:
         return ""
 
 
-def _serve(launch: DaemonLauncher, request: RunRequest, settings: Settings) -> RunEnd | str:
-    reason = ""
-    for _ in range(2):  # the second time with a daemon of our own version
-        # Of a process that is debugged, the daemon would be, too.
-        may_start = settings.switch("--daemon-start-if-needed") and not request.debugger
-        channel, started = connect_or_start(launch, may_start=may_start)
-        if started:
-            sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
-        outcome = lend(channel, request)
-        if isinstance(outcome, RunEnd):
-            return outcome
-        reason = outcome.reason
-        if not outcome.restart:
-            break
-    return reason
+def _serve(launch: DaemonLauncher, request: RunRequest, settings: Settings) -> RunEnd | Reason:
+    outcome = _ask_for_run(launch, request, settings)
+    if isinstance(outcome, Declined) and outcome.restart:
+        outcome = _ask_for_run(launch, request, settings)  # of a daemon of our own version
+    return outcome.reason if isinstance(outcome, Declined) else outcome
+
+
+def _ask_for_run(launch: DaemonLauncher, request: RunRequest, settings: Settings) -> RunEnd | Declined:
+    # Of a process that is debugged, the daemon would be, too.
+    may_start = settings.switch("--daemon-start-if-needed") and not request.debugger
+    channel, started = connect_or_start(launch, may_start=may_start)
+    if started:
+        sys.stderr.write(f"zygote: started a daemon for {launch.place.root}\n")
+    return lend(channel, request)
 
 
 class Served:

@@ -10,6 +10,7 @@ from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, describe_options
 from pytest_zygote.core.protocol.messages import RunRequest
+from pytest_zygote.core.reasons import Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,34 +25,36 @@ PLAIN_OPTIONS = ("--help", "-h", "--version", "-V")
 """Options that plain pytest serves as fast."""
 
 
-def hindrance(settings: Settings, args: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
-    """Return why this command is plain pytest whatever the daemon is; None if nothing forbids it.
-
-    '' stands for a reason that the user has given and need not be told.
+def ineligible(settings: Settings, args: tuple[str, ...], environ: Mapping[str, str]) -> Reason | None:
+    """Return why this command is plain pytest whatever the daemon is; None if it may be warm.
 
     Raises:
         UsageError: a setting is not understood.
     """
-    if settings.switch("--daemon-disable") or any(key in environ for key in ("CI", CHILD_MARK)):
-        return ""
+    if settings.switch("--daemon-disable"):
+        return Reason("disabled", "warm runs are switched off")
+    if "CI" in environ:
+        return Reason("ci", "CI is set in the environment")
+    if CHILD_MARK in environ:
+        return Reason("nested-run", "this pytest was started by a warm run")
     if any(arg in PLAIN_OPTIONS for arg in args):
-        return ""
+        return Reason("plain-option", "plain pytest answers this at once")
     if sys.platform == "win32":
-        return "Windows has no fork"
+        return Reason("no-fork", "Windows has no fork")
     return _observer()
 
 
-def _observer() -> str | None:
+def _observer() -> Reason | None:
     """Return what looks at this process, and would not see the run in another."""
     coverage = sys.modules.get("coverage")
     current = coverage.Coverage.current() if coverage is not None else None
     # Our own test suite measures this package in all processes: nothing of the run escapes it.
     if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
-        return "coverage was started before pytest"
+        return Reason("coverage-started", "coverage was started before pytest")
     if debugpy.is_debugged() and not debugpy.lend():
-        return "this debugger cannot follow the run into another process"
+        return Reason("debugger", "this debugger cannot follow the run into another process")
     if _is_traced() or _is_monitored():
-        return "a tracer is active in this process"
+        return Reason("tracer", "a tracer is active in this process")
     return None
 
 

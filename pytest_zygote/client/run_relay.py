@@ -8,6 +8,7 @@ import sys
 
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
@@ -33,7 +34,7 @@ class RunEnd(Record):
 class Declined(Record):
     """No run served it; `restart` if a new daemon might."""
 
-    reason: str
+    reason: Reason
     restart: bool
 
 
@@ -57,17 +58,18 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
         channel.send(request, [devnull if number in request.closed else fd for number, fd in enumerate(terminal)])
         return _RelayedTerminal(channel, pipe).wait()
     except (BrokenPipeError, ConnectionError):
-        return Declined("the daemon closed the connection", restart=True)
+        return Declined(Reason("daemon-lost", "the daemon closed the connection"), restart=True)
     finally:
         pipe.close()
         channel.close()
         os.close(devnull)
 
 
-def why_silent(channel: Channel) -> str:
-    """Return why a daemon does not answer; '' if it may only be busy."""
+def why_silent(channel: Channel) -> Reason | None:
+    """Return why a daemon does not answer; None if it may only be busy."""
     pid = channel.stopped_peer()
-    return f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)" if pid else ""
+    text = f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
+    return Reason("daemon-suspended", text) if pid else None
 
 
 class _RelayedTerminal:
@@ -85,7 +87,7 @@ class _RelayedTerminal:
         poll.register(self._pipe.fileno(), select.POLLIN)
         while True:
             events = poll.poll(None if self._run_pid else PATIENCE_MS)
-            reason = "" if events else why_silent(self._channel)
+            reason = None if events else why_silent(self._channel)
             if reason:
                 return Declined(reason, restart=False)
             for descriptor, _ in events:
@@ -140,7 +142,7 @@ class _RelayedTerminal:
         until it ends; how it ended is then unknown, and unknown is never a success.
         """
         if not self._run_pid:
-            return Declined("the daemon ended before the run started", restart=True)
+            return Declined(Reason("daemon-lost", "the daemon ended before the run started"), restart=True)
         try:
             process = os.pidfd_open(self._run_pid)
             select.select([process], [], [])

@@ -88,5 +88,5 @@ def _run_warm(launch: DaemonLauncher, request: RunRequest, record: Path) -> tupl
     channel, _ = connect_or_start(launch, may_start=True)
     outcome = lend(channel, request)
     if not isinstance(outcome, RunEnd):
-        return outcome.reason, None
+        return str(outcome.reason), None
     return "the warm run had no session", _read(record)

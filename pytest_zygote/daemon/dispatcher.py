@@ -21,6 +21,7 @@ from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_fit import sees_imports
 from pytest_zygote.core.layers.layer_inputs import describe_options
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.fresh_rerun import WHY, recheck_of, second_request
 from pytest_zygote.daemon.layer_processes import SESSION
 from pytest_zygote.daemon.runs import Run, RunTable
@@ -105,12 +106,12 @@ class Dispatcher:
         self._has_changed = True
         self._loop.after(lifecycle.NOTICES_S[0], lambda: self._remind(client))
 
-    def send_away(self, client: Client, reason: str) -> None:
+    def send_away(self, client: Client, reason: Reason) -> None:
         """Have a client run plain pytest."""
         if client in self.waiting:
             self.waiting.remove(client)
         if not client.is_gone:
-            self._tally.refuse(reason)
+            self._tally.count_cold(reason)
         cold = messages.Cold(reason) if client.recheck is None else messages.Finished(client.recheck.status)
         self._door.dismiss(client, cold)
 
@@ -153,7 +154,7 @@ class Dispatcher:
             self._has_changed = False
             if self.closing:
                 for client in tuple(self.waiting):
-                    self.send_away(client, self.closing)
+                    self.send_away(client, Reason("daemon-stopping", self.closing))
                 return
             self.supervisor.advance(is_waited_for=bool(self.waiting))
             while self.waiting and self._serve(self.waiting[0]):
@@ -171,9 +172,9 @@ class Dispatcher:
         """Fork a run for the first client that waits, or send it away; tell whether it waits no more."""
         request = client.request
         assert request is not None  # noqa: S101 - it was admitted
-        refusal = self.supervisor.refusal()
-        if refusal:
-            self.send_away(client, refusal)
+        blocked = self.supervisor.blocked()
+        if blocked:
+            self.send_away(client, blocked)
             return True
         layer = self.supervisor.choose(request, client.depth)
         client.patches = layer.patches
@@ -193,7 +194,7 @@ class Dispatcher:
         alike = [known for known in client.awaited if known.plan.kind == layer.plan.kind]
         builds = [known for known in alike if known.order is None]
         if len(builds) > MAX_BUILDS or len(alike) > MAX_PATCHES:
-            self.send_away(client, f"{layer.reason}, again and again")
+            self.send_away(client, Reason("inputs-unstable", f"{layer.reason}, again and again"))
             return True
         return False
 
@@ -215,7 +216,7 @@ class Dispatcher:
         """Look again at what can be done now."""
         self._has_changed = True
 
-    def build_failed(self, culprits: dict[str, str], reason: str) -> None:
+    def build_failed(self, culprits: dict[str, str], reason: Reason) -> None:
         """Go on without the modules that are to blame."""
         self.supervisor.fail(culprits, reason)
         self._has_changed = True
@@ -278,7 +279,7 @@ class Dispatcher:
         client, kind = run.client, run.layer.plan.kind
         if kind == SESSION:
             depth = client.depth
-            self.sessions.give_up(run.layer, misfit.reason)
+            self.sessions.give_up(run.layer, misfit.reason.text)
         else:
             depth = lifecycle.depth_after("base" if kind == "base" else "project", misfit.depth)
         log.info("starts again, %s: %s", depth, misfit.reason)
@@ -294,7 +295,7 @@ class Dispatcher:
         self.waiting.insert(0, client)
         self._has_changed = True
 
-    def run_never_was(self, run: Run, reason: str) -> None:
+    def run_never_was(self, run: Run, reason: Reason) -> None:
         """Find another layer for a run that was not forked, unless there is no hope."""
         client = run.client
         if client.is_gone:
@@ -321,7 +322,7 @@ class Dispatcher:
         """Have the next layers not hold what was wrong for this run."""
         log.info("misfit: %s", misfit.reason)
         if run.client.request is not None:
-            self.supervisor.unlearn(misfit.culprits, misfit.reason, run.client.request)
+            self.supervisor.unlearn(misfit.culprits, misfit.reason.text, run.client.request)
             self._changed()
 
     def _changed(self) -> None:
@@ -332,24 +333,24 @@ class Dispatcher:
             self.sessions.retire()
 
 
-def outdated_for(request: messages.RunRequest) -> str:
-    """Return why another daemon must serve a client; '' if this one can."""
+def outdated_for(request: messages.RunRequest) -> Reason | None:
+    """Return why another daemon must serve a client; None if this one can."""
     ours = pytest_zygote.__version__
     if request.version != ours:
-        return f"the daemon is version {ours}, this is {request.version}"
+        return Reason("daemon-version", f"the daemon is version {ours}, this is {request.version}")
     executable, version, prefix = request.interpreter[:3]
     # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
     if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
-        return "the daemon runs another interpreter"
-    return ""
+        return Reason("daemon-interpreter", "the daemon runs another interpreter")
+    return None
 
 
-def restart_reason(request: messages.RunRequest, terminal: list[int]) -> str:
-    """Return why a request cannot be served warm by any layer; '' if it can."""
+def restart_reason(request: messages.RunRequest, terminal: list[int]) -> Reason | None:
+    """Return why a request cannot be served warm by any layer; None if it can."""
     if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
-        return "the descriptors did not arrive"
+        return Reason("descriptors-missing", "the descriptors did not arrive")
     flags = ",".join(str(flag) for flag in sys.flags)
     options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
     if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
-        return "python was started with other flags than the daemon"
-    return ""
+        return Reason("python-flags", "python was started with other flags than the daemon")
+    return None

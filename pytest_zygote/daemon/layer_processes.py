@@ -21,6 +21,7 @@ from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import at_start
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.errors import ProtocolError
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.layer import Layer
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Owner(Protocol):
     def layer_changed(self) -> None:
         """Take note that a layer is ready, or is no more."""
 
-    def build_failed(self, culprits: dict[str, str], reason: str) -> None:
+    def build_failed(self, culprits: dict[str, str], reason: Reason) -> None:
         """Take note that a layer cannot be built; without the culprits it may be."""
 
     def layer_ended(self, layer: Layer) -> None:
@@ -271,9 +272,9 @@ class LayerProcesses:
                 self._note_verdicts(layer, message)
                 self._owner.layer_changed()
             case messages.NotPatched(reason):
-                self._refuse(layer, reason)
+                self._refuse(layer, reason.text)
             case messages.NotRecollectable(reason):
-                self._owner.session_outdated(layer, reason)
+                self._owner.session_outdated(layer, reason.text)
             case _:
                 self._owner.on_run_message(message)
 
@@ -291,14 +292,14 @@ class LayerProcesses:
             build.deadline.cancel()
         return build
 
-    def _fail(self, layer: Layer, culprits: dict[str, str], reason: str) -> None:
+    def _fail(self, layer: Layer, culprits: dict[str, str], reason: Reason) -> None:
         log.warning("%s layer %d: %s", layer.plan.kind, layer.number, reason)
         self._finish_build(layer)
         layer.refusal = layer.reason  # the next one is built for the same reason
         layer.step(lifecycle.FAILED)
         self.tell(layer, messages.Retire())
         if layer.plan.kind == SESSION:
-            self._owner.session_failed(layer, reason)
+            self._owner.session_failed(layer, reason.text)
         else:
             self._owner.build_failed(culprits, reason)
 
@@ -342,9 +343,9 @@ class LayerProcesses:
     def _blame(self, module: str) -> None:
         """Report a zygote that died while importing: at the second time the module is to blame."""
         if not module:
-            self._owner.build_failed({}, "the zygote died before its first import")
+            self._owner.build_failed({}, Reason("zygote-died", "the zygote died before its first import"))
             return
-        reason = f"the zygote died while importing {module}"
+        reason = Reason("zygote-died", f"the zygote died while importing {module}")
         self._deaths[module] = self._deaths.get(module, 0) + 1
         proven = {module: "kills the process that imports it, or never ends"} if self._deaths[module] > 1 else {}
         self._owner.build_failed(proven, reason)

@@ -20,6 +20,7 @@ from pytest_zygote.daemon.layer_stack import LayerStack
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.messages import Learned, RunRequest
+    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 
@@ -99,9 +100,9 @@ class LayerSupervisor:
         base = self.serving.base
         return base.built.took_ms if base is not None and base.built is not None else 0
 
-    def refusal(self) -> str:
-        """Return why no layer is built now; '' if one may be."""
-        return self.breaker.refusal(time.monotonic())
+    def blocked(self) -> Reason | None:
+        """Return why no layer is built now; None if one may be."""
+        return self.breaker.open_reason(time.monotonic())
 
     # Going on
 
@@ -111,7 +112,7 @@ class LayerSupervisor:
         Args:
             is_waited_for: clients wait, and decide themselves what the serving tower builds.
         """
-        if self.refusal():
+        if self.blocked():
             return
         if self._coming is not None:
             self._advance_coming(self._coming)
@@ -146,7 +147,7 @@ class LayerSupervisor:
     def rejuvenate(self, max_forks: int) -> None:
         """Build a tower beside the one that serves, if that has followed so many edits since the last attempt."""
         project, request = self.serving.project, self._last_request
-        if project is None or request is None or self._coming is not None or self.refusal():
+        if project is None or request is None or self._coming is not None or self.blocked():
             return
         self._forks_tried = min(self._forks_tried, project.forks)  # less: it was imported anew since
         if project.forks - self._forks_tried >= max_forks:
@@ -215,7 +216,7 @@ class LayerSupervisor:
         self._coming = BackgroundBuild(stack, request, self._version)
         self._coming.proceed()
 
-    def fail(self, culprits: dict[str, str], reason: str) -> None:
+    def fail(self, culprits: dict[str, str], reason: Reason) -> None:
         """Take note of a build that failed; one that names new culprits is a step forward."""
         if self.graph.blame(culprits):
             self._version += 1

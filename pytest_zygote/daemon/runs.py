@@ -22,6 +22,7 @@ from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.protocol.errors import ProtocolError
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 
 log = logging.getLogger("pytest_zygote")
+
+UNFORKED = Reason("zygote-died", "the zygote died before it could fork the run")
 
 FORK_S = 10.0
 """How long a zygote may take to fork a run before it counts as stuck."""
@@ -67,7 +70,7 @@ class Owner(Protocol):
     def run_ended(self, run: Run, status: int) -> None:
         """Tell the client, or start the run elsewhere."""
 
-    def run_never_was(self, run: Run, reason: str) -> None:
+    def run_never_was(self, run: Run, reason: Reason) -> None:
         """Start the run elsewhere, or send the client away."""
 
     def learned(self, run: Run, learned: messages.Learned) -> None:
@@ -127,7 +130,7 @@ class RunTable:
         if received is None:
             self._stop_listening(run)
             if run.layer.phase == lifecycle.GONE and not run.pid:
-                self._never_was(run, "the zygote died before it could fork the run")
+                self._never_was(run, UNFORKED)
 
     def _receive_rest(self, run: Run) -> None:
         """Take what is on the line already; what a process of the run still holds open may never end."""
@@ -180,7 +183,7 @@ class RunTable:
         self._remove(run)
         self._owner.run_ended(run, status)
 
-    def _never_was(self, run: Run, reason: str) -> None:
+    def _never_was(self, run: Run, reason: Reason) -> None:
         self._remove(run)
         self._owner.run_never_was(run, reason)
 
@@ -197,7 +200,7 @@ class RunTable:
         for run in [run for run in self._runs.values() if run.layer is layer]:
             self._receive_rest(run)
             if run.number in self._runs and not run.pid and not run.is_reporting:
-                self._never_was(run, "the zygote died before it could fork the run")
+                self._never_was(run, UNFORKED)
         self._look_for_orphans()
 
     def _look_for_orphans(self) -> None:

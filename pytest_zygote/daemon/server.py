@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.connections import Connections
 from pytest_zygote.daemon.dispatcher import Dispatcher
 from pytest_zygote.daemon.event_loop import EventLoop
@@ -120,7 +121,7 @@ class Server:
     def admit(self, client: Client) -> None:
         """Serve a client that has made its request."""
         if self.desk.closing:
-            self.desk.send_away(client, self.desk.closing)
+            self.desk.send_away(client, Reason("daemon-stopping", self.desk.closing))
         else:
             self.desk.admit(client)
 

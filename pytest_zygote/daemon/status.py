@@ -16,6 +16,7 @@ from pytest_zygote.daemon.layer_processes import SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.server import Server
     from pytest_zygote.daemon.session_cache import CachedSession
@@ -124,9 +125,9 @@ class RunHistory:
         """Remember what was done about an edit."""
         self.verdicts = [*self.verdicts[-KEPT + 1 :], Entry(at=time.time(), layer="", reason=verdict)]
 
-    def refuse(self, reason: str) -> None:
+    def count_cold(self, reason: Reason) -> None:
         """Remember why a run was cold."""
-        self.refusals = [*self.refusals[-KEPT + 1 :], Entry(at=time.time(), layer="", reason=reason)]
+        self.refusals = [*self.refusals[-KEPT + 1 :], Entry(at=time.time(), layer="", reason=str(reason))]
 
 
 def describe(server: Server, form: str) -> str:

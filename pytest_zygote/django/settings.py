@@ -17,12 +17,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers.module_graph import DJANGO
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-    Refuse = Callable[[str, tuple[str, ...]], None]
+    Refuse = Callable[[Reason, tuple[str, ...]], None]
 
 FLAGS = ("apps_ready", "models_ready", "ready")
 
@@ -73,9 +74,10 @@ def _empty_registry(conf: ModuleType, known: ModuleType, refuse: Refuse) -> None
         del registry.populate
         different = _different(vars(known), getattr(conf.settings._wrapped, "__dict__", {}))  # noqa: SLF001 - as above
         if different:
-            refuse(f"the project layer was made for other Django settings ({different})", ())
+            text = f"the project layer was made for other Django settings ({different})"
+            refuse(Reason("django-settings", text), ())
         if list(installed_apps or ()) != installed:
-            refuse("the project layer holds other Django apps", ())
+            refuse(Reason("django-settings", "the project layer holds other Django apps"), ())
         importlib.import_module(DJANGO)
         _set_flags(registry, on=True)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.protocol import messages
+    from pytest_zygote.core.reasons import Reason
 
 
 def loaded_after(last: str) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ class InheritedLayer:
         """Take what modules hold now as right: they were patched, and may import more than before."""
         self.namespaces.refresh(imports.keys(), {name for names in imports.values() for name in names} - self.own)
 
-    def surroundings(self, refuse: Callable[[str, tuple[str, ...]], None]) -> RunState:
+    def surroundings(self, refuse: Callable[[Reason, tuple[str, ...]], None]) -> RunState:
         """Return what is needed to admit modules of this layer to a run."""
         ledger = self.ledger
         return RunState(

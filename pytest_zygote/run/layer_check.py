@@ -19,6 +19,7 @@ from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -55,7 +56,7 @@ class RunPlugin:
                 self._run.start_over(misfit.depth, misfit.reason)
             self._look_for_hidden(map(str, early_config.getini("pythonpath")))
             if early_config.known_args_namespace.affected and layer.kind == "project":
-                self._run.start_over("base", "--affected must see the imports")
+                self._run.start_over("base", Reason("affected", "--affected must see the imports"))
         return (yield)
 
     def loaded(self) -> tuple[str, ...]:
@@ -66,7 +67,8 @@ class RunPlugin:
         """Start over if the run would import a module of its own in the place of an installed package."""
         found = self._run.layer.homes.hidden(folders, self._run.layer.names)
         if found is not None:
-            self._run.start_over("cold", f"{found[0]} is {found[1]} for this run, and an installed package otherwise")
+            text = f"{found[0]} is {found[1]} for this run, and an installed package otherwise"
+            self._run.start_over("cold", Reason("shadowed-package", text))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:

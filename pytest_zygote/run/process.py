@@ -41,6 +41,7 @@ from pytest_zygote.adapters.system.titles import set_thread_title, set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.django import settings
 from pytest_zygote.run.inherited_layer import loaded_after
 from pytest_zygote.run.workaround_hooks import tell
@@ -112,13 +113,13 @@ class RunProcess:
                 os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
                 self._report.send(messages.Ended(status))
 
-    def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
+    def start_over(self, depth_: str, reason: Reason, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
         seen = self.opening.end() if self.opening else self.request.seen
         self.tell(messages.LayerIneligible(depth_, reason, culprits, seen))
         os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
-    def refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
+    def refuse(self, reason: Reason, culprits: tuple[str, ...]) -> None:
         """Start over without the culprits; while tests run it is too late for that, but not for the next run."""
         if self.is_collecting:
             self.start_over("base" if self.layer.kind == "project" else "cold", reason, culprits)
@@ -169,7 +170,7 @@ def begin(run: RunProcess, limits: Limits) -> None:
     _adopt_environment(request)
     unequal = adopt_rlimits(limits)
     if unequal:
-        run.start_over("cold", f"this daemon may not take over the {unequal} of this shell")
+        run.start_over("cold", Reason("resource-limits", f"this daemon may not take over the {unequal} of this shell"))
     _adopt_identity(request)
     _join_debugger(run)
     reseed(layer.names)
@@ -216,7 +217,7 @@ def _join_debugger(run: RunProcess) -> None:
         try:
             debugpy.join(run.request.debugger, run.request.pid)
         except (ImportError, OSError, RuntimeError) as error:
-            run.start_over("cold", f"the debugger cannot be told of this run: {error}")
+            run.start_over("cold", Reason("debugger", f"the debugger cannot be told of this run: {error}"))
 
 
 def adopt_name(request: messages.RunRequest) -> None:

@@ -15,6 +15,7 @@ from pytest_zygote.adapters.system.files import identity
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.protocol.errors import ProtocolError
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.run import process
 from pytest_zygote.run.inherited_layer import InheritedLayer
 from pytest_zygote.zygote.fork_hooks import ForkHooks
@@ -133,9 +134,9 @@ class Zygote:
             self._adopt_updater(editor)
             self._runs.wants_standby = editor is not None
         except IneligibleModulesError as error:
-            self._say(messages.BuildFailed(error.culprits, str(error)))
+            self._say(messages.BuildFailed(error.culprits, Reason("import-failed", str(error))))
         except (RuntimeError, OSError) as error:
-            self._say(messages.BuildFailed({}, str(error)))
+            self._say(messages.BuildFailed({}, Reason("layer-broken", str(error))))
         else:
             self._say(built)
 
@@ -151,7 +152,7 @@ class Zygote:
         try:
             self._prove()
         except (RuntimeError, OSError) as error:
-            outcome = messages.NotPatched(str(error))
+            outcome = messages.NotPatched(Reason("layer-broken", str(error)))
         self._runs.wants_standby = isinstance(outcome, messages.Patched)
         self._say(outcome)
 

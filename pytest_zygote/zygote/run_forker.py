@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class RunForker:
         try:
             pid = self._standby.take(order, descriptors) or processes.fork_here()
         except (OSError, RuntimeError) as error:
-            self._say(messages.ForkFailed(order.run, f"no process could be made for the run: {error}"))
+            self._say(
+                messages.ForkFailed(order.run, Reason("fork-failed", f"no process could be made for the run: {error}"))
+            )
         else:
             if not pid:
                 self._leave()

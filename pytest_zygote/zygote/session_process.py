@@ -23,6 +23,7 @@ from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run import process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
@@ -49,10 +50,10 @@ class SessionRun(process.RunProcess):
 
     session: SessionProcess
 
-    def start_over(self, depth_: str, reason: str, culprits: tuple[str, ...] = ()) -> NoReturn:
+    def start_over(self, depth_: str, reason: Reason, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
         del depth_, culprits
-        self.session.refuse(reason)  # a run can start over only before it has written anything: see `give_up`
+        self.session.refuse(reason.text)  # a run can start over only before it has written anything: see `give_up`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
@@ -103,7 +104,7 @@ class SessionProcess:
     def refuse(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
         if not self._is_run:
-            self._leave(messages.BuildFailed({}, reason))
+            self._leave(messages.BuildFailed({}, Reason("session-ineligible", reason)))
 
     def _leave(self, last: Record) -> NoReturn:
         with contextlib.suppress(OSError):
@@ -199,7 +200,7 @@ class SessionProcess:
             case messages.CheckRecollection(paths):
                 obstacle = self._pytest.judge(paths)
                 if obstacle:
-                    self._say(messages.NotRecollectable(obstacle))
+                    self._say(messages.NotRecollectable(Reason("session-ineligible", obstacle)))
             case messages.Deliver(number, signal_number):
                 self._runs.deliver(number, signal_number)
             case _:
@@ -249,7 +250,8 @@ class SessionProcess:
 
     def _give_up(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""
-        self._run.tell(messages.LayerIneligible("project", reason, (), self._run.request.seen))
+        ineligible = Reason("session-ineligible", reason)
+        self._run.tell(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
         os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def _take_over(self, request: messages.RunRequest) -> None:

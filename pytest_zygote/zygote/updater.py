@@ -28,6 +28,7 @@ from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Compiled, Imported, Warned
 from pytest_zygote.core.patching.verdict import Keep, Patch, Reload, reload_reason
 from pytest_zygote.core.protocol.messages import NotPatched, Patched
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -146,16 +147,16 @@ class Updater:
                 self._patcher.verify()
                 self._ledger.files.update(order.identities)
         except PatchError as error:
-            return NotPatched(f"a patch failed: {error}")
+            return NotPatched(Reason("not-patchable", f"a patch failed: {error}"))
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost no more than an import
-            return NotPatched(f"the patcher failed: {type(error).__name__}: {error}")
+            return NotPatched(Reason("not-patchable", f"the patcher failed: {type(error).__name__}: {error}"))
         finally:
             # What the forks and patches before this one have left in cycles; what imports have made is older.
             gc.collect(1)
             if is_enabled:
                 gc.enable()
         if reason:
-            return NotPatched(reason)
+            return NotPatched(Reason("not-patchable", reason))
         took = round((time.perf_counter() - started) * 1000)
         return Patched({path: describe(verdict) for path, verdict in verdicts.items()}, took)
 

@@ -503,7 +503,9 @@ class TestInert:
         project.write("pytest.ini", INI + ini)
         alone = project.pytest(**environ)
         assert alone.returncode == 0
-        assert alone.said == ["cold run: no daemon is running for this project (pytest --daemon starts one)"]
+        assert alone.said == [
+            "cold run [no-daemon]: no daemon is running for this project (pytest --daemon starts one)"
+        ]
         assert not project.sockets()
 
         project.pytest("--daemon", "--detach", **environ)

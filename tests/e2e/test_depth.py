@@ -35,7 +35,7 @@ FROM_BASE = (
     *(("--import-mode=importlib",), ("-p", "no:timeout"), ("-p", "no:logging"), ("--noconftest",)),
     *(("-o", "python_files=other_*.py"), ("-c", "other.ini")),
 )
-COLD = ((("--assert=plain",), "--assert=plain"), (("--cov=xdist",), "coverage of xdist"))
+COLD = ((("--assert=plain",), "[assert-mode]: --assert=plain"), (("--cov=xdist",), "[coverage]: coverage of xdist"))
 FLAGS: tuple[tuple[str, ...], ...] = (("-O",), ("-X", "dev"), ("-W", "error"))
 
 
@@ -77,7 +77,7 @@ def test_cold(app: Project, args: tuple[str, ...], reason: str) -> None:
     result = app.pytest(*args)
 
     assert not result.was_warm
-    assert any(line.startswith(f"cold run: {reason}") for line in result.said)
+    assert any(line.startswith(f"cold run {reason}") for line in result.said)
     assert _shown(result.stdout) == _shown(app.plain(*args).stdout)
 
 
@@ -88,7 +88,7 @@ def test_interpreter_flags(app: Project, flags: tuple[str, ...]) -> None:
     result = app.run(command)
 
     assert not result.was_warm
-    assert "cold run: python was started with other flags than the daemon" in result.said
+    assert "cold run [python-flags]: python was started with other flags than the daemon" in result.said
     assert _shown(result.stdout) == _shown(app.run(command, {"PYTEST_DAEMON_DISABLE": "1"}).stdout)
 
 

@@ -506,7 +506,7 @@ def test_stopped_daemon_keeps_nobody_waiting(project: Project) -> None:
         os.kill(pid, signal.SIGCONT)
 
     reason = f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
-    assert said == [f"0 zygote: cold run: {reason}\n", *2 * [f"4 ERROR: {reason}\n\n"]]
+    assert said == [f"0 zygote: cold run [daemon-suspended]: {reason}\n", *2 * [f"4 ERROR: {reason}\n\n"]]
     assert project.pytest("-q").was_warm
     assert project.status().pid == pid
 
@@ -626,6 +626,7 @@ def test_daemon_makes_room_for_another_version(warm: Project, changes: dict[str,
     before = set(warm.processes())
     (answer,) = converse(warm, request(warm, **changes))
     assert isinstance(answer, messages.Outdated)
+    assert answer.reason.code == ("daemon-version" if "version" in changes else "daemon-interpreter")
     assert not warm.sockets()
     result = warm.pytest("-q", "test_app.py")
     assert (result.returncode, result.was_warm) == (0, True)
@@ -691,7 +692,7 @@ def test_daemon_stops_while_a_layer_is_being_built(warm: Project) -> None:
     (warm.root / "hold").unlink()
     stderr = client.communicate(timeout=4 * UNIT_S)[1]
     assert client.returncode == 0
-    assert "cold run: the daemon is stopping" in stderr
+    assert "cold run [daemon-stopping]: the daemon is stopping" in stderr
 
 
 def test_daemon_leaves_when_nobody_asks_for_long(project: Project) -> None:
@@ -755,13 +756,16 @@ def test_stale_socket_is_replaced(project: Project) -> None:
     assert (result.returncode, result.was_warm) == (0, True)
 
 
-def assert_cold(project: Project, reason: str, prefix: Sequence[str] = (), **environ: str) -> None:
+def assert_cold(
+    project: Project, reason: str, prefix: Sequence[str] = (), code: str = "runtime-folder", **environ: str
+) -> None:
     """Make sure that a run is plain pytest, says why in one line, and leaves no daemon."""
     project.write("test_app.py", "def test_passes():\n    pass\n")
     result = project.run([*prefix, PYTEST, "-q"], environ)
     assert result.returncode == 0, result.stderr
     assert "1 passed" in result.stdout
     assert len(result.said) == 1
+    assert result.said[0].startswith(f"cold run [{code}]: ")
     assert reason in result.said[0]
     assert not [line for line in project.processes().values() if "daemon" in line]
 
@@ -823,7 +827,7 @@ def test_full_disk_makes_runs_cold(project: Project) -> None:
     """Where no socket can be made there is no daemon."""
     project.folder.mkdir(mode=0o700)
     mount = f"mount -t tmpfs -o size=4k,nr_inodes=3,mode=700 none {project.folder}"
-    assert_cold(project, "cold run", prefix=in_namespace(mount))
+    assert_cold(project, "No space left", code="daemon-unreachable", prefix=in_namespace(mount))
 
 
 def test_watch_limit_is_told_and_changes_nothing(project: Project) -> None:

@@ -172,7 +172,7 @@ def test_pycharm(project: Project) -> None:
     assert results[1].returncode == 0
     assert "TEAMCITY" in results[1].stdout
     cold = project.run([sys.executable, str(project.root / "jb/runner_of_objects.py")])
-    assert cold.said == ["cold run: plugin objects cannot be sent to another process"]
+    assert cold.said == ["cold run [plugin-objects]: plugin objects cannot be sent to another process"]
     assert "TEAMCITY" in cold.stdout
 
 

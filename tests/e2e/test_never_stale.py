@@ -186,7 +186,7 @@ def test_a_file_hides_an_installed_package(project: Project, folder: str) -> Non
 
     assert str(hiding) in project.plain("-sq").stdout
     assert str(hiding) in result.stdout
-    assert f"zygote: cold run: psutil is {hiding} for this run" in result.stderr
+    assert f"zygote: cold run [shadowed-package]: psutil is {hiding} for this run" in result.stderr
     project.remove(f"{folder}/psutil.py")
     assert "site-packages" in project.warm_up("-sq").stdout
 

@@ -101,7 +101,7 @@ class TestMain:
         """They live in the program; a line says so, and the next call may be warm."""
         result = program(project, "with-plugin")
 
-        assert result.said[0] == "cold run: plugin objects cannot be sent to another process"
+        assert result.said[0] == "cold run [plugin-objects]: plugin objects cannot be sent to another process"
         assert "seen by the plugin: test_passes.py::test_passes" in result.stdout
         assert "the program got <ExitCode.TESTS_FAILED: 1>" in result.stdout
         assert "then it got <ExitCode.OK: 0>" in result.stdout
@@ -169,7 +169,7 @@ class TestModules:
         assert "pytest.__main__" in warm.stdout
 
 
-TRACED = "a tracer is active in this process"
+TRACED = "[tracer]: a tracer is active in this process"
 
 
 class TestObservers:
@@ -187,7 +187,7 @@ class TestObservers:
         result = project.run([PYTHON, *command])
         report = project.run([PYTHON, "-m", "coverage", "report", "--include=test_passes.py"])
 
-        assert result.said[0] == "cold run: coverage was started before pytest"
+        assert result.said[0] == "cold run [coverage-started]: coverage was started before pytest"
         assert "1 passed" in result.stdout
         assert "100%" in report.stdout
         assert not project.sockets()
@@ -198,7 +198,7 @@ class TestObservers:
             (["-m", "trace", "--count", "--coverdir=counts", "--module", "pytest", "test_passes.py"], TRACED),
             (["-m", "cProfile", "-o", "profile", "-m", "pytest", "test_passes.py"], TRACED),
             (["traced.py"], TRACED),
-            (["debugged.py"], "this debugger cannot follow the run into another process"),
+            (["debugged.py"], "[debugger]: this debugger cannot follow the run into another process"),
         ],
     )
     def test_a_tracer_is_told_everything(self, project: Project, command: list[str], reason: str) -> None:
@@ -211,7 +211,7 @@ class TestObservers:
         project.write("debugged.py", "import sys, pydevd, pytest\nsys.exit(pytest.main(['test_passes.py']))\n")
         result = project.run([PYTHON, *command])
 
-        assert result.said[0] == f"cold run: {reason}"
+        assert result.said[0] == f"cold run {reason}"
         assert "1 passed" in result.stdout
         assert result.returncode == 0
         assert not project.sockets()

@@ -215,7 +215,7 @@ def test_a_lower_limit_of_the_daemon_makes_runs_cold(project: Project) -> None:
     if os.getuid() == 0:
         pytest.skip("root may raise all limits")
     result = project.pytest("test_seen.py", DUMP=os.devnull)
-    assert result.said == ["cold run: this daemon may not take over the RLIMIT_NPROC of this shell"]
+    assert result.said == ["cold run [resource-limits]: this daemon may not take over the RLIMIT_NPROC of this shell"]
 
 
 def test_what_a_run_does_reaches_no_other_run(shared: Project) -> None:

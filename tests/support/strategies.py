@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from pytest_zygote.core.protocol.messages import REGISTRY
+from pytest_zygote.core.reasons import Reason
+from scripts.reason_table import CODES
 
 if TYPE_CHECKING:
     from pytest_zygote.core.record import Record
@@ -18,6 +20,7 @@ numbers = st.integers(-(2**63), 2**64)
 SHAPES: dict[str, st.SearchStrategy[object]] = {
     "str": texts,
     "int": numbers,
+    "Reason": st.builds(Reason, st.sampled_from(CODES), texts),
     "bytes": st.binary(max_size=20),
     "tuple[str, ...]": st.lists(texts, max_size=3).map(tuple),
     "tuple[int, ...]": st.lists(numbers, max_size=3).map(tuple),

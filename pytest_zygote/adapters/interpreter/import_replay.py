@@ -21,6 +21,7 @@ from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported,
 from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
 from pytest_zygote.core.patching.import_statements import import_line
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,7 +63,7 @@ class RunState(NamedTuple):
     changed: Callable[[Iterable[str]], Mapping[str, str]]
     moved: Callable[[], Mapping[str, str]]
     become: Callable[[str, object], None]
-    refuse: Callable[[str, tuple[str, ...]], None]
+    refuse: Callable[[Reason, tuple[str, ...]], None]
     unmark: Callable[[str], None]
     is_own: Callable[[str], bool]
 
@@ -166,7 +167,7 @@ class ImportReplay:
             moved = {other: where for other, where in moved.items() if other not in executed}
         if moved and name in self._affected(moved):
             culprit, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
-            self._refuse(f"{culprit} is {where or 'not found'} for this run", (culprit,))
+            self._refuse(Reason("module-moved", f"{culprit} is {where or 'not found'} for this run"), (culprit,))
         changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
         self._reasons.update(changed)
         if changed:
@@ -176,7 +177,7 @@ class ImportReplay:
             direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
             # If all that import it directly have been executed already, the one that has not is left.
             culprits = tuple(sorted(direct & self._disturbed)) or (name,)
-            self._refuse(f"{name} was imported before {what} was set", culprits)
+            self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), culprits)
 
     def _affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""
@@ -252,8 +253,8 @@ class ImportReplay:
             return
         # Set since the first import: a layer has one environment, so it can never hold this module.
         is_late = self.given is not None and self.given.get(key) != os.environ.get(key)
-        reason = f"{name} reads {key} when it is imported, and the run has changed it"
-        self._refuse(reason, (name,) if is_late or not self.is_exact else ())
+        text = f"{name} reads {key} when it is imported, and the run has changed it"
+        self._refuse(Reason("environment-read", text), (name,) if is_late or not self.is_exact else ())
 
     def _warn(self, name: str, importer: str, event: Warned) -> None:
         warning, module, line = event.warning, event.module, event.warning.lineno
@@ -270,7 +271,7 @@ class ImportReplay:
             )
         except Warning:
             if self.is_exact:
-                self._refuse(f"{name} warns when it is imported, and that is an error", ())
+                self._refuse(Reason("import-warning", f"{name} warns when it is imported, and that is an error"), ())
             raise
 
     def _statement(self, name: str, above: str) -> tuple[str, int, dict[str, Any]] | None:  # type: ignore[explicit-any]
@@ -305,7 +306,7 @@ class ImportReplay:
             waiting += reversed(imported)
         return None
 
-    def _refuse(self, reason: str, culprits: tuple[str, ...]) -> None:
+    def _refuse(self, reason: Reason, culprits: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:
             self._s.refuse(reason, culprits)
 

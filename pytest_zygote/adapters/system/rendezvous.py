@@ -17,6 +17,7 @@ import stat
 import sys
 
 from pytest_zygote.core.protocol.errors import Unavailable
+from pytest_zygote.core.reasons import Reason
 
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """Bytes of ``sun_path`` without its closing zero (unix(7), and ``sys/un.h`` on macOS)."""
@@ -61,8 +62,8 @@ class Rendezvous:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             check_private(self.folder)
         except OSError as error:
-            message = f"the runtime folder {self.folder} cannot be used: {error.strerror}"
-            raise Unavailable(message) from error
+            text = f"the runtime folder {self.folder} cannot be used: {error.strerror}"
+            raise Unavailable(Reason("runtime-folder", text)) from error
         self.check_length()
 
     def check_length(self) -> None:
@@ -72,11 +73,11 @@ class Rendezvous:
             Unavailable: it is too long; the text says what to do.
         """
         if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH:
-            message = (
+            text = (
                 f"the socket's path {self.socket} is longer than {MAX_SOCKET_PATH} bytes: "
                 "set XDG_RUNTIME_DIR to a shorter folder"
             )
-            raise Unavailable(message)
+            raise Unavailable(Reason("runtime-folder", text))
 
 
 def runtime_folder() -> str:
@@ -102,8 +103,7 @@ def check_private(folder: str) -> None:
         problem = f"is open to others (mode {stat.S_IMODE(status.st_mode):04o}; run: chmod 700)"
     else:
         return
-    message = f"the runtime folder {folder} {problem}"
-    raise Unavailable(message)
+    raise Unavailable(Reason("runtime-folder", f"the runtime folder {folder} {problem}"))
 
 
 def candidates(cwd: str, name: str) -> list[Rendezvous]:

@@ -10,10 +10,11 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.client.daemon_launcher import connect_or_start
-from pytest_zygote.client.request import hindrance
+from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started
+from pytest_zygote.core.reasons import Reason, cold_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ class Job(Protocol):
     def fileno(self) -> int:
         """Return the descriptor that can be read when there is news."""
 
-    def proceed(self) -> int | str | None:
+    def proceed(self) -> int | Reason | None:
         """Take the news; return how the run ended, a reason to run it plain instead, or None."""
 
     def send(self, number: int) -> None:
@@ -62,23 +63,25 @@ class WarmRun:
         """Return the socket."""
         return self._channel.fileno()
 
-    def proceed(self) -> int | str | None:
+    def proceed(self) -> int | Reason | None:
         """Read what the daemon says."""
         received = self._channel.receive()
         if received is None:
-            return LOST if self._has_started else "the daemon ended before the run started"
+            if self._has_started:
+                return LOST
+            return Reason("daemon-lost", "the daemon ended before the run started")
         for message in received:
             outcome = self._handle(message)
             if outcome is not None:
                 return outcome
         return None
 
-    def _handle(self, message: Record) -> int | str | None:
+    def _handle(self, message: Record) -> int | Reason | None:
         match message:
             case Finished(status):
                 return int(status)
             case Cold(reason) | Outdated(reason):
-                return str(reason)
+                return reason
             case Started():
                 self._has_started = True
                 for number in self._waiting:
@@ -124,7 +127,7 @@ class ColdRun:
         """Return the pipe."""
         return self._reading
 
-    def proceed(self) -> int | str | None:
+    def proceed(self) -> int | Reason | None:
         """Wait for the process: its end of the pipe is closed."""
         return self._process.wait()
 
@@ -157,9 +160,10 @@ class Starter:
             return ColdRun(args)
         return WarmRun(channel, self._request.replaced(args=args), self._say)
 
-    def start_cold(self, args: tuple[str, ...], reason: str) -> Job:
-        """Start a run that the daemon has refused."""
-        self._say(f"cold run: {reason}")
+    def start_cold(self, args: tuple[str, ...], reason: Reason) -> Job:
+        """Start a run that the daemon has declined."""
+        if not reason.is_quiet:
+            self._say(cold_run(reason))
         return ColdRun(args)
 
     def hand_over(self, args: tuple[str, ...]) -> int:
@@ -177,11 +181,13 @@ class Starter:
             signal.signal(signal.SIGINT, previous)
 
     def _connect(self) -> Channel | None:
-        if hindrance(self._settings, self._settings.args, os.environ) is not None:
+        if ineligible(self._settings, self._settings.args, os.environ) is not None:
             return None
         try:
             may_start = self._settings.switch("--daemon-start-if-needed")
             return connect_or_start(self._launch, may_start=may_start)[0]
-        except (ProtocolError, Unavailable, OSError) as error:
-            self._say(f"cold run: {error}")
-            return None
+        except Unavailable as error:
+            self._say(cold_run(error.reason))
+        except (ProtocolError, OSError) as error:
+            self._say(cold_run(Reason("daemon-unreachable", str(error))))
+        return None

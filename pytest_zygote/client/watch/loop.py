@@ -26,6 +26,7 @@ from pytest_zygote.client.watch.jobs import Starter
 from pytest_zygote.client.watch.keyboard import Keyboard
 from pytest_zygote.core.cli import watch_mode
 from pytest_zygote.core.cli.options import without_commands
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
@@ -298,7 +299,7 @@ class WatchLoop:
             return
         self._run.close()
         self._run = None
-        if isinstance(outcome, str):
+        if isinstance(outcome, Reason):
             self._run = self._starter.start_cold(self._args, outcome)
             return
         was_interrupted, self._interrupted_at = bool(self._interrupted_at), 0.0

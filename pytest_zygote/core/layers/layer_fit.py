@@ -20,6 +20,7 @@ option              from     because
 
 from __future__ import annotations
 
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ class Shallower(Record):
     """The layer is not exact for the run; `depth` ('base' or 'cold') is."""
 
     depth: str
-    reason: str
+    reason: Reason
 
 
 class LayerTraits(Record):
@@ -77,14 +78,16 @@ def shallower(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:
 
 def _against_base(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:
     if run["assertmode"] != layer.facts.get("assertmode", "rewrite") and layer.rewritten:
-        return Shallower("cold", f"--assert={run['assertmode']}: plugins were loaded for another mode")
+        text = f"--assert={run['assertmode']}: plugins were loaded for another mode"
+        return Shallower("cold", Reason("assert-mode", text))
     if run["warnings"] != layer.facts.get("warnings", "") and layer.base_warned:
-        return Shallower("cold", f"-W, and {layer.base_warned[0]} warned when it was imported")
+        text = f"-W, and {layer.base_warned[0]} warned when it was imported"
+        return Shallower("cold", Reason("import-warning", text))
     measured = run[COVERAGE]
     if measured not in ("", "*"):
         hit = _first_measured(measured.split(":"), layer.base_files)
         if hit:
-            return Shallower("cold", f"coverage of {hit}, which is imported in the base layer")
+            return Shallower("cold", Reason("coverage", f"coverage of {hit}, which is imported in the base layer"))
     return None
 
 
@@ -98,10 +101,11 @@ def _first_measured(sources: list[str], files: tuple[tuple[str, str], ...]) -> s
 
 def _against_project(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:
     if run[COVERAGE]:
-        return Shallower("base", "coverage must see the imports")
+        return Shallower("base", Reason("coverage", "coverage must see the imports"))
     if run["warnings"] != layer.facts["warnings"] and layer.warned:
-        return Shallower("base", f"-W, and {layer.warned[0]} warned when it was imported")
+        return Shallower("base", Reason("import-warning", f"-W, and {layer.warned[0]} warned when it was imported"))
     for key in EQUAL_FOR_PROJECT:
         if run[key] != layer.facts[key]:
-            return Shallower("base", f"{key} is {run[key]!r}, the project layer was made for {layer.facts[key]!r}")
+            text = f"{key} is {run[key]!r}, the project layer was made for {layer.facts[key]!r}"
+            return Shallower("base", Reason("options-differ", text))
     return None

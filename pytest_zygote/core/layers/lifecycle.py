@@ -13,6 +13,10 @@ from __future__ import annotations
 
 from pytest_zygote.core.protocol.errors import LocalProtocolError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pytest_zygote.core.reasons import Reason
+
 BUILDING = "building"
 READY = "ready"
 RETIRED = "retired"
@@ -94,10 +98,10 @@ class Breaker:
     def __init__(self) -> None:
         """Start closed."""
         self._count = 0
-        self._reason = ""
+        self._reason: Reason | None = None
         self._until = 0.0
 
-    def fail(self, now: float, reason: str) -> None:
+    def fail(self, now: float, reason: Reason) -> None:
         """Count a failure that taught nothing."""
         self._count += 1
         self._reason = reason
@@ -109,6 +113,8 @@ class Breaker:
         self._count = 0
         self._until = 0.0
 
-    def refusal(self, now: float) -> str:
-        """Return why no layer is built now; '' if one may be."""
-        return f"{self._reason} (pytest --daemon-reload tries again)" if now < self._until else ""
+    def open_reason(self, now: float) -> Reason | None:
+        """Return why no layer is built now; None if one may be."""
+        if self._reason is None or now >= self._until:
+            return None
+        return self._reason.add(" (pytest --daemon-reload tries again)")

@@ -9,6 +9,12 @@ ZygoteError
 └─ BuildError          a layer could not be built; carries the sentence for the user
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pytest_zygote.core.reasons import Reason
+
 
 class ZygoteError(Exception):
     """Base of all errors raised on purpose."""
@@ -18,8 +24,13 @@ class UsageError(ZygoteError):
     """The user's options or settings are not understood; the text says what to do."""
 
 
-class Unavailable(ZygoteError):  # noqa: N818 - a state of the world, as in the design's vocabulary
-    """No daemon can serve this run; the text is the reason shown to the user."""
+class Unavailable(ZygoteError):  # noqa: N818 - a state of the world, not a mistake
+    """No daemon can serve this run, or carry out this command."""
+
+    def __init__(self, reason: Reason) -> None:
+        """Carry the reason; as text the error is what happened, without the code."""
+        super().__init__(reason.text)
+        self.reason = reason
 
 
 class ProtocolError(ZygoteError):

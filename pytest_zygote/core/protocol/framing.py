@@ -7,6 +7,8 @@ endian), and the payload: the message's name and fields as nested netstring-like
     b3:abc     bytes                                          l2:…   sequence of two values
     d1:…       mapping of one key and value
 
+A record inside of a message, such as its reason, is the sequence of its fields.
+
 What is read back is checked against the message's annotations, to their depth, so that no code
 behind this module meets a value of another type than it declares.
 
@@ -17,13 +19,12 @@ marshal run code, or crash, on a hostile frame.
 from __future__ import annotations
 
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
-from pytest_zygote.core.protocol.messages import PROTOCOL, REGISTRY
+from pytest_zygote.core.protocol.messages import PROTOCOL, REGISTRY, VALUES
+from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_zygote.core.record import Record
+    from collections.abc import Iterable, Mapping
 
 MAGIC = b"PZ" + bytes([PROTOCOL])
 HEADER_LENGTH = len(MAGIC) + 4
@@ -54,18 +55,21 @@ def _encode(value: object, parts: list[bytes]) -> None:
         parts.append(b"i%d;" % value)
     elif isinstance(value, bytes):
         parts.append(b"b%d:%b" % (len(value), value))
-    elif isinstance(value, (tuple, list)):
-        parts.append(b"l%d:" % len(value))
-        for item in value:
-            _encode(item, parts)
     elif isinstance(value, dict):
         parts.append(b"d%d:" % len(value))
-        for pair in value.items():
-            _encode(pair[0], parts)
-            _encode(pair[1], parts)
+        _encode_all([part for pair in value.items() for part in pair], parts)
     else:
-        message = f"a message cannot carry {type(value).__name__}"
-        raise LocalProtocolError(message)
+        items = value.values() if isinstance(value, Record) else value
+        if not isinstance(items, (tuple, list)):
+            message = f"a message cannot carry {type(value).__name__}"
+            raise LocalProtocolError(message)
+        parts.append(b"l%d:" % len(items))
+        _encode_all(items, parts)
+
+
+def _encode_all(values: Iterable[object], parts: list[bytes]) -> None:
+    for value in values:
+        _encode(value, parts)
 
 
 class FrameReader:
@@ -130,39 +134,53 @@ def _message(value: object, end: int, length: int, kinds: Mapping[str, type[Reco
     if end != length or not isinstance(value, tuple):
         raise ValueError(end)
     name, *fields = value
-    kind = kinds[name]
-    for field, shape, content in zip(kind.field_names, _shapes(kind), fields, strict=True):
-        if not _fits(content, shape):
-            raise TypeError(field)
-    return kind(*fields)
+    return _record(kinds[name], fields)
+
+
+def _record(kind: type[Record], fields: Iterable[object]) -> Record:
+    """Make a record of what came for its fields.
+
+    Raises:
+        ValueError: they are more or fewer.
+        TypeError: one is of another type.
+    """
+    shapes = _shapes(kind)
+    return kind(*[_read(content, shape) for content, shape in zip(fields, shapes, strict=True)])
 
 
 _known_shapes: dict[type[Record], tuple[object, ...]] = {}
 
 
 def _shapes(kind: type[Record]) -> tuple[object, ...]:
-    """Return the types of a message's fields, from its annotations."""
+    """Return the types of a record's fields, from its annotations."""
     shapes = _known_shapes.get(kind)
     if shapes is None:
         annotations = kind.__annotations__
-        shapes = tuple(eval(annotations[name], {}) for name in kind.field_names)  # noqa: S307 - our own source
+        shapes = tuple(eval(annotations[name], {**VALUES}) for name in kind.field_names)  # noqa: S307 - our own source
         _known_shapes[kind] = shapes
     return shapes
 
 
-def _fits(value: object, shape: object) -> bool:
-    """Tell whether a value is of a type like ``str`` or ``dict[str, tuple[int, ...]]``, to its depth."""
-    if type(value) is not getattr(shape, "__origin__", shape):
-        return False
+def _read(value: object, shape: object) -> object:
+    """Return a value that is of a type like ``str`` or ``dict[str, tuple[int, ...]]``, to its depth.
+
+    Raises:
+        TypeError: it is of another type.
+        ValueError: it has more or fewer parts.
+    """
+    kind = getattr(shape, "__origin__", shape)
+    if isinstance(value, tuple) and isinstance(kind, type) and issubclass(kind, Record):
+        return _record(kind, value)
+    if type(value) is not kind:
+        raise TypeError(shape)
     inner: tuple[object, ...] = getattr(shape, "__args__", ())
     if isinstance(value, dict):
-        key, item = inner
-        return all(_fits(k, key) and _fits(v, item) for k, v in value.items())
+        return {_read(key, inner[0]): _read(item, inner[1]) for key, item in value.items()}
     if not isinstance(value, tuple):
-        return True
+        return value
     if inner[-1] is ...:
-        return all(_fits(item, inner[0]) for item in value)
-    return len(value) == len(inner) and all(map(_fits, value, inner))
+        return tuple([_read(item, inner[0]) for item in value])
+    return tuple([_read(item, part) for item, part in zip(value, inner, strict=True)])
 
 
 def _decode(data: bytes, at: int, depth: int) -> tuple[object, int]:

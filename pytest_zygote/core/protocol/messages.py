@@ -1,24 +1,26 @@
-"""Everything that two processes of ours ever say to each other.
+"""Everything that client, daemon, zygotes and runs send to each other; workers and keepers have channels of their own.
 
 client → daemon    RunRequest (with three descriptors), Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client    Notice, Started, Stopped, Finished, Cold, Outdated, Answer
-daemon → zygote    Build, Spawn and Collect (with one descriptor), Patch, Look, Fork (with four), Deliver, Retire
-zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, Refused, Forked, ForkFailed, Troubled,
-                   RunStopped, RunExited, Unfit
-run    → daemon    Forked, Learned, Misfit, Ended
+daemon → zygote    Build, Spawn and Collect (with one descriptor), Patch, CheckRecollection, Fork (with four),
+                   Deliver, Retire
+zygote → daemon    Hello, Importing, Built, BuildFailed, Patched, NotPatched, Forked, ForkFailed, RunWarning,
+                   RunStopped, RunExited, NotRecollectable
+run    → daemon    Forked, Learned, LayerIneligible, Ended
 
 ``REGISTRY`` gives each its name on the wire; the order of a record's fields is the order there.
 """
 
 from __future__ import annotations
 
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised whenever a message changes shape; peers of another number do not talk."""
 
 
@@ -99,15 +101,15 @@ class Finished(Record):
 
 
 class Cold(Record):
-    """This run must be plain pytest, for this reason ('' for a reason nobody needs to read)."""
+    """This run must be plain pytest."""
 
-    reason: str
+    reason: Reason
 
 
 class Outdated(Record):
     """The daemon cannot serve this client at all and is leaving; a new one may be started."""
 
-    reason: str
+    reason: Reason
 
 
 class Answer(Record):
@@ -250,7 +252,7 @@ class BuildFailed(Record):
     """This layer cannot be built; without the `culprits` it may be."""
 
     culprits: dict[str, str]
-    reason: str
+    reason: Reason
 
 
 class Patched(Record):
@@ -267,7 +269,7 @@ class Patched(Record):
 class NotPatched(Record):
     """These edits need a fresh import; nothing was changed that anybody uses."""
 
-    reason: str
+    reason: Reason
 
 
 class Forked(Record):
@@ -281,7 +283,7 @@ class ForkFailed(Record):
     """No process could be made for the run."""
 
     run: int
-    reason: str
+    reason: Reason
 
 
 class RunWarning(Record):
@@ -344,7 +346,7 @@ class LayerIneligible(Record):
     """
 
     depth: str
-    reason: str
+    reason: Reason
     culprits: tuple[str, ...]
     seen: str = ""
 
@@ -358,8 +360,11 @@ class CheckRecollection(Record):
 class NotRecollectable(Record):
     """They cannot: all must be collected again."""
 
-    reason: str
+    reason: Reason
 
+
+VALUES: dict[str, type] = {"Code": str, "Reason": Reason}
+"""What annotations of fields name besides builtin types, with its type on the wire."""
 
 if TYPE_CHECKING:
     Message: TypeAlias = Record

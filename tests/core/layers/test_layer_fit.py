@@ -6,6 +6,7 @@ import pytest
 
 from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.layer_fit import LayerTraits, Shallower, sees_imports, shallower
+from pytest_zygote.core.reasons import Reason
 
 FACTS = {
     "rootdir": "/project",
@@ -51,7 +52,8 @@ def test_options_that_decide_names_and_files_lead_to_the_base(option: str) -> No
     """The reason names the option and both values."""
     found = shallower(layer(), {**FACTS, option: "other"})
 
-    assert found == Shallower("base", f"{option} is 'other', the project layer was made for {FACTS[option]!r}")
+    text = f"{option} is 'other', the project layer was made for {FACTS[option]!r}"
+    assert found == Shallower("base", Reason("options-differ", text))
     assert depth_of(layer("base"), **{option: "other"}) == "base"
 
 

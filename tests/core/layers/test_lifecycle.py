@@ -21,6 +21,7 @@ from pytest_zygote.core.layers.lifecycle import (
     step,
 )
 from pytest_zygote.core.protocol.errors import LocalProtocolError
+from pytest_zygote.core.reasons import Reason
 
 PHASES = (BUILDING, READY, RETIRED, GONE)
 EVENTS = (BUILT, FAILED, INVALIDATED, EXITED)
@@ -76,37 +77,42 @@ def test_notices_get_rarer() -> None:
     assert gaps == sorted(gaps)
 
 
+BROKEN = Reason("layer-broken", "it broke")
+
+
 class TestBreaker:
     """Building stops after failures, and is tried again after a rest."""
 
     def test_one_failure_is_forgiven(self) -> None:
         """The next attempt may work."""
         breaker = Breaker()
-        breaker.fail(100, "it broke")
-        assert not breaker.refusal(100)
+        breaker.fail(100, BROKEN)
+        assert not breaker.open_reason(100)
 
     def test_failures_in_a_row_open_it_for_a_while(self) -> None:
         """The reason is what the user reads."""
         breaker = Breaker()
         for _ in range(Breaker.LIMIT):
-            breaker.fail(100, "it broke")
-        assert breaker.refusal(100).startswith("it broke (")
-        assert breaker.refusal(100 + Breaker.REST_S - 1)
-        assert not breaker.refusal(100 + Breaker.REST_S)
+            breaker.fail(100, BROKEN)
+        reason = breaker.open_reason(100)
+        assert reason is not None
+        assert str(reason).startswith("[layer-broken] it broke (")
+        assert breaker.open_reason(100 + Breaker.REST_S - 1)
+        assert not breaker.open_reason(100 + Breaker.REST_S)
 
     def test_one_failure_after_the_rest_opens_it_again(self) -> None:
         """One attempt decides."""
         breaker = Breaker()
         for now in (100, 100, 100 + Breaker.REST_S):
-            breaker.fail(now, "it broke")
-        assert breaker.refusal(101 + Breaker.REST_S)
+            breaker.fail(now, BROKEN)
+        assert breaker.open_reason(101 + Breaker.REST_S)
 
     def test_success_closes_it(self) -> None:
         """What happened before counts no more."""
         breaker = Breaker()
         for _ in range(Breaker.LIMIT):
-            breaker.fail(100, "it broke")
+            breaker.fail(100, BROKEN)
         breaker.reset()
-        assert not breaker.refusal(100)
-        breaker.fail(100, "it broke")
-        assert not breaker.refusal(100)
+        assert not breaker.open_reason(100)
+        breaker.fail(100, BROKEN)
+        assert not breaker.open_reason(100)

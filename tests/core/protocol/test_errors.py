@@ -6,6 +6,7 @@ import pytest
 
 from pytest_zygote.core.protocol import errors
 from pytest_zygote.core.protocol.errors import ZygoteError
+from pytest_zygote.core.reasons import Reason
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type)]
 
@@ -31,4 +32,4 @@ def test_both_sides_break_the_same_protocol(kind: type[BaseException]) -> None:
 
 def test_an_error_reads_as_the_sentence_for_the_user() -> None:
     """No prefix, no code: what was raised is what is shown."""
-    assert str(errors.Unavailable("no daemon is running")) == "no daemon is running"
+    assert str(errors.Unavailable(Reason("no-daemon", "no daemon is running"))) == "no daemon is running"

@@ -22,6 +22,7 @@ from pytest_zygote.core.protocol.messages import (
     RunRequest,
     StopRequest,
 )
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 from tests.support import strategies
 
@@ -40,6 +41,8 @@ def encode(value: object) -> bytes:
         return b"i%d;" % value
     if isinstance(value, bytes):
         return b"b%d:%b" % (len(value), value)
+    if isinstance(value, Record):
+        return encode(value.values())
     if isinstance(value, dict):
         return b"d%d:" % len(value) + b"".join(encode(key) + encode(item) for key, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -80,13 +83,16 @@ MALFORMED = {
     "endless number": b"l2:s5:Relayi" + b"9" * 5000 + b";",
     "no number": b"l2:s5:Relayi;",
     "not UTF-8": b"l2:s6:Answers1:\xff",
-    "key that cannot be one": b"l3:s11:BuildFailedd1:d0:i1;s0:",
-    "key of another type": b"l3:s11:BuildFailedd1:i1;s0:s0:",
-    "value of another type": b"l3:s11:BuildFailedd1:s0:i1;s0:",
+    "key that cannot be one": b"l3:s11:BuildFailedd1:d0:i1;l2:s0:s0:",
+    "key of another type": b"l3:s11:BuildFailedd1:i1;s0:l2:s0:s0:",
+    "value of another type": b"l3:s11:BuildFailedd1:s0:i1;l2:s0:s0:",
     "mapping with a key alone": b"l3:s11:BuildFailedd1:s0:",
     "items of another type": encode(["Learned", [["a", "b", "c", 4]], {}, [], {}, {}, ""]),
     "items of another length": encode(["Learned", [["a", "b", "c"]], {}, [], {}, {}, ""]),
     "items that are no row": encode(["Learned", ["abcd"], {}, [], {}, {}, ""]),
+    "a record with a field too many": b"l2:s4:Coldl3:s0:s0:s0:",
+    "a record with a field of another type": b"l2:s4:Coldl2:s0:i1;",
+    "text for a record": b"l2:s4:Colds2:ab",
     "nested too deep": nested(MAX_DEPTH + 2),
     "nested to the limit": nested(MAX_DEPTH),
     "nested to the stack's end": nested(100_000),
@@ -98,7 +104,9 @@ def test_the_bytes_are_those_of_the_module_docstring() -> None:
     assert pack(Relay(2)) == b"PZ" + bytes([PROTOCOL]) + b"\0\0\0\x0e" + RELAY
     assert pack(Answer("é")).endswith(b"l2:s6:Answers2:\xc3\xa9")
     assert pack(Fork(-1, b"abc")).endswith(b"l4:s4:Forki-1;b3:abcl0:")
-    assert pack(BuildFailed({"a": "b"}, "")).endswith(b"l3:s11:BuildFailedd1:s1:as1:bs0:")
+    assert pack(BuildFailed({"a": "b"}, Reason("no-fork", "c"))).endswith(
+        b"l3:s11:BuildFailedd1:s1:as1:bl2:s7:no-forks1:c"
+    )
 
 
 @given(st.lists(strategies.messages, max_size=4), st.data())
@@ -179,7 +187,7 @@ def test_fields_of_any_shape_are_right_or_an_error(kind: type[Record], data: st.
     except RemoteProtocolError:
         assert fields != [*message.values()]
     else:
-        assert received.values() == tuple(fields)
+        assert encode(received.values()) == encode(fields)
 
 
 @given(strategies.messages, st.data())

@@ -1,0 +1,101 @@
+"""Reasons: why a run was cold, a layer stale, a session ineligible, an edit reloaded, a selection widened.
+
+A reason is a code and a text. The code is what programs and people search for: it stands in brackets wherever a
+reason is printed (``zygote: cold run [no-daemon]: …``), once in `Code`, and as a literal where it is caused. The text
+says what happened this time. What each code means, what to do and what it costs stands in
+`scripts.reason_table`, from which docs/reasons.md is made.
+
+A new reason takes a line in `Code`, a row in the table, and a test that causes it.
+
+Neither `enum` nor `dataclasses`, since the client ``pz`` imports this: type checkers hold the codes.
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Code: TypeAlias = Literal[
+        # The client serves the run itself, whatever the daemon is.
+        "disabled",
+        "ci",
+        "nested-run",
+        "plain-option",
+        "no-fork",
+        "coverage-started",
+        "debugger",
+        "tracer",
+        "plugin-objects",
+        # No daemon can be had.
+        "no-daemon",
+        "daemon-start-failed",
+        "daemon-unreachable",
+        "daemon-suspended",
+        "daemon-lost",
+        "daemon-stopping",
+        "runtime-folder",
+        # The daemon cannot serve this client.
+        "daemon-version",
+        "daemon-interpreter",
+        "descriptors-missing",
+        "python-flags",
+        "resource-limits",
+        # No layer is exact for the run.
+        "assert-mode",
+        "import-warning",
+        "coverage",
+        "affected",
+        "options-differ",
+        "shadowed-package",
+        "module-moved",
+        "imported-too-early",
+        "environment-read",
+        "django-settings",
+        # A layer or a run cannot be made.
+        "fork-failed",
+        "zygote-died",
+        "import-failed",
+        "layer-broken",
+        "inputs-unstable",
+        # A persistent fixture is set up anew.
+        "keeper-lost",
+        # A session or an edit has no layer to go on from.
+        "session-ineligible",
+        "not-patchable",
+    ]
+
+QUIET = frozenset({"disabled", "ci", "nested-run", "plain-option"})
+"""Codes of what the user has asked for, and need not be told."""
+
+
+class Reason(Record):
+    """Why something was not done as usual.
+
+    Attributes:
+        code: for programs, and to look it up in docs/reasons.md.
+        text: for the user: what it was this time.
+    """
+
+    code: Code
+    text: str
+
+    def __str__(self) -> str:
+        """Return ``[code] text``, as logs and the status show it."""
+        return f"[{self.code}] {self.text}"
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody needs to read it."""
+        return self.code in QUIET
+
+    def add(self, rest: str) -> Reason:
+        """Return this reason with more text behind its own."""
+        return self.replaced(text=f"{self.text}{rest}")
+
+
+def cold_run(reason: Reason) -> str:
+    """Return the line that says why a run is plain pytest."""
+    return f"cold run [{reason.code}]: {reason.text}"
