@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
-from pytest_zygote.adapters.interpreter.import_recorder import mark
 from pytest_zygote.adapters.interpreter.import_replay import RunState
 from pytest_zygote.adapters.interpreter.namespace_watch import NamespaceWatch
+from pytest_zygote.adapters.interpreter.private.importing import mark
 from pytest_zygote.adapters.interpreter.process_state import become
 from pytest_zygote.adapters.pytest.assert_rewriting import PluginMarks
 from pytest_zygote.adapters.system import files

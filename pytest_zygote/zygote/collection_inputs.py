@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder, side_effects
-from pytest_zygote.adapters.interpreter.import_recorder import MissRecorder
+from pytest_zygote.adapters.interpreter.import_finders import MissRecorder
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.protocol import messages
 

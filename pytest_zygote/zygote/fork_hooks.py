@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote import hookspecs, workaround
-from pytest_zygote.adapters.interpreter.import_recorder import ClosedImports
+from pytest_zygote.adapters.interpreter.import_finders import ClosedImports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,10 +12,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
-from pytest_zygote.adapters.interpreter.import_recorder import LeafGuard, LeafReached, MissRecorder
+from pytest_zygote.adapters.interpreter.import_finders import LeafGuard, LeafReached, MissRecorder
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
+from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.adapters.system import files
+from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers.import_effects import Compiled, Read, Warned, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
@@ -54,9 +58,13 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: 
         editor: is to patch this layer later.
 
     Raises:
-        CulpritError: a module cannot be in a layer, and left something behind. This process is of no more use.
+        IneligibleModulesError: a module cannot be in a layer, and left something behind; leave this process.
+        RuntimeError: this interpreter or this pytest is not as it is known.
     """
     started = time.perf_counter()
+    lost = why_lost(Feature.LAYERS)
+    if lost:
+        raise RuntimeError(lost)
     builder = _Builder(plan, ledger)
     before = set(sys.modules)
     recording_starts = editor.recording() if editor is not None else contextlib.nullcontext()
@@ -122,7 +130,7 @@ class _Builder:
         sys.setrecursionlimit(limit * 2 + 1)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings._showwarnmsg_impl = self._on_warning  # type: ignore[attr-defined]  # noqa: SLF001 - what catch_warnings replaces
+            show_warnings_by(self._on_warning)
             self._start()
             try:
                 yield
@@ -301,7 +309,7 @@ def _took(entry: tuple[str, float]) -> float:
 
 
 def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented in the library reference of sys
+    frame: FrameType | None = frame_above(1)
     while frame is not None:
         yield frame
         frame = frame.f_back

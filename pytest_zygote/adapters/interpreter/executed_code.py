@@ -4,11 +4,8 @@ From 3.12 on, `sys.monitoring` calls us when code starts, once for each code obj
 returns DISABLE, and from then on the code pays nothing. Measured on the import of 2,000 small
 modules from their compiled files: 2 to 4 %.
 
-Before 3.12 there is nothing so cheap (`sys.setprofile` costs 35 % of the import time). But the
-interpreter itself counts the first starts of each code object, to find out what is worth
-optimising: ``co_opcache_flag`` in 3.10, ``co_warmup`` in 3.11. Neither has a name in Python, so
-we read them from memory, where the C headers of the version put them, after trying that out on a
-function of our own. If the trial fails, every function counts as having run: nothing is patched.
+In 3.11 there is nothing so cheap (`sys.setprofile` costs 35 % of the import time). But the interpreter itself counts
+the first starts of each code object (`private.counters`). If its self-check fails, nothing is patched.
 
 Since 3.12 it is also known who looked at code instead of running it: a function whose names include
 `co_firstlineno`, or `__doc__`, is watched for good, and each time it runs, the files on the stack are noted.
@@ -16,11 +13,12 @@ Since 3.12 it is also known who looked at code instead of running it: a function
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
+from pytest_zygote.adapters.interpreter.private.counters import has_started
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.introspection import DOCS, LINES, OWN_LINES
 
@@ -100,7 +98,7 @@ class MonitoredStarts:
             # Every module and class sets its docstring; what they read of others, their own words tell.
             if (curious if code.co_flags & optimized else scopes).isdisjoint(code.co_names):
                 return disable
-            return None if self._note_curious(code, sys._getframe(1)) else disable  # noqa: SLF001 - documented in the library reference of sys
+            return None if self._note_curious(code, frame_above(1)) else disable
 
         return on_start
 
@@ -160,10 +158,6 @@ class MonitoredStarts:
 class CountedStarts:
     """Reads the counters of the interpreter."""
 
-    def __init__(self) -> None:
-        """Find out whether the counters are where they should be."""
-        self._read = _counter()
-
     def start(self) -> None:
         """Do nothing: the interpreter counts anyway."""
 
@@ -178,17 +172,14 @@ class CountedStarts:
     def ran(self, filename: str, module: CodeType, live: Iterable[CodeType]) -> frozenset[tuple[str, int]]:
         """Return (name, first line) of all code of a file, but for what provably never started."""
         del filename
-        read = self._read
-        if read is None:
-            return _all_of(module)
         unused = {
             (inner.co_name, inner.co_firstlineno)
             for code in live
-            if not read(code)
+            if not has_started(code)
             for _, inner in code_compare.walk(code)
         }
         # Two functions may share a name and a line, and only one of them have run.
-        used = {(code.co_name, code.co_firstlineno) for code in live if read(code)}
+        used = {(code.co_name, code.co_firstlineno) for code in live if has_started(code)}
         return _all_of(module) - (unused - used)
 
 
@@ -199,26 +190,3 @@ def _keeps_code(namespace: dict[str, object]) -> bool:
 
 def _all_of(module: CodeType) -> frozenset[tuple[str, int]]:
     return frozenset((code.co_name, code.co_firstlineno) for _, code in code_compare.walk(module))
-
-
-def _counter() -> Callable[[CodeType], bool] | None:
-    """Return a function that tells whether code has started; None if that cannot be known."""
-    kind, offset = (ctypes.c_int, 168) if sys.version_info < (3, 11) else (ctypes.c_short, 52)
-    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:  # noqa: PLR2004 - bytes
-        return None
-    fresh = -8 if kind is ctypes.c_short else 0
-
-    def read(code: CodeType) -> bool:
-        return bool(kind.from_address(id(code) + offset).value != fresh)
-
-    return read if _is_counting(read) else None
-
-
-def _is_counting(read: Callable[[CodeType], bool]) -> bool:
-    namespace: dict[str, Callable[[], object]] = {}
-    exec("def plain(): return 1\ndef generator(): yield 1\nasync def coroutine(): pass", namespace)  # noqa: S102 - a fresh function
-    plain, generator = namespace["plain"], namespace["generator"]
-    untouched = not any(read(function.__code__) for function in (plain, generator))
-    plain()
-    list(generator())  # type: ignore[call-overload]  # it is one
-    return untouched and read(plain.__code__) and read(generator.__code__)

@@ -22,6 +22,8 @@ import atexit
 import sys
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from pytest_zygote.adapters.interpreter.private import ending
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -73,20 +75,12 @@ class ExitHandlers:
 
 def forget() -> list[Callable[[], object]]:
     """Run at the end of this process, a fork, only what the standard library must tidy up; return those handlers."""
-    atexit._clear()  # noqa: SLF001 - what multiprocessing calls in its forks
-    _disarm_finalizers()
+    ending.clear_exit_handlers()
+    ending.disarm_finalizers()
     early = [getattr(sys.modules[module], name) for module, name in EARLY if module in sys.modules]
     for handler in early:
         atexit.register(handler)
     return early
-
-
-def _disarm_finalizers() -> None:
-    finalize = sys.modules["weakref"].finalize
-    for finalizer in list(finalize._registry):  # noqa: SLF001 - there is no public list
-        finalizer.atexit = False
-    if finalize._registered_with_atexit:  # noqa: SLF001
-        atexit.register(finalize._exitfunc)  # noqa: SLF001
 
 
 def _file_of(handler: object) -> str:

@@ -25,33 +25,21 @@ removing a module so that it is imported again makes a second set of its classes
 
 from __future__ import annotations
 
-import builtins
-import importlib._bootstrap as bootstrap
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
+from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.core.layers.import_effects import Imported, PathGrew, Warned, Wrote
 from pytest_zygote.core.layers.import_log import ImportDigests
-from pytest_zygote.core.layers.module_graph import is_excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
     from pytest_zygote.core.layers.import_effects import Event
-
-
-_BOOTSTRAP = vars(bootstrap)
-"""The names of the import system; the interpreter looks them up whenever it needs one."""
-
-
-class LeafReached(BaseException):
-    """A module of a layer imports one that layers never hold: a test module, or a rejected one.
-
-    Not an `Exception`: ``try: import x; except ImportError`` must not hide it.
-    """
 
 
 class Ledger:
@@ -80,11 +68,11 @@ class Ledger:
         self.stack: list[str] = []
         self.on_turn: Callable[[], None] = _nothing
         self.on_loaded: Callable[[str], None] = _nothing
-        self._load = _BOOTSTRAP["_load_unlocked"]
-        self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
-        self._from_list = _BOOTSTRAP["_handle_fromlist"]
+        self._load = importing.load_unlocked.function
+        self._lock_unlock = importing.lock_unlock_module.function
+        self._from_list = importing.handle_fromlist.function
         self._path: list[str] = []
-        self._statements = Statements(self._see)
+        self._statements = ImportStatements(self._see)
         self._has_marked_all = False
         self._kept: set[str] = set()
         self._former: list[tuple[dict[str, tuple[int, ...]], dict[str, float]]] = []
@@ -112,31 +100,29 @@ class Ledger:
             self._see_from_list(module, names)
             return self._from_list(module, names, import_, recursive=recursive)
 
-        for function in (load, from_list, Ledger._observed_load):
-            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
-            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-        _BOOTSTRAP["_load_unlocked"] = load
-        _BOOTSTRAP["_handle_fromlist"] = from_list
-        _BOOTSTRAP["_lock_unlock_module"] = self._see
+        importing.disguise(load, from_list, Ledger._observed_load)
+        importing.load_unlocked.function = load
+        importing.handle_fromlist.function = from_list
+        importing.lock_unlock_module.function = self._see
         self._has_marked_all = has_native or len(self._former) == 1
         if self._has_marked_all:
             for name in tuple(sys.modules):
-                mark(name)
+                importing.mark(name)
         else:
             self._statements.start()
 
     def stop_observing(self, kept: Iterable[str]) -> None:
         """Leave the import system as it was; the marks stay on the modules to keep and on those with a digest."""
-        _BOOTSTRAP["_load_unlocked"] = self._load
-        _BOOTSTRAP["_handle_fromlist"] = self._from_list
-        _BOOTSTRAP["_lock_unlock_module"] = self._lock_unlock
+        importing.load_unlocked.function = self._load
+        importing.handle_fromlist.function = self._from_list
+        importing.lock_unlock_module.function = self._lock_unlock
         self.digests.add(tuple(self.took_s), self.log)
         self._kept.update(kept)
         self._statements.stop()
         marked = sys.modules if self._has_marked_all else self.took_s
         for name in tuple(marked):
             if name not in self.digests.reach and name not in self._kept:
-                mark(name, on=False)
+                importing.mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
         self._turn()
@@ -148,14 +134,14 @@ class Ledger:
             self.files[spec.origin] = self._identify(spec.origin)
         started = time.perf_counter()
         try:
-            module: ModuleType = self._load(spec)
+            module = self._load(spec)
         finally:
             self.took_s.pop(spec.name, None)
             self.took_s[spec.name] = time.perf_counter() - started
             self._turn()
             self.stack.pop()
         self.on_loaded(spec.name)
-        mark(spec.name)
+        importing.mark(spec.name)
         return module
 
     def _turn(self) -> None:
@@ -196,124 +182,5 @@ class Ledger:
         return tuple(sorted({event.key for event in events if isinstance(event, Wrote)}))
 
 
-class Statements:
-    """Watches import statements, and imports by ``importlib.import_module``, of modules that are loaded."""
-
-    def __init__(self, see: Callable[[str], None]) -> None:
-        """Have `see` called with the name of what is imported."""
-        self._see = see
-        self._plain = builtins.__import__
-        self._find_and_load = _BOOTSTRAP["_find_and_load"]
-        self._is_watching = False
-
-        def import_(
-            name: str,
-            globals: dict[str, object] | None = None,  # noqa: A002 - its name in the interpreter
-            locals: dict[str, object] | None = None,  # noqa: A002
-            fromlist: Sequence[str] = (),
-            level: int = 0,
-        ) -> ModuleType:
-            self._note(name, globals, level)
-            return self._plain(name, globals, locals, fromlist, level)
-
-        def find_and_load(name: str, import_: object) -> ModuleType:
-            self._note(name, None, 0)
-            module: ModuleType = self._find_and_load(name, import_)
-            return module
-
-        for function in (import_, find_and_load):
-            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-        self._import = import_
-        self._load = find_and_load
-
-    def start(self) -> None:
-        """See them from now on."""
-        self._is_watching = True
-        self._plain = builtins.__import__
-        builtins.__import__ = self._import  # type: ignore[assignment]  # called in the same ways
-        _BOOTSTRAP["_find_and_load"] = self._load
-
-    def stop(self) -> None:
-        """See them no more; what a module has put in our place, on top of us, stays."""
-        self._is_watching = False
-        _BOOTSTRAP["_find_and_load"] = self._find_and_load
-        if builtins.__import__ is self._import:
-            builtins.__import__ = self._plain
-
-    def _note(self, name: str, importer: dict[str, object] | None, level: int) -> None:
-        if level and importer is not None:
-            package = importer.get("__package__") or str(importer.get("__name__", "")).rpartition(".")[0]
-            name = ".".join([*str(package).split(".")[: 1 - level or None], *([name] if name else [])])
-        if self._is_watching and name in sys.modules:
-            self._see(name)
-
-
 def _nothing(*_: object) -> None:
     pass
-
-
-def mark(name: str, *, on: bool = True) -> None:
-    """Have the import system tell us when a loaded module is imported, or no longer."""
-    module = sys.modules.get(name)
-    spec = module.__dict__.get("__spec__") if hasattr(module, "__dict__") else None
-    if spec is not None and getattr(spec, "_initializing", on) is not on:
-        spec._initializing = on
-
-
-class LeafGuard:
-    """A finder that stops a layer from importing what every run must import itself."""
-
-    def __init__(self, leaves: Sequence[str], excluded: tuple[str, ...]) -> None:
-        """Guard against these names, and against patterns of the user's."""
-        self._leaves = frozenset(leaves)
-        self._excluded = excluded
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """Find nothing, ever.
-
-        Raises:
-            LeafReached: the name is a leaf's.
-        """
-        if name in self._leaves or (self._excluded and is_excluded(name, self._excluded)):
-            raise LeafReached(name)
-
-
-class MissRecorder:
-    """A finder that is asked last, and so learns the names that nobody found."""
-
-    def __init__(self) -> None:
-        """Start with no names."""
-        self.names: set[str] = set()
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """Find nothing, ever; remember the name."""
-        self.names.add(name)
-
-
-class ClosedImports:
-    """A context in which nothing new can be imported: where nobody records imports, nobody would look at the files.
-
-    A module that does not exist is reported missing, as always.
-    """
-
-    def __init__(self, refusal: type[BaseException]) -> None:
-        """Raise `refusal` at every attempt."""
-        self._refusal = refusal
-
-    def __enter__(self) -> None:
-        """Be asked first."""
-        sys.meta_path.insert(0, self)
-
-    def __exit__(self, *_: object) -> None:
-        """Be asked no more."""
-        sys.meta_path.remove(self)
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        """Find nothing, ever.
-
-        Raises:
-            BaseException: the chosen one, if somebody else would find the module.
-        """
-        for finder in sys.meta_path:
-            if finder is not self and finder.find_spec(name, path, target) is not None:
-                raise self._refusal(name)

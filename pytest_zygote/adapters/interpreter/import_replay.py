@@ -11,12 +11,13 @@ many they are.
 
 from __future__ import annotations
 
-import importlib._bootstrap as bootstrap
 import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_zygote.adapters.interpreter.private import importing
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
 from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.layers.import_effects import Event
     from pytest_zygote.core.layers.import_log import ImportDigests
-
-
-_BOOTSTRAP = vars(bootstrap)
-"""The names of the import system; the interpreter looks them up whenever it needs one."""
 
 
 class RunState(NamedTuple):
@@ -89,9 +86,9 @@ class ImportReplay:
         self._disturbed: set[str] = set()
         self._reasons: dict[str, str] = {}
         self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
-        self._lock_unlock = _BOOTSTRAP["_lock_unlock_module"]
-        self._from_list = _BOOTSTRAP["_handle_fromlist"]
-        self._find = _BOOTSTRAP["_find_spec"]
+        self._lock_unlock = importing.lock_unlock_module.function
+        self._from_list = importing.handle_fromlist.function
+        self._find = importing.find_spec.function
         self.started: list[str] = []
         self.given: dict[str, str] | None = None
         self.is_exact = True
@@ -117,11 +114,9 @@ class ImportReplay:
                     self._see(full)
             return self._from_list(module, names, import_, recursive=recursive)
 
-        for function in (lock_unlock, from_list, ImportReplay._see, ImportReplay._admit):
-            # Frames of this file name are skipped by warnings and tracebacks, as those they stand for.
-            function.__code__ = function.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-        _BOOTSTRAP["_lock_unlock_module"] = lock_unlock
-        _BOOTSTRAP["_handle_fromlist"] = from_list
+        importing.disguise(lock_unlock, from_list, ImportReplay._see, ImportReplay._admit)
+        importing.lock_unlock_module.function = lock_unlock
+        importing.handle_fromlist.function = from_list
         self._watch_loads()
 
     def _watch_loads(self) -> None:
@@ -132,7 +127,7 @@ class ImportReplay:
         """
 
         def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
-            spec: ModuleSpec | None = self._find(name, path, target)
+            spec = self._find(name, path, target)
             if spec is not None:
                 self.started.append(name)
                 self.on_found(spec.origin if spec.has_location and spec.origin else "")
@@ -140,8 +135,8 @@ class ImportReplay:
                     self.given = dict(os.environ)
             return spec
 
-        find_spec.__code__ = find_spec.__code__.replace(co_filename="<frozen importlib._bootstrap>")
-        _BOOTSTRAP["_find_spec"] = find_spec
+        importing.disguise(find_spec)
+        importing.find_spec.function = find_spec
 
     def _see(self, name: str) -> None:
         for prefix in lineage(name):
@@ -313,7 +308,7 @@ class ImportReplay:
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
-        _BOOTSTRAP["_find_spec"] = self._find
+        importing.find_spec.function = self._find
 
 
 def _nothing(_: str) -> None:
@@ -329,7 +324,7 @@ def _write(key: str, value: str) -> None:
 
 def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
     """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
-    frame = sys._getframe(1)
+    frame = frame_above(1)
     while frame.f_back is not None and (count or _is_internal(frame)):
         count -= not _is_internal(frame)
         frame = frame.f_back

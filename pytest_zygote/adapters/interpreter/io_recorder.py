@@ -9,11 +9,11 @@ from __future__ import annotations
 import builtins
 import io
 import os
-import pathlib
 import sys
-from importlib.machinery import SourceFileLoader
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private import reading
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
 if TYPE_CHECKING:
@@ -32,19 +32,19 @@ class EnvironRecorder:
     def __init__(self, read: Callable[[str, str | None], None], wrote: Callable[[str, str | None], None]) -> None:
         """Report reads and writes with the key and the value (None: not set, or deleted)."""
 
-        class RecordingEnviron(os._Environ):  # type: ignore[type-arg]  # not generic at run time before 3.12
+        class RecordingEnviron(reading.Environ):  # type: ignore[type-arg]  # not generic at run time before 3.12
             def __getitem__(self, key: str) -> str:
                 value: str | None = None
                 try:
                     value = super().__getitem__(key)
                 finally:
                     # Also a str that is an enum's member; what is no str has raised already.
-                    if isinstance(key, str) and not is_own_caller(sys._getframe(1)):  # type: ignore[redundant-expr]
+                    if isinstance(key, str) and not is_own_caller(frame_above(1)):  # type: ignore[redundant-expr]
                         read(key, value)
                 return value
 
             def __iter__(self) -> Iterator[str]:
-                if not is_own_caller(sys._getframe(1)):
+                if not is_own_caller(frame_above(1)):
                     read(WHOLE, "")
                 return super().__iter__()
 
@@ -101,8 +101,6 @@ class FileRecorder:
         self.on_write: Callable[[FrameType], None] = _nothing
         self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
-        # Python 3.10 only: the class in which pathlib keeps its own references.
-        self._accessor = getattr(pathlib, "_NormalAccessor", None)
 
     def start(self) -> None:
         """Record from now on."""
@@ -112,11 +110,8 @@ class FileRecorder:
         self._replace(os, "listdir", self._recording(os.listdir, _always))
         self._replace(os, "scandir", self._recording(os.scandir, _always))
         self._replace(os, "stat", self._probing(os.stat))
-        for wrapper in list(self._replaced) if self._accessor is not None else ():
-            setattr(self._accessor, self._replaced[wrapper].__name__, staticmethod(wrapper))
-        _FileLoader.get_data = self._loading(_get_data)  # type: ignore[attr-defined]  # of all loaders of files
-        if "tokenize" in sys.modules:
-            sys.modules["tokenize"]._builtin_open = opening  # type: ignore[attr-defined]  # what its `open` calls
+        reading.have_loaders_read_by(self._loading(reading.get_data))
+        reading.have_tokenize_open_by(opening)
 
     def stop(self, loaded: Iterable[str]) -> None:
         """Put the functions back, also where a module has taken one (``from io import open``).
@@ -130,12 +125,9 @@ class FileRecorder:
             for name, value in list(names.items()):
                 if type(value) is _FUNCTION and value in self._replaced:
                     names[name] = self._replaced[value]
-        for function in self._replaced.values() if self._accessor is not None else ():
-            setattr(self._accessor, function.__name__, function)
         self._replaced.clear()
-        _FileLoader.get_data = _get_data  # type: ignore[attr-defined]  # of all loaders of files
-        if "tokenize" in sys.modules:
-            sys.modules["tokenize"]._builtin_open = builtins.open  # type: ignore[attr-defined]
+        reading.have_loaders_read_by(reading.get_data)
+        reading.have_tokenize_open_by(builtins.open)
 
     def _replace(self, module: object, name: str, wrapper: Function) -> None:
         self._replaced.setdefault(wrapper, getattr(module, name))
@@ -144,13 +136,13 @@ class FileRecorder:
     def _recording(self, function: Function, counts: Function) -> Function:
         def recorded(*args: object, **named: object) -> object:
             if counts(*args, **named):
-                self._add(args[:1] or (".",), sys._getframe(1))
+                self._add(args[:1] or (".",), frame_above(1))
             else:
-                self.on_write(sys._getframe(1))
+                self.on_write(frame_above(1))
             try:
                 return function(*args, **named)
             except FileNotFoundError:
-                self._add(args[:1], sys._getframe(1))
+                self._add(args[:1], frame_above(1))
                 raise
 
         return recorded
@@ -159,15 +151,15 @@ class FileRecorder:
         """Record what is read through a loader, as `pkgutil.get_data` does; imports have a record of their own."""
 
         def loaded(loader: object, path: str) -> object:
-            if sys._getframe(1).f_code.co_name != "get_code":
-                self._add((path,), sys._getframe(1))
+            if frame_above(1).f_code.co_name != "get_code":
+                self._add((path,), frame_above(1))
             return function(loader, path)
 
         return loaded
 
     def _probing(self, function: Function) -> Function:
         def probed(*args: object, **named: object) -> object:
-            caller = sys._getframe(1)
+            caller = frame_above(1)
             path = self._add(args[:1], caller, is_probe=self.is_probe(caller))
             if path and not only_looks_for(caller):
                 self.measured.add(path)
@@ -191,8 +183,6 @@ class FileRecorder:
 
 
 _FUNCTION = type(lambda: None)
-_FileLoader = next(base for base in SourceFileLoader.__mro__ if "get_data" in vars(base))
-_get_data = _FileLoader.get_data  # type: ignore[attr-defined]
 
 
 _LOOKING = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "resolve"})

@@ -11,12 +11,13 @@ or have a version that changes with them (before); both are read without touchin
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -28,9 +29,6 @@ _SKIPPED = frozenset({"sys", "builtins", "warnings", "__main__", "_pytest", "pyt
 
 # pytest sets ``threading.excepthook`` in every run, before it collects.
 _IGNORED = frozenset({"excepthook", "__warningregistry__", "__builtins__", "__cached__", "__spec__", "__loader__"})
-
-_VERSION_OFFSET = 24
-"""Of ``ma_version_tag`` in ``PyDictObject`` of CPython 3.10 and 3.11."""
 
 
 class _Watched:
@@ -99,7 +97,7 @@ class NamespaceWatch:
         self._watched: dict[int, _Watched] = {}
         self._objects: dict[str, list[_Watched]] = {}
         self._modules: set[str] = set()
-        self._touches = _make_touches()
+        self._changes = new_watch()
 
     def remember(self, own: Sequence[str], foreign: Iterable[str]) -> None:
         """Take what modules hold now as right.
@@ -117,8 +115,8 @@ class NamespaceWatch:
                 if name in owned:
                     self._look_inside(name, module, owned)
         self._watched[id(sys.modules)] = _WatchedModules(self._modules)
-        self._touches.watch(sys.modules)  # type: ignore[arg-type]  # modules are objects
-        self._touches.begin()
+        self._changes.watch(sys.modules)  # type: ignore[arg-type]  # modules are objects
+        self._changes.begin()
 
     def _look_inside(self, name: str, module: ModuleType, owned: frozenset[str]) -> None:
         for key, value in tuple(module.__dict__.items()):
@@ -135,21 +133,21 @@ class NamespaceWatch:
     def _add(self, owner: str, contents: dict[str, object], kind: str) -> None:
         if id(contents) not in self._watched and contents is not os.environ:
             self._watched[id(contents)] = _Watched(owner, contents, kind)
-            self._touches.watch(contents)
+            self._changes.watch(contents)
 
     def refresh(self, own: Container[str], foreign: Iterable[str]) -> None:
         """Take what modules hold now as right once more, and watch more that they import."""
         for watched in self._watched.values():
             if watched.owner in own:
                 watched.take()
-                self._touches.watch(watched.dictionary)
+                self._changes.watch(watched.dictionary)
         for name in foreign:
             module = sys.modules.get(name)
             if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
                 self._modules.add(name)
                 self._add(name, module.__dict__, "foreign")
         self._watched[id(sys.modules)].take()
-        self._touches.begin()
+        self._changes.begin()
 
     def changed(self, imported: Iterable[str]) -> dict[str, str]:
         """Return the modules that are not what they were, each with what differs.
@@ -159,7 +157,7 @@ class NamespaceWatch:
                 looked at, since CPython does not tell of changes to attributes.
         """
         found: dict[str, str] = {}
-        for address, keys in self._touches.seen().items():
+        for address, keys in self._changes.changes().items():
             self._compare(self._watched[address], keys, found)
         for name in imported:
             for watched in self._objects.get(name, ()):
@@ -178,67 +176,13 @@ class NamespaceWatch:
 
     def accept(self) -> None:
         """Take what modules hold now as right; it was changed in the zygote, before the fork."""
-        for address in self._touches.seen():
+        for address in self._changes.changes():
             self._watched[address].accept()
-            self._touches.watch(self._watched[address].dictionary)
-        self._touches.begin()
+            self._changes.watch(self._watched[address].dictionary)
+        self._changes.begin()
         for watched in (watched for group in self._objects.values() for watched in group):
             watched.accept()
 
     def forget(self) -> None:
         """Look no more."""
-        self._touches.stop()
-
-
-class _Watcher:
-    """Has CPython call us before a dictionary changes."""
-
-    def __init__(self) -> None:
-        self._keys: dict[int, set[object]] = {}
-        prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-        self._callback = prototype(self._touched)
-        self._number = ctypes.pythonapi.PyDict_AddWatcher(self._callback)
-
-    def _touched(self, _event: int, dictionary: int, key: int | None, _value: int | None) -> int:
-        if key:
-            self._keys.setdefault(dictionary, set()).add(ctypes.cast(key, ctypes.py_object).value)
-        return 0
-
-    def watch(self, dictionary: dict[str, object]) -> None:
-        ctypes.pythonapi.PyDict_Watch(self._number, ctypes.py_object(dictionary))
-
-    def begin(self) -> None:
-        self._keys.clear()
-
-    def seen(self) -> dict[int, set[object] | None]:
-        return dict(self._keys)
-
-    def stop(self) -> None:
-        ctypes.pythonapi.PyDict_ClearWatcher(self._number)
-
-
-class _Versions:
-    """Compares the versions of dictionaries."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, int] = {}
-
-    def watch(self, dictionary: dict[str, object]) -> None:
-        self._known[id(dictionary)] = _version(id(dictionary))
-
-    def begin(self) -> None:
-        """Do nothing: versions are taken when a dictionary is watched."""
-
-    def seen(self) -> dict[int, set[object] | None]:
-        return {address: None for address, version in self._known.items() if _version(address) != version}
-
-    def stop(self) -> None:
-        self._known.clear()
-
-
-def _version(address: int) -> int:
-    return ctypes.c_uint64.from_address(address + _VERSION_OFFSET).value
-
-
-def _make_touches() -> _Watcher | _Versions:
-    return _Watcher() if hasattr(ctypes.pythonapi, "PyDict_AddWatcher") else _Versions()
+        self._changes.stop()

@@ -15,13 +15,12 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+# Asked twice for each module: the public module would look up an enum's member each time.
+from pytest_zygote.adapters.interpreter.private.light import signal
 from pytest_zygote.core.layers.import_effects import Became
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable, Iterator
-else:
-    import _signal as signal  # asked twice for each module: `signal` would look up an enum's member each time
 
 _CAUGHT = {
     name: int(getattr(signal, name))
@@ -124,7 +123,8 @@ def become(what: str, value: Any) -> None:  # type: ignore[explicit-any]  # noqa
 
 def _set_filters(filters: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # warnings does not name its type
     warnings.filters[:0] = [entry for entry in filters if entry not in warnings.filters]  # type: ignore[index]  # a list
-    warnings._filters_mutated()  # type: ignore[attr-defined]  # noqa: SLF001 - as `warnings.filterwarnings` does
+    with warnings.catch_warnings():
+        pass  # has warnings that were shown before be looked at again, as `warnings.filterwarnings` does
 
 
 def _add_root_handlers(handlers: tuple[logging.Handler, ...]) -> None:

@@ -15,9 +15,10 @@ itself, imports write compiled files, log records bear a time that nobody compar
 
 from __future__ import annotations
 
-import random
 import sys
 from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.private.state import generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,6 @@ _NAMES = frozenset(name for _, name in _FUNCTIONS) | {"random", "getrandbits", "
 _BLOCK = 624
 _BLOCKS = 64
 """A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
-
-_GENERATOR = random._inst  # noqa: SLF001 - whose methods the functions of `random` are
 
 _EXEMPT = frozenset(
     {"_pytest", "pytest", "pytest_zygote", "pluggy", "importlib", "logging", "_hypothesis_pytestplugin"}
@@ -150,7 +149,7 @@ class SideEffects:
             self._on_found(self.found)
 
     def _judge(self, frame: FrameType, function: object) -> None:
-        if getattr(function, "__self__", None) is _GENERATOR:
+        if getattr(function, "__self__", None) is generator:
             self._note_generator(frame, function.__name__)  # type: ignore[attr-defined]  # see above
         what = _FUNCTIONS.get((_home_of(function), function.__name__))  # type: ignore[attr-defined]  # see above
         if what is not None:

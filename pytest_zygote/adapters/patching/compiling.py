@@ -8,7 +8,7 @@ import typing
 import warnings
 from typing import TYPE_CHECKING
 
-from _pytest.assertion.rewrite import AssertionRewritingHook, rewrite_asserts
+from pytest_zygote.adapters.pytest.private.assertion import AssertionRewritingHook, rewrite_asserts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,16 +11,16 @@ import contextlib
 import csv  # noqa: F401 - `PluginMarks.learn` has it imported from 3.13 on: layers would differ by it
 import os
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypeAlias
 
-from _pytest.assertion import install_importhook
-from _pytest.assertion.rewrite import AssertionRewritingHook
-from _pytest.config import Config, get_config
+from pytest_zygote.adapters.pytest.private import assertion
+from pytest_zygote.adapters.pytest.private.assertion import AssertionRewritingHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
+
+    import pytest
 
 _Folders: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -28,9 +28,7 @@ _Folders: TypeAlias = tuple[tuple[str, int], ...]
 @contextlib.contextmanager
 def rewriting(names: Sequence[str]) -> Iterator[None]:
     """Rewrite the assertions of these modules while they are imported in this context."""
-    config = get_config()
-    vars(config).setdefault("inicfg", {})  # pytest 8 has it only when it has parsed a command line
-    hook = install_importhook(config)
+    hook = assertion.install_importhook(assertion.new_config())
     try:
         if names:
             hook.mark_rewrite(*names)
@@ -54,13 +52,11 @@ class PluginMarks:
     def learn(self, path: Sequence[str]) -> None:
         """Ask pytest, with this `sys.path`."""
         before = list(sys.path)
-        found: list[str] = []
-        hook = SimpleNamespace(mark_rewrite=lambda *names: found.extend(names))
         self._folders = None
         sys.path[:] = path
         try:
             folders = _metadata_folders(path)
-            Config._mark_plugins_for_rewrite(SimpleNamespace(pluginmanager=SimpleNamespace()), hook, False)  # type: ignore[arg-type]  # noqa: FBT003, SLF001 - all that it uses
+            found = assertion.marked_plugins()
         except Exception:  # noqa: BLE001 - another pytest asks otherwise; then each run does
             return
         finally:
@@ -71,17 +67,17 @@ class PluginMarks:
         """Have the next session of this process take the answer from here."""
         if self._folders is None:
             return
-        ask = Config._mark_plugins_for_rewrite  # noqa: SLF001
+        ask = assertion.plugin_marking()
 
-        def mark(config: Config, hook: AssertionRewritingHook, disable_autoload: bool) -> None:  # noqa: FBT001 - pytest's signature
-            Config._mark_plugins_for_rewrite = ask  # type: ignore[method-assign]  # noqa: SLF001
+        def mark(config: pytest.Config, hook: AssertionRewritingHook, disable_autoload: bool) -> None:  # noqa: FBT001 - pytest's signature
+            assertion.replace_plugin_marking(ask)
             if disable_autoload or _metadata_folders(sys.path) != self._folders:
                 ask(config, hook, disable_autoload)
                 return
             config.pluginmanager.rewrite_hook = hook
             hook.mark_rewrite(*self._names)
 
-        Config._mark_plugins_for_rewrite = mark  # type: ignore[assignment,method-assign]  # noqa: SLF001
+        assertion.replace_plugin_marking(mark)
 
 
 def _metadata_folders(path: Iterable[str]) -> _Folders | None:

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.pytest.private import terminal
 from pytest_zygote.core.sessions.header import continuation
 
 if TYPE_CHECKING:
-    from typing import Protocol, TextIO
-
-    class Writer(Protocol):
-        """pytest's TerminalWriter."""
-
-        _file: TextIO
+    from pytest_zygote.adapters.pytest.private.terminal import TerminalWriter
 
 
 class HeaderFilter:
     """The stream of pytest's terminal reporter until collection is over: it leaves out what the user has seen."""
 
-    def __init__(self, writer: Writer, seen: str) -> None:
+    def __init__(self, writer: TerminalWriter, seen: str) -> None:
         """Stand between a reporter's writer and its file; leave out what an earlier process of this run has written."""
         self._writer = writer
-        self._file = writer._file
-        writer._file = self  # type: ignore[assignment]  # it is the file in all that is called
+        self._file = terminal.stream_of(writer)
+        terminal.redirect(writer, self)
         self._seen = seen
         self._text = ""
 
@@ -49,6 +45,6 @@ class HeaderFilter:
 
     def lift(self) -> None:
         """Let the writer write to its file, unless another has taken its place."""
-        current: object = self._writer._file
+        current: object = terminal.stream_of(self._writer)
         if current is self:
-            self._writer._file = self._file
+            terminal.redirect(self._writer, self._file)

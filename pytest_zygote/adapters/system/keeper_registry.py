@@ -11,14 +11,14 @@ import glob
 import json
 import os
 
+from pytest_zygote.adapters.interpreter.private.light import new_blake2b
+
 SUFFIX = ".keep"
 
 
 def path_for(daemon: str, name: str) -> str:
     """Return the socket of the process that holds a fixture for the daemon with this socket."""
-    from _blake2 import blake2b
-
-    return f"{_stem(daemon)}.{blake2b(os.fsencode(name), digest_size=4).hexdigest()}{SUFFIX}"
+    return f"{_stem(daemon)}.{new_blake2b(4, os.fsencode(name)).hexdigest()}{SUFFIX}"
 
 
 def _stem(path: str) -> str:

@@ -16,6 +16,7 @@ import os
 import stat
 import sys
 
+from pytest_zygote.adapters.interpreter.private.light import new_blake2b
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.core.reasons import Reason
 
@@ -140,7 +141,4 @@ def acquire_lock(path: str, *, wait: bool) -> int:
 
 
 def _digest(text: str) -> str:
-    # hashlib loads OpenSSL (2 ms); this is the same function without it.
-    from _blake2 import blake2b
-
-    return blake2b(os.fsencode(text), digest_size=10).hexdigest()
+    return new_blake2b(10, os.fsencode(text)).hexdigest()

@@ -1,7 +1,7 @@
 """Signals of this process: caught as bytes, relayed, reset, died of.
 
-``_signal`` is used instead of ``signal``: the latter builds enums at import (4 ms), which a
-warm client would pay at each run.
+The C module behind ``signal`` is used: ``signal`` builds enums at import (4 ms), which a warm client would pay at
+each run.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
+from pytest_zygote.adapters.interpreter.private.light import signal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable
     from types import FrameType
     from typing import NoReturn
-else:
-    import _signal as signal
 
 FORWARDED = tuple(
     getattr(signal, name)

@@ -1,15 +1,15 @@
 """Unix sockets that carry messages and descriptors.
 
-Only ``_socket`` is imported: the module ``socket`` builds enums at import (6 ms), and a
+Only the C module behind ``socket`` is imported: ``socket`` builds enums at import (6 ms), and a
 client needs neither them nor name resolution.
 """
 
 from __future__ import annotations
 
-import _socket
 import os
 import sys
 
+from pytest_zygote.adapters.interpreter.private.light import accept, socket
 from pytest_zygote.core.protocol.framing import FrameReader, pack
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class Channel:
     """
 
     def __init__(
-        self, raw: _socket.socket, *, send_timeout_s: float | None = None, reader: FrameReader | None = None
+        self, raw: socket.socket, *, send_timeout_s: float | None = None, reader: FrameReader | None = None
     ) -> None:
         """Take over a connected socket; `reader` knows the messages of another channel than the daemon's."""
         self._raw = raw
@@ -53,7 +53,7 @@ class Channel:
         data = memoryview(pack(message))
         if descriptors:
             packed = b"".join(fd.to_bytes(_DESCRIPTOR_SIZE, sys.byteorder) for fd in descriptors)
-            sent = self._raw.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
+            sent = self._raw.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
             data = data[sent:]
         if data:  # sending nothing would still fail on a peer that has read all, and answered
             self._raw.sendall(data)
@@ -66,13 +66,13 @@ class Channel:
         Raises:
             RemoteProtocolError: the peer sent what is no frame.
         """
-        space = _socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR_SIZE)
+        space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR_SIZE)
         try:
             data, ancillary, _, _ = self._raw.recvmsg(CHUNK, space, _CLOSE_ON_EXEC)
         except ConnectionError:
             return None
         for level, kind, packed in ancillary:
-            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self._take(packed)
         return self._reader.receive(data) if data else None
 
@@ -113,7 +113,7 @@ class Channel:
         self._raw.close()
 
 
-_CLOSE_ON_EXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
@@ -122,7 +122,7 @@ def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
     Raises:
         OSError: the socket is not ours, or the path cannot be one.
     """
-    raw = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         raw.connect(path)
     except (FileNotFoundError, ConnectionRefusedError):
@@ -136,13 +136,13 @@ def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
 
 def pair(*, send_timeout_s: float | None = None) -> tuple[Channel, int]:
     """Return a channel and the descriptor of its other end."""
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     return Channel(ours, send_timeout_s=send_timeout_s), theirs.detach()
 
 
 def adopt(descriptor: int) -> Channel:
     """Make a channel of a descriptor that was inherited or received."""
-    return Channel(_socket.socket(fileno=descriptor))
+    return Channel(socket.socket(fileno=descriptor))
 
 
 class Listener:
@@ -158,7 +158,7 @@ class Listener:
             OSError: the path cannot be bound.
         """
         self._path = path
-        self._raw = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         hidden = f"{path[:-5]}.{os.getpid() % 1000}"
         if os.path.lexists(hidden):
             os.unlink(hidden)
@@ -175,10 +175,10 @@ class Listener:
     def accept(self, *, send_timeout_s: float, reader: FrameReader | None = None) -> Channel | None:
         """Return the next connection of our own user; None if it is somebody else's or gone."""
         try:
-            descriptor, _ = self._raw._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - what socket.accept calls
+            descriptor = accept(self._raw)
         except OSError:
             return None
-        raw = _socket.socket(fileno=descriptor)
+        raw = socket.socket(fileno=descriptor)
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
         if peer_user(raw) != os.getuid():
             raw.close()
@@ -196,15 +196,15 @@ class Listener:
         self._raw.close()
 
 
-def peer_user(raw: _socket.socket) -> int:
+def peer_user(raw: socket.socket) -> int:
     """Return the user id of the process at the other end."""
     return int.from_bytes(_credentials(raw)[4:8], sys.byteorder)
 
 
-def _credentials(raw: _socket.socket) -> bytes:
+def _credentials(raw: socket.socket) -> bytes:
     """Return process id (0 where it is not told) and user id of the other end, four bytes each."""
-    if hasattr(_socket, "SO_PEERCRED"):
-        return raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[:8]
+    if hasattr(socket, "SO_PEERCRED"):
+        return raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:8]
     # LOCAL_PEERCRED of macOS: struct xucred { u_int version; uid_t uid; ... } at level 0
     return b"\0\0\0\0" + raw.getsockopt(0, 1, 76)[4:8]  # pragma: no cover
 

@@ -1,0 +1,64 @@
+"""What code reads its environment and its files with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+from typing import TYPE_CHECKING, cast
+
+from pytest_zygote.core.internals import Feature, Internal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    GetData = Callable[[object, str], object]
+
+Environ = os._Environ
+"""The class of `os.environ`."""
+
+_FILE_LOADER = next(base for base in SourceFileLoader.__mro__ if "get_data" in vars(base))
+
+get_data: GetData = vars(_FILE_LOADER)["get_data"]
+"""What all loaders of files read by."""
+
+
+def have_loaders_read_by(function: GetData) -> None:
+    """Put a function in the place of `get_data`."""
+    _FILE_LOADER.get_data = function  # type: ignore[attr-defined]
+
+
+def have_tokenize_open_by(function: object) -> None:
+    """Have `tokenize.open` call this in the place of `open`, of which it keeps a reference."""
+    if "tokenize" in sys.modules:
+        vars(sys.modules["tokenize"])["_builtin_open"] = function
+
+
+def _is_tokenize_known() -> bool:
+    names = vars(sys.modules["tokenize"]) if "tokenize" in sys.modules else None
+    return names is None or ("_builtin_open" in names and "_builtin_open" in names["open"].__code__.co_names)
+
+
+INTERNALS = (
+    Internal(
+        "os._Environ",
+        ("Environ",),
+        Feature.LAYERS,
+        "reads and writes of the environment are recorded while a layer is built",
+        lambda: type(os.environ).__mro__[-len(Environ.__mro__)] is Environ and "__iter__" in vars(Environ),
+    ),
+    Internal(
+        "tokenize._builtin_open",
+        ("have_tokenize_open_by",),
+        Feature.LAYERS,
+        "files that are opened by `tokenize.open` are recorded while a layer is built",
+        _is_tokenize_known,
+    ),
+    Internal(
+        "get_data of importlib's FileLoader",
+        ("get_data", "have_loaders_read_by"),
+        Feature.LAYERS,
+        "files that are read through a loader are recorded while a layer is built",
+        lambda: cast("object", SourceFileLoader.get_data) is vars(_FILE_LOADER)["get_data"],
+    ),
+)

@@ -1,0 +1,230 @@
+"""A session's configuration: folders, options, captured output, the cache.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from _pytest import config as _config
+from _pytest.capture import CaptureManager, MultiCapture
+from _pytest.config.argparsing import OptionGroup
+
+from pytest_zygote.core.internals import Feature, Internal, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from _pytest.cacheprovider import Cache
+
+
+# The command line
+
+
+def console_main() -> int:
+    """Run pytest on `sys.argv` and return its exit code; a closed pipe is no error.
+
+    pytest 9.1 deprecated the public name for programs and made its own script call another.
+    """
+    entry = getattr(_config, "_console_main", None) or _config.console_main
+    return int(entry())
+
+
+def short_options(group: OptionGroup) -> Callable[..., None]:  # type: ignore[explicit-any]  # what argparse takes
+    """Return the function that adds options, also those with one lower-case letter, which plugins may not have."""
+    return group._addoption
+
+
+def unrecognized(namespace: argparse.Namespace) -> list[str]:
+    """Return what is left of a command line while it is parsed, the list itself: argparse takes it for paths later."""
+    rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
+    return rest
+
+
+def is_python_path_early(config: pytest.Config) -> bool:
+    """Return whether ``pythonpath`` of the ini-file has been added before plugins are loaded: from pytest 9 on."""
+    return hasattr(config, "_configure_python_path")
+
+
+def conftest_modules(config: pytest.Config, path: Path) -> Sequence[ModuleType]:
+    """Return the conftest files that hold for a test file."""
+    return config.pluginmanager._getconftestmodules(path)
+
+
+# Folders
+
+
+def _tmp_path_factory(config: pytest.Config) -> pytest.TempPathFactory | None:
+    return getattr(config, "_tmp_path_factory", None)
+
+
+def basetemp(config: pytest.Config) -> Path | None:
+    """Return the folder for temporary folders, made if it is not there yet; None if there is none."""
+    factory = _tmp_path_factory(config)
+    return None if factory is None else factory.getbasetemp()
+
+
+def has_basetemp(config: pytest.Config) -> bool:
+    """Return whether the folder for temporary folders has been made."""
+    factory = _tmp_path_factory(config)
+    return factory is not None and factory._basetemp is not None
+
+
+def set_basetemp(config: pytest.Config, folder: Path) -> bool:
+    """Have temporary folders made in this one from now on; return whether there are any."""
+    factory = _tmp_path_factory(config)
+    if factory is not None:
+        factory._given_basetemp = factory._basetemp = folder
+    return factory is not None
+
+
+def cache_folder(config: pytest.Config) -> Path | None:
+    """Return pytest's cache; None without one. Its public method would make a folder."""
+    cache: Cache | None = getattr(config, "cache", None)
+    return None if cache is None else cache._cachedir
+
+
+# Captured output
+
+
+def _capture_manager(config: pytest.Config) -> CaptureManager | None:
+    manager: CaptureManager | None = config.pluginmanager.getplugin("capturemanager")
+    return manager
+
+
+def capture_of(config: pytest.Config) -> MultiCapture[str] | None:
+    """Return what captures the session's output; None if nothing does."""
+    capture: MultiCapture[str] | None = getattr(_capture_manager(config), "_global_capturing", None)
+    return capture
+
+
+def restart_capture(config: pytest.Config, between: Callable[[], None] | None = None) -> bool:
+    """End capturing and begin it again, suspended if it was: with files of this process's own.
+
+    Args:
+        config: of the session.
+        between: called when nothing is captured.
+
+    Returns:
+        Whether anything is captured.
+    """
+    capture, manager = capture_of(config), _capture_manager(config)
+    was_started = capture is not None and capture.is_started()
+    if capture is not None:
+        capture.stop_capturing()
+    if between is not None:
+        between()
+    if capture is None or manager is None:
+        return False
+    manager._global_capturing = None
+    manager.start_global_capturing()
+    if not was_started:
+        manager.suspend_global_capture()
+    return True
+
+
+def capture_files(config: pytest.Config) -> list[int]:
+    """Return the descriptors of the files that hold what is captured from descriptors 1 and 2."""
+    capture = capture_of(config)
+    streams = () if capture is None else (capture.out, capture.err)
+    files = [getattr(stream, "tmpfile", None) for stream in streams if type(stream).__name__ == "FDCapture"]
+    return [file.fileno() for file in files if file is not None]
+
+
+def saved_stdin(config: pytest.Config) -> int:
+    """Return the descriptor of what stdin was before it was captured."""
+    stream = getattr(capture_of(config), "in_", None)
+    return int(getattr(stream, "targetfd_save", 0))
+
+
+# pytest-cov
+
+
+def is_coverage_disabled(plugin: object) -> bool:
+    """Return whether pytest-cov, which is loaded, measures nothing."""
+    return bool(plugin._disabled)  # type: ignore[attr-defined]
+
+
+def _has_cov_switch() -> bool:
+    plugin = sys.modules.get("pytest_cov.plugin")
+    return plugin is None or "_disabled" in names_in(plugin.CovPlugin.__init__)
+
+
+INTERNALS = (
+    Internal(
+        "_pytest.config._console_main (9.1 on)",
+        ("console_main",),
+        Feature.NOTHING,
+        "`pz` runs pytest as its own script does; without it, by the public function of the same kind",
+        lambda: callable(getattr(_config, "_console_main", None) or _config.console_main),
+    ),
+    Internal(
+        "OptionGroup._addoption",
+        ("short_options",),
+        Feature.WORKERS,
+        "`-n` and `-d` are options, as with pytest-xdist",
+        lambda: callable(OptionGroup._addoption),
+    ),
+    Internal(
+        "argparse.Namespace._unrecognized_args",
+        ("unrecognized",),
+        Feature.NOTHING,
+        "`--affected tests` takes `tests` for a path",
+        lambda: argparse._UNRECOGNIZED_ARGS_ATTR == "_unrecognized_args",
+    ),
+    Internal(
+        "pytest.Config._configure_python_path (9 on)",
+        ("is_python_path_early",),
+        Feature.NOTHING,
+        "the search path of a run is known before plugins are loaded; without it, it is as before pytest 9",
+        lambda: True,
+    ),
+    Internal(
+        "pytest.PytestPluginManager._getconftestmodules",
+        ("conftest_modules",),
+        Feature.ISOLATION,
+        "a test needs the conftest files above it",
+        lambda: {"self", "path"} <= names_in(pytest.PytestPluginManager._getconftestmodules),
+    ),
+    Internal(
+        "pytest.Config._tmp_path_factory, TempPathFactory._basetemp, _given_basetemp",
+        ("basetemp", "has_basetemp", "set_basetemp"),
+        Feature.WORKERS,
+        "each worker has a folder of its own for temporary files; a session whose collection makes one is found",
+        lambda: {"_basetemp", "_given_basetemp"} <= names_in(pytest.TempPathFactory.__init__),
+    ),
+    Internal(
+        "Cache._cachedir",
+        ("cache_folder",),
+        Feature.SESSIONS,
+        "a run that is forked from a collected session reads which tests failed last",
+        lambda: "_cachedir" in getattr(_cache_class(), "__annotations__", {}),
+    ),
+    Internal(
+        "CaptureManager._global_capturing, MultiCapture.out, err, in_",
+        ("capture_of", "restart_capture", "capture_files", "saved_stdin"),
+        Feature.WORKERS,
+        "each worker captures output into files of its own",
+        lambda: (
+            "_global_capturing" in names_in(CaptureManager.__init__)
+            and {"in_", "out", "err"} <= names_in(MultiCapture.__init__)
+        ),
+    ),
+    Internal(
+        "CovPlugin._disabled of pytest-cov",
+        ("is_coverage_disabled",),
+        Feature.WORKERS,
+        "workers measure coverage if the session does",
+        _has_cov_switch,
+    ),
+)
+
+
+def _cache_class() -> type[Cache]:
+    return pytest.Cache
