@@ -59,7 +59,7 @@ def _try_warm(args: tuple[str, ...]) -> None:
     try:
         for place in rendezvous.candidates(os.getcwd(), settings.text("--daemon-port")):
             rendezvous.check_private(place.folder)
-            channel = sockets.connect(place.socket)
+            channel = sockets.connect_to_daemon(place.socket)
             if channel is not None:
                 outcome = lend(channel, make_request(args))
                 if isinstance(outcome, RunEnd):

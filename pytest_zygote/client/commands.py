@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import RunRequest
-    from pytest_zygote.core.record import Record
+    from pytest_zygote.core.protocol.messages import FromClient, RunRequest, ToClient
 
 WARM_UP = ("--collect-only", "-q")
 """What a new daemon runs, besides what the user gave, to find out what the project imports."""
@@ -105,14 +104,14 @@ def _show_status(place: Rendezvous, form: str) -> NoReturn:
     signals.leave(0 if answer else 1)
 
 
-def _ask(place: Rendezvous, question: Record) -> str:
+def _ask(place: Rendezvous, question: FromClient) -> str:
     """Return the daemon's answer; '' if there is no daemon."""
     place.check_length()
     try:
         rendezvous.check_private(place.folder)
     except FileNotFoundError:
         return ""
-    channel = sockets.connect(place.socket)
+    channel = sockets.connect_to_daemon(place.socket)
     if channel is None:
         return ""
     channel.send(question)
@@ -123,7 +122,7 @@ def _ask(place: Rendezvous, question: Record) -> str:
     return ""
 
 
-def _receive(channel: Channel) -> list[Record] | None:
+def _receive(channel: Channel[ToClient, FromClient]) -> list[ToClient] | None:
     while not select.select([channel], [], [], PATIENCE_MS / 1000)[0]:
         reason = why_silent(channel)
         if reason:
@@ -175,7 +174,7 @@ def _be_or_start(launch: DaemonLauncher, request: RunRequest, *, detach: bool) -
 
 def _warm_up(launch: DaemonLauncher, request: RunRequest) -> None:
     """Have the daemon collect the project once, and wait until its layers are built."""
-    channel = sockets.connect(launch.place.socket)
+    channel = sockets.connect_to_daemon(launch.place.socket)
     if channel is None:
         return
     given = without_commands(request.args)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.core.protocol.client_messages import FromClient, ToClient
 
 
 BOOTSTRAP = (
@@ -81,7 +82,7 @@ class DaemonLauncher(Record):
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
 
 
-def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channel, bool]:
+def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channel[ToClient, FromClient], bool]:
     """Return a connection to the project's daemon, and whether it was started for it.
 
     Raises:
@@ -89,7 +90,7 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
     """
     place = launch.place
     place.ensure_folder()
-    channel = sockets.connect(place.socket)
+    channel = sockets.connect_to_daemon(place.socket)
     if channel is not None:
         return channel, False
     if not may_start:
@@ -97,11 +98,11 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
     # Whoever comes second waits here until the first has a daemon that listens.
     lock = rendezvous.acquire_lock(place.start_lock, wait=True)
     try:
-        channel = sockets.connect(place.socket)
+        channel = sockets.connect_to_daemon(place.socket)
         if channel is not None:
             return channel, False
         _start(launch)
-        channel = sockets.connect(place.socket)
+        channel = sockets.connect_to_daemon(place.socket)
     finally:
         os.close(lock)
     if channel is None:

@@ -9,7 +9,7 @@ import pytest_zygote
 from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, describe_options
-from pytest_zygote.core.protocol.messages import RunRequest
+from pytest_zygote.core.protocol.client_messages import RunRequest
 from pytest_zygote.core.reasons import Reason
 
 TYPE_CHECKING = False

@@ -7,16 +7,26 @@ import select
 import sys
 
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
-from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started, Stopped
+from pytest_zygote.core.protocol.client_messages import (
+    Answer,
+    Cold,
+    Finished,
+    Notice,
+    Outdated,
+    Relay,
+    Started,
+    Stopped,
+)
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
+from pytest_zygote.core.type_hints import assert_never
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
 
 PATIENCE_MS = 500
 """A daemon that has said nothing for this long is looked at: it may have been stopped."""
@@ -38,7 +48,9 @@ class Declined(Record):
     restart: bool
 
 
-def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1, 2)) -> RunEnd | Declined:
+def lend(
+    channel: Channel[ToClient, FromClient], request: RunRequest, terminal: Sequence[int] = (0, 1, 2)
+) -> RunEnd | Declined:
     """Have a daemon run this request on our terminal.
 
     Signals that arrive meanwhile go to the run; when the run stops (Ctrl-Z), so do we.
@@ -65,7 +77,7 @@ def lend(channel: Channel, request: RunRequest, terminal: Sequence[int] = (0, 1,
         os.close(devnull)
 
 
-def why_silent(channel: Channel) -> Reason | None:
+def why_silent(channel: Channel[ToClient, FromClient]) -> Reason | None:
     """Return why a daemon does not answer; None if it may only be busy."""
     pid = channel.stopped_peer()
     text = f"the daemon is stopped (fg in its terminal, or kill -CONT {pid}, has it go on)"
@@ -75,7 +87,7 @@ def why_silent(channel: Channel) -> Reason | None:
 class _RelayedTerminal:
     """The conversation about one run."""
 
-    def __init__(self, channel: Channel, pipe: SignalPipe) -> None:
+    def __init__(self, channel: Channel[ToClient, FromClient], pipe: SignalPipe) -> None:
         self._channel = channel
         self._pipe = pipe
         self._run_pid = 0
@@ -114,7 +126,7 @@ class _RelayedTerminal:
                 return outcome
         return None
 
-    def _handle(self, message: Record) -> RunEnd | Declined | None:
+    def _handle(self, message: ToClient) -> RunEnd | Declined | None:
         match message:
             case Finished(status):
                 return RunEnd(status)
@@ -131,8 +143,10 @@ class _RelayedTerminal:
                 self._run_pid = pid
             case Notice(text):
                 _say(text)
+            case Answer():
+                _say("the daemon sent Answer out of place")
             case _:
-                _say(f"the daemon sent {type(message).__name__} out of place")
+                assert_never(message)
         return None
 
     def _abandoned(self) -> RunEnd | Declined:

@@ -7,16 +7,13 @@ Type checkers see these classes as frozen dataclasses.
 
 from __future__ import annotations
 
+from pytest_zygote.core.type_hints import dataclass_transform
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
-    from typing_extensions import Self, dataclass_transform
-else:
-
-    def dataclass_transform(**_: object) -> object:
-        """Stand in for the decorator, which only type checkers need."""
-        return lambda cls: cls
+    from typing_extensions import Self
 
 
 @dataclass_transform(frozen_default=True)

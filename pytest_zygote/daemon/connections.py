@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.adapters.system.sockets import Channel, Listener
-    from pytest_zygote.core.record import Record
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.fresh_rerun import FreshRerun
@@ -54,7 +53,7 @@ class Client:
         is_deaf: it does not read what we send.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel[messages.FromClient, messages.ToClient]) -> None:
         """Start with no request."""
         self.channel = channel
         self.request: messages.RunRequest | None = None
@@ -73,7 +72,7 @@ class Client:
         self.is_gone = False
         self.is_deaf = False
 
-    def say(self, message: Record) -> None:
+    def say(self, message: messages.ToClient) -> None:
         """Send a message; a client that does not read in time gets no other: half a frame helps nobody."""
         if not self.is_deaf and not self.is_gone:
             try:
@@ -104,7 +103,7 @@ class Desk(Protocol):
     def relay(self, client: Client, number: int) -> None:
         """Pass on a signal that the client received."""
 
-    def answer(self, client: Client, question: Record) -> None:
+    def answer(self, client: Client, question: messages.ControlRequest) -> None:
         """Answer a question about the daemon."""
 
     def lose(self, client: Client) -> None:
@@ -128,7 +127,8 @@ class Connections:
         return iter(tuple(self._clients))
 
     def _accept(self) -> None:
-        channel = self._listener.accept(send_timeout_s=PATIENCE_S)
+        channel: Channel[messages.FromClient, messages.ToClient] | None
+        channel = self._listener.accept(messages.FROM_CLIENT, send_timeout_s=PATIENCE_S)
         if channel is not None:
             client = Client(channel)
             self._clients.append(client)
@@ -156,7 +156,7 @@ class Connections:
             self.dismiss(client)
             self._dispatcher.lose(client)
 
-    def _handle(self, client: Client, message: Record) -> None:
+    def _handle(self, client: Client, message: messages.FromClient) -> None:
         match message:
             case messages.RunRequest() if client.request is None and is_sound(message):
                 self.last_seen = time.monotonic()
@@ -172,7 +172,7 @@ class Connections:
             case _:
                 raise ProtocolError(f"{type(message).__name__} out of place")
 
-    def dismiss(self, client: Client, last: Record | None = None) -> None:
+    def dismiss(self, client: Client, last: messages.ToClient | None = None) -> None:
         """Say a last word to a client and end the connection."""
         if client.is_gone:
             return

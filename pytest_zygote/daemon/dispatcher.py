@@ -27,7 +27,6 @@ from pytest_zygote.daemon.layer_processes import SESSION
 from pytest_zygote.daemon.runs import Run, RunTable
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer
@@ -51,7 +50,7 @@ MAX_FORKS = 3
 class Door(Protocol):
     """The way out for clients, and for the daemon."""
 
-    def dismiss(self, client: Client, last: Record | None = None) -> None:
+    def dismiss(self, client: Client, last: messages.ToClient | None = None) -> None:
         """Say a last word to a client and end the connection."""
 
     def leave_to_newer(self) -> None:
@@ -235,7 +234,7 @@ class Dispatcher:
         """Keep the runs of a dead zygote."""
         self.runs.lose_zygote(layer)
 
-    def on_run_message(self, message: Record) -> None:
+    def on_run_message(self, message: messages.RunEvent) -> None:
         """Pass on what a zygote says of a run."""
         self.runs.on_zygote_message(message)
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.messages import Built, Patched, RunRequest
+    from pytest_zygote.core.protocol.messages import Built, FromLayer, Patched, RunRequest, ToLayer
 
+    LayerChannel: TypeAlias = Channel[FromLayer, ToLayer]
     Listing: TypeAlias = tuple[tuple[int, ...], frozenset[str]]
 
 STUCK_S = 1.0
@@ -43,7 +44,7 @@ class Layer:
         moved: when its build last began to import a module, by `time.monotonic`.
     """
 
-    def __init__(self, number: int, plan: Build, channel: Channel, reason: str) -> None:
+    def __init__(self, number: int, plan: Build, channel: LayerChannel, reason: str) -> None:
         """Start in the phase BUILDING."""
         self.number = number
         self.plan = plan

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.core.layers import lifecycle
@@ -27,9 +27,8 @@ from pytest_zygote.daemon.layer import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.event_loop import EventLoop, Timer
+    from pytest_zygote.daemon.layer import LayerChannel
     from pytest_zygote.daemon.status import RunHistory
 
 log = logging.getLogger("pytest_zygote")
@@ -68,7 +67,7 @@ class Owner(Protocol):
     def layer_ended(self, layer: Layer) -> None:
         """Take care of the runs of a layer whose process is gone."""
 
-    def on_run_message(self, message: Record) -> None:
+    def on_run_message(self, message: messages.RunEvent) -> None:
         """Take what a zygote says of one of its runs."""
 
     def session_failed(self, layer: Layer, reason: str) -> None:
@@ -122,7 +121,8 @@ class LayerProcesses:
 
     def start_base(self, plan: messages.Build, reason: str) -> Layer:
         """Start a base zygote; if there is no process to be had, its connection is closed already."""
-        channel, theirs = sockets.pair()
+        channel: LayerChannel
+        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
         layer = self._add(plan, channel, reason)
         try:
             process = subprocess.Popen(
@@ -144,7 +144,8 @@ class LayerProcesses:
 
     def spawn_project(self, base: Layer, plan: messages.Build, reason: str) -> Layer:
         """Have a base zygote fork a project zygote."""
-        channel, theirs = sockets.pair()
+        channel: LayerChannel
+        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
         layer = self._add(plan, channel, reason)
         self.tell(base, messages.Spawn(layer.number), [theirs])
         os.close(theirs)
@@ -153,7 +154,8 @@ class LayerProcesses:
 
     def spawn_successor(self, project: Layer, order: messages.Patch, reason: str) -> Layer:
         """Have a project zygote fork one that follows edits of its modules."""
-        channel, theirs = sockets.pair()
+        channel: LayerChannel
+        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
         layer = Layer(next(self._numbers), project.plan, channel, reason)
         layer.succeed(project, order)
         log.info("project layer %d: a fork of %d to be patched: %s", layer.number, project.number, reason)
@@ -165,7 +167,8 @@ class LayerProcesses:
 
     def spawn_session(self, project: Layer, order: messages.Collect, plan: messages.Build) -> Layer:
         """Have a project zygote fork a process that collects a session."""
-        channel, theirs = sockets.pair()
+        channel: LayerChannel
+        channel, theirs = sockets.pair(messages.FROM_SESSION)
         layer = Layer(next(self._numbers), plan, channel, "first start")
         layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
@@ -174,7 +177,7 @@ class LayerProcesses:
         os.close(theirs)
         return layer
 
-    def _add(self, plan: messages.Build, channel: Channel, reason: str) -> Layer:
+    def _add(self, plan: messages.Build, channel: LayerChannel, reason: str) -> Layer:
         layer = Layer(next(self._numbers), plan, channel, reason)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._tally.reload(plan.kind, reason)
@@ -187,7 +190,7 @@ class LayerProcesses:
         self._builds[layer] = PendingBuild(self._loop.after(patience_s, lambda: self._give_up(layer)))
         self._loop.watch(layer.channel, lambda: self._receive(layer))
 
-    def tell(self, layer: Layer, message: Record, descriptors: Sequence[int] = ()) -> bool:
+    def tell(self, layer: Layer, message: messages.ToLayer, descriptors: Sequence[int] = ()) -> bool:
         """Send a message to a zygote; tell whether it could be sent. A dead one shows by its end of file."""
         try:
             layer.channel.send(message, descriptors)
@@ -251,9 +254,12 @@ class LayerProcesses:
         if received is None:
             self._end(layer)
         for message in received or ():
-            self._handle(layer, message)
+            if isinstance(message, messages.RunEvent):
+                self._owner.on_run_message(message)
+            else:
+                self._handle(layer, message)
 
-    def _handle(self, layer: Layer, message: Record) -> None:
+    def _handle(self, layer: Layer, message: messages.LayerEvent) -> None:
         match message:
             case messages.Hello(pid):
                 layer.pid = pid
@@ -276,7 +282,7 @@ class LayerProcesses:
             case messages.NotRecollectable(reason):
                 self._owner.session_outdated(layer, reason.text)
             case _:
-                self._owner.on_run_message(message)
+                assert_never(message)
 
     def _progress(self, layer: Layer, module: str) -> None:
         build = self._builds.get(layer)

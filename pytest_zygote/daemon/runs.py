@@ -16,7 +16,7 @@ import os
 import select
 import signal
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.core.layers import lifecycle
@@ -25,12 +25,15 @@ from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from typing import Never, TypeAlias
+
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
+
+    RunChannel: TypeAlias = Channel[messages.FromRun, Never]
 
 log = logging.getLogger("pytest_zygote")
 
@@ -53,7 +56,7 @@ class Run:
         misfit: what it said of a layer that is not exact for it.
     """
 
-    def __init__(self, number: int, client: Client, layer: Layer, report: Channel) -> None:
+    def __init__(self, number: int, client: Client, layer: Layer, report: RunChannel) -> None:
         """Start without a process."""
         self.number = number
         self.client = client
@@ -97,7 +100,8 @@ class RunTable:
 
     def start(self, client: Client, layer: Layer, request: messages.RunRequest) -> None:
         """Have a layer fork a run for a client."""
-        report, theirs = sockets.pair()
+        report: RunChannel
+        report, theirs = sockets.pair(messages.FROM_RUN)
         run = Run(next(self._numbers), client, layer, report)
         client.run = run
         self._runs[run.number] = run
@@ -137,7 +141,7 @@ class RunTable:
         while run.is_reporting and select.select([run.report], [], [], 0)[0]:
             self._receive(run)
 
-    def _handle(self, run: Run, message: Record) -> None:
+    def _handle(self, run: Run, message: messages.FromRun) -> None:
         match message:
             case messages.Forked(_, pid):
                 self._forked(run, pid)
@@ -149,7 +153,7 @@ class RunTable:
             case messages.Ended(status):
                 self._ended(run, status)
             case _:
-                log.warning("a run sent %s out of place", type(message).__name__)
+                assert_never(message)
 
     def _stop_listening(self, run: Run) -> None:
         if run.is_reporting:
@@ -157,7 +161,7 @@ class RunTable:
             self._loop.forget(run.report)
             run.report.close()
 
-    def on_zygote_message(self, message: Record) -> None:
+    def on_zygote_message(self, message: messages.RunEvent) -> None:
         """Take what a zygote says of one of its runs."""
         match message:
             case messages.Forked(number, pid) if number in self._runs:

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.core.protocol import messages
@@ -30,7 +30,6 @@ from pytest_zygote.daemon.status import RunHistory, describe
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Listener
-    from pytest_zygote.core.record import Record
     from pytest_zygote.daemon.connections import Client
 
 log = logging.getLogger("pytest_zygote")
@@ -133,7 +132,7 @@ class Server:
         """Take care of what a client leaves that is gone."""
         self.desk.lose(client)
 
-    def answer(self, client: Client, question: Record) -> None:
+    def answer(self, client: Client, question: messages.ControlRequest) -> None:
         """Answer a question about the daemon."""
         match question:
             case messages.StatusRequest(form):
@@ -142,11 +141,13 @@ class Server:
                 self.desk.supervisor.reload()
                 self.desk.layer_changed()
                 client.say(messages.Answer("all layers will be built anew"))
-            case _:
+            case messages.StopRequest():
                 self._stoppers.append(client)
                 self._stop("asked to")
+            case _:
+                assert_never(question)
 
-    def dismiss(self, client: Client, last: Record | None = None) -> None:
+    def dismiss(self, client: Client, last: messages.ToClient | None = None) -> None:
         """Say a last word to a client and end the connection."""
         self._clients.dismiss(client, last)
 

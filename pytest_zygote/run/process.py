@@ -41,6 +41,7 @@ from pytest_zygote.adapters.system.titles import set_thread_title, set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol.route import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.django import settings
 from pytest_zygote.run.inherited_layer import loaded_after
@@ -48,11 +49,14 @@ from pytest_zygote.run.workaround_hooks import tell
 
 if TYPE_CHECKING:
     from collections.abc import Container
+    from typing import Never, TypeAlias
 
     from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
     from pytest_zygote.adapters.system.rlimits import Limits
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.run.inherited_layer import InheritedLayer
+
+    RunChannel: TypeAlias = Channel[Never, messages.FromRun]
 
 
 class RunProcess:
@@ -65,17 +69,19 @@ class RunProcess:
         opening: the stream of pytest's reporter, from the session's start until collection is over.
     """
 
-    def __init__(self, request: messages.RunRequest, layer: InheritedLayer, report: Channel) -> None:
-        """Start before pytest does."""
+    def __init__(self, request: messages.RunRequest, layer: InheritedLayer, report: RunChannel | None = None) -> None:
+        """Start before pytest does; what stands for a run, and is none, has nothing to `report` to."""
         self.request = request
         self.layer = layer
         self.is_collecting = True
         self.plugins: dict[str, object] = {}
         self.opening: HeaderFilter | None = None
         self.admission = ImportReplay(layer.surroundings(self.refuse))
-        self.report_to(report)
+        self._report = report
+        if report is not None:
+            self.report_to(report)
 
-    def report_to(self, report: Channel) -> None:
+    def report_to(self, report: RunChannel) -> None:
         """Tell the daemon what there is to tell on this line."""
         self._report = report
         self._pid = os.getpid()
@@ -89,17 +95,20 @@ class RunProcess:
         """
         return tuple(name for name in loaded_after(self.layer.last_name) if name not in self.layer.names)
 
-    def tell(self, message: messages.Learned | messages.LayerIneligible | messages.Ended) -> None:
+    def tell(self, message: messages.FromRun) -> None:
         """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm.
 
         Neither does a test that forks and whose child goes on with the session: it is not this run.
         """
         with contextlib.suppress(OSError, ValueError):
-            if self._can_report():
-                self._report.send(message)
+            report = self._usable_report()
+            if report is not None:
+                report.send(message)
 
-    def _can_report(self) -> bool:
-        return os.getpid() == self._pid and stdio.identity(self._report.fileno()) == self._report_identity
+    def _usable_report(self) -> RunChannel | None:
+        if self._report is None or os.getpid() != self._pid:
+            return None
+        return self._report if stdio.identity(self._report.fileno()) == self._report_identity else None
 
     def end(self, status: int) -> None:
         """Tell the status before this process ends, when it holds nothing that others may wait for.
@@ -107,11 +116,11 @@ class RunProcess:
         The kernel frees memory first, and closes locked files and listening sockets after that.
         """
         with contextlib.suppress(OSError, ValueError):
-            if self._can_report():
-                report = self._report.fileno()
-                os.closerange(0, report)
-                os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
-                self._report.send(messages.Ended(status))
+            report = self._usable_report()
+            if report is not None:
+                os.closerange(0, report.fileno())
+                os.closerange(report.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+                report.send(messages.Ended(status))
 
     def start_over(self, depth_: str, reason: Reason, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
@@ -145,15 +154,14 @@ def execute(frame: bytes, descriptors: list[int], layer: InheritedLayer) -> int:
     gc.freeze()
     *terminal, report = descriptors
     adopt_terminal(request, terminal)
-    run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report)))
+    run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report), SILENT))
     begin(run, limits_of(request.pid))
     return finish(run, pytest_status())
 
 
 def request_in(frame: bytes) -> messages.RunRequest:
     """Return the request that the daemon has forwarded."""
-    (request,) = framing.FrameReader().receive(frame)
-    assert isinstance(request, messages.RunRequest)  # noqa: S101 - the daemon forwards nothing else
+    (request,) = framing.FrameReader(messages.FORWARDED).receive(frame)
     return request
 
 

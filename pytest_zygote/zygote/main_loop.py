@@ -7,14 +7,13 @@ import os
 import select
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, assert_never
 
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.adapters.system.files import identity
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import framing, messages
-from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.run import process
 from pytest_zygote.run.inherited_layer import InheritedLayer
@@ -26,7 +25,6 @@ from pytest_zygote.zygote.updater import Updater
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.record import Record
 
 CANARY_DEADLINE_S = 20
 """A fork that cannot end within this time inherited a lock that nobody will ever release."""
@@ -45,7 +43,7 @@ class _RebornError(BaseException):
 class Zygote:
     """One layer's process."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel[messages.ToZygote, messages.FromZygote]) -> None:
         """Serve this connection to the daemon."""
         self._channel = channel
         self._ledger = Ledger(identity)
@@ -100,7 +98,7 @@ class Zygote:
             self._handle(message)
         return received is not None
 
-    def _handle(self, message: Record) -> None:
+    def _handle(self, message: messages.ToZygote) -> None:
         match message:
             case messages.Build():
                 self._build(message)
@@ -116,7 +114,7 @@ class Zygote:
                 self._retired = True
                 self._runs.drop_standby()
             case _:
-                raise ProtocolError(f"{type(message).__name__} is not for a zygote")
+                assert_never(message)
 
     def _build(self, plan: messages.Build) -> None:
         set_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
@@ -148,7 +146,7 @@ class Zygote:
 
     def _patch(self, order: messages.Patch) -> None:
         assert self._editor is not None  # noqa: S101 - only project layers are patched
-        outcome: Record = self._editor.follow(order, self._layer)
+        outcome: messages.Patched | messages.NotPatched = self._editor.follow(order, self._layer)
         try:
             self._prove()
         except (RuntimeError, OSError) as error:
@@ -156,7 +154,7 @@ class Zygote:
         self._runs.wants_standby = isinstance(outcome, messages.Patched)
         self._say(outcome)
 
-    def _say(self, message: Record) -> None:
+    def _say(self, message: messages.FromZygote) -> None:
         try:
             self._channel.send(message)
         except OSError:
@@ -222,7 +220,7 @@ class Zygote:
     def _become_layer(self, descriptor: int) -> NoReturn:
         try:
             self._leave_zygote()
-            self._channel = sockets.adopt(descriptor)
+            self._channel = sockets.adopt(descriptor, messages.TO_ZYGOTE)
             _log(self._preparation.after_last())  # the runs for which it was begun are not ours
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
             sys.excepthook(*sys.exc_info())
@@ -248,7 +246,7 @@ def _log(troubles: list[str]) -> None:
 
 def main() -> None:
     """Be the base zygote whose connection to the daemon is the descriptor on the command line, or a fork of it."""
-    zygote = Zygote(sockets.adopt(int(sys.argv[1])))
+    zygote = Zygote(sockets.adopt(int(sys.argv[1]), messages.TO_ZYGOTE))
     while True:
         try:
             zygote.serve()

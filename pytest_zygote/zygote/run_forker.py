@@ -13,8 +13,9 @@ from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
-    from pytest_zygote.core.record import Record
+    RunReport: TypeAlias = messages.Forked | messages.ForkFailed | messages.RunStopped
 
 DESCRIPTORS = 4
 """With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
@@ -23,7 +24,7 @@ DESCRIPTORS = 4
 class RunForker:
     """The runs of one process that have not been collected yet."""
 
-    def __init__(self, say: Callable[[Record], None], leave: Callable[[], None]) -> None:
+    def __init__(self, say: Callable[[RunReport], None], leave: Callable[[], None]) -> None:
         """Start with none.
 
         Args:

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, assert_never
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
@@ -23,6 +23,7 @@ from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol.route import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run import process
@@ -31,15 +32,18 @@ from pytest_zygote.zygote.collection_inputs import CollectionInputs
 from pytest_zygote.zygote.run_forker import DESCRIPTORS, RunForker
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.record import Record
     from pytest_zygote.run.collected_session import PytestSession
     from pytest_zygote.run.inherited_layer import InheritedLayer
+
+    DaemonChannel: TypeAlias = Channel[messages.ToSession, messages.FromSession]
 
 
 def become_session(order: messages.Collect, descriptor: int, layer: InheritedLayer) -> int:
     """Collect a session in this copy of a project zygote; return the exit code, of a run that was forked from it."""
-    channel = sockets.adopt(stdio.move_away(descriptor))
+    channel: DaemonChannel = sockets.adopt(stdio.move_away(descriptor), messages.TO_SESSION)
     processes.die_with_parent()  # else a session that was stopped would outlive a daemon that died
     channel.send(messages.Hello(os.getpid()))
     return SessionProcess(order, layer, channel).collect()
@@ -60,7 +64,7 @@ class SessionRun(process.RunProcess):
 class SessionProcess:
     """The process of a collected session, and of the runs that are forked from it."""
 
-    def __init__(self, order: messages.Collect, layer: InheritedLayer, channel: Channel) -> None:
+    def __init__(self, order: messages.Collect, layer: InheritedLayer, channel: DaemonChannel) -> None:
         """Start before pytest does."""
         self._order = order
         self._layer = layer
@@ -71,7 +75,7 @@ class SessionProcess:
         self._runs = RunForker(self._say, self._leave_session)
         self._runs.wants_standby = True
         self._retired = False
-        self._run = SessionRun(process.request_in(order.request), layer, channel)
+        self._run = SessionRun(process.request_in(order.request), layer)
         self._run.session = self
         self._run.plugins["zygote_collected"] = CollectedPlugin(self)
 
@@ -106,7 +110,7 @@ class SessionProcess:
         if not self._is_run:
             self._leave(messages.BuildFailed({}, Reason("session-ineligible", reason)))
 
-    def _leave(self, last: Record) -> NoReturn:
+    def _leave(self, last: messages.FromSession) -> NoReturn:
         with contextlib.suppress(OSError):
             self._channel.send(last)
         os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
@@ -192,7 +196,7 @@ class SessionProcess:
             self._become_run(*taken)
         return taken is not None
 
-    def _handle(self, message: Record) -> bool:
+    def _handle(self, message: messages.ToSession) -> bool:
         """Carry out an order; tell whether this process is a run now."""
         match message:
             case messages.Fork():
@@ -203,12 +207,14 @@ class SessionProcess:
                     self._say(messages.NotRecollectable(Reason("session-ineligible", obstacle)))
             case messages.Deliver(number, signal_number):
                 self._runs.deliver(number, signal_number)
-            case _:
+            case messages.Retire():
                 self._retired = True
                 self._runs.drop_standby()
+            case _:
+                assert_never(message)
         return False
 
-    def _say(self, message: Record) -> None:
+    def _say(self, message: messages.FromSession) -> None:
         try:
             self._channel.send(message)
         except OSError:
@@ -235,7 +241,7 @@ class SessionProcess:
         os.setpgid(0, 0)
         *terminal, report = descriptors
         os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
-        self._run.report_to(sockets.adopt(stdio.move_away(report)))
+        self._run.report_to(sockets.adopt(stdio.move_away(report), SILENT))
         self._take_over(process.request_in(order.request))
         adopt_descriptors(self._places, terminal)
         for descriptor in self._captures:

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import dirty_pages, processes, sockets
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol.route import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Never, TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.record import Record
+
+    StandbyChannel: TypeAlias = Channel[Never, messages.ToStandby]
 
 MAX_PAGES = 6_000
 """A run that has written to more was no short one, and tells little of the next: 23 MiB, where a page has 4 KiB."""
@@ -38,7 +41,7 @@ class StandbyRun:
     def __init__(self) -> None:
         """Start without one, and without knowing what runs write to."""
         self._pid = 0
-        self._channel: Channel | None = None
+        self._channel: StandbyChannel | None = None
         self._written = mmap.mmap(-1, _RANGE.size * (MAX_PAGES + 1))  # shared with all forks
 
     def learn(self) -> None:
@@ -60,7 +63,8 @@ class StandbyRun:
             leave_zygote: closes what the fork must not hold open: the daemon takes that for a sign of life.
         """
         self.drop()
-        ours, theirs = sockets.pair(send_timeout_s=SEND_TIMEOUT_S)
+        ours: StandbyChannel
+        ours, theirs = sockets.pair(SILENT, send_timeout_s=SEND_TIMEOUT_S)
         try:
             self._pid = processes.fork_here()
         except (OSError, RuntimeError):
@@ -69,17 +73,19 @@ class StandbyRun:
             return None
         if not self._pid:
             ours.close()
-            return self._wait(sockets.adopt(theirs), leave_zygote)
+            return self._wait(sockets.adopt(theirs, messages.TO_STANDBY), leave_zygote)
         os.close(theirs)
         self._channel = ours
         return None
 
-    def _wait(self, channel: Channel, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]]:
+    def _wait(
+        self, channel: Channel[messages.ToStandby, Never], leave_zygote: Callable[[], None]
+    ) -> tuple[messages.Fork, list[int]]:
         try:
             leave_zygote()
             set_title(f"pytest_zygote spare run: {os.getcwd()}")
             dirty_pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
-            received: list[Record] | None = []
+            received: list[messages.ToStandby] | None = []
             while received == []:
                 received = channel.receive()
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
@@ -87,7 +93,6 @@ class StandbyRun:
         if received is None:
             os._exit(0)  # noqa: TID251 - it was never more than a copy
         (order,) = received
-        assert isinstance(order, messages.Fork)  # noqa: S101 - zygotes send nothing else
         descriptors = channel.adopt_descriptors()
         channel.close()
         return order, descriptors

@@ -24,12 +24,12 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.request import interpreter_identity
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol.route import MAX_PAYLOAD
 from tests.support.daemon import BIN, UNIT_S, Project, ask, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_zygote.core.record import Record
 
 PYTEST = str(BIN / "pytest")
 
@@ -556,7 +556,7 @@ def whole(_project: Project) -> bytes:
 LIES: dict[str, Callable[[Project], bytes]] = {
     "garbage": lambda _: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "zeros": lambda _: bytes(4096),
-    "oversized": lambda _: framing.MAGIC + (framing.MAX_PAYLOAD + 1).to_bytes(4, "big"),
+    "oversized": lambda _: framing.MAGIC + (MAX_PAYLOAD + 1).to_bytes(4, "big"),
     "other protocol": lambda p: whole(p).replace(framing.MAGIC, framing.MAGIC[:-1] + b"\xfe", 1),
     "malformed": lambda _: frame(b"l3:s5:abc"),
     "unknown message": lambda _: frame(b"l1:s4:Evil"),
@@ -607,13 +607,13 @@ def test_client_that_does_not_read_harms_nobody(warm: Project) -> None:
         assert_works(warm)
 
 
-def converse(project: Project, message: Record) -> list[Record]:
+def converse(project: Project, message: messages.FromClient) -> list[messages.ToClient]:
     """Send a message with descriptors; return all that comes back."""
-    channel = sockets.connect(str(project.sockets()[0]))
+    channel = sockets.connect_to_daemon(str(project.sockets()[0]))
     assert channel is not None
     with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - a descriptor is wanted
         channel.send(message, [nothing.fileno()] * 3)
-    received: list[Record] = []
+    received: list[messages.ToClient] = []
     while (batch := channel.receive()) is not None:
         received += batch
     channel.close()

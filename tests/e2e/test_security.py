@@ -15,6 +15,7 @@ import pytest
 
 import pytest_zygote
 from pytest_zygote.adapters.system import sockets
+from pytest_zygote.core.protocol.client_messages import FROM_CLIENT, FromClient, ToClient
 from tests.support.daemon import Project, eventually
 
 SECRET = "swordfish-0451"  # noqa: S105 - not a secret, but it stands for one
@@ -89,9 +90,9 @@ def test_other_users_are_turned_away(warm: Project, mode: int, answer: str) -> N
 def test_peer_user_is_told_by_the_kernel(tmp_path: Path) -> None:
     """What the peer says about itself does not count."""
     listener = sockets.Listener(str(tmp_path / "s.sock"))
-    channel = sockets.connect(str(tmp_path / "s.sock"))
+    channel = sockets.connect_to_daemon(str(tmp_path / "s.sock"))
     assert channel is not None
-    accepted = listener.accept(send_timeout_s=1)
+    accepted: sockets.Channel[FromClient, ToClient] | None = listener.accept(FROM_CLIENT, send_timeout_s=1)
     assert accepted is not None
     for one in (channel, accepted, listener):
         one.close()

@@ -27,7 +27,7 @@ from pytest_zygote.core.protocol.messages import Answer, StatusRequest, StopRequ
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.core.record import Record
+    from pytest_zygote.core.protocol.messages import ControlRequest, FromClient, ToClient
 
 UNIT_S = 5.0 * float(os.environ.get("ZYGOTE_TEST_TIMEOUT_FACTOR", "1"))
 """What should be over at once is given this long; all deadlines are multiples of it."""
@@ -339,9 +339,9 @@ class Project:
         return left + [str(file) for file in self.temporary.iterdir() if not file.name.startswith("pytest-of-")]
 
 
-def ask(path: Path, question: Record) -> str:
+def ask(path: Path, question: ControlRequest) -> str:
     """Put a question to a daemon; '' if it is gone."""
-    channel = sockets.connect(str(path))
+    channel = sockets.connect_to_daemon(str(path))
     if channel is None:
         return ""
     try:
@@ -353,7 +353,7 @@ def ask(path: Path, question: Record) -> str:
         channel.close()
 
 
-def _answer(channel: sockets.Channel) -> str:
+def _answer(channel: sockets.Channel[ToClient, FromClient]) -> str:
     while select.select([channel], [], [], 4 * UNIT_S)[0]:
         received = channel.receive()
         answers = [message.text for message in received or () if isinstance(message, Answer)]

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from pytest_zygote.core.protocol.messages import REGISTRY
+from pytest_zygote.core.protocol.messages import ROUTES
+from pytest_zygote.core.protocol.route import Route
 from pytest_zygote.core.reasons import Reason
 from scripts.reason_table import CODES
 
 if TYPE_CHECKING:
     from pytest_zygote.core.record import Record
+
+REGISTRY: dict[str, type[Record]] = {name: kind for route in ROUTES for name, kind in route.kinds.items()}
+"""All messages, by their names on the wire."""
 
 # Lone surrogates included: file names that are no UTF-8 arrive as those.
 texts = st.text(st.characters(), max_size=8)
@@ -45,6 +49,17 @@ def messages_of(kind: type[Record]) -> st.SearchStrategy[Record]:
     fields = [SHAPES[kind.__annotations__[name]] for name in kind.field_names]
     return st.tuples(*fields).map(lambda values: kind(*values))
 
+
+def example_of(kind: type[Record]) -> Record:
+    """Return a message of one kind whose fields hold the least."""
+    least = {"str": "", "int": 0, "Reason": Reason("no-daemon", ""), "bytes": b"", "tuple[str, str]": ("", "")}
+    empty: dict[str, object] = {shape: {} if shape.startswith("dict") else () for shape in SHAPES}
+    return kind(*({**empty, **least}[kind.__annotations__[name]] for name in kind.field_names))
+
+
+ANY: Route[Record] = Route("peer", "reader", None)
+"""A route for messages of all kinds."""
+ANY.kinds.update(REGISTRY)
 
 messages = st.sampled_from(sorted(REGISTRY)).flatmap(lambda name: messages_of(REGISTRY[name]))
 """Messages of all kinds."""

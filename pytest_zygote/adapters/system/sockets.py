@@ -10,41 +10,46 @@ import os
 import sys
 
 from pytest_zygote.adapters.interpreter.private.light import accept, socket
+from pytest_zygote.core.protocol.client_messages import TO_CLIENT
 from pytest_zygote.core.protocol.framing import FrameReader, pack
+from pytest_zygote.core.record import Record
+from pytest_zygote.core.type_hints import Generic, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_zygote.core.record import Record
+    from pytest_zygote.core.protocol.client_messages import FromClient, ToClient
+    from pytest_zygote.core.protocol.route import Route
+
+Received_co = TypeVar("Received_co", bound=Record, covariant=True)
+Sent_contra = TypeVar("Sent_contra", bound=Record, contravariant=True)
 
 CHUNK = 256 * 1024
 MAX_DESCRIPTORS = 8
 _DESCRIPTOR_SIZE = 4  # sizeof(int), which SCM_RIGHTS carries
 
 
-class Channel:
-    """One end of a connection between two processes of ours.
+class Channel(Generic[Received_co, Sent_contra]):
+    """One end of a connection between two processes of ours: what it receives, and what it may send.
 
     Blocking for sends: a peer that does not read is given `send_timeout_s`, then the
     connection counts as gone. Non-blocking for receives: `receive` is called when a
     selector says that there is something.
     """
 
-    def __init__(
-        self, raw: socket.socket, *, send_timeout_s: float | None = None, reader: FrameReader | None = None
-    ) -> None:
-        """Take over a connected socket; `reader` knows the messages of another channel than the daemon's."""
+    def __init__(self, raw: socket.socket, route: Route[Received_co], *, send_timeout_s: float | None = None) -> None:
+        """Take over a connected socket, from which the messages of this route are received."""
         self._raw = raw
         self._raw.settimeout(send_timeout_s)
-        self._reader = FrameReader() if reader is None else reader
+        self._reader = FrameReader(route)
         self.descriptors: list[int] = []
 
     def fileno(self) -> int:
         """Return the descriptor, for selectors; -1 once closed."""
         return self._raw.fileno()
 
-    def send(self, message: Record, descriptors: Sequence[int] = ()) -> None:
+    def send(self, message: Sent_contra, descriptors: Sequence[int] = ()) -> None:
         """Send a message, with descriptors beside its first byte.
 
         Raises:
@@ -58,13 +63,13 @@ class Channel:
         if data:  # sending nothing would still fail on a peer that has read all, and answered
             self._raw.sendall(data)
 
-    def receive(self) -> list[Record] | None:
+    def receive(self) -> list[Received_co] | None:
         """Return the messages that are complete, or None when the peer has closed.
 
         Descriptors that came are appended to `descriptors`; they belong to the caller.
 
         Raises:
-            RemoteProtocolError: the peer sent what is no frame.
+            RemoteProtocolError: the peer sent what is no frame, or a message that does not belong here.
         """
         space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR_SIZE)
         try:
@@ -116,8 +121,8 @@ class Channel:
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
-def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
-    """Connect to a daemon's or keeper's socket; None if nobody listens there.
+def connect(path: str, route: Route[Received_co]) -> Channel[Received_co, Sent_contra] | None:
+    """Connect to a socket, and receive the messages of this route; None if nobody listens there.
 
     Raises:
         OSError: the socket is not ours, or the path cannot be one.
@@ -131,18 +136,29 @@ def connect(path: str, reader: FrameReader | None = None) -> Channel | None:
     except OSError:
         raw.close()
         raise
-    return Channel(raw, reader=reader)
+    return Channel(raw, route)
 
 
-def pair(*, send_timeout_s: float | None = None) -> tuple[Channel, int]:
-    """Return a channel and the descriptor of its other end."""
+def connect_to_daemon(path: str) -> Channel[ToClient, FromClient] | None:
+    """Connect to a daemon's socket as a client; None if nobody listens there.
+
+    Raises:
+        OSError: the socket is not ours, or the path cannot be one.
+    """
+    return connect(path, TO_CLIENT)
+
+
+def pair(
+    route: Route[Received_co], *, send_timeout_s: float | None = None
+) -> tuple[Channel[Received_co, Sent_contra], int]:
+    """Return a channel that receives the messages of this route, and the descriptor of its other end."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    return Channel(ours, send_timeout_s=send_timeout_s), theirs.detach()
+    return Channel(ours, route, send_timeout_s=send_timeout_s), theirs.detach()
 
 
-def adopt(descriptor: int) -> Channel:
-    """Make a channel of a descriptor that was inherited or received."""
-    return Channel(socket.socket(fileno=descriptor))
+def adopt(descriptor: int, route: Route[Received_co]) -> Channel[Received_co, Sent_contra]:
+    """Return a channel on a descriptor that was inherited or received."""
+    return Channel(socket.socket(fileno=descriptor), route)
 
 
 class Listener:
@@ -172,7 +188,7 @@ class Listener:
         """Return the descriptor, for selectors."""
         return self._raw.fileno()
 
-    def accept(self, *, send_timeout_s: float, reader: FrameReader | None = None) -> Channel | None:
+    def accept(self, route: Route[Received_co], *, send_timeout_s: float) -> Channel[Received_co, Sent_contra] | None:
         """Return the next connection of our own user; None if it is somebody else's or gone."""
         try:
             descriptor = accept(self._raw)
@@ -183,7 +199,7 @@ class Listener:
         if peer_user(raw) != os.getuid():
             raw.close()
             return None
-        return Channel(raw, send_timeout_s=send_timeout_s, reader=reader)
+        return Channel(raw, route, send_timeout_s=send_timeout_s)
 
     def is_ours(self) -> bool:
         """Tell whether the path still leads to this socket."""

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
-from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Outdated, Relay, Started
+from pytest_zygote.core.protocol.messages import Answer, Cold, Finished, Notice, Outdated, Relay, Started, Stopped
 from pytest_zygote.core.reasons import Reason, cold_run
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import RunRequest
-    from pytest_zygote.core.record import Record
+    from pytest_zygote.core.protocol.messages import FromClient, RunRequest, ToClient
 
 DISABLE = "PYTEST_DAEMON_DISABLE"
 
@@ -47,7 +46,7 @@ class Job(Protocol):
 class WarmRun:
     """A run that the daemon serves."""
 
-    def __init__(self, channel: Channel, request: RunRequest, say: Callable[[str], None]) -> None:
+    def __init__(self, channel: Channel[ToClient, FromClient], request: RunRequest, say: Callable[[str], None]) -> None:
         """Ask for it; it gets our output, and no input: the keys are ours."""
         self._channel = channel
         self._say = say
@@ -76,7 +75,7 @@ class WarmRun:
                 return outcome
         return None
 
-    def _handle(self, message: Record) -> int | Reason | None:
+    def _handle(self, message: ToClient) -> int | Reason | None:
         match message:
             case Finished(status):
                 return int(status)
@@ -88,8 +87,12 @@ class WarmRun:
                     self._relay(number)
             case Notice(text):
                 self._say(str(text))
+            case Stopped():
+                pass  # whoever stopped it continues it: watch mode goes on meanwhile
+            case Answer():
+                self._say("the daemon sent Answer out of place")
             case _:
-                pass
+                assert_never(message)
         return None
 
     def send(self, number: int) -> None:
@@ -180,7 +183,7 @@ class Starter:
         finally:
             signal.signal(signal.SIGINT, previous)
 
-    def _connect(self) -> Channel | None:
+    def _connect(self) -> Channel[ToClient, FromClient] | None:
         if ineligible(self._settings, self._settings.args, os.environ) is not None:
             return None
         try:

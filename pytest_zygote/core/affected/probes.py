@@ -106,7 +106,7 @@ def _with_probe(code: CodeType, steps: Iterable[tuple[str, int]], constants: tup
     return common.replace(
         co_code=code.co_code[: 2 * at] + probe + code.co_code[2 * at :],
         co_linetable=_with_gap(code.co_linetable, at, units),
-        co_exceptiontable=_moved(getattr(code, "co_exceptiontable", b""), units),  # type: ignore[call-arg]  # 3.11
+        co_exceptiontable=_moved(getattr(code, "co_exceptiontable", b""), units),
     )
 
 

@@ -9,8 +9,8 @@ endian), and the payload: the message's name and fields as nested netstring-like
 
 A record inside of a message, such as its reason, is the sequence of its fields.
 
-What is read back is checked against the message's annotations, to their depth, so that no code
-behind this module meets a value of another type than it declares.
+What is read back must be a message of the reader's route, and is checked against that message's annotations, to
+their depth: no code behind this module meets a message that it does not know, or a value of another type than declared.
 
 JSON would serve as well, but its import costs a warm client 6 ms of the 25 it has; pickle and
 marshal run code, or crash, on a hostile frame.
@@ -19,17 +19,24 @@ marshal run code, or crash, on a hostile frame.
 from __future__ import annotations
 
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
-from pytest_zygote.core.protocol.messages import PROTOCOL, REGISTRY, VALUES
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
+from pytest_zygote.core.type_hints import Generic, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from pytest_zygote.core.protocol.route import Route
+
+Received = TypeVar("Received", bound=Record)
+Received_co = TypeVar("Received_co", bound=Record, covariant=True)
+
+PROTOCOL = 2
+"""Raised whenever a message changes shape; peers of another number do not talk."""
 
 MAGIC = b"PZ" + bytes([PROTOCOL])
 HEADER_LENGTH = len(MAGIC) + 4
-MAX_PAYLOAD = 64 * 1024 * 1024
-"""Bytes. A layer of 20,000 modules reports itself in about 4 MiB; more than this is not ours."""
 MAX_DEPTH = 8
 MAX_DIGITS = 24
 """Nanoseconds since 1970 take 19, an inode 20."""
@@ -72,30 +79,25 @@ def _encode_all(values: Iterable[object], parts: list[bytes]) -> None:
         _encode(value, parts)
 
 
-class FrameReader:
-    """Collects the bytes of one connection and gives the messages that are complete."""
+class FrameReader(Generic[Received_co]):
+    """Collects the bytes of one connection and returns the messages that are complete."""
 
-    def __init__(self, kinds: Mapping[str, type[Record]] = REGISTRY, *, max_payload: int = MAX_PAYLOAD) -> None:
-        """Start with no bytes.
-
-        Args:
-            kinds: the messages of this channel, by their names on the wire; all others are malformed.
-            max_payload: a longer frame is an error.
-        """
+    def __init__(self, route: Route[Received_co]) -> None:
+        """Accept the messages of this route."""
+        self._route = route
         self._buffer = bytearray()
-        self._kinds = kinds
-        self._max_payload = max_payload
 
-    def receive(self, data: bytes) -> list[Record]:
+    def receive(self, data: bytes) -> list[Received_co]:
         """Add bytes as they came; return the messages they complete.
 
         Raises:
-            RemoteProtocolError: the bytes are not ours; the connection is of no more use.
+            RemoteProtocolError: the bytes are no frame, or a message that the peer may not send here. The connection
+                is of no more use.
         """
         self._buffer += data
         messages = []
         while (frame := self._next_payload()) is not None:
-            messages.append(unpack(frame, self._kinds))
+            messages.append(unpack(frame, self._route))
         return messages
 
     def _next_payload(self) -> bytes | None:
@@ -106,8 +108,8 @@ class FrameReader:
         if len(head) < HEADER_LENGTH:
             return None
         length = int.from_bytes(head[len(MAGIC) :], "big")
-        if length > self._max_payload:
-            message = f"a frame of {length} bytes is longer than {self._max_payload}"
+        if length > self._route.max_payload:
+            message = f"a frame of {length} bytes is longer than {self._route.max_payload}"
             raise RemoteProtocolError(message)
         end = HEADER_LENGTH + length
         if len(self._buffer) < end:
@@ -117,27 +119,29 @@ class FrameReader:
         return payload
 
 
-def unpack(payload: bytes, kinds: Mapping[str, type[Record]] = REGISTRY) -> Record:
-    """Return the message of a payload; `kinds` are the messages of its channel.
+def unpack(payload: bytes, route: Route[Received]) -> Received:
+    """Return the message of a payload.
 
     Raises:
-        RemoteProtocolError: it is malformed, or of an unknown kind or shape.
+        RemoteProtocolError: it is malformed, not one of this route, or has fields of another shape.
     """
     try:
-        return _message(*_decode(payload, 0, 0), len(payload), kinds)
-    except (ValueError, KeyError, TypeError) as error:
+        return _message(*_decode(payload, 0, 0), len(payload), route)
+    except (ValueError, TypeError) as error:
         message = f"malformed frame: {payload[:40]!r} ({str(error)[:80]})"
         raise RemoteProtocolError(message) from None
 
 
-def _message(value: object, end: int, length: int, kinds: Mapping[str, type[Record]]) -> Record:
+def _message(value: object, end: int, length: int, route: Route[Received]) -> Received:
     if end != length or not isinstance(value, tuple):
         raise ValueError(end)
     name, *fields = value
-    return _record(kinds[name], fields)
+    if not isinstance(name, str):
+        raise TypeError(name)
+    return _record(route.kind(name), fields)
 
 
-def _record(kind: type[Record], fields: Iterable[object]) -> Record:
+def _record(kind: type[Received], fields: Iterable[object]) -> Received:
     """Make a record of what came for its fields.
 
     Raises:
@@ -147,6 +151,9 @@ def _record(kind: type[Record], fields: Iterable[object]) -> Record:
     shapes = _shapes(kind)
     return kind(*[_read(content, shape) for content, shape in zip(fields, shapes, strict=True)])
 
+
+VALUES: dict[str, type] = {"Code": str, "Reason": Reason}
+"""What annotations of fields name besides builtin types, with its type on the wire."""
 
 _known_shapes: dict[type[Record], tuple[object, ...]] = {}
 

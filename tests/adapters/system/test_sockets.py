@@ -15,9 +15,15 @@ from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.framing import pack
 from pytest_zygote.core.protocol.messages import Answer, Relay, StatusRequest
 from tests.support.daemon import UNIT_S
+from tests.support.strategies import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from pytest_zygote.core.record import Record
+
+    Channel: TypeAlias = sockets.Channel[Record, Record]
 
 
 @pytest.fixture
@@ -28,16 +34,17 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[sockets.Channel, sockets.Channel]]:
+def ends() -> Iterator[tuple[Channel, Channel]]:
     """Make two ends of a connection."""
-    ours, theirs = sockets.pair()
-    other = sockets.adopt(theirs)
+    ours: Channel
+    ours, theirs = sockets.pair(ANY)
+    other: Channel = sockets.adopt(theirs, ANY)
     yield ours, other
     ours.close()
     other.close()
 
 
-def test_messages_arrive_as_they_were_sent(ends: tuple[sockets.Channel, sockets.Channel]) -> None:
+def test_messages_arrive_as_they_were_sent(ends: tuple[Channel, Channel]) -> None:
     """Several at once, in order."""
     ends[0].send(Relay(2))
     ends[0].send(Answer("text"))
@@ -47,7 +54,7 @@ def test_messages_arrive_as_they_were_sent(ends: tuple[sockets.Channel, sockets.
 def test_a_message_in_pieces_is_received_when_it_is_whole() -> None:
     """The kernel may cut anywhere."""
     raw, other = socket.socketpair()
-    channel = sockets.adopt(other.detach())
+    channel: Channel = sockets.adopt(other.detach(), ANY)
     frame = pack(Answer("x" * 100))
     raw.sendall(frame[:10])
     assert channel.receive() == []
@@ -57,7 +64,7 @@ def test_a_message_in_pieces_is_received_when_it_is_whole() -> None:
     channel.close()
 
 
-def test_the_end_of_the_peer_is_none(ends: tuple[sockets.Channel, sockets.Channel]) -> None:
+def test_the_end_of_the_peer_is_none(ends: tuple[Channel, Channel]) -> None:
     """Closed, or reset with something unread."""
     ends[0].send(Relay(1))
     ends[1].close()
@@ -70,7 +77,7 @@ def test_the_end_of_the_peer_is_none(ends: tuple[sockets.Channel, sockets.Channe
 def test_what_is_no_frame_is_refused() -> None:
     """Somebody else talks to this socket."""
     raw, other = socket.socketpair()
-    channel = sockets.adopt(other.detach())
+    channel: Channel = sockets.adopt(other.detach(), ANY)
     raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
     with pytest.raises(RemoteProtocolError):
         channel.receive()
@@ -78,7 +85,7 @@ def test_what_is_no_frame_is_refused() -> None:
     channel.close()
 
 
-def test_descriptors_travel_and_are_not_inherited(ends: tuple[sockets.Channel, sockets.Channel]) -> None:
+def test_descriptors_travel_and_are_not_inherited(ends: tuple[Channel, Channel]) -> None:
     """They are other numbers for the same open files, and belong to whoever takes them."""
     read, write = os.pipe()
     ends[0].send(Relay(1), [read, write])
@@ -91,7 +98,7 @@ def test_descriptors_travel_and_are_not_inherited(ends: tuple[sockets.Channel, s
         os.close(descriptor)
 
 
-def test_descriptors_that_nobody_took_are_closed(ends: tuple[sockets.Channel, sockets.Channel]) -> None:
+def test_descriptors_that_nobody_took_are_closed(ends: tuple[Channel, Channel]) -> None:
     """A peer cannot make us collect open files."""
     read, write = os.pipe()
     ends[0].send(Relay(1), [write])
@@ -105,7 +112,7 @@ def test_descriptors_that_nobody_took_are_closed(ends: tuple[sockets.Channel, so
 def test_a_peer_that_does_not_read_is_given_up() -> None:
     """A stopped client must not stop the daemon."""
     raw, other = socket.socketpair()
-    channel = sockets.Channel(raw, send_timeout_s=0.01)
+    channel: Channel = sockets.Channel(raw, ANY, send_timeout_s=0.01)
     with pytest.raises(TimeoutError):
         channel.send(Answer("x" * 10_000_000))
     channel.close()
@@ -115,24 +122,24 @@ def test_a_peer_that_does_not_read_is_given_up() -> None:
 def test_nobody_there_is_none(folder: Path) -> None:
     """No file, or one that a dead daemon left."""
     path = folder / "d.sock"
-    assert sockets.connect(str(path)) is None
+    assert sockets.connect(str(path), ANY) is None
     with socket.socket(socket.AF_UNIX) as raw:
         raw.bind(str(path))
-    assert sockets.connect(str(path)) is None
+    assert sockets.connect(str(path), ANY) is None
 
 
 def test_a_socket_that_is_not_ours_is_told_apart_from_none(folder: Path) -> None:
     """What cannot be connected to for another reason is an error, and leaves nothing open."""
     with pytest.raises(OSError, match="too long"):
-        sockets.connect(str(folder / ("x" * 200)))
+        sockets.connect(str(folder / ("x" * 200)), ANY)
 
 
 def test_a_listener_accepts_its_own_user(folder: Path) -> None:
     """And both can talk."""
     listener = sockets.Listener(str(folder / "d.sock"))
-    client = sockets.connect(str(folder / "d.sock"))
+    client: Channel | None = sockets.connect(str(folder / "d.sock"), ANY)
     assert client is not None
-    server = listener.accept(send_timeout_s=UNIT_S)
+    server: Channel | None = listener.accept(ANY, send_timeout_s=UNIT_S)
     assert server is not None
     client.send(StatusRequest("json"))
     assert server.receive() == [StatusRequest("json")]
@@ -146,12 +153,12 @@ def test_a_listener_accepts_its_own_user(folder: Path) -> None:
 def test_a_listener_accepts_nobody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another user who got through the folder's mode is turned away."""
     listener = sockets.Listener(str(folder / "d.sock"))
-    client = sockets.connect(str(folder / "d.sock"))
+    client: Channel | None = sockets.connect(str(folder / "d.sock"), ANY)
     assert client is not None
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
-    assert listener.accept(send_timeout_s=UNIT_S) is None
+    assert listener.accept(ANY, send_timeout_s=UNIT_S) is None
     assert client.receive() is None
-    assert listener.accept(send_timeout_s=UNIT_S) is None  # nobody is waiting
+    assert listener.accept(ANY, send_timeout_s=UNIT_S) is None  # nobody is waiting
     client.close()
     listener.close()
 
@@ -163,7 +170,7 @@ def test_a_listener_takes_the_place_of_a_dead_one(folder: Path) -> None:
     new = sockets.Listener(path)
     assert (old.is_ours(), new.is_ours()) == (False, True)
     old.close()
-    client = sockets.connect(path)
+    client: Channel | None = sockets.connect(path, ANY)
     assert client is not None
     client.close()
     Path(path).unlink()

@@ -10,9 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
-from pytest_zygote.core.protocol.framing import HEADER_LENGTH, MAGIC, MAX_DEPTH, MAX_PAYLOAD, FrameReader, pack, unpack
-from pytest_zygote.core.protocol.messages import (
+from pytest_zygote.core.protocol.framing import (
+    HEADER_LENGTH,
+    MAGIC,
+    MAX_DEPTH,
     PROTOCOL,
+    FrameReader,
+    pack,
+    unpack,
+)
+from pytest_zygote.core.protocol.messages import (
     Answer,
     BuildFailed,
     Built,
@@ -22,9 +29,11 @@ from pytest_zygote.core.protocol.messages import (
     RunRequest,
     StopRequest,
 )
+from pytest_zygote.core.protocol.route import MAX_PAYLOAD
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 from tests.support import strategies
+from tests.support.strategies import ANY
 
 RELAY = b"l2:s5:Relayi2;"
 """The payload of `Relay(2)`, from which the malformed ones differ in one place."""
@@ -114,7 +123,7 @@ def test_frames_may_be_cut_at_any_byte(sent: list[Record], data: st.DataObject) 
     """However the bytes come, each message comes once, in order, as soon as it is complete."""
     stream = b"".join(map(pack, sent))
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
-    reader = FrameReader()
+    reader = FrameReader(ANY)
 
     received = [message for a, b in pairwise([0, *cuts, len(stream)]) for message in reader.receive(stream[a:b])]
 
@@ -124,7 +133,7 @@ def test_frames_may_be_cut_at_any_byte(sent: list[Record], data: st.DataObject) 
 @given(strategies.messages)
 def test_a_message_is_there_with_its_last_byte(message: Record) -> None:
     """Not before, and not after."""
-    reader = FrameReader()
+    reader = FrameReader(ANY)
     stream = pack(message)
 
     early = [found for byte in stream[:-1] for found in reader.receive(bytes([byte]))]
@@ -140,7 +149,7 @@ def test_a_message_is_there_with_its_last_byte(message: Record) -> None:
 @example(MAGIC + b"\xff\xff\xff\xff")
 def test_garbage_raises_the_peer_error_only(data: bytes) -> None:
     """Nothing but a `RemoteProtocolError` ever leaves a reader."""
-    reader = FrameReader()
+    reader = FrameReader(ANY)
     try:
         received = reader.receive(data)
     except RemoteProtocolError:
@@ -155,14 +164,14 @@ def test_garbage_raises_the_peer_error_only(data: bytes) -> None:
 def test_a_garbage_payload_raises_the_peer_error_only(payload: bytes) -> None:
     """A right header does not help a wrong payload."""
     with pytest.raises(RemoteProtocolError):
-        FrameReader().receive(frame(payload))
+        FrameReader(ANY).receive(frame(payload))
 
 
 @given(st.text(alphabet="sbild0123456789:;-_ +Relay", max_size=30))
 def test_almost_right_payloads_raise_the_peer_error_only(text: str) -> None:
     """Bytes of the grammar's own alphabet reach further in than random ones."""
     try:
-        message = unpack(b"l2:s5:Relay" + text.encode())
+        message = unpack(b"l2:s5:Relay" + text.encode(), ANY)
     except RemoteProtocolError:
         return
     assert isinstance(message, Relay)  # "i0;" makes it right
@@ -172,7 +181,7 @@ def test_almost_right_payloads_raise_the_peer_error_only(text: str) -> None:
 def test_a_value_of_any_shape_is_a_message_or_an_error(value: object) -> None:
     """Values that the grammar allows and that are no message are refused."""
     with pytest.raises(RemoteProtocolError, match="malformed frame"):
-        unpack(encode(value))
+        unpack(encode(value), ANY)
 
 
 @given(st.sampled_from([Relay, RunRequest, Built, Learned, BuildFailed]), st.data())
@@ -183,7 +192,7 @@ def test_fields_of_any_shape_are_right_or_an_error(kind: type[Record], data: st.
     at = data.draw(st.integers(0, len(fields) - 1))
     fields[at] = data.draw(strategies.values)
     try:
-        received = unpack(encode([kind.__name__, *fields]))
+        received = unpack(encode([kind.__name__, *fields]), ANY)
     except RemoteProtocolError:
         assert fields != [*message.values()]
     else:
@@ -196,7 +205,7 @@ def test_a_flipped_byte_raises_the_peer_error_only(message: Record, data: st.Dat
     stream = bytearray(pack(message))
     stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
     try:
-        received = FrameReader().receive(bytes(stream))
+        received = FrameReader(ANY).receive(bytes(stream))
     except RemoteProtocolError:
         return
     assert all(isinstance(found, Record) for found in received)
@@ -206,37 +215,37 @@ def test_a_flipped_byte_raises_the_peer_error_only(message: Record, data: st.Dat
 def test_a_malformed_payload_is_refused(payload: bytes) -> None:
     """Each way to be wrong raises the same error, with a short look at the bytes."""
     with pytest.raises(RemoteProtocolError, match="malformed frame") as caught:
-        unpack(payload)
+        unpack(payload, ANY)
 
     assert len(str(caught.value)) < 300
 
 
 def test_a_right_payload_is_taken() -> None:
     """What the malformed ones differ from."""
-    assert unpack(RELAY) == Relay(2)
-    assert unpack(b"l2:s5:Relayi-2;") == Relay(-2)
-    assert unpack(b"l1:s11:StopRequest") == StopRequest()
+    assert unpack(RELAY, ANY) == Relay(2)
+    assert unpack(b"l2:s5:Relayi-2;", ANY) == Relay(-2)
+    assert unpack(b"l1:s11:StopRequest", ANY) == StopRequest()
 
 
 def test_a_long_frame_is_refused_by_its_header() -> None:
     """Before its bytes are collected."""
     with pytest.raises(RemoteProtocolError, match=f"longer than {MAX_PAYLOAD}"):
-        FrameReader().receive(MAGIC + (MAX_PAYLOAD + 1).to_bytes(4, "big"))
+        FrameReader(ANY).receive(MAGIC + (MAX_PAYLOAD + 1).to_bytes(4, "big"))
 
 
 def test_the_longest_frame_is_waited_for() -> None:
     """The limit itself is allowed."""
-    assert FrameReader().receive(MAGIC + MAX_PAYLOAD.to_bytes(4, "big")) == []
+    assert FrameReader(ANY).receive(MAGIC + MAX_PAYLOAD.to_bytes(4, "big")) == []
 
 
 @pytest.mark.parametrize("length", range(1, HEADER_LENGTH))
 def test_a_peer_of_another_protocol_is_refused_as_soon_as_it_shows(length: int) -> None:
     """Part of a right header is waited for; a wrong one is not."""
     right = pack(StopRequest())[:length]
-    assert FrameReader().receive(right) == []
+    assert FrameReader(ANY).receive(right) == []
 
     with pytest.raises(RemoteProtocolError, match=f"expected a frame of protocol {PROTOCOL}"):
-        FrameReader().receive((b"PZ" + bytes([PROTOCOL + 1]) + b"\0\0\0\0")[: max(3, length)])
+        FrameReader(ANY).receive((b"PZ" + bytes([PROTOCOL + 1]) + b"\0\0\0\0")[: max(3, length)])
 
 
 @pytest.mark.parametrize("value", [1.5, None, {1, 2}, object()])

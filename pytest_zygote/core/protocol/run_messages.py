@@ -1,0 +1,61 @@
+"""What the process of a run reports to the daemon."""
+
+from __future__ import annotations
+
+from pytest_zygote.core.protocol.layer_messages import Forked
+from pytest_zygote.core.protocol.route import Route
+from pytest_zygote.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pytest_zygote.core.reasons import Reason
+
+
+class Learned(Record):
+    """Modules that a run imported and its layer did not have, in the order of their import.
+
+    Attributes:
+        modules: rows of (name, origin, 'first' or 'third' party, 'rewritten' or '').
+        leaves: name → file of the test modules and conftest files that are loaded.
+        path: `sys.path` when collection had ended.
+        context: environment keys that conftest files or plugins set or changed, with the values.
+        facts: options of this run, as `core.layers.layer_fit.Facts` holds them.
+        cache: pytest's cache directory, '' without one.
+    """
+
+    modules: tuple[tuple[str, str, str, str], ...]
+    leaves: dict[str, str]
+    path: tuple[str, ...]
+    context: dict[str, str]
+    facts: dict[str, str]
+    cache: str
+
+
+class LayerIneligible(Record):
+    """The layer is not exact for this run, which has ended before its first test.
+
+    Attributes:
+        depth: 'base' or 'cold', from where it would be exact.
+        culprits: modules that must not be in the layer for runs like this one.
+        seen: what the user has seen of pytest's output.
+    """
+
+    depth: str
+    reason: Reason
+    culprits: tuple[str, ...]
+    seen: str = ""
+
+
+class Ended(Record):
+    """The run is over and has given back its descriptors; freeing its memory is all that is left.
+
+    Said by the run itself: a large one is torn down for 10 ms and more, which nobody needs to wait for.
+    """
+
+    status: int
+
+
+FromRun: TypeAlias = Forked | Learned | LayerIneligible | Ended
+FROM_RUN: Route[FromRun] = Route("run", "daemon", FromRun)
