@@ -18,8 +18,7 @@ from pytest_zygote.core.protocol.client_messages import (
     Stopped,
 )
 from pytest_zygote.core.reasons import Reason
-from pytest_zygote.core.record import Record
-from pytest_zygote.core.type_hints import assert_never
+from pytest_zygote.core.record import Record, assert_never
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,17 +3,42 @@
 A message is a frozen record. ``dataclasses`` would do, but importing it takes 13 ms (it
 pulls in ``inspect`` and ``re``), more than the whole of a warm ``pz`` client may spend.
 Type checkers see these classes as frozen dataclasses.
+
+For the same reason `Generic`, `TypeVar` and `assert_never` of `typing` (5 ms) have stand-ins here: at run time a class
+that is generic by these is a plain class.
 """
 
 from __future__ import annotations
 
-from pytest_zygote.core.type_hints import dataclass_transform
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, Generic, TypeVar, assert_never
 
-    from typing_extensions import Self
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    class Generic:
+        """Stand in for the base of generic classes."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            """Return a base that adds nothing."""
+            return object
+
+    def TypeVar(name: str, **_: object) -> str:  # noqa: N802 - it has the name of what it stands for
+        """Stand in for the class of type variables."""
+        return name
+
+    def assert_never(value: object) -> None:
+        """Fail: a type checker has not seen that this is reached."""
+        message = f"unexpected {value!r}"
+        raise AssertionError(message)
+
+    def dataclass_transform(**_: object) -> object:
+        """Stand in for the decorator."""
+        return lambda cls: cls
+
+
+__all__ = ["Generic", "Record", "TypeVar", "assert_never"]
 
 
 @dataclass_transform(frozen_default=True)

@@ -41,7 +41,7 @@ from pytest_zygote.adapters.system.titles import set_thread_title, set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 from pytest_zygote.core.protocol import framing, messages
-from pytest_zygote.core.protocol.route import SILENT
+from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.django import settings
 from pytest_zygote.run.inherited_layer import loaded_after

@@ -23,7 +23,7 @@ from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
-from pytest_zygote.core.protocol.route import SILENT
+from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run import process

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import dirty_pages, processes, sockets
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.core.protocol.route import SILENT
+from pytest_zygote.core.protocol.framing import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.request import interpreter_identity
 from pytest_zygote.core.protocol import framing, messages
-from pytest_zygote.core.protocol.route import MAX_PAYLOAD
+from pytest_zygote.core.protocol.framing import MAX_PAYLOAD
 from tests.support.daemon import BIN, UNIT_S, Project, ask, eventually
 
 if TYPE_CHECKING:

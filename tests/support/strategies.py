@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from pytest_zygote.core.protocol.framing import Route
 from pytest_zygote.core.protocol.messages import ROUTES
-from pytest_zygote.core.protocol.route import Route
 from pytest_zygote.core.reasons import Reason
 from scripts.reason_table import CODES
 

@@ -12,15 +12,14 @@ import sys
 from pytest_zygote.adapters.interpreter.private.light import accept, socket
 from pytest_zygote.core.protocol.client_messages import TO_CLIENT
 from pytest_zygote.core.protocol.framing import FrameReader, pack
-from pytest_zygote.core.record import Record
-from pytest_zygote.core.type_hints import Generic, TypeVar
+from pytest_zygote.core.record import Generic, Record, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_zygote.core.protocol.client_messages import FromClient, ToClient
-    from pytest_zygote.core.protocol.route import Route
+    from pytest_zygote.core.protocol.framing import Route
 
 Received_co = TypeVar("Received_co", bound=Record, covariant=True)
 Sent_contra = TypeVar("Sent_contra", bound=Record, contravariant=True)

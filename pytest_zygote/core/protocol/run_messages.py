@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_zygote.core.protocol.framing import Route
 from pytest_zygote.core.protocol.layer_messages import Forked
-from pytest_zygote.core.protocol.route import Route
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False

@@ -14,6 +14,7 @@ from pytest_zygote.core.protocol.framing import (
     HEADER_LENGTH,
     MAGIC,
     MAX_DEPTH,
+    MAX_PAYLOAD,
     PROTOCOL,
     FrameReader,
     pack,
@@ -29,7 +30,6 @@ from pytest_zygote.core.protocol.messages import (
     RunRequest,
     StopRequest,
 )
-from pytest_zygote.core.protocol.route import MAX_PAYLOAD
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 from tests.support import strategies

@@ -18,7 +18,7 @@ from tests.support import strategies
 from tests.support.strategies import REGISTRY
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.route import Route
+    from pytest_zygote.core.protocol.framing import Route
 
 MODULES = (client_messages, layer_messages, run_messages)
 

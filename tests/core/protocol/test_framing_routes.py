@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.protocol.route import SILENT, Route
+from pytest_zygote.core.protocol.framing import SILENT, Route
 from pytest_zygote.core.record import Record
 
 
