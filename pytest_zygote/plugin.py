@@ -155,7 +155,7 @@ def _join(run: RunProcess, config: pytest.Config) -> None:
     for name, plugin in run.plugins.items():
         config.pluginmanager.register(plugin, name)
     if _settings(config).switch("--daemon-disable"):
-        run.start_over("cold", Reason("disabled", "the ini-file switches warm runs off"))  # `pz` reads no ini-file
+        run.start_over("cold", Reason("switched-off", "the ini-file switches warm runs off"))  # `pz` reads no ini-file
 
 
 def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:

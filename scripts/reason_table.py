@@ -30,12 +30,12 @@ class Entry:
 
 
 TABLE: dict[Code, Entry] = {
-    "disabled": Entry(
+    "switched-off": Entry(
         "Warm runs are switched off: `--daemon-disable`, `PYTEST_DAEMON_DISABLE` or `zygote_disable`. Not printed.",
         "Take the option, the key or the setting away.",
         COLD,
     ),
-    "ci": Entry(
+    "ci-machine": Entry(
         "`CI` is set in the environment: a machine that runs the tests once gains nothing. Not printed.",
         "Unset `CI` if this is no such machine.",
         COLD,
@@ -50,12 +50,12 @@ TABLE: dict[Code, Entry] = {
         "Use `--cov` of pytest-cov instead of `coverage run -m pytest`.",
         COLD,
     ),
-    "debugger": Entry(
+    "debugger-attached": Entry(
         "A debugger is attached that cannot follow the run into another process.",
         "Use debugpy 1.8 or newer with `subProcess` on, or `--pdb` and `breakpoint()`, which work in warm runs.",
         COLD,
     ),
-    "tracer": Entry(
+    "tracer-active": Entry(
         "A profiler or another tracer is active in this process, and would not see the run.",
         "Switch it off, or let it be cold: profilers want to see all.",
         COLD,
@@ -125,12 +125,12 @@ TABLE: dict[Code, Entry] = {
         "Mend what the module warns of, or name the module in `zygote_exclude`.",
         f"{BASE} If a package warned: cold.",
     ),
-    "coverage": Entry(
+    "coverage-of-imports": Entry(
         "The lines that run at import count, so the run must import what is measured.",
         "Nothing; of packages that are measured too, name them in `zygote_exclude`.",
         f"{BASE} If a package is measured: cold.",
     ),
-    "affected": Entry(
+    "affected-imports": Entry(
         "`--affected` records what each import reads, so the run must see the imports.", "Nothing.", BASE
     ),
     "options-differ": Entry(

@@ -32,9 +32,9 @@ def ineligible(settings: Settings, args: tuple[str, ...], environ: Mapping[str, 
         UsageError: a setting is not understood.
     """
     if settings.switch("--daemon-disable"):
-        return Reason("disabled", "warm runs are switched off")
+        return Reason("switched-off", "warm runs are switched off")
     if "CI" in environ:
-        return Reason("ci", "CI is set in the environment")
+        return Reason("ci-machine", "CI is set in the environment")
     if CHILD_MARK in environ:
         return Reason("nested-run", "this pytest was started by a warm run")
     if any(arg in PLAIN_OPTIONS for arg in args):
@@ -52,9 +52,9 @@ def _observer() -> Reason | None:
     if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
         return Reason("coverage-started", "coverage was started before pytest")
     if debugpy.is_debugged() and not debugpy.lend():
-        return Reason("debugger", "this debugger cannot follow the run into another process")
+        return Reason("debugger-attached", "this debugger cannot follow the run into another process")
     if _is_traced() or _is_monitored():
-        return Reason("tracer", "a tracer is active in this process")
+        return Reason("tracer-active", "a tracer is active in this process")
     return None
 
 

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     Code: TypeAlias = Literal[
         # The client serves the run itself, whatever the daemon is.
-        "disabled",
-        "ci",
+        "switched-off",
+        "ci-machine",
         "nested-run",
         "plain-option",
         "no-fork",
         "coverage-started",
-        "debugger",
-        "tracer",
+        "debugger-attached",
+        "tracer-active",
         "plugin-objects",
         # No daemon can be had.
         "no-daemon",
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
         # No layer is exact for the run.
         "assert-mode",
         "import-warning",
-        "coverage",
-        "affected",
+        "coverage-of-imports",
+        "affected-imports",
         "options-differ",
         "shadowed-package",
         "module-moved",
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         "not-patchable",
     ]
 
-QUIET = frozenset({"disabled", "ci", "nested-run", "plain-option"})
+QUIET = frozenset({"switched-off", "ci-machine", "nested-run", "plain-option"})
 """Codes of what the user has asked for, and need not be told."""
 
 

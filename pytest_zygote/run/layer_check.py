@@ -56,7 +56,7 @@ class RunPlugin:
                 self._run.start_over(misfit.depth, misfit.reason)
             self._look_for_hidden(map(str, early_config.getini("pythonpath")))
             if early_config.known_args_namespace.affected and layer.kind == "project":
-                self._run.start_over("base", Reason("affected", "--affected must see the imports"))
+                self._run.start_over("base", Reason("affected-imports", "--affected must see the imports"))
         return (yield)
 
     def loaded(self) -> tuple[str, ...]:

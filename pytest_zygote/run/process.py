@@ -225,7 +225,7 @@ def _join_debugger(run: RunProcess) -> None:
         try:
             debugpy.join(run.request.debugger, run.request.pid)
         except (ImportError, OSError, RuntimeError) as error:
-            run.start_over("cold", Reason("debugger", f"the debugger cannot be told of this run: {error}"))
+            run.start_over("cold", Reason("debugger-attached", f"the debugger cannot be told of this run: {error}"))
 
 
 def adopt_name(request: messages.RunRequest) -> None:

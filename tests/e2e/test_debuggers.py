@@ -82,7 +82,7 @@ def test_the_button_of_an_ide_that_follows_no_process(project: Project, debugger
     output = _go_through(debugger)
 
     assert "1 passed" in output
-    assert "zygote: cold run [debugger]: this debugger cannot follow the run into another process" in output
+    assert "zygote: cold run [debugger-attached]: this debugger cannot follow the run into another process" in output
 
 
 def test_the_button_of_an_ide_starts_no_daemon(project: Project, debugger: Debugger) -> None:

@@ -35,7 +35,10 @@ FROM_BASE = (
     *(("--import-mode=importlib",), ("-p", "no:timeout"), ("-p", "no:logging"), ("--noconftest",)),
     *(("-o", "python_files=other_*.py"), ("-c", "other.ini")),
 )
-COLD = ((("--assert=plain",), "[assert-mode]: --assert=plain"), (("--cov=xdist",), "[coverage]: coverage of xdist"))
+COLD = (
+    (("--assert=plain",), "[assert-mode]: --assert=plain"),
+    (("--cov=xdist",), "[coverage-of-imports]: coverage of xdist"),
+)
 FLAGS: tuple[tuple[str, ...], ...] = (("-O",), ("-X", "dev"), ("-W", "error"))
 
 

@@ -377,7 +377,7 @@ def test_import_that_changes_what_it_reads_makes_runs_cold(warm: Project) -> Non
     result = warm.pytest("-q", "test_app.py")
     assert result.returncode == 0
     assert not result.was_warm
-    assert "counter.txt changed, again and again" in result.stderr
+    assert "cold run [inputs-unstable]: counter.txt changed, again and again" in result.stderr
 
 
 # What the daemon says and does about changes
@@ -827,7 +827,7 @@ def test_full_disk_makes_runs_cold(project: Project) -> None:
     """Where no socket can be made there is no daemon."""
     project.folder.mkdir(mode=0o700)
     mount = f"mount -t tmpfs -o size=4k,nr_inodes=3,mode=700 none {project.folder}"
-    assert_cold(project, "No space left", code="daemon-unreachable", prefix=in_namespace(mount))
+    assert_cold(project, "the daemon did not start", code="daemon-start-failed", prefix=in_namespace(mount))
 
 
 def test_watch_limit_is_told_and_changes_nothing(project: Project) -> None:
@@ -882,7 +882,7 @@ def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     with no_more_processes(pid):
         result = warm.pytest("-q", "test_app.py")
     assert (result.returncode, result.was_warm) == (0, False)
-    assert any("no process could be made" in line for line in result.said)
+    assert any(line.startswith("cold run [fork-failed]: no process could be made") for line in result.said)
     assert_works(warm)
     assert layer_pid(warm, "project") == pid
 

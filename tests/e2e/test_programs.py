@@ -169,7 +169,7 @@ class TestModules:
         assert "pytest.__main__" in warm.stdout
 
 
-TRACED = "[tracer]: a tracer is active in this process"
+TRACED = "[tracer-active]: a tracer is active in this process"
 
 
 class TestObservers:
@@ -198,7 +198,7 @@ class TestObservers:
             (["-m", "trace", "--count", "--coverdir=counts", "--module", "pytest", "test_passes.py"], TRACED),
             (["-m", "cProfile", "-o", "profile", "-m", "pytest", "test_passes.py"], TRACED),
             (["traced.py"], TRACED),
-            (["debugged.py"], "[debugger]: this debugger cannot follow the run into another process"),
+            (["debugged.py"], "[debugger-attached]: this debugger cannot follow the run into another process"),
         ],
     )
     def test_a_tracer_is_told_everything(self, project: Project, command: list[str], reason: str) -> None:

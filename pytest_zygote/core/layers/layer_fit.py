@@ -87,7 +87,9 @@ def _against_base(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:
     if measured not in ("", "*"):
         hit = _first_measured(measured.split(":"), layer.base_files)
         if hit:
-            return Shallower("cold", Reason("coverage", f"coverage of {hit}, which is imported in the base layer"))
+            return Shallower(
+                "cold", Reason("coverage-of-imports", f"coverage of {hit}, which is imported in the base layer")
+            )
     return None
 
 
@@ -101,7 +103,7 @@ def _first_measured(sources: list[str], files: tuple[tuple[str, str], ...]) -> s
 
 def _against_project(layer: LayerTraits, run: dict[str, str]) -> Shallower | None:
     if run[COVERAGE]:
-        return Shallower("base", Reason("coverage", "coverage must see the imports"))
+        return Shallower("base", Reason("coverage-of-imports", "coverage must see the imports"))
     if run["warnings"] != layer.facts["warnings"] and layer.warned:
         return Shallower("base", Reason("import-warning", f"-W, and {layer.warned[0]} warned when it was imported"))
     for key in EQUAL_FOR_PROJECT:

@@ -36,6 +36,12 @@ def layer(
     return LayerTraits(kind, FACTS, warned, base_warned, BASE_FILES, rewritten)
 
 
+def code_of(traits: LayerTraits, **options: str) -> str:
+    """Return the code of the reason why a run with other options starts elsewhere; '' if it does not."""
+    found = shallower(traits, {**FACTS, **options})
+    return "" if found is None else found.reason.code
+
+
 def depth_of(traits: LayerTraits, **options: str) -> str:
     """Return where a run with other options starts."""
     found = shallower(traits, {**FACTS, **options})
@@ -72,6 +78,7 @@ def test_options_that_decide_names_and_files_lead_to_the_base(option: str) -> No
 def test_coverage_must_see_the_imports_of_what_it_measures(measured: str, expected: str) -> None:
     """What is measured may be imported neither in the project layer, nor in the base layer."""
     assert depth_of(layer(), **{layer_fit.COVERAGE: measured}) == expected
+    assert code_of(layer(), **{layer_fit.COVERAGE: measured}) == ("coverage-of-imports" if measured else "")
 
 
 @pytest.mark.parametrize(
@@ -83,11 +90,13 @@ def test_warning_filters_matter_where_a_module_warned(
 ) -> None:
     """``-W error`` would have been raised out of the import; where nothing warned it changes nothing."""
     assert depth_of(layer(warned=warned, base_warned=base_warned), warnings="error") == expected
+    assert code_of(layer(warned=warned), warnings="error") == ("import-warning" if warned else "")
 
 
 def test_rewritten_plugins_stay_rewritten() -> None:
     """So ``--assert=plain`` is cold if there are any, and warm if there are none."""
     assert depth_of(layer(rewritten=True), assertmode="plain") == "cold"
+    assert code_of(layer(rewritten=True), assertmode="plain") == "assert-mode"
     assert depth_of(layer(), assertmode="plain") == "project"
 
 

@@ -1,0 +1,136 @@
+"""docs/glossary.md is the contract of words: the retired ones are neither names nor printed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "pytest_zygote"
+ROOMS = sorted(
+    "/".join(path.relative_to(PACKAGE).parts) for path in PACKAGE.rglob("*") if path.is_dir() and path.name[0] != "_"
+)
+
+REMAINING: dict[str, int] = {
+    "": 1,
+    "adapters/interpreter": 32,
+    "adapters/interpreter/private": 2,
+    "adapters/patching": 19,
+    "adapters/pytest": 6,
+    "adapters/system": 5,
+    "affected": 35,
+    "client/watch": 4,
+    "core/affected": 7,
+    "core/cli": 10,
+    "core/layers": 8,
+    "core/parallel": 25,
+    "core/patching": 27,
+    "core/protocol": 4,
+    "core/sessions": 5,
+    "daemon": 158,
+    "django": 4,
+    "fixtures": 3,
+    "parallel": 93,
+    "run": 38,
+    "zygote": 66,
+}
+"""Room → uses of retired words that are left in it. A number may only fall; a room without any leaves the list."""
+
+
+def retired(*, is_name: bool = True) -> frozenset[str]:
+    """Return the words of the last column: for names all, for sentences those that are not in italics."""
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if line.startswith("|")][2:]
+    words = {word.strip() for row in rows for word in row[2].split(",") if word.strip()}
+    return frozenset(word.strip("*") for word in words if is_name or not word.startswith("*"))
+
+
+def parts(name: str) -> list[str]:
+    """Return the words of a name: of ``_take_over`` 'take' and 'over', of ``LayerStack`` 'layer' and 'stack'."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """Give all names that a module uses or makes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.arg, ast.keyword)):
+            yield node.arg or ""
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar, ast.ExceptHandler)):
+            yield node.name or ""
+        elif isinstance(node, ast.alias):
+            yield from (node.name, node.asname or "")
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Give the texts of a module that users may see: all that are sentences, but for docstrings."""
+    bare = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in bare and " " in node.value:
+            yield node.value
+
+
+def uses(room: str) -> list[str]:
+    """Return each use of a retired word in a room, with its place."""
+    words, printed = retired(), retired(is_name=False)
+    found = []
+    for file in sorted((PACKAGE / room).glob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        used = Counter(name for name in [file.stem, *names(tree)] if words & {*parts(name)})
+        used.update(text for text in texts(tree) if printed & {*re.findall(r"\w+", text)})
+        found += [f"{file.relative_to(ROOT)}: {name}" for name in used.elements()]
+    return found
+
+
+def test_the_contract_retires_words() -> None:
+    """The test reads the table that is there."""
+    assert {"hindrance", "tower", "take", "told"} <= retired()
+    assert retired() - retired(is_name=False) >= {"take", "told"}
+
+
+def test_no_term_is_retired() -> None:
+    """A word cannot be both."""
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    terms = {line.split("|")[1].strip() for line in lines if line.startswith("|")}
+
+    assert not terms & retired()
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_retired_words_are_not_used(room: str) -> None:
+    """Neither as names nor in what is printed."""
+    found = uses(room)
+
+    assert len(found) <= REMAINING.get(room, 0), "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def take_over(told): self.lease = Tower()", {"take_over", "told", "lease", "Tower"}),
+        ("match x:\n    case [kept, *spare]: pass", {"kept", "spare"}),
+        ("import a.desk as b", {"a.desk"}),
+        ("mistaken = storage", set()),
+    ],
+)
+def test_a_retired_word_is_found_wherever_it_is_a_name(source: str, expected: set[str]) -> None:
+    """Also as a part of one, but not inside of another word."""
+    assert {name for name in names(ast.parse(source)) if retired() & {*parts(name)}} == expected
+
+
+def test_docstrings_are_not_printed() -> None:
+    """Whoever reads them has the source."""
+    assert [*texts(ast.parse('"""No one."""\nprint("a tower", f"{x} is told")'))] == ["a tower", " is told"]
