@@ -5,12 +5,12 @@
 
 # A candidate must run and be able to make an environment: a version manager's shim exists for every
 # version, and fails for those that are not active; some systems ship Python without venv.
-PYTHON ?= $(shell for python in python3.12 python3.13 python3.11 python3.10 python3; do \
-	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+PYTHON ?= $(shell for python in python3.12 python3.13 python3.14 python3.15 python3.11 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
 # Of each version the first that runs and is what its name says, from the search path or from pyenv.
-PYTHONS ?= $(shell for version in 3.10 3.11 3.12 3.13; do \
+PYTHONS ?= $(shell for version in 3.11 3.12 3.13 3.14 3.15; do \
 	for python in python$$version "$$(pyenv root 2>/dev/null)"/versions/$$version.*/bin/python; do \
 	test "$$($$python -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = $$version \
 	&& echo $$python && break; done; done)
@@ -54,8 +54,8 @@ check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, c
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-all: ## run the tests on every Python 3.10 to 3.13 found, with pytest 8 and 9
-	@test -n "$(strip $(PYTHONS))" || { echo 'No Python 3.10 to 3.13 found; name them: PYTHONS="..."' >&2; exit 1; }
+test-all: ## run the tests on every Python 3.11 to 3.15 found, with pytest 8 and 9
+	@test -n "$(strip $(PYTHONS))" || { echo 'No Python 3.11 to 3.15 found; name them: PYTHONS="..."' >&2; exit 1; }
 	@trap 'exit 130' INT; failed=; \
 	for python in $(PYTHONS); do for pytest in $(PYTESTS); do \
 		name=$$($$python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')-pytest$$pytest; \
@@ -102,7 +102,7 @@ clean: ## remove environments, caches and reports
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo 'No Python 3.10 or newer found; name one: PYTHON=...' >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer found; name one: PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp for each extra; the names of the extras stand in pyproject.toml.

@@ -13,7 +13,7 @@
 `recorder`         puts together what a test depended on
 `seen`             what ran and was read in some stretch of time
 `executions`       which code ran, by `sys.monitoring`
-`probed`           the same on Python 3.10 and 3.11, by probes in the code
+`executions_by_file`  which modules ran, where the interpreter reports no functions: Python 3.11
 `modules`          the project's loaded files: fingerprints, and which imports which
 `outside`          files opened, folders listed, environment keys read, processes started
 `children`         what the processes read, as far as their command lines tell

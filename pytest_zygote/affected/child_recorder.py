@@ -92,7 +92,7 @@ class ChildRecorder:
             if see is None:
                 started.append(code)
                 see = self._on_module if code.co_name == "<module>" else None
-                if code.co_qualname == "Path.stat":  # type: ignore[attr-defined,unused-ignore]  # 3.11 on
+                if code.co_qualname == "Path.stat":
                     see = watched[_identity(code)] = self._on_question
             if see is not None:
                 try:

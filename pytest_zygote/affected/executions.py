@@ -57,8 +57,13 @@ class Executions:
         self._watched: dict[int, tuple[CodeType, Callable[[FrameType], None]]] = {}
 
     @property
-    def is_watching(self) -> bool:
-        """Whether this interpreter tells us."""
+    def knows_functions(self) -> bool:
+        """Whether the interpreter reports which code starts."""
+        return self._warm_up.is_claimed
+
+    @property
+    def knows_reads(self) -> bool:
+        """Whether the watched functions report their calls."""
         return self._warm_up.is_claimed
 
     def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:

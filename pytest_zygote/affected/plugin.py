@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -46,8 +47,8 @@ WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = "affected: with workers of pytest-xdist all tests run, and nothing is recorded"
 IMPRECISE = (
-    "affected: this interpreter does not tell us which code a test runs (is it no CPython, or do other tools use all "
-    "numbers of sys.monitoring?): each test depends on all loaded modules of the project"
+    "affected: other tools use all numbers of sys.monitoring, so it is not known which code a test runs: each test "
+    "depends on all loaded modules of the project"
 )
 
 
@@ -131,7 +132,7 @@ class AffectedPlugin:
         """Collect nothing if nothing has changed since a run that left out all tests."""
         if self._words & {"all", "exact", "failed"} or is_distributed(self._config):
             return None
-        self._unchanged = self._question.unchanged(knows_environ=self._recorder.is_precise)
+        self._unchanged = self._question.unchanged(knows_environ=self._recorder.knows_environ)
         with contextlib.suppress(StoreError):
             self._total = self._left_out = self._unchanged.total() if self._unchanged is not None else 0
         if not self._total:
@@ -158,7 +159,7 @@ class AffectedPlugin:
         self._total = len(items)
         self._collected = [item.nodeid for item in items]
         try:
-            self._selected = self._question.answer(self._collected, knows_environ=self._recorder.is_precise)
+            self._selected = self._question.answer(self._collected, knows_environ=self._recorder.knows_environ)
         except StoreError:
             self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
         if "failed" in self._words:
@@ -199,7 +200,7 @@ class AffectedPlugin:
         for text in self._unsaid:
             self._say(text)
         lines = [self._headline(), *self._question.notes]
-        if not self._recorder.is_precise:
+        if sys.version_info >= (3, 12) and not self._recorder.is_precise:
             lines.append(IMPRECISE)
         if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]

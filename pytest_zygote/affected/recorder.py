@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
-from pytest_zygote.affected.executions_probed import ProbedExecutions
+from pytest_zygote.affected.executions_by_file import FileExecutions
 from pytest_zygote.affected.external_inputs import ExternalInputs
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
@@ -43,6 +43,7 @@ class Recorder:
     Attributes:
         is_precise: whether it is known which code runs; if not, tests depend on all modules of the
             project that are loaded.
+        knows_environ: whether it is known which environment keys are read.
         tests_run: how many tests have run in this process, or in the one it was forked from.
     """
 
@@ -54,8 +55,7 @@ class Recorder:
         self._loaded = loaded
         self._modules = LoadedFiles(tree, _owner_of(tree.root), started_ns)
         self._outside = ExternalInputs(tree, self._modules.has, started_ns)
-        means = Executions if sys.version_info >= (3, 12) else ProbedExecutions
-        self._executions = means(self._modules.has, self._modules.see)
+        self._executions: Executions | FileExecutions = Executions(self._modules.has, self._modules.see)
         self._session = Observation()
         self._wide = Observation()
         self._wide_known: set[object] = set()
@@ -73,13 +73,19 @@ class Recorder:
         self._is_group = False
         self._prepared: list[Needs] = []
         self.is_precise = False
+        self.knows_environ = False
         self.tests_run = 0
 
     def start(self) -> None:
         """Watch from now on."""
         self._modules.see_early(self._loaded_files())
-        self._executions.start(self._outside.watched())
-        self.is_precise = self._executions.is_watching
+        watched = self._outside.watched()
+        self._executions.start(watched)
+        if not self._executions.knows_functions:
+            self._executions = FileExecutions(self._modules.has, self._modules.see)
+            self._executions.start(watched)
+        self.is_precise = self._executions.knows_functions
+        self.knows_environ = self._executions.knows_reads
         self._outside.start()
 
     def stop(self) -> None:

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import ClassVar, Generic, TypeVar, assert_never
-
-    from typing_extensions import Self, dataclass_transform
+    from typing import ClassVar, Generic, Self, TypeVar, assert_never, dataclass_transform
 else:
 
     class Generic:

@@ -757,7 +757,7 @@ class TestComposition:
             "tests/conftest.py",
             """
             import pytest
-            from pytest_zygote.workers.sharing import shared
+            from pytest_zygote import shared
             from app import calc
 
             @shared

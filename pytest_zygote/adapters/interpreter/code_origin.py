@@ -9,6 +9,8 @@ import sysconfig
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
+import pytest_zygote
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import ModuleType
@@ -21,7 +23,7 @@ def is_installed(path: str) -> bool:
     return "/site-packages/" in path or "/dist-packages/" in path
 
 
-_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(pytest_zygote.__file__)), "")
 
 _NOT_OWN = frozenset({"__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
 """Top-level names that are never the project's, wherever they are installed."""

@@ -1,6 +1,6 @@
 """Sets the annotations of functions, if nobody has looked at those they had.
 
-Since 3.10 the interpreter keeps annotations as the tuple that the `def` statement made, until somebody asks for them:
+The interpreter keeps annotations as the tuple that the `def` statement made, until somebody asks for them:
 then it makes a dictionary of the tuple, and keeps that. Who asks is all the same: a decorator, `inspect.signature`,
 `functools.wraps`, a library in C. So a function that still has its tuple has been asked by nobody.
 """

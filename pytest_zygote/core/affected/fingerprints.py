@@ -90,7 +90,7 @@ def _digest(code: CodeType, path: Path, found: dict[str, bytes]) -> bytes:
 def _shell(code: CodeType) -> tuple[bytes, ...]:
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    return code.co_code, repr((counts, names)).encode(), getattr(code, "co_exceptiontable", b"")
+    return code.co_code, repr((counts, names)).encode(), code.co_exceptiontable
 
 
 def _class_body(code: CodeType, inside: dict[int, bytes]) -> Iterator[bytes]:

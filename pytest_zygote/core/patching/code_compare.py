@@ -69,10 +69,7 @@ def executed(code: CodeType) -> Iterator[CodeType]:
 
 
 def identical(one: CodeType, other: CodeType) -> bool:
-    """Tell whether nothing tells two codes apart.
-
-    Not ``==``: that does not look at line tables before 3.11.
-    """
+    """Return whether two codes differ in nothing."""
     return (
         one.co_firstlineno == other.co_firstlineno
         and one.co_linetable == other.co_linetable
@@ -117,7 +114,7 @@ def _is_shell_identical(one: CodeType, other: CodeType) -> bool:
 def _numbers(code: CodeType) -> tuple[object, ...]:
     return (
         *(code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_stacksize),
-        *(getattr(code, "co_exceptiontable", None), getattr(code, "co_qualname", None)),
+        *(code.co_exceptiontable, code.co_qualname),
     )
 
 
@@ -188,16 +185,11 @@ def words(code: CodeType, *, has_imports: bool = True) -> set[str]:
         elif isinstance(value, tuple):
             found.update(item for item in value if isinstance(item, str))
         elif isinstance(value, str) and opname == "LOAD_CONST":
-            # A class is made with its name, a function (before 3.11) with its qualified name.
-            found.update({value} if value != entered and not _names_itself(follower) else ())
+            is_own_name = value == entered or follower == ("STORE_NAME", "__qualname__")
+            found.update(() if is_own_name else {value})
         elif isinstance(value, str) and not opname.startswith(("STORE_", "DELETE_")):
             found.add(value)
     return found
-
-
-def _names_itself(follower: tuple[str, object]) -> bool:
-    """Tell whether the text before this step is the qualified name of a definition or class."""
-    return follower[0] == "MAKE_FUNCTION" or follower == ("STORE_NAME", "__qualname__")
 
 
 def parameters(code: CodeType) -> tuple[object, ...]:
