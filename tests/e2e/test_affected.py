@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.affected import CALC, TESTS, AffectedProject, Server, calculator, serve
+from tests.support.affected import CALC, TESTS, AffectedProject, Server, calculator, precisely, serve
 from tests.support.daemon import Project
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class TestCounts:
 class TestCode:
     """Edits of Python files."""
 
+    @precisely
     def test_a_function_body(self, project: AffectedProject) -> None:
         """Rows of a shared process reach as far as the imports of the test's module."""
         project.write("tests/conftest.py", SHARED)
@@ -93,6 +94,7 @@ class TestCode:
 
         assert project.affected().names == {"test_add", "test_sub"}
 
+    @precisely
     def test_the_first_test_of_a_process_is_known_exactly(self, project: AffectedProject) -> None:
         """Nothing ran before it that could hide what it needs."""
         project.affected("tests/test_calc.py::test_add")
@@ -255,6 +257,87 @@ class TestCode:
         os.utime(file, (soon, soon))
 
         assert project.affected().ran["test_add"] == "FAILED"
+
+
+class TestByFiles:
+    """Where the interpreter does not tell which functions run: Python 3.11, or others use all of sys.monitoring."""
+
+    @pytest.fixture(autouse=True)
+    def _unmonitored(self, project: AffectedProject) -> None:
+        """Have a plugin that is loaded first take all numbers of sys.monitoring."""
+        project.replace("pytest.ini", "-p pytest_zygote", "-p monitored -p pytest_zygote")
+        project.write(
+            "monitored.py",
+            """
+            import sys
+
+            for number in (2, 3, 4, 5) if sys.version_info >= (3, 12) else ():
+                if sys.monitoring.get_tool(number) is None:
+                    sys.monitoring.use_tool_id(number, "another tool")
+            """,
+        )
+
+    def test_each_loaded_file_counts_as_a_whole(self, project: AffectedProject) -> None:
+        """That of a test for its own tests, a module for all tests, a comment for none."""
+        assert len(project.affected().names) == 3
+        assert project.affected().names == set()
+        project.replace("app/calc.py", "return a + b", "return b + a")
+        assert project.affected().names == {"test_add", "test_sub", "test_other"}
+        project.replace("tests/test_other.py", "def", "import os\n\ndef")
+        project.replace("tests/test_other.py", "assert True", "assert os.sep")
+        assert project.affected().names == {"test_other"}
+        project.replace("app/calc.py", "return b + a", "return b + a  # the sum")
+
+        assert project.affected().names == set()
+
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("app/calc.py", CALC.replace("a + b", "a - b")),
+            ("app/late.py", "VALUE = 2\n"),
+            ("app/registered.py", "from app import registry\n\nregistry.FOUND['one'] = lambda: 2\n"),
+            ("data.txt", "two"),
+            ("flag", ""),
+            ("folder/second", ""),
+        ],
+    )
+    def test_nothing_is_stale(self, project: AffectedProject, path: str, text: str) -> None:
+        """Whatever a test executes, reads or looks for: as soon as that is another, it runs."""
+        project.write("app/late.py", "VALUE = 1\n")
+        project.write("app/registry.py", "FOUND = {}\n")
+        project.write("app/registered.py", "from app import registry\n\nregistry.FOUND['one'] = lambda: 1\n")
+        project.write("data.txt", "one")
+        project.write("folder/first", "")
+        project.replace("tests/test_calc.py", "from app import calc", "from app import calc, registered")
+        project.write(
+            "tests/test_other.py",
+            """
+            import importlib, os, pathlib
+            from app import registry
+
+            def test_other():
+                assert importlib.import_module("app.calc").add(1, 2) == 3
+                assert importlib.import_module("app.late").VALUE == 1
+                assert registry.FOUND["one"]() == 1
+                assert pathlib.Path("data.txt").read_text() == "one"
+                assert not os.path.exists("flag")
+                assert not pathlib.Path("flag").exists()
+                assert os.listdir("folder") == ["first"]
+                assert os.environ.get("COLOUR", "") == ""
+            """,
+        )
+        project.affected()
+        assert project.affected().names == set()
+        project.write(path, text)
+
+        assert project.affected().ran["test_other"] == "FAILED"
+
+    def test_the_environment_belongs_to_those_who_read_it(self, project: AffectedProject) -> None:
+        """Key by key."""
+        project.write("tests/test_other.py", "import os\n\ndef test_other(): assert 'COLOUR' not in os.environ\n")
+        project.affected()
+
+        assert project.affected(COLOUR="red").ran == {"test_other": "FAILED"}
 
 
 class TestBranches:
@@ -700,6 +783,7 @@ class TestComposition:
             (["tests/test_calc.py::test_sub"], {"test_sub"}),
         ],
     )
+    @precisely
     def test_both_choose(self, project: AffectedProject, args: list[str], expected: set[str]) -> None:
         """A test runs if all agree; the others stay to be run."""
         project.affected()
@@ -836,6 +920,7 @@ class TestWarm:
             project.close()
 
 
+@precisely
 class TestForks:
     """Few tests run in a fork each, and are known exactly afterwards."""
 
@@ -973,6 +1058,7 @@ class TestGroups:
         """Return the process that each test ran in."""
         return dict(line.split() for line in (project.root / "pids.log").read_text().splitlines())
 
+    @precisely
     def test_a_cache_hides_nothing(self, project: AffectedProject) -> None:
         """Tests of one fork need what those before them ran; tests of others do not."""
         project.replace("app/calc.py", "def add(a, b):", "import functools\n\n@functools.lru_cache\ndef add(a, b):")
@@ -1036,6 +1122,7 @@ class TestGroups:
         assert [kind for kind, _ in names] == ["session", "made", "made", "session"]
         assert names[1][1] + "-end" == names[2][1] != names[0][1]
 
+    @precisely
     def test_a_fork_that_dies_costs_one_test(self, project: AffectedProject) -> None:
         """The others of its group run in another."""
         self._record(
@@ -1127,6 +1214,7 @@ class TestSince:
         self.git(project, "add", "-A")
         self.git(project, "commit", "-q", "-m", "state")
 
+    @precisely
     def test_the_answer_is_the_same_however_often_it_is_asked(self, project: AffectedProject) -> None:
         """Although the tests have passed meanwhile; the store is not written."""
         assert project.affected("--affected-frozen").names == set()
@@ -1186,6 +1274,7 @@ class TestSince:
 class TestBaselines:
     """Results that are kept under a name, and carried elsewhere."""
 
+    @precisely
     def test_the_answer_stays_the_same(self, project: AffectedProject) -> None:
         """Although the tests have run meanwhile, until the baseline is written again."""
         ran = project.affected("--affected-baseline", "ci")
@@ -1217,6 +1306,7 @@ class TestBaselines:
         assert ran.status == pytest.ExitCode.USAGE_ERROR
         assert "baselines are ci" in ran.output
 
+    @precisely
     def test_from_one_checkout_to_another(self, project: AffectedProject) -> None:
         """What has passed there need not run here; what is another here must."""
         said = project.affected("--affected-baseline=ci", "--affected-export=base.json").said

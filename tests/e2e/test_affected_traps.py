@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.affected import AffectedProject, Ran, Server, calculator, serve
+from tests.support.affected import AffectedProject, Ran, Server, calculator, precisely, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ def project(tmp_path: Path, server: Server) -> AffectedProject:
 class TestCode:
     """Which code a test ran."""
 
+    @precisely
     def test_equal_functions_of_two_files(self, project: AffectedProject) -> None:
         """Their code objects are equal, on the same line and all."""
         text = "def same():\n    return 1\n"
@@ -43,6 +44,7 @@ class TestCode:
         project.replace("app/two.py", "return 1", "return 2")
         assert project.affected().ran == {"test_two": "FAILED"}
 
+    @precisely
     def test_functions_of_the_same_name(self, project: AffectedProject) -> None:
         """A property has three."""
         project.write(
@@ -84,6 +86,7 @@ class TestCode:
             "seen.extend(map(functools.partial(calc.add, 1), [2]))",
         ],
     )
+    @precisely
     def test_by_strange_ways(self, project: AffectedProject, body: str) -> None:
         """In a thread, from code whose file has no extension or that has no file, from C."""
         text = f"import functools, threading\nfrom app import calc\n\ndef test_other():\n    seen = []\n    {body}\n"
@@ -93,6 +96,7 @@ class TestCode:
         project.replace("app/calc.py", "a + b", "a * b")
         assert project.affected().ran == {"test_other": "FAILED"}
 
+    @precisely
     def test_what_a_fixture_does_in_the_end(self, project: AffectedProject) -> None:
         """Its generator goes on then."""
         project.write(
@@ -220,6 +224,7 @@ class TestFiles:
 class TestProcesses:
     """Other processes, and other tools in this one."""
 
+    @precisely
     def test_multiprocessing(self, project: AffectedProject) -> None:
         """What a worker of a pool runs is not seen: the test depends on all files."""
         project.write(

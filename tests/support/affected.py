@@ -14,6 +14,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING
 
+import pytest
+
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.store import Store, store_path, unpack
 from tests.support.daemon import STRANGE, UNIT_S
@@ -50,6 +52,10 @@ for line in sys.stdin:
     _, status = os.waitpid(pid, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)
 """
+
+
+PRECISE = sys.version_info >= (3, 12)
+precisely = pytest.mark.skipif(not PRECISE, reason="Python 3.11 does not tell which functions a test runs")
 
 
 class Server:
