@@ -194,7 +194,93 @@ TABLE: dict[Code, Entry] = {
     "session-ineligible": Entry(
         "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
     ),
-    "not-patchable": Entry("An edit cannot be patched into the loaded module.", "Nothing.", REBUILD),
+    "reload-asked": Entry(
+        "The file says `# zygote: reload` in its first lines, or `zygote_always_reload` names it.",
+        "Take the mark away if the module can be patched after all.",
+        REBUILD,
+    ),
+    "many-files": Entry(
+        "More files changed at once than are worth comparing: a branch was switched.", "Nothing.", REBUILD
+    ),
+    "file-relinked": Entry("A file of the project became a link, or is none any more.", "Nothing.", REBUILD),
+    "does-not-compile": Entry(
+        "The new text has a syntax error, or the compiler warns of it.",
+        "Finish the edit; the run shows the error.",
+        REBUILD,
+    ),
+    "text-unknown": Entry(
+        "The text that was imported is not known: the file changed while the layer was built.",
+        "Nothing: the next edit can be patched.",
+        REBUILD,
+    ),
+    "module-replaced": Entry(
+        "The module in `sys.modules` is not what an import of its file made: another object or name, or two.",
+        "Import a module by one name only.",
+        REBUILD,
+    ),
+    "process-started": Entry(
+        "A process was started while the project was imported; what it learned of the code cannot be patched.",
+        "Start processes in tests or fixtures instead of at import.",
+        REBUILD,
+    ),
+    "file-examined": Entry(
+        "Code looked at the file itself while the project was imported: its text, or when it changed.",
+        "Nothing, if this is meant.",
+        REBUILD,
+    ),
+    "import-warns": Entry(
+        "The module warns when it is imported, or a warning names a line of it; a patch could not repeat that.",
+        "Mend what the warning is about.",
+        REBUILD,
+    ),
+    "lines-examined": Entry(
+        "Code looks at line numbers or bytecode while the project is imported; an edit moves lines.",
+        "Nothing, if this is meant.",
+        REBUILD,
+    ),
+    "import-differs": Entry(
+        "What importing the module executes has changed: constants, decorators, defaults, bases, class attributes.",
+        "Nothing: only a fresh import is right.",
+        REBUILD,
+    ),
+    "ran-at-import": Entry(
+        "The function that changed has run while the project was imported; what came of it would stay.",
+        "Call it later than at import.",
+        REBUILD,
+    ),
+    "signature-differs": Entry(
+        "The function has other parameters, is of another kind, or uses other variables around it.",
+        "Nothing: only a fresh import is right.",
+        REBUILD,
+    ),
+    "addition-visible": Entry(
+        "A name is new, and something may have looked for it: a star import, `hasattr`, a subclass …",
+        "Nothing: only a fresh import is right.",
+        REBUILD,
+    ),
+    "addition-fails": Entry(
+        "A statement that is new cannot be executed now as it would have been then.", "Read the text.", REBUILD
+    ),
+    "docstring-examined": Entry(
+        "A docstring changed that a decorator, a class or other code may have copied.",
+        "Nothing, if this is meant.",
+        REBUILD,
+    ),
+    "annotations-examined": Entry(
+        "Annotations changed that other code has looked at, or that a copy of the function would not get.",
+        "Nothing, if this is meant.",
+        REBUILD,
+    ),
+    "function-ambiguous": Entry(
+        "The function that changed is not to be found in the process, or there are several of it.",
+        "Nothing: only a fresh import is right.",
+        REBUILD,
+    ),
+    "patch-failed": Entry(
+        "A patch was tried in a fork, and its result was not that of a fresh import.",
+        "Report it, with the edit; the run is right all the same.",
+        REBUILD,
+    ),
 }
 """In the order of `pytest_zygote.core.reasons.Code`."""
 

@@ -62,9 +62,28 @@ if TYPE_CHECKING:
         "inputs-unstable",
         # A persistent fixture is set up anew.
         "keeper-lost",
-        # A session or an edit has no layer to go on from.
+        # A session has no layer to go on from.
         "session-ineligible",
-        "not-patchable",
+        # An edit is reloaded.
+        "reload-asked",
+        "many-files",
+        "file-relinked",
+        "does-not-compile",
+        "text-unknown",
+        "module-replaced",
+        "process-started",
+        "file-examined",
+        "import-warns",
+        "lines-examined",
+        "import-differs",
+        "ran-at-import",
+        "signature-differs",
+        "addition-visible",
+        "addition-fails",
+        "docstring-examined",
+        "annotations-examined",
+        "function-ambiguous",
+        "patch-failed",
     ]
 
 QUIET = frozenset({"switched-off", "ci-machine", "nested-run", "plain-option"})

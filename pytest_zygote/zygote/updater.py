@@ -74,7 +74,9 @@ class Updater:
             self._starts.stop()
             if _traces_of_children() != children:
                 # It may have imported the project and run anything; what it wrote may have become a value.
-                self._patcher.refuse("a process was started while the project was imported")
+                self._patcher.forbid_all(
+                    Reason("process-started", "a process was started while the project was imported")
+                )
 
     @contextlib.contextmanager
     def executing(self) -> Iterator[None]:
@@ -96,11 +98,13 @@ class Updater:
         warned = {event.module for name in self._ledger.warned() for event in log[name] if type(event) is Warned}
         for name, path in origins.items():
             if path in self._looked_at:
-                self._patcher.forbid(name, "its file was looked at while the project was imported")
+                self._patcher.forbid(
+                    name, Reason("file-examined", "its file was looked at while the project was imported")
+                )
             elif any(type(event) in (Compiled, Warned) for event in log.get(name, ())):
-                self._patcher.forbid(name, "it warns when it is imported")
+                self._patcher.forbid(name, Reason("import-warns", "it warns when it is imported"))
             elif name in warned:
-                self._patcher.forbid(name, "a warning names a line of it")
+                self._patcher.forbid(name, Reason("import-warns", "a warning names a line of it"))
         self._waiting = iter([(p, n) for n, p in origins.items() if p.endswith(".py") and self._is_new(p)])
 
     # When nothing else is to do
@@ -147,16 +151,16 @@ class Updater:
                 self._patcher.verify()
                 self._ledger.files.update(order.identities)
         except PatchError as error:
-            return NotPatched(Reason("not-patchable", f"a patch failed: {error}"))
+            return NotPatched(Reason("patch-failed", f"a patch failed: {error}"))
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost no more than an import
-            return NotPatched(Reason("not-patchable", f"the patcher failed: {type(error).__name__}: {error}"))
+            return NotPatched(Reason("patch-failed", f"the patcher failed: {type(error).__name__}: {error}"))
         finally:
             # What the forks and patches before this one have left in cycles; what imports have made is older.
             gc.collect(1)
             if is_enabled:
                 gc.enable()
         if reason:
-            return NotPatched(Reason("not-patchable", reason))
+            return NotPatched(reason)
         took = round((time.perf_counter() - started) * 1000)
         return Patched({path: describe(verdict) for path, verdict in verdicts.items()}, took)
 
@@ -164,7 +168,7 @@ class Updater:
         self._folders.clear()
         for path in texts:
             if path in self._homes and self._home(path) != self._homes[path]:
-                return {path: Reload(f"{os.path.basename(path)} is a link now, or no longer")}
+                return {path: Reload(Reason("file-relinked", f"{os.path.basename(path)} is a link now, or no longer"))}
         return self._patcher.decide(texts)
 
     def _adopt(self, imports: Mapping[str, frozenset[str]], layer: InheritedLayer) -> None:

@@ -17,15 +17,17 @@ from scripts.reason_table import CODES, TABLE
 ROOT = Path(__file__).parent.parent.parent
 TO_COME = frozenset(
     {
+        "addition-fails",
         "affected-imports",
         "descriptors-missing",
         "django-settings",
         "environment-read",
+        "file-relinked",
         "import-failed",
         "imported-too-early",
         "keeper-lost",
         "module-moved",
-        "not-patchable",
+        "patch-failed",
         "session-ineligible",
         "zygote-died",
     }

@@ -152,7 +152,7 @@ def _patched(
         with thawed():
             verdict = patcher.decide({str(path): path.read_bytes()})[str(path)]
             if isinstance(verdict, Reload):
-                return {"verdicts": [*verdicts, f"reload {verdict.reason}"]}
+                return {"verdicts": [*verdicts, f"reload {verdict.reason.text}"]}
             verdicts.append(f"{type(verdict).__name__.lower()} {', '.join(getattr(verdict, 'names', ()))}".strip())
             try:
                 patcher.apply()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.patching.additions import Added
 
 from pytest_zygote.adapters.patching.classes import find_class
-from pytest_zygote.adapters.patching.errors import NotPatchable
+from pytest_zygote.core.patching.errors import NotPatchable
 
 
 def make(module: ModuleType, path: str, added: Added) -> object:
@@ -27,9 +27,11 @@ def make(module: ModuleType, path: str, added: Added) -> object:
     try:
         exec(compile(tree, path, "exec", flags=flags, dont_inherit=True), vars(module), namespace)  # noqa: S102 - the user's own statement
     except Exception as error:  # noqa: BLE001 - the user's statement may raise anything
-        raise NotPatchable(f"line {added.node.lineno} fails: {type(error).__name__}: {error}") from None
+        raise NotPatchable(
+            "addition-fails", f"line {added.node.lineno} fails: {type(error).__name__}: {error}"
+        ) from None
     if set(sys.modules) != before:
-        raise NotPatchable(f"line {added.node.lineno} imports more than is loaded")
+        raise NotPatchable("addition-fails", f"line {added.node.lineno} imports more than is loaded")
     made = namespace[added.name]
     if added.code is not None and isinstance(made, FunctionType):
         made.__code__ = added.code
@@ -53,7 +55,7 @@ def check_places(module: ModuleType, additions: Sequence[Added]) -> None:
         names = orders.setdefault(added.scope, _names(module, added.scope))
         at = place(names, added)
         if at is None:
-            raise NotPatchable(f"{added.title} is new, and its place among the names is not clear")
+            raise NotPatchable("addition-visible", f"{added.title} is new, and its place among the names is not clear")
         names.insert(at, added.name)
 
 
@@ -66,7 +68,7 @@ def _names(module: ModuleType, scope: tuple[str, ...]) -> list[str]:
 def _class_of(module: ModuleType, scope: tuple[str, ...]) -> type:
     found = find_class(module, ".".join(scope))
     if found is None:
-        raise NotPatchable(f"class {'.'.join(scope)} is not where its name says")
+        raise NotPatchable("function-ambiguous", f"class {'.'.join(scope)} is not where its name says")
     return found
 
 

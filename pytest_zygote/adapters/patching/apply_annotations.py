@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.patching.errors import NotPatchable
+from pytest_zygote.core.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +37,13 @@ class Annotator:
         functions = [function for holders in found for function in holders.functions]
         if len(functions) != 1:
             raise NotPatchable(
-                f"the function of {change.title}() with other annotations is not there, or there are several"
+                "function-ambiguous",
+                f"the function of {change.title}() with other annotations is not there, or there are several",
             )
         if not self._is_untouched(functions[0], change):
-            raise NotPatchable(f"{change.title}() has other annotations, which somebody has looked at")
+            raise NotPatchable(
+                "annotations-examined", f"{change.title}() has other annotations, which somebody has looked at"
+            )
         return functions[0]
 
     def _is_untouched(self, function: FunctionType, change: Annotated) -> bool:

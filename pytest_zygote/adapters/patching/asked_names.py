@@ -67,8 +67,8 @@ class AskedNames:
                     return True
         return False
 
-    def objection(self, path: str) -> str:
-        """Say who may have looked at lines or bytecode of a module, '' if nobody has."""
+    def lines_examined(self, path: str) -> str:
+        """Return who may have looked at lines or bytecode of a module; '' if nobody has."""
         seen = self._seen("lines")
         if seen is None:
             other = self._looking_at_lines(path)

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.pytest.private.assertion import AssertionRewritingHook, rewrite_asserts
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +41,9 @@ def make_compiler(module: ModuleType, path: str, texts: tuple[bytes, bytes]) -> 
     return compile_one
 
 
-def objections(path: str) -> Iterator[str]:
+def never_patched(path: str) -> Iterator[Reason]:
     """Give reasons why the module of a file must not be patched at all."""
     if path in linecache.cache:
-        yield "its text was read while it was imported"
+        yield Reason("file-examined", "its text was read while it was imported")
     if typing.TYPE_CHECKING:
-        yield "typing.TYPE_CHECKING is true"
+        yield Reason("import-differs", "typing.TYPE_CHECKING is true")

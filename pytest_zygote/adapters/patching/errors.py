@@ -1,4 +1,4 @@
-"""What stands in the way of a patch, and what went wrong with one."""
+"""What went wrong with a patch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,3 @@ from pytest_zygote.core.protocol.errors import ZygoteError
 
 class PatchError(ZygoteError):
     """A patch did not do what it should; the process that tried must not be used."""
-
-
-class NotPatchable(Exception):  # noqa: N818 - not an error: a way to say no
-    """The sentence's end says why this module cannot be patched."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 from pytest_zygote.adapters.patching.classes import find_class
-from pytest_zygote.adapters.patching.errors import NotPatchable
+from pytest_zygote.core.patching.errors import NotPatchable
 
 
 def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, CodeType]]:
@@ -35,14 +35,18 @@ def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, C
             new for old, new in pairs.get((code.co_name, code.co_firstlineno), ()) if code_compare.identical(old, code)
         ]
         if not news or any(not code_compare.identical(news[0], other) for other in news):
-            raise NotPatchable(f"the live {code.co_name}() is not the one in the old text, or there are several")
+            raise NotPatchable(
+                "function-ambiguous", f"the live {code.co_name}() is not the one in the old text, or there are several"
+            )
         if holders.excess:
-            raise NotPatchable(f"something besides the function keeps the code of {code.co_name}()")
+            raise NotPatchable(
+                "function-ambiguous", f"something besides the function keeps the code of {code.co_name}()"
+            )
         swaps.append((holders, news[0]))
     replaced = {id(new) for _, new in swaps}
     for pair in plan.changed:
         if id(pair.new) not in replaced:
-            raise NotPatchable(f"{pair.title} is not to be found among the live functions")
+            raise NotPatchable("function-ambiguous", f"{pair.title} is not to be found among the live functions")
         _check_function_docs([holders for holders, new in swaps if new is pair.new], pair.new)
     return swaps
 
@@ -57,7 +61,7 @@ def _check_function_docs(found: list[Referrers], new: CodeType) -> None:
         if any(function.__doc__ is not old for function in holders.functions) or _doc_references(
             holders.code
         ) > held_by_one + len(holders.functions):
-            raise NotPatchable(f"the docstring of {new.co_name}() may have been copied")
+            raise NotPatchable("docstring-examined", f"the docstring of {new.co_name}() may have been copied")
 
 
 def _documented() -> FunctionType:
@@ -74,7 +78,9 @@ def check_doc_holders(module: ModuleType, title: str, old: str | None) -> None:
     """Make sure that a module or class still has the docstring that changes."""
     target = find_class(module, title) if title else module
     if target is None or target.__doc__ != old:
-        raise NotPatchable(f"the docstring of {title or 'the module'} is not the one in the old text")
+        raise NotPatchable(
+            "docstring-examined", f"the docstring of {title or 'the module'} is not the one in the old text"
+        )
 
 
 def set_docs(holders: Referrers, new: CodeType) -> None:

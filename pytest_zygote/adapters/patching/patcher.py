@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.core.patching.additions import ClassFacts, Module
 from pytest_zygote.core.patching.verdict import MAX_FILES, PatchPlan, Reload, Verdict, decide
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,12 +24,13 @@ from pytest_zygote.adapters.patching.apply_annotations import Annotator
 from pytest_zygote.adapters.patching.asked_names import AskedNames
 from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
 from pytest_zygote.adapters.patching.codefind import new_registry
-from pytest_zygote.adapters.patching.compiling import make_compiler, objections
-from pytest_zygote.adapters.patching.errors import NotPatchable, PatchError
+from pytest_zygote.adapters.patching.compiling import make_compiler, never_patched
+from pytest_zygote.adapters.patching.errors import PatchError
 from pytest_zygote.adapters.patching.inventory import Inventory, file_of
 from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
 from pytest_zygote.adapters.patching.referrers import Referrers, account, conforms, held
 from pytest_zygote.adapters.patching.sources import Sources
+from pytest_zygote.core.patching.errors import NotPatchable
 
 
 class Starts(Protocol):
@@ -67,7 +69,7 @@ class Patcher:
         starts: Starts,
         is_ours: Callable[[str], bool],
         is_quiet: Callable[[str], bool] = lambda _name: True,
-        always: Mapping[str, str] | None = None,
+        always: Mapping[str, Reason] | None = None,
     ) -> None:
         """Start with no modules.
 
@@ -85,7 +87,7 @@ class Patcher:
         self._never = dict(always or {})
         self._memory: dict[str, Sources] = {}
         self._others = AskedNames(self._memory, self._ran, starts.seen_by_others)
-        self._objection = ""
+        self._never_any: Reason | None = None
         self._work: dict[str, _Work] = {}
         self._stock = Inventory()
         self._annotator = Annotator()
@@ -112,13 +114,13 @@ class Patcher:
         self._stock.distrust()
         self._annotator.forget()
 
-    def forbid(self, name: str, reason: str) -> None:
+    def forbid(self, name: str, reason: Reason) -> None:
         """Never patch this module."""
         self._never[name] = reason
 
-    def refuse(self, reason: str) -> None:
+    def forbid_all(self, reason: Reason) -> None:
         """Patch nothing at all from now on."""
-        self._objection = reason
+        self._never_any = reason
 
     # Deciding
 
@@ -130,7 +132,7 @@ class Patcher:
         """
         self._work.clear()
         if len(changed) > MAX_FILES:
-            return {next(iter(changed)): Reload(f"{len(changed)} files changed at once")}
+            return {next(iter(changed)): Reload(Reason("many-files", f"{len(changed)} files changed at once"))}
         verdicts: dict[str, Verdict] = {}
         found = self._find_functions(changed)
         for holders in found.values():
@@ -138,8 +140,8 @@ class Patcher:
         for path, source in changed.items():
             try:
                 verdicts[path] = self._decide(path, source, found)
-            except NotPatchable as refusal:
-                verdicts[path] = Reload(f"{self._label(path)}: {refusal}")
+            except NotPatchable as found:
+                verdicts[path] = Reload(found.reason_for(self._label(path)))
             if isinstance(verdicts[path], Reload):
                 break
         return verdicts
@@ -170,15 +172,18 @@ class Patcher:
     def _module(self, path: str) -> ModuleType:
         memory = self._memory.get(path)
         if memory is None:
-            raise NotPatchable("its text at import is not known")
+            raise NotPatchable("text-unknown", "its text at import is not known")
         module = sys.modules.get(memory.name)
         if type(module) is not ModuleType:
-            raise NotPatchable("the module is not an ordinary one")
+            raise NotPatchable("module-replaced", "the module is not an ordinary one")
         same = self._stock.names(path)
         if same != [memory.name]:
-            raise NotPatchable(f"it was imported as {' and '.join(sorted(same)) or 'something else'}")
-        if module.__name__ in self._never or self._objection:
-            raise NotPatchable(self._never.get(module.__name__, self._objection))
+            raise NotPatchable(
+                "module-replaced", f"it was imported as {' and '.join(sorted(same)) or 'something else'}"
+            )
+        never = self._never.get(module.__name__, self._never_any)
+        if never is not None:
+            raise NotPatchable(never.code, never.text)
         return module
 
     def _facts(self, module: ModuleType, path: str, ran: frozenset[tuple[str, int]]) -> Module:
@@ -187,7 +192,7 @@ class Patcher:
             last_name=module.__name__.rpartition(".")[2],
             ran=ran,
             bound=frozenset(vars(module)),
-            objections=tuple(self._objections(path)),
+            never_patched=tuple(self._never_patched(path)),
             classes=lambda title: self._class_facts(module, title),
             is_mentioned=lambda owner, name: self._others.ask_for(path, owner, name),
             are_docs_read=lambda names: self._others.read_docs(path, names),
@@ -195,13 +200,13 @@ class Patcher:
             is_importable=self._is_importable,
         )
 
-    def _objections(self, path: str) -> Iterator[str]:
-        yield from objections(path)
+    def _never_patched(self, path: str) -> Iterator[Reason]:
+        yield from never_patched(path)
         if self._stock.is_elsewhere(path):
-            yield "its file was executed a second time while the project was imported"
-        objection = self._others.objection(path)
-        if objection:
-            yield objection
+            yield Reason("module-replaced", "its file was executed a second time while the project was imported")
+        examined = self._others.lines_examined(path)
+        if examined:
+            yield Reason("lines-examined", examined)
 
     def _ran(self, path: str, whole: CodeType) -> frozenset[tuple[str, int]]:
         live = self._find_functions([path])[path]

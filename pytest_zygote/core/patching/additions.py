@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.patching.annotations import Function
     from pytest_zygote.core.patching.definitions import Addition, Alignment, Import
+    from pytest_zygote.core.reasons import Reason
 
 BUILTINS = frozenset(dir(builtins))
 FUTURE_ANNOTATIONS = 0x1000000
@@ -54,7 +55,7 @@ class Module:
         last_name: the last part of its name.
         ran: (name, first line) of all code in it that ran while the project was imported.
         bound: names in its namespace.
-        objections: reasons why it must not be patched at all.
+        never_patched: reasons why it must not be patched at all.
         classes: gives the facts of the class with a qualified name; None if it is not to be found.
         is_mentioned: tells whether other modules may have asked an owner (a module's last name, or
             a class) for a name.
@@ -67,7 +68,7 @@ class Module:
     last_name: str
     ran: frozenset[tuple[str, int]]
     bound: frozenset[str]
-    objections: tuple[str, ...]
+    never_patched: tuple[Reason, ...]
     classes: Callable[[str], ClassFacts | None]
     is_mentioned: Callable[[str, str], bool]
     are_docs_read: Callable[[frozenset[str]], bool]
@@ -116,17 +117,17 @@ def check_addition(
         asked: names and texts in what was executed of the old module.
     """
     node = addition.node
-    objection = _object_to_name(addition, module, asked)
+    why_not = _why_not_name(addition, module, asked)
     code = None
     if isinstance(node, FUNCTIONS):
         code = _code_of(whole, addition)
-        objection = objection or _object_to_function(node, code, alignment.names, module)
+        why_not = why_not or _why_not_function(node, code, alignment.names, module)
         if addition.scope:
-            objection = objection or _object_to_method(addition, module, asked)
+            why_not = why_not or _why_not_method(addition, module, asked)
     else:
-        objection = objection or _object_to_import(addition, node, module)
-    if objection:
-        return None, objection
+        why_not = why_not or _why_not_import(addition, node, module)
+    if why_not:
+        return None, why_not
     above = frozenset(name for other in addition.siblings[: addition.at] for name in bound_names(other))
     below = frozenset(name for other in addition.siblings[addition.at + 1 :] for name in bound_names(other))
     return Added(addition.scope, addition.name, node, code, above, below - above), ""
@@ -148,7 +149,7 @@ def _is_implicit(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def _object_to_name(addition: Addition, module: Module, asked: set[str]) -> str:
+def _why_not_name(addition: Addition, module: Module, asked: set[str]) -> str:
     name = addition.name
     title = ".".join((*addition.scope, name))
     owner = addition.scope[-1] if addition.scope else module.last_name
@@ -164,7 +165,7 @@ def _object_to_name(addition: Addition, module: Module, asked: set[str]) -> str:
     return ""
 
 
-def _object_to_import(addition: Addition, node: Import, module: Module) -> str:
+def _why_not_import(addition: Addition, node: Import, module: Module) -> str:
     alias = node.names[0]
     name = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
     attribute = alias.name if isinstance(node, ast.ImportFrom) else ""
@@ -175,8 +176,8 @@ def _object_to_import(addition: Addition, node: Import, module: Module) -> str:
     return ""
 
 
-def _object_to_function(node: Function, code: CodeType | None, names: dict[str, int], module: Module) -> str:
-    """Object to what executing the ``def`` statement could do besides making a function."""
+def _why_not_function(node: Function, code: CodeType | None, names: dict[str, int], module: Module) -> str:
+    """Return what executing the ``def`` statement could do besides making a function; '' if nothing."""
     if code is None or code.co_freevars:
         return f"{node.name}() is new, and uses super or variables around it"
     if node.decorator_list or getattr(node, "type_params", []):
@@ -223,7 +224,7 @@ def _are_annotations_quiet(node: Function, names: dict[str, int], module: Module
     return True
 
 
-def _object_to_method(addition: Addition, module: Module, asked: set[str]) -> str:
+def _why_not_method(addition: Addition, module: Module, asked: set[str]) -> str:
     title = ".".join((*addition.scope, addition.name))
     facts = module.classes(".".join(addition.scope))
     class_name = addition.scope[-1]

@@ -65,7 +65,7 @@ class Alignment:
         new: the new tree, likewise, and without the additions.
         names: the last line of the statement that binds a name in the new module; 0 for a name
             that is bound more than once, or in a function.
-        obstacle: why no patch is possible, as a sentence's end ('class A has other bases'), or ''.
+        difference: why no patch is possible, as a sentence's end ('class A has other bases'), or ''.
         are_texts: whether annotations are texts, before and now.
         annotated: functions that have other annotations; in both trees they have none.
     """
@@ -74,7 +74,7 @@ class Alignment:
     new: ast.Module
     additions: list[Addition] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
-    obstacle: str = ""
+    difference: str = ""
     are_texts: bool = False
     annotated: list[Annotated] = field(default_factory=list)
 
@@ -106,9 +106,9 @@ def _align_scope(
         elif isinstance(node, (*FUNCTIONS, *IMPORTS)):
             alignment.additions.append(Addition(path, node, tuple(after), at, decorators))
         else:
-            alignment.obstacle = alignment.obstacle or _describe(node, rest, path)
+            alignment.difference = alignment.difference or _describe(node, rest, path)
     if rest:
-        alignment.obstacle = alignment.obstacle or _describe_lost(rest[0][1], after, path)
+        alignment.difference = alignment.difference or _describe_lost(rest[0][1], after, path)
     old.body, new.body = before or [_nothing()], kept or [_nothing()]
 
 
@@ -241,14 +241,14 @@ def _align_pair(
     if isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef):
         found = _differing_part(old, new, _CLASS_PARTS)
         title = ".".join((*path, new.name))
-        alignment.obstacle = alignment.obstacle or (found and f"class {title} has {found}")
+        alignment.difference = alignment.difference or (found and f"class {title} has {found}")
         _align_scope(alignment, old, new, (*path, new.name), lazy)
     elif isinstance(old, FUNCTIONS) and isinstance(new, FUNCTIONS):
         annotated = strip(old, new, path) if alignment.are_texts else None
         alignment.annotated += [annotated] if annotated else []
         parts = "another kind (async)" if type(old) is not type(new) else _differing_part(old, new, _FUNCTION_PARTS)
         title = ".".join((*path, new.name))
-        alignment.obstacle = alignment.obstacle or (parts and f"{title}() has {parts}")
+        alignment.difference = alignment.difference or (parts and f"{title}() has {parts}")
 
 
 _FUNCTION_PARTS = {

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.additions import Added, check_addition
 from pytest_zygote.core.patching.definitions import FUNCTIONS, align
+from pytest_zygote.core.patching.errors import NotPatchable
 from pytest_zygote.core.patching.introspection import kinds_in, line_words, words
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.patching.annotations import Annotated
     from pytest_zygote.core.patching.code_compare import Path
     from pytest_zygote.core.patching.definitions import Alignment
+    from pytest_zygote.core.reasons import Reason
 
     Compiler: TypeAlias = Callable[[bytes | ast.Module], CodeType]
 
@@ -122,14 +124,10 @@ class Patch:
 class Reload:
     """Only a fresh import is right, for this reason."""
 
-    reason: str
+    reason: Reason
 
 
 Verdict: TypeAlias = "Keep | Patch | Reload"
-
-
-class _NotPatchable(Exception):  # noqa: N818 - not an error: a way to say no
-    """Something stands in the way of a patch; its text ends the sentence for the user."""
 
 
 def decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdict:
@@ -144,18 +142,18 @@ def decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdic
     """
     try:
         return _decide(old, new, module, compiler)
-    except _NotPatchable as obstacle:
-        return Reload(f"{module.label}: {obstacle}")
+    except NotPatchable as found:
+        return Reload(found.reason_for(module.label))
 
 
 def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdict:
     if is_pinned(old) or is_pinned(new):
-        raise _NotPatchable("the file asks for it (# zygote: reload)")
-    for fact in module.objections:
-        raise _NotPatchable(fact)
+        raise NotPatchable("reload-asked", "the file asks for it (# zygote: reload)")
+    for reason in module.never_patched:
+        raise NotPatchable(reason.code, reason.text)
     whole_old, whole_new = _compile(compiler, old, "the old text"), _compile(compiler, new, "the file")
     if "lines" in kinds_in(old) and words(executed_or_ran(whole_old, module.ran)).named & line_words(old):
-        raise _NotPatchable("it looks at lines or bytecode while it is imported")
+        raise NotPatchable("lines-examined", "it looks at lines or bytecode while it is imported")
     plan, unequal = compare(whole_old, whole_new)
     if unequal:
         alignment = align(old, new)
@@ -180,7 +178,9 @@ def _compile(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeTyp
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
-        raise _NotPatchable(f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}") from None
+        raise NotPatchable(
+            "does-not-compile", f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}"
+        ) from None
 
 
 def compare(old: CodeType, new: CodeType) -> tuple[PatchPlan, str]:
@@ -218,13 +218,13 @@ def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[Code
     They may differ from those of what is left: since 3.12 the compiler treats ``x.y()`` otherwise
     if ``x`` is imported anywhere at module level.
     """
-    if alignment.obstacle:
-        raise _NotPatchable(alignment.obstacle)
+    if alignment.difference:
+        raise NotPatchable("import-differs", alignment.difference)
     old = _compile(compiler, alignment.old, "the old text")
     new = _compile(compiler, alignment.new, "the new text")
     plan, unequal = compare(old, new)
     if unequal:
-        raise _NotPatchable(f"{unequal} does something else when it is imported")
+        raise NotPatchable("import-differs", f"{unequal} does something else when it is imported")
     olds, news = _Places(old, whole[0]), _Places(new, whole[1])
     for pairs in (plan.moved, plan.changed, plan.scopes):
         pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
@@ -245,7 +245,7 @@ class _Places:
         place = (code.co_name, code.co_firstlineno)
         parts, wholes = self._parts[place], self._wholes.get(place, [])
         if len(parts) != len(wholes):
-            raise _NotPatchable(f"{code.co_name} cannot be told from others on its line")
+            raise NotPatchable("function-ambiguous", f"{code.co_name} cannot be told from others on its line")
         number = next(number for number, part in enumerate(parts) if part is code)
         return wholes[number]
 
@@ -273,11 +273,11 @@ def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
 
 def _check_change(pair: Pair, module: Module) -> None:
     if _has_run(pair.old, module.ran):
-        raise _NotPatchable(f"{pair.title} ran while the project was imported")
+        raise NotPatchable("ran-at-import", f"{pair.title} ran while the project was imported")
     if pair.old.co_freevars != pair.new.co_freevars:
-        raise _NotPatchable(f"{pair.title} uses other variables of the scopes around it (or super)")
+        raise NotPatchable("signature-differs", f"{pair.title} uses other variables of the scopes around it (or super)")
     if code_compare.parameters(pair.old) != code_compare.parameters(pair.new):
-        raise _NotPatchable(f"{pair.title} has other parameters, or is of another kind")
+        raise NotPatchable("signature-differs", f"{pair.title} has other parameters, or is of another kind")
 
 
 def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[CodeType]:
@@ -292,9 +292,9 @@ def _asked_for(old: CodeType, module: Module) -> set[str]:
 
 
 def _check_addition(addition: object, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]) -> Added:
-    added, objection = check_addition(addition, alignment, whole, module, asked)  # type: ignore[arg-type]
+    added, why = check_addition(addition, alignment, whole, module, asked)  # type: ignore[arg-type]
     if added is None:
-        raise _NotPatchable(objection)
+        raise NotPatchable("addition-visible", why)
     return added
 
 
@@ -307,18 +307,24 @@ def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> N
     decorated = _decorated(new)
     for pair in pairs:
         if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
-            raise _NotPatchable(f"{pair.title} has another docstring, which its decorator or the module may have read")
+            raise NotPatchable(
+                "docstring-examined",
+                f"{pair.title} has another docstring, which its decorator or the module may have read",
+            )
         if module.are_docs_read(frozenset(pair.title.split("."))):
-            raise _NotPatchable(f"{pair.title} has another docstring, which another module may have read")
+            raise NotPatchable(
+                "docstring-examined", f"{pair.title} has another docstring, which another module may have read"
+            )
         _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
     for docs in plan.docs:
         if not docs.title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
-            raise _NotPatchable("its docstring changed, which is read when it is imported")
+            raise NotPatchable("docstring-examined", "its docstring changed, which is read when it is imported")
         names = docs.title.split(".") if docs.title else []
         _check_classes_around(names, module, decorated, asked)
         if module.are_docs_read(frozenset(names)):
-            raise _NotPatchable(
-                f"the docstring of {docs.title or 'the module'} changed, which another module may have read"
+            raise NotPatchable(
+                "docstring-examined",
+                f"the docstring of {docs.title or 'the module'} changed, which another module may have read",
             )
 
 
@@ -331,7 +337,9 @@ def _check_first_annotations(plan: PatchPlan, module: Module, old: CodeType) -> 
         if not change.old:
             asked = _asked_for(old, module)
             if change.place[0] in asked:
-                raise _NotPatchable(f"{change.title}() has annotations now, and its name was asked for")
+                raise NotPatchable(
+                    "annotations-examined", f"{change.title}() has annotations now, and its name was asked for"
+                )
             _check_classes_around(change.title.split(".")[:-1], module, set(), asked)
 
 
@@ -342,7 +350,7 @@ def _check_classes_around(
         facts = module.classes(".".join(names[: at + 1]))
         is_decorated = any(name == other for other, _ in decorated)
         if facts is None or not facts.is_plain or is_decorated or name in asked:
-            raise _NotPatchable(f"a docstring of class {name} changed, which others may have read")
+            raise NotPatchable("docstring-examined", f"a docstring of class {name} changed, which others may have read")
 
 
 def _decorated(source: bytes) -> set[tuple[str, int]]:
@@ -372,8 +380,8 @@ def is_always_reloaded(path: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def reload_reason(verdicts: Mapping[str, Verdict]) -> str:
-    """Return why all files of a batch must be reloaded; '' if each can be kept or patched."""
+def reload_reason(verdicts: Mapping[str, Verdict]) -> Reason | None:
+    """Return why all files of a batch must be reloaded; None if each can be kept or patched."""
     reasons = [verdict.reason for verdict in verdicts.values() if isinstance(verdict, Reload)]
     more = f" (and {len(reasons) - 1} more files)" if len(reasons) > 1 else ""
-    return f"{reasons[0]}{more}" if reasons else ""
+    return reasons[0].add(more) if reasons else None

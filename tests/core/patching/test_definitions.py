@@ -1,4 +1,4 @@
-"""Two trees of a module are aligned: additions are proposed, everything else is an obstacle."""
+"""Two trees of a module are aligned: additions are proposed, everything else is an difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_zygote.core.patching.definitions import align, bound_names
 def test_additions(old: str, new: str, names: list[str]) -> None:
     """Functions and imported names that only the new tree has."""
     alignment = align(old.encode(), new.encode())
-    assert alignment.obstacle == ""
+    assert alignment.difference == ""
     assert [addition.name for addition in alignment.additions] == names
     assert ast.dump(alignment.old) == ast.dump(alignment.new)
 
@@ -39,7 +39,7 @@ GUARDS = [
 def test_what_an_import_does_not_execute(text: str) -> None:
     """May change at will."""
     alignment = align(text.encode(), text.replace(" x", " y").encode())
-    assert (alignment.obstacle, alignment.additions) == ("", [])
+    assert (alignment.difference, alignment.additions) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_what_an_import_does_not_execute(text: str) -> None:
 )
 def test_what_an_import_may_execute(text: str) -> None:
     """Must not change."""
-    assert align(text.encode(), text.replace(" x", " y").encode()).obstacle
+    assert align(text.encode(), text.replace(" x", " y").encode()).difference
 
 
 def test_bodies_of_functions_in_statements_are_left_to_the_code() -> None:
     """An ``if`` around a function is the same statement when only the body is another."""
     text = b"if x:\n    def f(): return 1\n    g = lambda: 1\n"
-    assert align(text, text.replace(b"1", b"2")).obstacle == ""
-    assert align(text, text.replace(b"f()", b"f(a)")).obstacle
+    assert align(text, text.replace(b"1", b"2")).difference == ""
+    assert align(text, text.replace(b"f()", b"f(a)")).difference
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from pytest_zygote.core.patching.verdict import (
     is_pinned,
     reload_reason,
 )
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     import ast
@@ -33,7 +34,7 @@ MODULE = Module(
     last_name="m",
     ran=frozenset(),
     bound=frozenset({"__name__", "f", "A"}),
-    objections=(),
+    never_patched=(),
     classes=lambda _title: PLAIN,
     is_mentioned=lambda _owner, _name: False,
     are_docs_read=lambda _names: False,
@@ -56,7 +57,7 @@ def reason(old: str, new: str, module: Module = MODULE) -> str:
     """Return why an edit is a reload."""
     found = verdict(old, new, module)
     assert isinstance(found, Reload), found
-    return found.reason
+    return found.reason.text
 
 
 class TestKeep:
@@ -157,9 +158,9 @@ class TestReload:
         )
         assert isinstance(verdict("def f(): return 1\n", "\ndef f(): return 1\n", module), Keep)
 
-    def test_objections(self) -> None:
+    def test_a_module_that_is_never_patched(self) -> None:
         """What is known of the process comes first."""
-        module = replace(MODULE, objections=("it is Tuesday",))
+        module = replace(MODULE, never_patched=(Reason("import-warns", "it is Tuesday"),))
         assert reason("x = 1\n", "x = 1 # one\n", module) == "app/m.py: it is Tuesday"
 
     @pytest.mark.parametrize(
@@ -196,9 +197,34 @@ class TestReload:
 
     def test_reload_for_one_is_reload_for_all(self) -> None:
         """A batch has one verdict."""
-        assert reload_reason({"a": Keep(PatchPlan()), "b": Patch(("f",), PatchPlan())}) == ""
-        assert reload_reason({"a": Keep(PatchPlan()), "b": Reload("b: x")}) == "b: x"
-        assert reload_reason({"a": Reload("a: y"), "b": Reload("b: x")}) == "a: y (and 1 more files)"
+        assert reload_reason({"a": Keep(PatchPlan()), "b": Patch(("f",), PatchPlan())}) is None
+        one, other = (Reason("import-differs", text) for text in ("a: y", "b: x"))
+        assert reload_reason({"a": Keep(PatchPlan()), "b": Reload(other)}) == other
+        assert reload_reason({"a": Reload(one), "b": Reload(other)}) == one.add(" (and 1 more files)")
+
+    @pytest.mark.parametrize(
+        ("old", "new", "code"),
+        [
+            ("x = 1  # zygote: reload\n", "x = 2\n", "reload-asked"),
+            ("x = 1\n", "x = (\n", "does-not-compile"),
+            ("x = f.f_lineno\n", "x = f.f_lineno  # as it is\n", "lines-examined"),
+            ("x = 1\n", "x = 2\n", "import-differs"),
+            ("def ran(): return 1\n", "def ran(): return 2\n", "ran-at-import"),
+            ("def f(a): return 1\n", "def f(b): return 2\n", "signature-differs"),
+            ("x = 'g'\n", "x = 'g'\ndef g(): pass\n", "addition-visible"),
+            ("'a b'\nx = __doc__\n", "'a c'\nx = __doc__\n", "docstring-examined"),
+            (
+                "from __future__ import annotations\ndef f(a): return 1\nf\n",
+                "from __future__ import annotations\ndef f(a: int): return 1\nf\n",
+                "annotations-examined",
+            ),
+        ],
+    )
+    def test_each_reason_has_its_code(self, old: str, new: str, code: str) -> None:
+        """By which it is documented."""
+        found = verdict(old, new, replace(MODULE, ran=frozenset({("ran", 1)})))
+        assert isinstance(found, Reload)
+        assert found.reason.code == code
 
 
 BODIES = st.sampled_from(
@@ -234,7 +260,7 @@ def test_no_edit_is_kept(text: str) -> None:
     everything = frozenset((name, line) for name in "fgh" for line in range(30))
     found = verdict(text, text, replace(MODULE, ran=everything))
     assert isinstance(found, (Keep, Reload))
-    assert isinstance(found, Keep) or "compile" in found.reason
+    assert isinstance(found, Keep) or "compile" in found.reason.text
 
 
 @pytest.mark.parametrize(
