@@ -57,8 +57,9 @@ class Word(Value):
     ) -> None:
         """Take the word; give a path to those who look at what is left of the command line."""
         if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
-            rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
-            rest.append(values)
+            from pytest_zygote.adapters.pytest.private import configuration
+
+            configuration.unrecognized(namespace).append(values)
             values = self.const
         super().__call__(parser, namespace, values, option_string)
 
@@ -123,8 +124,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take back that our modules are loaded by pytest's rewriter of assertions: it is slow, and nobody reads ours."""
-    marked: set[str] = getattr(pluginmanager.rewrite_hook, "_must_rewrite", set())
-    marked.discard("pytest_zygote")
+    from pytest_zygote.adapters.pytest.private import assertion
+
+    assertion.unmark(pluginmanager, "pytest_zygote")
 
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:

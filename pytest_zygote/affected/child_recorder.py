@@ -14,6 +14,7 @@ import _thread
 import marshal
 import os
 import sys
+from sys import _getframe as _frame_above  # documented; nothing of ours may be imported here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ KIND = 0o170000
 """The part of a file's mode that says what kind of file it is."""
 
 _STANDARD = os.path.dirname(os.__file__) + os.sep
-_frame_above = sys._getframe  # noqa: SLF001 - documented in the library reference of sys
 _identity = object.__hash__
 """What `id` is for, without an audit event."""
 

@@ -15,10 +15,10 @@ Nothing here calls `id`: it raises an audit event, and the run has an audit hook
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MODULE = "<module>"
 
-frame_above = sys._getframe  # noqa: SLF001 - documented in the library reference of sys
 """Taken now: tests replace it, or take it away."""
 
 identity = object.__hash__

@@ -14,7 +14,8 @@ import sys
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.executions import MODULE, frame_above
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.affected.executions import MODULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

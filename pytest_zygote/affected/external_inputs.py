@@ -21,10 +21,10 @@ import threading
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.affected.checksums import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.affected.child_reports import ChildReports
-from pytest_zygote.affected.executions import frame_above
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.core.affected import impact
 from pytest_zygote.core.affected.impact import Need

@@ -14,15 +14,18 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
 import pytest
-from _pytest import runner
 
+from pytest_zygote.adapters.pytest.private import running
+from pytest_zygote.adapters.pytest.private.fixtures import info_of
+from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.affected.fork_server import Death, ForkServer
 from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
+from pytest_zygote.core.internals import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from _pytest.nodes import Node
+    from pytest_zygote.adapters.pytest.private.running import Node
 
 Warned: TypeAlias = "list[dict[str, object]]"
 Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object]"
@@ -58,7 +61,7 @@ def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
     if config.pluginmanager.has_plugin("dsession"):  # workers are forks already
         return False
     is_watched = options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None)
-    return not is_watched and not _has_other_runners(config)
+    return not is_watched and not _has_other_runners(config) and not why_lost(Feature.ISOLATION)
 
 
 def _has_other_runners(config: pytest.Config) -> bool:
@@ -97,8 +100,8 @@ def _nodeid(node: Node | None) -> str:
 
 def _wide_scopes(item: pytest.Item) -> set[str]:
     """Return the scopes, wider than a function's, of fixtures that a test uses, but for pytest's own."""
-    info = getattr(item, "_fixtureinfo", None)
-    found = getattr(info, "name2fixturedefs", {})
+    info = info_of(item)
+    found = {} if info is None else info.name2fixturedefs
     return {
         definition.scope
         for name, definitions in found.items()
@@ -145,7 +148,7 @@ class Isolation:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """Run one test, here or in a fork; its reports are shown and counted here."""
         if self.is_fork:
-            runner.runtestprotocol(item, nextitem=nextitem)
+            running.run_phases(item, nextitem)
             return True
         if not self._items:
             self._look_at(item.session.items)
@@ -155,7 +158,7 @@ class Isolation:
             self._show(item, self._run_there(item))
             return True
         self._is_pristine = False
-        return bool(runner.pytest_runtest_protocol(item, self._next[item]))
+        return running.run_protocol(item, self._next[item])
 
     def _look_at(self, items: Sequence[pytest.Item]) -> None:
         self._items = tuple(items)
@@ -220,7 +223,7 @@ class Isolation:
     def _leave(self) -> None:
         """Tear down what is still set up."""
         with contextlib.suppress(Exception):  # there is no test left to report it
-            self._items[0].session._setupstate.teardown_exact(None)  # noqa: SLF001 - as pytest does when it is interrupted
+            running.tear_down(self._items[0].session, None)  # as pytest does when it is interrupted
 
 
 class _Listener:
@@ -232,7 +235,7 @@ class _Listener:
         caller = config.hook.pytest_runtest_logreport
         for implementation in caller.get_hookimpls():  # but for us, nobody is to show or count anything in the fork
             if not implementation.function.__module__.startswith("pytest_zygote.affected"):
-                caller._remove_plugin(implementation.plugin)  # noqa: SLF001 - it has other hooks, which go on
+                running.remove_hook(caller, implementation)
         config.pluginmanager.register(self)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.checksums import CurrentTree
 from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
@@ -187,9 +188,7 @@ class AffectedPlugin:
         groups = groups_among(items, last_s, is_each="exact" in self._words)
         if not any(groups.values()):
             return
-        tmp = getattr(self._config, "_tmp_path_factory", None)
-        if tmp is not None:
-            tmp.getbasetemp()  # once, not in each fork
+        configuration.basetemp(self._config)  # made once, not in each fork
         self._recorder.prepare(map(self._place_of, items))
         self._isolation = Isolation(groups, self._recorder.begin_group, self._store_record)
         self._config.pluginmanager.register(self._isolation, f"{NAME}_isolation")
@@ -257,7 +256,7 @@ class AffectedPlugin:
         """Return the file of a test, and the conftest files that hold for it."""
         known = self._places.get(item.path)
         if known is None:
-            modules = item.config.pluginmanager._getconftestmodules(item.path)  # noqa: SLF001 - there is no public way
+            modules = configuration.conftest_modules(item.config, item.path)
             known = self._places[item.path] = (str(item.path), tuple(str(module.__file__) for module in modules))
         return known
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.pytest.private.fixtures import item_of
 from pytest_zygote.affected.store import store_path
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[objec
 
 def is_of_module(request: pytest.FixtureRequest) -> bool:
     """Tell whether a fixture is set up for a test in a Python module, or in a class of one."""
-    return request._pyfuncitem.getparent(pytest.Module) is not None  # noqa: SLF001 - there is no public way
+    return item_of(request).getparent(pytest.Module) is not None
 
 
 def is_distributed(config: pytest.Config) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.adapters.interpreter.private.ending import count_of_processes
 from pytest_zygote.core.affected.programs import SHELLS, files_read, script_commands, shell_words
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class SilentProcesses:
 
 def _traces() -> tuple[str, int]:
     """Return what is another thing when a process was made by multiprocessing, or a child has ended."""
-    made = getattr(sys.modules.get("multiprocessing.process"), "_process_counter", count(1))
-    return repr(made), resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+    return count_of_processes(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
 class ProcessInputs(NamedTuple):

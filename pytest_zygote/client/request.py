@@ -7,6 +7,7 @@ import sys
 
 import pytest_zygote
 from pytest_zygote.adapters.interpreter import debugpy
+from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, describe_options
 from pytest_zygote.core.protocol.client_messages import RunRequest
@@ -78,7 +79,7 @@ def _is_known(name: object) -> bool:
 def interpreter_identity() -> tuple[str, ...]:
     """Return what must be equal in client and zygote: executable, version, flags."""
     flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
+    options = describe_options(x_options())
     return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.state import interpreter_flags
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.cli.comparison import compare, decode, render
@@ -76,7 +77,7 @@ def _read(path: Path) -> Recording | None:
 def _run_cold(request: RunRequest, record: Path) -> tuple[int, Recording | None]:
     environ = {**request.environ, "PYTEST_DAEMON_DISABLE": "1", VARIABLE: str(record)}
     module = request.main[0].removesuffix(".__main__")
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - what multiprocessing calls
+    flags = interpreter_flags()
     program = ["-m", module] if module else [request.argv0]
     status = subprocess.run([sys.executable, *flags, *program, *request.args], env=environ, check=False).returncode
     return status, _read(record)

@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 import pytest_zygote
+from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_fit import sees_imports
 from pytest_zygote.core.layers.layer_inputs import describe_options
@@ -349,7 +350,7 @@ def restart_reason(request: messages.RunRequest, terminal: list[int]) -> Reason 
     if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
         return Reason("descriptors-missing", "the descriptors did not arrive")
     flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
+    options = describe_options(x_options())
     if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
         return Reason("python-flags", "python was started with other flags than the daemon")
     return None

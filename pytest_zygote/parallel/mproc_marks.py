@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private.fixtures import function_of, info_of
 from pytest_zygote.core.record import Record
-from pytest_zygote.fixtures.declare import function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +127,6 @@ def _restriction(tag: object) -> TestExecutionConstraint:
 
 
 def _fixtures(item: pytest.Item) -> list[object]:
-    info = getattr(item, "_fixtureinfo", None)
+    info = info_of(item)
     known = info.name2fixturedefs.values() if info is not None else ()
     return [definitions[-1].func for definitions in known if definitions]

@@ -5,8 +5,6 @@ PYTEST_DONT_REWRITE: a session finds this module already imported.
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run.recollection import Recollection
 
@@ -62,7 +61,7 @@ class CollectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Have no counts in between on a terminal: for the runs, collection takes no time."""
-        with _no_counting():
+        with terminal.no_counting():
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -101,7 +100,7 @@ def ineligibility(session: pytest.Session) -> str:
     if session.testsfailed or session.shouldstop or session.shouldfail:
         return "tests cannot be collected"
     reason = _option_ineligibility(config)
-    if getattr(config, "_tmp_path_factory", None) is not None and config._tmp_path_factory._basetemp is not None:  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way to see it
+    if configuration.has_basetemp(config):
         reason = "collection makes a temporary folder"
     return reason or next(_plugin_ineligibilities(config.pluginmanager), "")
 
@@ -165,20 +164,13 @@ class PytestSession:
 
         A run needs its own: others that are forked from the same session would share the position in them.
         """
-        capture: Any = self._session.config.pluginmanager.getplugin("capturemanager")  # type: ignore[explicit-any]
-        streams: Any = getattr(capture, "_global_capturing", None)  # type: ignore[explicit-any]  # a private class
-        found = []
-        for stream in (streams.out, streams.err) if streams is not None else ():
-            file = getattr(stream, "tmpfile", None)
-            if file is not None and type(stream).__name__ == "FDCapture":
-                found.append(file.fileno())
-        return found
+        return configuration.capture_files(self._session.config)
 
     def cache_files(self) -> tuple[str, ...]:
         """Return the files of pytest's cache that `renew` reads again."""
-        cache: Any = getattr(self._session.config, "cache", None)  # type: ignore[explicit-any]  # a private class
+        folder = configuration.cache_folder(self._session.config)
         names = ("lastfailed", "nodeids", "stepwise")
-        return tuple(str(cache._cachedir / "v" / "cache" / name) for name in names) if cache is not None else ()  # noqa: SLF001 - mkdir() would make a folder
+        return () if folder is None else tuple(str(folder / "v" / "cache" / name) for name in names)
 
     def renewable(self, identities: Mapping[str, tuple[int, ...]], layer: InheritedLayer) -> tuple[str, ...]:
         """Return the test files that a run may collect again by itself."""
@@ -190,7 +182,7 @@ class PytestSession:
 
     def collect(self, paths: Sequence[str]) -> str:
         """Collect these files again; return why that is not exact, '' if it is."""
-        with _no_counting():
+        with terminal.no_counting():
             return self._renewal.collect(paths)
 
     def renew(self, *, is_changed: bool) -> None:
@@ -207,10 +199,9 @@ class PytestSession:
 
     def _renew_state(self) -> None:
         manager = self._session.config.pluginmanager
-        reporter = manager.getplugin("terminalreporter")
+        reporter = terminal.reporter_of(self._session.config)
         if reporter is not None:
-            start = reporter._session_start  # noqa: SLF001 - a clock since pytest 8.4, a number before
-            reporter._session_start = type(start)() if not isinstance(start, float) else _now(reporter)  # noqa: SLF001
+            terminal.restart_clock(reporter)
         self._renew_failures(manager.getplugin("lfplugin"))
         self._renew_names(manager.getplugin("nfplugin"))
 
@@ -226,22 +217,6 @@ class PytestSession:
         if plugin is not None:
             plugin.cached_nodeids = type(plugin)(self._session.config).cached_nodeids
             plugin.cached_nodeids.update(getattr(item, "id", item.nodeid) for item in self._session.items)
-
-
-@contextlib.contextmanager
-def _no_counting() -> Generator[None, None, None]:
-    terminal: Any = sys.modules["_pytest.terminal"]  # type: ignore[explicit-any]  # a private module
-    resolution = terminal.REPORT_COLLECTING_RESOLUTION
-    terminal.REPORT_COLLECTING_RESOLUTION = math.inf
-    try:
-        yield
-    finally:
-        terminal.REPORT_COLLECTING_RESOLUTION = resolution
-
-
-def _now(reporter: object) -> float:
-    timing: Any = sys.modules[type(reporter).__module__].timing  # type: ignore[explicit-any]  # a private module
-    return float(timing.time())
 
 
 def renew_file(descriptor: int) -> None:

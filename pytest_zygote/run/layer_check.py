@@ -15,6 +15,7 @@ import pytest
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
 from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
+from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
@@ -73,8 +74,7 @@ class RunPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Keep in mind what is printed while the run may still start over."""
-        reporter = session.config.pluginmanager.getplugin("terminalreporter")
-        writer = getattr(reporter, "_tw", None)  # a plugin may have put another reporter in its place
+        writer = terminal.writer_of(session.config)
         if writer is not None:
             self._run.opening = HeaderFilter(writer, self._run.request.seen)
 
@@ -116,7 +116,7 @@ class RunPlugin:
             return
         begun = {name: at for at, name in enumerate(self._run.admission.started)}
         rows.sort(key=lambda row: begun.get(row[0], -1))
-        cache = getattr(config, "cache", None)
+        cache = configuration.cache_folder(config)
         self._run.tell(
             messages.Learned(
                 modules=tuple(rows),
@@ -124,7 +124,7 @@ class RunPlugin:
                 path=self._path,
                 context=self._context,
                 facts=self._facts,
-                cache=str(cache._cachedir) if cache is not None else "",  # noqa: SLF001 - mkdir() would create a folder
+                cache="" if cache is None else str(cache),
             )
         )
 

@@ -17,7 +17,6 @@ be, in this order:
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
 import gc
@@ -26,7 +25,6 @@ import importlib.util
 import os
 import signal
 import sys
-import threading
 import time
 import types
 from typing import TYPE_CHECKING, NoReturn
@@ -34,6 +32,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
+from pytest_zygote.adapters.interpreter.private import ending
 from pytest_zygote.adapters.pytest.entry import console_main
 from pytest_zygote.adapters.system import signals, sockets, stdio
 from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
@@ -291,10 +290,10 @@ def finish(run: RunProcess, status: int) -> int:
 def _wind_up(status: int) -> int:
     """Do what an interpreter does at its end, short of freeing memory (``Py_RunMain``)."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads that are no daemons
+        ending.wait_for_threads()
     except KeyboardInterrupt as error:
         sys.excepthook(type(error), error, error.__traceback__)
-    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to run them without leaving
+    ending.run_exit_functions()
     if not stdio.flush_streams():
         return 120
     if status < 0:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.pytest.private import terminal
+from pytest_zygote.adapters.pytest.private.fixtures import forget_fixtures
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.sessions import recollection
 
@@ -182,14 +184,14 @@ class Recollection:
         """Have the file of a node as it is now in the place of what it was; tell whether all went well."""
         session = self._session
         _forget(session, node)
-        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter = terminal.reporter_of(session.config)
         if reporter is not None:
-            reporter._numcollected -= span[1] - span[0]  # noqa: SLF001 - there is no other way
+            terminal.count_collected(reporter, span[0] - span[1])
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             made = session.gethookproxy(node.path).pytest_collect_file(file_path=node.path, parent=node.parent)
             new = list(session.genitems(made[0])) if [type(one) for one in made] == [pytest.Module] else []
-        session._collection_cache = {}  # noqa: SLF001 - as after every collection
+        terminal.forget_collection(session)
         if told or session.testsfailed or session.shouldstop or session.shouldfail or not new:
             return False
         self._fresh.append((span, new))
@@ -268,20 +270,7 @@ def _forget(session: pytest.Session, node: pytest.Module) -> None:
     """Have nothing of a module that was collected."""
     linecache.cache.pop(str(node.path), None)
     del sys.modules[_module_of(node).__name__]
-    manager = vars(session._fixturemanager)  # noqa: SLF001 - there is no public way
-    if "_arg2node2fixturedefs" in manager:  # from pytest 9.2 on
-        for owners in (manager["_node_autousenames"], *manager["_arg2node2fixturedefs"].values()):
-            for owner in [owner for owner in owners if node in owner.listchain()]:
-                del owners[owner]
-        return
-    for definitions in manager["_arg2fixturedefs"].values():
-        definitions[:] = [one for one in definitions if not _is_below(one.baseid, node)]
-    for nodeid in [one for one in manager["_nodeid_autousenames"] if _is_below(one, node)]:
-        del manager["_nodeid_autousenames"][nodeid]
-
-
-def _is_below(nodeid: str, node: pytest.Module) -> bool:
-    return nodeid == node.nodeid or nodeid.startswith(f"{node.nodeid}::")
+    forget_fixtures(session, node)
 
 
 def _module_of(node: pytest.Module) -> ModuleType:

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, NoReturn, assert_never
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
+from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
+from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.protocol.framing import SILENT
@@ -88,6 +90,9 @@ class SessionProcess:
             raise
 
     def _collect(self) -> int:
+        lost = why_lost(Feature.SESSIONS)
+        if lost:
+            self.refuse(lost)
         if workaround.registry.around or workaround.registry.forked:
             self.refuse("workarounds run around the forks of runs")
         gc.freeze()  # else the search for garbage after collection would copy every page of the layer

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.executed_code import new_starts
 from pytest_zygote.adapters.patching import Patcher, PatchError
+from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.adapters.system import files
+from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers.import_effects import Compiled, Imported, Warned
 from pytest_zygote.core.patching.verdict import Keep, Patch, Reload, reload_reason
 from pytest_zygote.core.protocol.messages import NotPatched, Patched
@@ -50,6 +52,9 @@ class Updater:
         self._ledger = ledger
         self._starts = new_starts(self._is_new)
         self._patcher = Patcher(root, self._starts, _is_own, self._is_quiet)
+        lost = why_lost(Feature.PATCHES)
+        if lost:
+            self._patcher.refuse(lost)
         self._waiting: Iterator[tuple[str, str]] = iter(())
         self._looked_at: frozenset[str] = frozenset()
         self._folders: dict[str, str] = {}

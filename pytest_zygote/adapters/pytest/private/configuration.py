@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from _pytest import config as _config
-from _pytest.capture import CaptureManager, MultiCapture
+from _pytest.capture import CaptureManager, FDCapture, MultiCapture
 from _pytest.config.argparsing import OptionGroup
 
 from pytest_zygote.core.internals import Feature, Internal, names_in
@@ -104,37 +104,35 @@ def capture_of(config: pytest.Config) -> MultiCapture[str] | None:
     return capture
 
 
-def restart_capture(config: pytest.Config, between: Callable[[], None] | None = None) -> bool:
-    """End capturing and begin it again, suspended if it was: with files of this process's own.
+def restart_capture(
+    config: pytest.Config, between: Callable[[], None] = lambda: None, *, is_suspended: bool = False
+) -> MultiCapture[str] | None:
+    """End capturing and begin it again, with files of this process's own; return what captures, None if nothing does.
 
     Args:
         config: of the session.
         between: called when nothing is captured.
-
-    Returns:
-        Whether anything is captured.
+        is_suspended: suspend it in any case; by default, if it was suspended.
     """
     capture, manager = capture_of(config), _capture_manager(config)
-    was_started = capture is not None and capture.is_started()
+    is_suspended = is_suspended or capture is None or not capture.is_started()
     if capture is not None:
         capture.stop_capturing()
-    if between is not None:
-        between()
-    if capture is None or manager is None:
-        return False
-    manager._global_capturing = None
-    manager.start_global_capturing()
-    if not was_started:
-        manager.suspend_global_capture()
-    return True
+    between()
+    if capture is not None and manager is not None:
+        manager._global_capturing = None
+        manager.start_global_capturing()
+        if is_suspended:
+            manager.suspend_global_capture()
+    return capture_of(config)
 
 
 def capture_files(config: pytest.Config) -> list[int]:
     """Return the descriptors of the files that hold what is captured from descriptors 1 and 2."""
     capture = capture_of(config)
     streams = () if capture is None else (capture.out, capture.err)
-    files = [getattr(stream, "tmpfile", None) for stream in streams if type(stream).__name__ == "FDCapture"]
-    return [file.fileno() for file in files if file is not None]
+    files = [stream.tmpfile for stream in streams if isinstance(stream, FDCapture)]
+    return [file.fileno() for file in files]
 
 
 def saved_stdin(config: pytest.Config) -> int:
