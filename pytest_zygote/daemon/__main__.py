@@ -13,8 +13,9 @@ from pytest_zygote.adapters.system.rendezvous import Rendezvous, acquire_lock
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
-from pytest_zygote.daemon.server import Server, ServerSettings
+from pytest_zygote.daemon.server import Server
 from pytest_zygote.daemon.session_cache import Policy
+from pytest_zygote.daemon.settings import ServerSettings
 
 FOUR_HOURS_S = 4 * 3600.0
 BUILD_PATIENCE_S = 60.0

@@ -1,356 +1,221 @@
-"""The desk: brings clients that wait and layers that are ready together.
+"""Decides what each event means: the one place where the parts of a daemon meet.
 
-Clients are served in the order they came, and only the first may have layers built: it is
-never overtaken by one whose environment would have its layer replaced. Every client that waits
-ends in one of three ways: its run is forked, it is sent away with a reason (and runs plain
-pytest), or it leaves. Nothing here calls itself: events only note that something changed, and
-`settle` looks at it when the round of the loop is over.
+Events are handled when a round of the loop is over, in the order in which they came. Nothing here calls itself:
+handling an event may append others, and notes what clients may wait for (`RequestQueue.wake`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, assert_never
 
-import pytest_zygote
-from pytest_zygote.adapters.interpreter.private.light import x_options
-from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.layers.layer_fit import sees_imports
-from pytest_zygote.core.layers.layer_inputs import describe_options
+from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.core.reasons import Reason
-from pytest_zygote.daemon.fresh_rerun import WHY, recheck_of, second_request
-from pytest_zygote.daemon.layer_processes import SESSION
-from pytest_zygote.daemon.runs import Run, RunTable
+from pytest_zygote.daemon import events, status, status_snapshot
+from pytest_zygote.daemon.request_queue import RequestQueue, outdated_reason
+from pytest_zygote.daemon.run_results import RunResults, settled_layer
+from pytest_zygote.daemon.shutdown import Shutdown
 
 if TYPE_CHECKING:
-    from pytest_zygote.daemon.connections import Client
-    from pytest_zygote.daemon.event_loop import EventLoop
-    from pytest_zygote.daemon.layer import Layer
-    from pytest_zygote.daemon.layer_processes import LayerProcesses
-    from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
-    from pytest_zygote.daemon.session_cache import SessionCache
-    from pytest_zygote.daemon.status import RunHistory
+    from pytest_zygote.daemon.client import Client
+    from pytest_zygote.daemon.events import ClientEvent, DaemonEvent, Event, EventQueue, LayerEvent, RunEvent
+    from pytest_zygote.daemon.parts import Parts
+    from pytest_zygote.daemon.settings import ServerSettings
 
 log = logging.getLogger("pytest_zygote")
 
-MAX_BUILDS = 3
-"""Layers of a kind that are built for one client, before it runs cold."""
-
-MAX_PATCHES = 20
-"""Layers that are built or patched for one client, before it runs cold: a file that is written all the time."""
-
-MAX_FORKS = 3
-"""Zygotes that may die while forking for one client, before it runs cold."""
-
-
-class Door(Protocol):
-    """The way out for clients, and for the daemon."""
-
-    def dismiss(self, client: Client, last: messages.ToClient | None = None) -> None:
-        """Say a last word to a client and end the connection."""
-
-    def leave_to_newer(self) -> None:
-        """Make room for another daemon at once."""
-
 
 class Dispatcher:
-    """Serves clients; owns the layers and runs that this takes."""
+    """Handles the events of a daemon.
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it brings together
-        self,
-        loop: EventLoop,
-        tally: RunHistory,
-        door: Door,
-        layers: LayerProcesses,
-        supervisor: LayerSupervisor,
-        sessions: SessionCache,
-    ) -> None:
-        """Start with nobody waiting."""
-        self._loop = loop
-        self._tally = tally
-        self._door = door
-        self._has_changed = False
-        self.waiting: list[Client] = []
-        self.closing = ""
-        self.layers = layers
-        self.layers.own(self)
-        self.supervisor = supervisor
-        self.sessions = sessions
-        self.runs = RunTable(loop, layers, self)
+    Attributes:
+        requests: clients that wait for a run.
+    """
+
+    def __init__(self, parts: Parts, queue: EventQueue, settings: ServerSettings) -> None:
+        """Handle what is appended to `queue`."""
+        self._parts = parts
+        self._queue = queue
+        self._max_forks = settings.max_forks
+        self.requests = RequestQueue(parts)
+        self._results = RunResults(parts, self.requests)
+        self._shutdown = Shutdown(parts, self.requests, settings.idle_s)
+
+    def settle(self) -> None:
+        """Handle all events, and serve clients as long as that leads to something new."""
+        parts = self._parts
+        while True:
+            while self._queue:
+                self._dispatch(self._queue.popleft())
+            if not self.requests.serve() and not self._queue:
+                break
+        if parts.closing:
+            self._shutdown.finish()
+        elif not self.requests and not parts.runs:
+            parts.sessions.prepare_soon(settled_layer(parts))
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case events.FromClient():
+                self._on_client_event(event)
+            case events.FromLayer():
+                self._on_layer_event(event)
+            case events.FromRun():
+                self._on_run_event(event)
+            case events.FromDaemon():
+                self._on_daemon_event(event)
+            case _:
+                assert_never(event)
 
     # Clients
 
-    def admit(self, client: Client) -> None:
-        """Put a client that has made its request in the row of those that wait."""
-        request = client.request
-        assert request is not None  # noqa: S101 - only then it is admitted
-        outdated = outdated_for(request)
+    def _on_client_event(self, event: ClientEvent) -> None:
+        """Handle what a client did; whatever it sent, the others' runs go on."""
+        try:
+            self._handle_client_event(event)
+        except Exception:
+            log.exception("a client's message could not be handled")
+            self._parts.connections.drop(event.client)
+
+    def _handle_client_event(self, event: ClientEvent) -> None:
+        client = event.client
+        match event:
+            case events.RunRequested(_, request):
+                self._admit(client, request)
+            case events.SignalRelayed(_, number):
+                self._relay(client, number)
+            case events.StatusRequested(_, form):
+                self._answer_status(client, form)
+            case events.ReloadRequested():
+                self._parts.supervisor.reload(self._parts.loop.now)
+                self.requests.wake()
+                self._parts.connections.answer(client, "all layers will be built anew")
+            case events.StopRequested():
+                self._shutdown.stop("asked to", client)
+            case events.ClientLost():
+                self._lose(client)
+            case _:
+                assert_never(event)
+
+    def _answer_status(self, client: Client, form: str) -> None:
+        snapshot = status_snapshot.collect(self._parts, len(self.requests))
+        self._parts.connections.answer(client, status.render(snapshot, form, time.time()))
+
+    def _admit(self, client: Client, request: messages.RunRequest) -> None:
+        if self._parts.closing:
+            self.requests.send_cold(client, self._parts.closing)
+            return
+        outdated = outdated_reason(request)
         if outdated:
             log.info("leaving: %s", outdated)
-            self._door.leave_to_newer()  # first: the client may start another daemon as soon as it hears of it
-            self._door.dismiss(client, messages.Outdated(outdated))
-            return
-        refusal = restart_reason(request, client.terminal)
-        if refusal:
-            self.send_away(client, refusal)
-            return
-        if self.supervisor.serving.project is not None and sees_imports(request.args):
-            client.depth = "base"
-        self.waiting.append(client)
-        self.sessions.pause()
-        self._has_changed = True
-        self._loop.after(lifecycle.NOTICES_S[0], lambda: self._remind(client))
-
-    def send_away(self, client: Client, reason: Reason) -> None:
-        """Have a client run plain pytest."""
-        if client in self.waiting:
-            self.waiting.remove(client)
-        if not client.is_gone:
-            self._tally.count_cold(reason)
-        cold = messages.Cold(reason) if client.recheck is None else messages.Finished(client.recheck.status)
-        self._door.dismiss(client, cold)
-
-    def relay(self, client: Client, number: int) -> None:
-        """Pass on a signal that a client received; one that waits ends or stops as it would in an import."""
-        if client.run is not None:
-            self.runs.deliver(client.run, number)
-        elif number == signal.SIGTSTP:
-            client.say(messages.Stopped(number))
-        elif number in {getattr(signal, name) for name in lifecycle.ENDING_SIGNALS}:
-            self.lose(client)
-            self._door.dismiss(client, messages.Finished(-number))
-
-    def lose(self, client: Client) -> None:
-        """End the run of a client that is gone, or its waiting."""
-        if client in self.waiting:
-            self.waiting.remove(client)
-            self._has_changed = True
-        if client.run is not None:
-            self.runs.abandon(client.run)
-
-    def _remind(self, client: Client) -> None:
-        """Tell a client that still waits what it waits for."""
-        if client not in self.waiting or any(layer.plan.kind == SESSION for layer in client.awaited):
-            return  # for sessions only our tests wait
-        waited = time.monotonic() - client.since
-        progress = self.layers.progress() or "waiting for a zygote"
-        client.say(messages.Notice(f"{progress} … ({waited:.1f} s)"))
-        client.notices += 1
-        self._has_changed = True  # files may have, and with them what is being built
-        if client.notices < len(lifecycle.NOTICES_S):
-            due = lifecycle.NOTICES_S[client.notices] - waited
-            self._loop.after(due, lambda: self._remind(client))
-
-    # Serving
-
-    def settle(self) -> None:
-        """Go on wherever something has changed."""
-        while self._has_changed:
-            self._has_changed = False
-            if self.closing:
-                for client in tuple(self.waiting):
-                    self.send_away(client, Reason("daemon-stopping", self.closing))
-                return
-            self.supervisor.advance(is_waited_for=bool(self.waiting))
-            while self.waiting and self._serve(self.waiting[0]):
-                pass
-        if not self.waiting and not self.runs and not self.closing:
-            self.sessions.prepare_soon(self.settled_layer())
-
-    def settled_layer(self) -> Layer | None:
-        """Return the layer that runs are forked from, unless one is being built."""
-        is_building = any(layer.phase == lifecycle.BUILDING and layer.plan.kind != SESSION for layer in self.layers)
-        deepest = self.supervisor.serving.layers()[:1]
-        return None if is_building or not deepest else deepest[0]
-
-    def _serve(self, client: Client) -> bool:
-        """Fork a run for the first client that waits, or send it away; tell whether it waits no more."""
-        request = client.request
-        assert request is not None  # noqa: S101 - it was admitted
-        blocked = self.supervisor.blocked()
-        if blocked:
-            self.send_away(client, blocked)
-            return True
-        layer = self.supervisor.choose(request, client.depth)
-        client.patches = layer.patches
-        if layer.phase == lifecycle.READY:
-            client.renewed = ()
-            layer = self.sessions.find(client, layer) or layer
-        if layer.phase == lifecycle.READY:
-            self.waiting.pop(0)
-            self._explain(client)
-            self.runs.start(client, layer, request)
-            return True
-        return self._await(client, layer)
-
-    def _await(self, client: Client, layer: Layer) -> bool:
-        if layer not in client.awaited:
-            client.awaited.append(layer)
-        alike = [known for known in client.awaited if known.plan.kind == layer.plan.kind]
-        builds = [known for known in alike if known.order is None]
-        if len(builds) > MAX_BUILDS or len(alike) > MAX_PATCHES:
-            self.send_away(client, Reason("inputs-unstable", f"{layer.reason}, again and again"))
-            return True
-        return False
-
-    def _explain(self, client: Client) -> None:
-        """Tell a client why layers were built anew for its run."""
-        built = [layer for layer in client.awaited if layer.built is not None and layer.order is None]
-        reasons = [layer.reason for layer in built if not layer.is_first]
-        client.awaited.clear()
-        if not reasons:
-            return
-        took = sum(layer.built.took_ms for layer in built if layer.built is not None) / 1000
-        count = sum(len(layer.plan.modules) for layer in built)
-        what = "module" if any(layer.plan.kind == "base" for layer in built) else "project module"
-        client.say(messages.Notice(f"{reasons[0]}: re-imported {count} {what}{'s' * (count != 1)} ({took:.2f} s)"))
-
-    # What layers tell
-
-    def layer_changed(self) -> None:
-        """Look again at what can be done now."""
-        self._has_changed = True
-
-    def build_failed(self, culprits: dict[str, str], reason: Reason) -> None:
-        """Go on without the modules that are to blame."""
-        self.supervisor.fail(culprits, reason)
-        self._has_changed = True
-
-    def session_failed(self, layer: Layer, reason: str) -> None:
-        """Fork runs of this kind from the project layer, as before."""
-        self.sessions.failed(layer, reason)
-        self._has_changed = True
-
-    def session_outdated(self, layer: Layer, reason: str) -> None:
-        """Have a session collected again."""
-        self.sessions.give_up(layer, reason)
-        self._has_changed = True
-
-    def layer_ended(self, layer: Layer) -> None:
-        """Keep the runs of a dead zygote."""
-        self.runs.lose_zygote(layer)
-
-    def on_run_message(self, message: messages.RunEvent) -> None:
-        """Pass on what a zygote says of a run."""
-        self.runs.on_zygote_message(message)
-
-    # What runs tell
-
-    def run_ended(self, run: Run, status: int) -> None:
-        """Give a client the status of its run, or start it again from a shallower layer."""
-        client = run.client
-        self.supervisor.breaker.reset()
-        if run.misfit is not None and status == lifecycle.MISFIT and not client.is_gone:
-            self._start_over(run, run.misfit)
-            return
-        if client.depth == "project":
-            self.supervisor.note_fit()
-        self.sessions.note(client, self.settled_layer())
-        if not client.is_gone:
-            run.layer.served += 1
-            self._tally.count(self._saved_ms(run.layer), run.layer.plan.kind)
-        if not self._recheck(client, status):
-            self._door.dismiss(client, messages.Finished(client.recheck.status if client.recheck else status))
-
-    def _recheck(self, client: Client, status: int) -> bool:
-        """Compare a second run with the first; tell whether one begins now."""
-        if client.recheck is not None:
-            verdict = client.recheck.verdict(status)
-            if verdict:
-                log.error(verdict)
-                client.say(messages.Notice(verdict))
-            return False
-        client.recheck = recheck_of(status, client.patches, self.supervisor.graph.facts)
-        if client.recheck is None or client.request is None or client.is_gone or self.closing:
-            client.recheck = None
-            return False
-        client.say(messages.Notice(client.recheck.announcement))
-        client.request, client.key = second_request(client.request), None
-        self.supervisor.serving.renew(WHY)
-        self._wait_again(client)
-        return True
-
-    def _start_over(self, run: Run, misfit: messages.LayerIneligible) -> None:
-        client, kind = run.client, run.layer.plan.kind
-        if kind == SESSION:
-            depth = client.depth
-            self.sessions.give_up(run.layer, misfit.reason.text)
+            self._shutdown.leave_to_newer()  # first: the client may start another daemon as soon as it knows
+            self._parts.connections.dismiss(client, messages.Outdated(outdated))
         else:
-            depth = lifecycle.depth_after("base" if kind == "base" else "project", misfit.depth)
-        log.info("starts again, %s: %s", depth, misfit.reason)
-        client.depth = depth
-        if depth == "cold":
-            self.send_away(client, misfit.reason)
+            self.requests.admit(client, request)
+
+    def _relay(self, client: Client, number: int) -> None:
+        run = self._parts.runs.of(client)
+        if run is not None:
+            self._parts.runs.deliver(run, number)
+        else:
+            self.requests.relay(client, number)
+
+    def _lose(self, client: Client) -> None:
+        self.requests.remove(client)
+        run = self._parts.runs.of(client)
+        if run is not None:
+            self._parts.runs.abort(run)
+
+    # Layers
+
+    def _on_layer_event(self, event: LayerEvent) -> None:
+        parts = self._parts
+        match event:
+            case events.LayerChanged():
+                self.requests.wake()
+            case events.BuildFailed(_, rejected, reason):
+                parts.supervisor.fail(rejected, reason, parts.loop.now)
+                self.requests.wake()
+            case events.LayerEnded(layer):
+                parts.runs.adopt(layer)
+                self.requests.wake()
+            case events.RunReported(_, message):
+                parts.runs.on_report(message)
+            case events.SessionFailed(layer, reason):
+                parts.sessions.on_failed(layer, reason)
+                self.requests.wake()
+            case events.SessionStale(layer, reason):
+                parts.sessions.close_layer(layer, reason)
+                self.requests.wake()
+            case _:
+                assert_never(event)
+
+    # Runs
+
+    def _on_run_event(self, event: RunEvent) -> None:
+        match event:
+            case events.RunEnded(run, code):
+                self._results.on_ended(run, code)
+            case events.RunNotForked(run, reason):
+                self._results.on_not_forked(run, reason)
+            case events.ModulesLearned(run, learned):
+                self._results.on_learned(run, learned)
+            case events.LayerRejected(run, ineligible):
+                self._results.on_layer_rejected(run, ineligible)
+            case _:
+                assert_never(event)
+
+    # The daemon itself
+
+    def _on_daemon_event(self, event: DaemonEvent) -> None:
+        match event:
+            case events.ChildEnded(pid, wait_status):
+                self._on_child_ended(pid, wait_status)
+            case events.StopSignalled(number):
+                self._shutdown.stop(f"signal {number}")
+            case events.FilesChanged():
+                self._on_files_changed()
+            case events.FilesPolled():
+                self._on_files_polled()
+            case events.HousekeepingDue():
+                self._keep_house()
+            case _:
+                assert_never(event)
+
+    def _on_child_ended(self, pid: int, wait_status: int) -> None:
+        is_stopped = os.WIFSTOPPED(wait_status)
+        table = self._parts.layers.processes
+        if is_stopped or not table.forget_zygote(pid, processes.decode_wait(wait_status)):
+            self._parts.runs.on_child(pid, wait_status)
+
+    def _on_files_changed(self) -> None:
+        trigger = self._parts.trigger
+        if not trigger.postpone(is_busy=bool(self._parts.runs)):
+            started = self._parts.loop.now
+            self._refresh()
+            trigger.on_refreshed(started)
+
+    def _on_files_polled(self) -> None:
+        started = self._parts.loop.now
+        if self._parts.supervisor.is_stale(started):
+            self._refresh()
+        self._parts.trigger.on_polled(started)
+
+    def _refresh(self) -> None:
+        """Build in the background what changed, unless clients wait and have it built themselves."""
+        parts = self._parts
+        parts.supervisor.breaker.reset()
+        self.requests.wake()
+        if not self.requests and not parts.closing:
+            parts.supervisor.prefetch(parts.loop.now)
+            parts.sessions.on_files_changed(settled_layer(parts))
+
+    def _keep_house(self) -> None:
+        parts = self._parts
+        if parts.closing or not self._shutdown.check():
             return
-        assert client.request is not None  # noqa: S101 - it has run
-        client.request = client.request.replaced(seen=misfit.seen)
-        self._wait_again(client)
-
-    def _wait_again(self, client: Client) -> None:
-        self.waiting.insert(0, client)
-        self._has_changed = True
-
-    def run_never_was(self, run: Run, reason: Reason) -> None:
-        """Find another layer for a run that was not forked, unless there is no hope."""
-        client = run.client
-        if client.is_gone:
-            return
-        client.losses += 1
-        if run.layer.phase != lifecycle.GONE or client.losses >= MAX_FORKS:
-            self.send_away(client, reason)
-            return
-        if run.layer.plan.kind != SESSION:
-            self.supervisor.breaker.fail(time.monotonic(), reason)
-        self._wait_again(client)
-
-    def _saved_ms(self, layer: Layer) -> int:
-        own = layer.built.took_ms if layer.built is not None else 0
-        return own + (self.supervisor.base_took_ms() if layer.plan.kind == "project" else 0)
-
-    def learned(self, run: Run, learned: messages.Learned) -> None:
-        """Have the next layers hold what this run had to import."""
-        if run.client.request is not None:
-            self.supervisor.learn(learned, run.client.request, was_fit=run.client.depth == "project")
-            self._changed()
-
-    def misfitted(self, run: Run, misfit: messages.LayerIneligible) -> None:
-        """Have the next layers not hold what was wrong for this run."""
-        log.info("misfit: %s", misfit.reason)
-        if run.client.request is not None:
-            self.supervisor.unlearn(misfit.culprits, misfit.reason.text, run.client.request)
-            self._changed()
-
-    def _changed(self) -> None:
-        """Go on with what is known now; a daemon that closes builds nothing for it."""
-        self._has_changed = True
-        if self.closing:
-            self.supervisor.retire()
-            self.sessions.retire()
-
-
-def outdated_for(request: messages.RunRequest) -> Reason | None:
-    """Return why another daemon must serve a client; None if this one can."""
-    ours = pytest_zygote.__version__
-    if request.version != ours:
-        return Reason("daemon-version", f"the daemon is version {ours}, this is {request.version}")
-    executable, version, prefix = request.interpreter[:3]
-    # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
-    if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
-        return Reason("daemon-interpreter", "the daemon runs another interpreter")
-    return None
-
-
-def restart_reason(request: messages.RunRequest, terminal: list[int]) -> Reason | None:
-    """Return why a request cannot be served warm by any layer; None if it can."""
-    if len(terminal) != 3:  # noqa: PLR2004 - stdin, stdout, stderr
-        return Reason("descriptors-missing", "the descriptors did not arrive")
-    flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(x_options())
-    if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
-        return Reason("python-flags", "python was started with other flags than the daemon")
-    return None
+        if not parts.runs and not self.requests:
+            parts.supervisor.rejuvenate(self._max_forks, parts.loop.now)
+        parts.loop.after(self._shutdown.check_interval_s, lambda: self._queue.append(events.HousekeepingDue()))

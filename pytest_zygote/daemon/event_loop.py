@@ -57,6 +57,11 @@ class EventLoop:
         self._order = itertools.count()
         self._stopped = False
 
+    @property
+    def now(self) -> float:
+        """The time that all timers go by, in seconds since some moment."""
+        return time.monotonic()
+
     def watch(self, source: Source, action: Callable[[], None]) -> None:
         """Call an action whenever a source can be read."""
         self._selector.register(source, selectors.EVENT_READ)
@@ -71,7 +76,7 @@ class EventLoop:
     def after(self, delay_s: float, action: Callable[[], None]) -> Timer:
         """Call an action once, after a delay."""
         timer = Timer(action)
-        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), timer))
+        heapq.heappush(self._timers, (self.now + delay_s, next(self._order), timer))
         return timer
 
     def stop(self) -> None:
@@ -81,19 +86,19 @@ class EventLoop:
     def run(self, settle: Callable[[], None]) -> None:
         """Serve until stopped; `settle` is called at the end of each round."""
         while not self._stopped:
-            for key, _ in self._selector.select(self._patience_s()):
+            for key, _ in self._selector.select(self._timeout_s()):
                 action = self._actions.get(key.fileobj)  # type: ignore[arg-type]  # what `watch` registered
                 if action is not None:  # else an earlier action of this round closed it
                     action()
             self._fire()
             settle()
 
-    def _patience_s(self) -> float | None:
+    def _timeout_s(self) -> float | None:
         while self._timers and not self._timers[0][2].is_pending:
             heapq.heappop(self._timers)
-        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        return max(0.0, self._timers[0][0] - self.now) if self._timers else None
 
     def _fire(self) -> None:
-        now = time.monotonic()
+        now = self.now
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].fire()

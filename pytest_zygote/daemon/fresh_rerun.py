@@ -61,8 +61,8 @@ def recheck_of(status: int, patches: Mapping[str, str], facts: Mapping[str, str]
     if status != TESTS_FAILED or not changed or facts.get("recheck") != "1":
         return None
     root = facts.get("rootdir", "")
-    told = (f"{path.removeprefix(f'{root}/')}: {verdict}" for path, verdict in sorted(changed.items()))
-    return FreshRerun(status, "; ".join(told))
+    lines = (f"{path.removeprefix(f'{root}/')}: {verdict}" for path, verdict in sorted(changed.items()))
+    return FreshRerun(status, "; ".join(lines))
 
 
 def second_request(request: RunRequest) -> RunRequest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import layer_inputs, lifecycle
+from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.messages import Build, Patch
 from pytest_zygote.core.sessions import eligibility
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 STUCK_S = 1.0
 """A build that has imported one module for so long is given up once a file has changed: it may never end."""
 
+SESSION = "session"
+"""Kind of the layers that are collected sessions."""
+
 
 class Layer:
     """One layer as the daemon sees it.
@@ -32,19 +36,23 @@ class Layer:
     Attributes:
         plan: what it was told to import.
         channel: the connection to its process.
-        phase: of `core.layers.lifecycle`.
+        reason: why it was made.
+        phase: of `core.layers.lifecycle`; `step` changes it.
         built: its report, once it is ready.
-        runs: ids of the runs that it forked and that have not ended.
-        order: the edits that it was forked to follow; None for a layer that is built.
+        runs: numbers of the runs that it forked and that have not ended.
+        pid: its process; 0 until that has reported.
+        started: when, by the wall clock, for the status.
+        last_progress: when its build last began to import a module, by the loop's clock.
+        served: runs that it has forked and that ended.
+        patch: the edits that it was forked to follow; None for a layer that is built.
         patches: path → what was done to it since it was imported.
         forks: how many layers that were patched lie between it and the one that imported.
-        refusal: why it could not become a layer.
+        why_failed: why it could not become a layer.
         is_first: whether it stands in the place of none, so that nothing is imported anew.
         renewed: test files that have changed since, and that runs will collect again.
-        moved: when its build last began to import a module, by `time.monotonic`.
     """
 
-    def __init__(self, number: int, plan: Build, channel: LayerChannel, reason: str) -> None:
+    def __init__(self, number: int, plan: Build, channel: LayerChannel, reason: str, now: float) -> None:
         """Start in the phase BUILDING."""
         self.number = number
         self.plan = plan
@@ -56,18 +64,18 @@ class Layer:
         self.runs: set[int] = set()
         self.pid = 0
         self.started = time.time()
-        self.moved = time.monotonic()
+        self.last_progress = now
         self.served = 0
-        self.order: Patch | None = None
+        self.patch: Patch | None = None
         self.patches: dict[str, str] = {}
         self.forks = 0
-        self.refusal = ""
+        self.why_failed = ""
         self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
         self._folders: dict[str, Listing] = {}
         self._planned: dict[str, tuple[int, ...]] = {}
 
-    def look(self) -> None:
+    def snapshot(self) -> None:
         """Note, before anything is imported, what is in the folders and files that it will be imported from.
 
         A file may come between the import that did not find it and the report of the build.
@@ -77,36 +85,41 @@ class Layer:
             self._planned = {origin: files.identity(origin) for origin in self.plan.origins if origin != "*"}
 
     def step(self, event: str) -> None:
-        """Go to the phase that follows an event."""
+        """Go to the phase that follows an event.
+
+        Raises:
+            LocalProtocolError: the event cannot happen in this phase, which stays.
+        """
         self.phase = lifecycle.step(self.phase, event)
 
-    def take(self, built: Built) -> None:
-        """Take the report of a finished build."""
-        self.built = built
+    def on_built(self, built: Built) -> None:
+        """Become ready, with the report of the build that has ended."""
         self.step(lifecycle.BUILT)
+        self.built = built
         self._folders = {folder: self._folders.get(folder) or _listing(folder) for folder in built.directories}
 
-    def succeed(self, parent: Layer, order: Patch) -> None:
-        """Be the fork of another layer that is to follow these edits."""
-        self.order = order
+    def start_patch(self, parent: Layer, patch: Patch) -> None:
+        """Become the fork of another layer that is to follow these edits."""
+        self.patch = patch
         self.built = None
         self._parent = parent.built
         self.patches = dict(parent.patches)
         self.forks = parent.forks + 1
         self._folders = dict(parent._folders)
 
-    def follow(self, patched: Patched) -> None:
-        """Take the report of a fork that has followed its edits."""
-        assert self.order is not None  # noqa: S101 - only such a layer is patched
-        assert self._parent is not None  # noqa: S101 - only a layer that is ready is forked
-        files_now = {**self._parent.files, **self.order.identities}
-        self.built = self._parent.replaced(files=files_now, took_ms=patched.took_ms)
-        self.order, self._parent = Patch({}, self.order.identities), None
-        self.patches |= patched.verdicts
+    def on_patched(self, patched: Patched) -> None:
+        """Become ready, with the report of a fork that has followed its edits."""
+        if self.patch is None or self._parent is None:
+            message = f"layer {self.number} was not asked to follow edits"
+            raise RemoteProtocolError(message)
         self.step(lifecycle.BUILT)
+        files_now = {**self._parent.files, **self.patch.identities}
+        self.built = self._parent.replaced(files=files_now, took_ms=patched.took_ms)
+        self.patch, self._parent = Patch({}, self.patch.identities), None
+        self.patches |= patched.verdicts
 
-    def edits(self, root: str, always: tuple[str, ...]) -> Patch | None:
-        """Return what is to be patched, if all that has changed are texts of modules."""
+    def find_patch(self, root: str, always_reloaded: tuple[str, ...]) -> Patch | None:
+        """Return the edits to follow; None if something else than the text of a few modules has changed."""
         from pytest_zygote.core.patching.verdict import (  # what it imports delays a daemon's start
             MAX_FILES,
             is_always_reloaded,
@@ -116,7 +129,8 @@ class Layer:
         if not 0 < len(changed) <= MAX_FILES:
             return None
         if any(
-            not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always) for path in changed
+            not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always_reloaded)
+            for path in changed
         ):
             return None
         texts = {path: files.read_steady(path) for path in changed}
@@ -125,35 +139,37 @@ class Layer:
             return None  # gone, or being written
         return Patch({path: text[0] for path, text in found.items()}, {path: text[1] for path, text in found.items()})
 
-    def outdated(self, request: RunRequest, root: str) -> str:
-        """Return why this layer is not what a fresh interpreter would import now; '' if it is.
+    def sweep(self, request: RunRequest, root: str, now: float) -> str:
+        """Look at everything that this layer was made of, and return why it is stale; '' if it is exact for a run.
 
-        This is the barrier: it looks at the files themselves, whatever the watcher has said.
+        This is the barrier: it looks at the files themselves, whatever the watcher has reported. On the way it deletes
+        the compiled form of each file that has changed (`files.drop_bytecode`), and notes the test files that runs
+        must collect again (`renewed`).
         """
         if self.built is None:
-            return self._is_hopeless(root)
+            return self._why_hopeless(root, now)
         changed = files.changed(self.built.files)
         files.drop_bytecode(changed)
         self.renewed = tuple(changed)
         if not eligibility.may_be_renewed(changed, self.built.renewable):
             return layer_inputs.describe_paths(changed, root)
-        return self.disturbed(request)
+        return self.differing_input(request)
 
-    def _is_hopeless(self, root: str) -> str:
+    def _why_hopeless(self, root: str, now: float) -> str:
         """Return which files have changed while a build hangs in an import; '' if it may still be of use."""
-        if self.order is not None or time.monotonic() - self.moved < STUCK_S:
+        if self.patch is not None or now - self.last_progress < STUCK_S:
             return ""
         changed = files.changed(self._planned)
         return layer_inputs.describe_paths(changed, root) if changed else ""
 
-    def changes(self) -> list[str]:
+    def changed_files(self) -> list[str]:
         """Return the files that are not what this layer was made of, or was to become."""
-        if self.order is not None:
-            return list(self.order.identities)
+        if self.patch is not None:
+            return list(self.patch.identities)
         return files.changed(self.built.files) if self.built is not None else []
 
-    def disturbed(self, request: RunRequest) -> str:
-        """Return what besides its files makes this layer not exact for a run; '' if nothing does."""
+    def differing_input(self, request: RunRequest) -> str:
+        """Return which input besides its files is not as it was, for a run; '' if all are."""
         return self._supplied() or self._environ(request)
 
     def missed_context(self, learned: dict[str, str], known: dict[str, str]) -> dict[str, str]:

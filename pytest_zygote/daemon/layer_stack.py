@@ -4,8 +4,7 @@
     project  first-party modules; forked from the base, or, after an edit that can be patched,
              from the project layer of before
 
-A tower decides (`layer_for`), and has the effects done by its `Builder`. Two towers may exist:
-the one that serves, and one that is being built because runs taught more modules.
+Two stacks may exist: the one that serves, and one that is being built because runs taught more modules.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import layer_inputs, lifecycle
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.layers.module_graph import ModuleGraph
     from pytest_zygote.core.protocol.messages import Patch, RunRequest
     from pytest_zygote.daemon.layer import Layer
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
 
 
 log = logging.getLogger("pytest_zygote")
@@ -36,28 +36,12 @@ ONLY_AST = 0x400
 """`ast.PyCF_ONLY_AST`; importing `ast` would delay the start of a daemon."""
 
 
-class Builder(Protocol):
-    """Makes the processes of layers."""
-
-    def start_base(self, plan: Build, reason: str) -> Layer:
-        """Start a base zygote."""
-
-    def spawn_project(self, base: Layer, plan: Build, reason: str) -> Layer:
-        """Have a base zygote fork a project zygote."""
-
-    def spawn_successor(self, project: Layer, order: Patch, reason: str) -> Layer:
-        """Have a project zygote fork one that follows edits of its modules."""
-
-    def retire(self, layer: Layer) -> None:
-        """Let a layer finish its runs and go."""
-
-
 class LayerStack:
     """A base layer and the project layer on it."""
 
-    def __init__(self, builder: Builder, graph: ModuleGraph, root: str, reason: str = FIRST_START) -> None:
-        """Start with no layers; `graph` says what they will import, `reason` why there is this tower."""
-        self._builder = builder
+    def __init__(self, layers: LayerProcesses, graph: ModuleGraph, root: str, reason: str = FIRST_START) -> None:
+        """Start with no layers; `graph` says what they will import, `reason` why there is this stack."""
+        self._layers = layers
         self._graph = graph
         self._root = root
         self._reason = reason
@@ -67,19 +51,20 @@ class LayerStack:
         self._context = {key: graph.context[key] for key in SETTINGS_KEYS if key in graph.context}
         self._second_chance = ""
 
-    def layer_for(self, request: RunRequest, depth: str, *, is_ahead: bool = False) -> Layer:
+    def layer_for(self, request: RunRequest, depth: str, now: float, *, is_ahead: bool = False) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
 
         Args:
             request: what the client wants.
             depth: 'project', or 'base' if the project layer is not exact for the run.
+            now: by the loop's clock.
             is_ahead: nobody waits for it; files that are being written are left for later.
         """
         self._look_at_loose_files()
-        base = self._valid_base(request)
+        base = self._valid_base(request, now)
         if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
             return base
-        return self._valid_project(base, request, is_ahead=is_ahead)
+        return self._valid_project(base, request, now, is_ahead=is_ahead)
 
     def _look_at_loose_files(self) -> None:
         """See which files have changed that runs import themselves: test modules, and what is rejected.
@@ -107,20 +92,20 @@ class LayerStack:
             if self._graph.modules.get(name, ("", FIRST))[1] == FIRST:
                 self._second_chance = f"{name} may be imported early again"
 
-    def _valid_base(self, request: RunRequest) -> Layer:
+    def _valid_base(self, request: RunRequest, now: float) -> Layer:
         is_first = self.base is None
-        reason = self._reason if self.base is None else self._why_replace(self.base, request)
+        reason = self._reason if self.base is None else self._why_replace(self.base, request, now)
         if reason:
-            self._forgive(self.base.changes() if self.base is not None else [])
+            self._forgive(self.base.changed_files() if self.base is not None else [])
             self.retire()
-            self.base = self._builder.start_base(self._plan(request, "base"), reason)
+            self.base = self._layers.start_base(self._plan(request, "base"), reason)
             self.base.is_first = is_first
         assert self.base is not None  # noqa: S101 - just made
         return self.base
 
-    def _valid_project(self, base: Layer, request: RunRequest, *, is_ahead: bool) -> Layer:
+    def _valid_project(self, base: Layer, request: RunRequest, now: float, *, is_ahead: bool) -> Layer:
         is_first = self.project is None
-        reason = base.reason if self.project is None else self._why_replace(self.project, request)
+        reason = base.reason if self.project is None else self._why_replace(self.project, request, now)
         reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
         if reason:
             self.project = self._successor(base, request, reason, is_ahead=is_ahead)
@@ -136,20 +121,20 @@ class LayerStack:
             if is_ahead and any(map(_is_half_written, order.files.values())):
                 log.info("a file is being written: %s", reason)
                 return project
-            layer = self._builder.spawn_successor(project, order, reason)
+            layer = self._layers.spawn_patched(project, order, reason)
         else:
-            self._forgive(project.changes() if project is not None else [])
+            self._forgive(project.changed_files() if project is not None else [])
             self._second_chance = ""
-            layer = self._builder.spawn_project(base, self._plan(request, "project"), reason)
+            layer = self._layers.spawn_project(base, self._plan(request, "project"), reason)
         if project is not None:
-            self._builder.retire(project)
+            self._layers.retire(project)
         return layer
 
     def _edits(self, project: Layer, request: RunRequest) -> Patch | None:
         """Return the edits to patch; None if a patch would not be all that is needed."""
-        if project.phase != lifecycle.READY or self._second_chance or project.disturbed(request):
+        if project.phase != lifecycle.READY or self._second_chance or project.differing_input(request):
             return None
-        return project.edits(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
+        return project.find_patch(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
 
     def renew(self, reason: str) -> None:
         """Have the next project layer built from fresh imports, whatever can be patched."""
@@ -160,7 +145,7 @@ class LayerStack:
         self._reason = reason or self._reason
         for layer in (self.project, self.base):
             if layer is not None:
-                self._builder.retire(layer)
+                self._layers.retire(layer)
         self.base = self.project = None
 
     def layers(self) -> list[Layer]:
@@ -171,14 +156,14 @@ class LayerStack:
         """Return the user's patterns of modules that must not be imported early."""
         return (*EXCLUDED, *self._graph.facts.get("exclude", "").split())
 
-    def _why_replace(self, layer: Layer, request: RunRequest) -> str:
+    def _why_replace(self, layer: Layer, request: RunRequest, now: float) -> str:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
-            return layer.refusal or "the process was gone"
+            return layer.why_failed or "the process was gone"
         missed = layer.missed_context(self._graph.context, self._context)
         if missed:
             self._context.update(missed)
             return f"conftest files or plugins set {', '.join(missed)}"
-        return layer.outdated(request, self._root)
+        return layer.sweep(request, self._root, now)
 
     def _plan(self, request: RunRequest, kind: str) -> Build:
         graph = self._graph

@@ -8,7 +8,6 @@ place when its project layer is ready. Only while nothing at all is imported in 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,9 +48,9 @@ class BackgroundBuild:
     version: int
     attempts: set[int] = field(default_factory=set)
 
-    def proceed(self) -> bool:
-        """Do the next step; tell whether the tower is complete."""
-        layer = self.stack.layer_for(self.request, "project", is_ahead=True)
+    def proceed(self, now: float) -> bool:
+        """Do the next step; return whether the stack is complete."""
+        layer = self.stack.layer_for(self.request, "project", now, is_ahead=True)
         self.attempts.add(layer.number)
         return layer.phase == lifecycle.READY
 
@@ -82,7 +81,7 @@ class LayerSupervisor:
 
     # Choosing
 
-    def choose(self, request: RunRequest, depth: str) -> Layer:
+    def choose(self, request: RunRequest, depth: str, now: float) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
 
         Call it for one waiting client at a time: two with different environments would take
@@ -93,76 +92,78 @@ class LayerSupervisor:
         if self._coming is not None and not stack.size:
             stack = self._coming.stack
             self._coming.request = request
-        return stack.layer_for(request, depth)
+        return stack.layer_for(request, depth, now)
 
-    def base_took_ms(self) -> int:
+    def base_build_ms(self) -> int:
         """Return how long the imports of the serving base layer took."""
         base = self.serving.base
         return base.built.took_ms if base is not None and base.built is not None else 0
 
-    def blocked(self) -> Reason | None:
+    def why_paused(self, now: float) -> Reason | None:
         """Return why no layer is built now; None if one may be."""
-        return self.breaker.open_reason(time.monotonic())
+        return self.breaker.open_reason(now)
 
     # Going on
 
-    def advance(self, *, is_waited_for: bool) -> None:
+    def advance(self, now: float, *, is_waited_for: bool) -> None:
         """Take the next step of what is built in the background.
 
         Args:
+            now: by the loop's clock.
             is_waited_for: clients wait, and decide themselves what the serving tower builds.
         """
-        if self.blocked():
+        if self.why_paused(now):
             return
         if self._coming is not None:
-            self._advance_coming(self._coming)
+            self._advance_coming(self._coming, now)
         if self._prefetch is not None and not is_waited_for:
-            errand = self._prefetch
-            if errand.stack is not self.serving or errand.proceed() or errand.is_hopeless:
+            prefetch = self._prefetch
+            if prefetch.stack is not self.serving or prefetch.proceed(now) or prefetch.is_hopeless:
                 self._prefetch = None
 
-    def _advance_coming(self, coming: BackgroundBuild) -> None:
-        if coming.proceed():
-            log.info("the coming tower serves now")
+    def _advance_coming(self, coming: BackgroundBuild, now: float) -> None:
+        if coming.proceed(now):
+            log.info("the stack that was built beside serves now")
             self.serving.retire()
             self.serving, self._coming = coming.stack, None
             if self._version != coming.version:
-                self._grow(coming.request, self._news)
+                self._grow(coming.request, self._news, now)
         elif coming.is_hopeless:
-            log.warning("the coming tower is given up: its inputs change while it is built")
+            log.warning("a stack is given up: its inputs change while it is built")
             coming.stack.retire()
             self._coming = None
 
-    def is_outdated(self) -> bool:
-        """Tell whether a run like the last would find something to patch or to build."""
+    def is_stale(self, now: float) -> bool:
+        """Return whether a run like the last would find something to patch or to build."""
         request, stack = self._last_request, self.serving
-        return request is not None and any(layer.outdated(request, self._root) for layer in stack.layers())
+        return request is not None and any(layer.sweep(request, self._root, now) for layer in stack.layers())
 
-    def prefetch(self) -> None:
+    def prefetch(self, now: float) -> None:
         """Do now what the next run would have to wait for."""
         if self._last_request is not None and self.serving.size:
             self._prefetch = BackgroundBuild(self.serving, self._last_request, self._version)
-            self.advance(is_waited_for=False)
+            self.advance(now, is_waited_for=False)
 
-    def rejuvenate(self, max_forks: int) -> None:
+    def rejuvenate(self, max_forks: int, now: float) -> None:
         """Build a tower beside the one that serves, if that has followed so many edits since the last attempt."""
         project, request = self.serving.project, self._last_request
-        if project is None or request is None or self._coming is not None or self.blocked():
+        if project is None or request is None or self._coming is not None or self.why_paused(now):
             return
         self._forks_tried = min(self._forks_tried, project.forks)  # less: it was imported anew since
         if project.forks - self._forks_tried >= max_forks:
             self._forks_tried = project.forks
             log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
-            self._grow(request, f"{project.forks} edits in a row were patched")
+            self._grow(request, f"{project.forks} edits in a row were patched", now)
 
     # Learning
 
-    def learn(self, learned: Learned, request: RunRequest, *, was_fit: bool) -> None:
+    def learn(self, learned: Learned, request: RunRequest, now: float, *, was_fit: bool) -> None:
         """Take what a run taught.
 
         Args:
             learned: the modules, and the options they were imported with.
             request: of that run.
+            now: by the loop's clock.
             was_fit: whether the run started where runs usually do. One whose options do not
                 fit the project layer teaches these options only if the next does the same:
                 else two kinds of runs in turn would replace each other's layers.
@@ -178,7 +179,7 @@ class LayerSupervisor:
         if has_changed:
             count = len(self._importable().items() - before.items())
             what = counted(count, "module") if count else "other options, paths or environment keys"
-            self._changed(request, f"learned {what} from a run")
+            self._changed(request, f"learned {what} from a run", now)
 
     def _importable(self) -> dict[str, tuple[str, str, str]]:
         rejected = self.graph.rejected
@@ -197,41 +198,41 @@ class LayerSupervisor:
         graph.path, graph.context, graph.facts = learned.path, learned.context, learned.facts
         return has_grown or before != (graph.path, graph.context, graph.facts)
 
-    def unlearn(self, culprits: tuple[str, ...], reason: str, request: RunRequest) -> None:
+    def unlearn(self, names: tuple[str, ...], reason: str, request: RunRequest, now: float) -> None:
         """Import these modules early no more."""
-        self.graph.rejected.update(dict.fromkeys(culprits, reason))
-        if culprits:
-            self._changed(request, f"without {', '.join(culprits)}: {reason}")
+        self.graph.rejected.update(dict.fromkeys(names, reason))
+        if names:
+            self._changed(request, f"without {', '.join(names)}: {reason}", now)
 
-    def _changed(self, request: RunRequest, news: str) -> None:
+    def _changed(self, request: RunRequest, news: str, now: float) -> None:
         self._version += 1
         self._news = news
         graph_file.save_graph(self._cache, self.graph)
         if self._coming is None:
-            self._grow(request, news)
+            self._grow(request, news, now)
 
-    def _grow(self, request: RunRequest, reason: str) -> None:
+    def _grow(self, request: RunRequest, reason: str, now: float) -> None:
         """Build a tower with what was learned, beside the one that serves."""
         stack = LayerStack(self._layers, self.graph, self._root, reason)
         self._coming = BackgroundBuild(stack, request, self._version)
-        self._coming.proceed()
+        self._coming.proceed(now)
 
-    def fail(self, culprits: dict[str, str], reason: Reason) -> None:
-        """Take note of a build that failed; one that names new culprits is a step forward."""
-        if self.graph.blame(culprits):
+    def fail(self, rejected: dict[str, str], reason: Reason, now: float) -> None:
+        """Take note of a build that failed; one that names new modules is a step forward."""
+        if self.graph.blame(rejected):
             self._version += 1
             graph_file.save_graph(self._cache, self.graph)
         else:
-            self.breaker.fail(time.monotonic(), reason)
+            self.breaker.fail(now, reason)
 
     # Ending
 
-    def reload(self) -> None:
+    def reload(self, now: float) -> None:
         """Build all layers anew, also from modules that were rejected."""
         self.graph.rejected.clear()
         self.breaker.reset()
         self.retire("--daemon-reload")
-        self.prefetch()
+        self.prefetch(now)
 
     def retire(self, reason: str = "") -> None:
         """Let all layers go; the next ones are built for this reason, if there is one."""

@@ -7,14 +7,14 @@ costs the next run its time, never its truth. Where there are no events, it look
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pytest_zygote.daemon.events import FilesChanged, FilesPolled
 
+if TYPE_CHECKING:
     from pytest_zygote.adapters.system.file_watcher import FileWatcher
     from pytest_zygote.daemon.event_loop import EventLoop
+    from pytest_zygote.daemon.events import EventQueue
 
 log = logging.getLogger("pytest_zygote")
 
@@ -51,30 +51,13 @@ class Watching(NamedTuple):
 
 
 class RebuildTrigger:
-    """Calls an action soon after files have changed."""
+    """Appends an event soon after files have changed."""
 
-    def __init__(
-        self,
-        loop: EventLoop,
-        watching: Watching,
-        refresh: Callable[[], None],
-        look: Callable[[], bool],
-        is_busy: Callable[[], bool],
-    ) -> None:
-        """Do nothing before `start`.
-
-        Args:
-            loop: the daemon's.
-            watching: what to watch, and how.
-            refresh: builds or patches what has changed.
-            look: tells whether anything has.
-            is_busy: tells whether a run is going on.
-        """
+    def __init__(self, loop: EventLoop, watching: Watching, queue: EventQueue) -> None:
+        """Do nothing before `start`."""
         self._loop = loop
         self._watching = watching
-        self._refresh = refresh
-        self._look = look
-        self._is_busy = is_busy
+        self._queue = queue
         self._watcher: FileWatcher | None = None
         self._polling = ""
         self._is_due = False
@@ -95,38 +78,53 @@ class RebuildTrigger:
         self._loop.watch(self._watcher, self._wake)
         self._watcher.start()
 
+    # With events
+
     def _wake(self) -> None:
         if self._watcher is None or not self._watcher.read():
             return
         if self._watcher.must_poll:
             self._start_to_poll(self._watcher.state)
-        elif not self._is_due:
-            self._is_due = True
-            self._not_after = time.monotonic() + PATIENCE_S
-            self._loop.after(max(DEBOUNCE_S, self._not_before - time.monotonic()), self._act)
+        else:
+            self.trigger()
 
-    def _act(self) -> None:
-        started = time.monotonic()
-        if started < self._not_after and self._is_busy():
-            self._loop.after(DEBOUNCE_S, self._act)
-            return
+    def trigger(self) -> None:
+        """Append `FilesChanged` soon; once, however many files have changed until then."""
+        if not self._is_due:
+            self._is_due = True
+            self._not_after = self._loop.now + PATIENCE_S
+            self._append_after(max(DEBOUNCE_S, self._not_before - self._loop.now))
+
+    def _append_after(self, delay_s: float) -> None:
+        self._loop.after(delay_s, lambda: self._queue.append(FilesChanged()))
+
+    def postpone(self, *, is_busy: bool) -> bool:
+        """Return whether the event must come again a little later, because a run has the processors."""
+        if is_busy and self._loop.now < self._not_after:
+            self._append_after(DEBOUNCE_S)
+            return True
         self._is_due = False
-        self._refresh()
-        ended = time.monotonic()
-        self._not_before = ended + SHARE * (ended - started)
+        return False
+
+    def on_refreshed(self, started: float) -> None:
+        """Note how long it took to look at all files: the next time comes so much later."""
+        now = self._loop.now
+        self._not_before = now + SHARE * (now - started)
+
+    # Without events
 
     def _start_to_poll(self, reason: str) -> None:
         pause_s = POLL_S * self._watching.throttle
         self._polling = f"looking at all files every {pause_s:g} s ({reason})"
         log.info(self._polling)
-        self._loop.after(pause_s, self._poll)
+        self._poll_after(pause_s)
 
-    def _poll(self) -> None:
-        started = time.monotonic()
-        if self._look():
-            self._refresh()
-        took_s = time.monotonic() - started
-        self._loop.after(max(POLL_S * self._watching.throttle, SHARE * took_s), self._poll)
+    def _poll_after(self, delay_s: float) -> None:
+        self._loop.after(delay_s, lambda: self._queue.append(FilesPolled()))
+
+    def on_polled(self, started: float) -> None:
+        """Poll again, the later the longer it took."""
+        self._poll_after(max(POLL_S * self._watching.throttle, SHARE * (self._loop.now - started)))
 
     def stop(self) -> None:
         """Watch no longer."""

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.pytest import terminal_doubles
-from pytest_zygote.adapters.system import processes, rlimits
+from pytest_zygote.adapters.system import rlimits
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.sessions.backoff import Backoff
-from pytest_zygote.daemon.layer_processes import SESSION
+from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.core.protocol.messages import RunRequest
     from pytest_zygote.core.sessions.eligibility import Key
-    from pytest_zygote.daemon.connections import Client
+    from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.event_loop import EventLoop, Timer
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
@@ -99,7 +99,7 @@ class SessionCache:
         self._root = root
         self._policy = policy
         self._wanted: list[CachedSession] = []
-        self._refusals = Backoff()
+        self._backoff = Backoff()
         self._timer: Timer | None = None
         self.last_miss = ""
 
@@ -121,7 +121,7 @@ class SessionCache:
         self.last_miss = self._check(session, below, key)
         if not self.last_miss and session is not None:
             session.hits += 1
-            self._refusals.use(key)
+            self._backoff.use(key)
             self._wanted.remove(session)
             self._wanted.append(session)
             client.renewed = session.layer.renewed if session.layer is not None else ()
@@ -142,11 +142,11 @@ class SessionCache:
     def _check(self, session: CachedSession | None, below: Layer, key: Key) -> str:
         """Return why no session can serve a request; '' if this one can. An outdated one is closed."""
         if session is None:
-            return self._refusals.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
+            return self._backoff.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
         if session.layer is not None and session.below is not below:
             self._close(session, "the project layer was replaced")
         elif session.is_ready and session.layer is not None:
-            reason = session.layer.outdated(session.request, self._root)
+            reason = session.layer.sweep(session.request, self._root, self._loop.now)
             if reason:
                 self._close(session, reason)
         if session.is_ready:
@@ -165,14 +165,14 @@ class SessionCache:
 
     # Preparing
 
-    def note(self, client: Client, below: Layer | None) -> None:
+    def note_run(self, client: Client, below: Layer | None) -> None:
         """Take note of a run that has ended, and may be asked for again."""
         if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
             self._want(client.key, client.request, below)
 
     def _want(self, key: Key, request: RunRequest, below: Layer) -> None:
         session = self._session(key)
-        if self._refusals.holds(key, below) or not (self._policy.is_forced or self._refusals.is_worth_it(key)):
+        if self._backoff.holds(key, below) or not (self._policy.is_forced or self._backoff.is_worth_it(key)):
             return
         if session is None:
             self._wanted.append(CachedSession(key, request))
@@ -181,9 +181,9 @@ class SessionCache:
         while len(self._wanted) > self._policy.limit:
             self._close(self._wanted.pop(0), "others were used since")
 
-    def files_changed(self, below: Layer | None) -> None:
+    def on_files_changed(self, below: Layer | None) -> None:
         """Close sessions whose inputs have changed, to collect them again before they are asked for."""
-        self._refusals.forget()
+        self._backoff.forget()
         for session in tuple(self._wanted):
             if session.is_ready and below is not None and not self._check(session, below, session.key):
                 self._have_looked_at(session)
@@ -191,14 +191,14 @@ class SessionCache:
     def _have_looked_at(self, session: CachedSession) -> None:
         """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
         if session.layer is not None and session.layer.renewed:
-            self._layers.tell(session.layer, messages.CheckRecollection(session.layer.renewed))
+            self._layers.send(session.layer, messages.CheckRecollection(session.layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
         left_kib = self._policy.memory_mib * 1024
         for session in reversed(tuple(self._wanted)):
             if session.is_ready and session.layer is not None:
-                left_kib -= processes.private_kib(session.layer.pid)
+                left_kib -= self._layers.processes.private_kib(session.layer.pid)
                 if left_kib < 0:
                     self._refuse(session, f"the sessions have more than {self._policy.memory_mib} MiB for themselves")
 
@@ -240,27 +240,27 @@ class SessionCache:
         self._collect(session, below)
 
     def _collect(self, session: CachedSession, below: Layer) -> None:
-        obstacle = eligibility.terminal_ineligibility(session.key.terminal)
+        reason = eligibility.terminal_ineligibility(session.key.terminal)
         session.below = below
         session.attempts += 1
         if session.attempts > MAX_ATTEMPTS:
-            obstacle = "its inputs change again and again"
-        if obstacle:
-            self._refuse(session, obstacle)
+            reason = "its inputs change again and again"
+        if reason:
+            self._refuse(session, reason)
             return
         order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
         session.layer = self._layers.spawn_session(below, order, _plan(session.request))
 
     def _refuse(self, session: CachedSession, reason: str) -> None:
         if session.below is not None:
-            self._refusals.add(session.key, session.below, reason)
+            self._backoff.add(session.key, session.below, reason)
         if session in self._wanted:
             self._wanted.remove(session)
         self._close(session, reason)
 
     # What layers tell
 
-    def failed(self, layer: Layer, reason: str) -> None:
+    def on_failed(self, layer: Layer, reason: str) -> None:
         """Take note that a session cannot be collected, or is no more."""
         for session in tuple(self._wanted):
             if session.layer is layer:
@@ -269,7 +269,7 @@ class SessionCache:
 
     # Ending
 
-    def give_up(self, layer: Layer, reason: str) -> None:
+    def close_layer(self, layer: Layer, reason: str) -> None:
         """Close a session from which no run can be forked after all."""
         for session in tuple(self._wanted):
             if session.layer is layer:
@@ -279,7 +279,7 @@ class SessionCache:
         layer, session.layer = session.layer, None
         session.why_closed = reason
         if layer is not None and not session.hits:
-            self._refusals.waste(session.key)
+            self._backoff.waste(session.key)
         session.hits = 0
         session.is_stopped = False
         if layer is not None and layer.phase != lifecycle.GONE:

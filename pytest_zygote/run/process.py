@@ -125,7 +125,7 @@ class RunProcess:
         """End this process: the layer is not exact for this run, which will start from another."""
         seen = self.opening.end() if self.opening else self.request.seen
         self.tell(messages.LayerIneligible(depth_, reason, culprits, seen))
-        os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
+        os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def refuse(self, reason: Reason, culprits: tuple[str, ...]) -> None:
         """Start over without the culprits; while tests run it is too late for that, but not for the next run."""

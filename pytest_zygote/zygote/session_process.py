@@ -263,7 +263,7 @@ class SessionProcess:
         """Have this run start from the project layer."""
         ineligible = Reason("session-ineligible", reason)
         self._run.tell(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
-        os._exit(lifecycle.MISFIT)  # noqa: TID251 - nothing that a run does at its end may happen
+        os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def _take_over(self, request: messages.RunRequest) -> None:
         self._run.request = request

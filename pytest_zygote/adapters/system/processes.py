@@ -175,6 +175,15 @@ def private_kib(pid: int) -> int:
         return 0
 
 
+def pss_kib(pid: int) -> int:
+    """Return the proportional set size of a process in KiB; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return 0
+
+
 def become_subreaper() -> None:
     """Make orphaned grandchildren our children (Linux), so that their exit codes reach us."""
     _prctl(36, 1)  # PR_SET_CHILD_SUBREAPER in linux/prctl.h

@@ -87,6 +87,12 @@ class Channel(Generic[Received_co, Sent_contra]):
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
             self.descriptors.append(descriptor)
 
+    def is_readable(self) -> bool:
+        """Return whether `receive` would return at once."""
+        import select
+
+        return bool(select.select([self._raw], [], [], 0)[0])
+
     def adopt_descriptors(self, count: int | None = None) -> list[int]:
         """Return the descriptors of the next message, or all that came so far, and forget them.
 

@@ -79,15 +79,15 @@ class ImportDigests:
 
     def _shorten(self, name: str, log: Iterable[Event]) -> Iterator[Event]:
         seen = 0
-        told: set[str] = set()
+        given: set[str] = set()
         for event in log:
             if type(event) is not Imported:
                 yield event
                 continue
             for reference in (found for target in _lineage_in(name, event.name) for found in self._references(target)):
-                if reference in told:
+                if reference in given:
                     continue
-                told.add(reference)
+                given.add(reference)
                 if reference not in self.entries or reference in self._open:
                     # It may lead back to this module, and to the rest only through it.
                     self._open.add(name)

@@ -129,8 +129,8 @@ def path_differences(
     different = (entry for entry in dict.fromkeys((*before, *now)) if entry not in common)
     matter = [entry for entry in different if entry.endswith((".zip", ".egg")) or not is_irrelevant(entry)]
     # An entry that comes again decides nothing.
-    kept = {tuple(entry for entry in dict.fromkeys(path) if entry in common) for path in (before, now)}
-    return (*matter, *(sorted(common) if len(kept) > 1 else ()))
+    common_paths = {tuple(entry for entry in dict.fromkeys(path) if entry in common) for path in (before, now)}
+    return (*matter, *(sorted(common) if len(common_paths) > 1 else ()))
 
 
 def describe_paths(paths: Iterable[str], root: str) -> str:

@@ -59,7 +59,7 @@ def step(phase: str, event: str) -> str:
 LOST = 3
 """Exit code of a run whose end nobody saw: pytest's own for an internal error, never 0."""
 
-MISFIT = 75
+LAYER_INELIGIBLE = 75
 """Exit code of a run that ended before its first test because its layer was not exact."""
 
 PRESSURE: tuple[tuple[float, str], ...] = ((0.0, "SIGHUP"), (0.0, "SIGCONT"), (1.0, "SIGTERM"), (3.0, "SIGKILL"))

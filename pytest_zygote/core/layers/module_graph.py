@@ -73,14 +73,14 @@ class ModuleGraph:
                 has_grown = True
         return has_grown
 
-    def blame(self, culprits: dict[str, str]) -> bool:
+    def blame(self, suspects: dict[str, str]) -> bool:
         """Take note of modules that made a build fail; tell whether this changes the next build.
 
         A third-party module that fails in the base layer may need the project (its settings, say), so it gets
         another chance in the project layer.
         """
         before = len(self.rejected), list(self.modules.values())
-        for name, reason in culprits.items():
+        for name, reason in suspects.items():
             origin, party, rewritten = self.modules.get(name, ("", FIRST, ""))
             if party == THIRD and reason.startswith(FAILED):
                 self.modules[name] = (origin, FIRST, rewritten)

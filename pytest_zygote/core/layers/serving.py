@@ -1,0 +1,118 @@
+"""What becomes of clients that wait and of runs that end: pure decisions, which the dispatcher carries out.
+
+Every client ends in one of three ways: its run is forked and its status delivered, it is told to run plain pytest,
+or it leaves. So each way to start again is counted, or leads to a shallower layer.
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+MAX_BUILDS = 3
+"""Layers of a kind that are built for one client, before it runs cold."""
+
+MAX_PATCHES = 20
+"""Layers that are built or patched for one client, before it runs cold: a file that is written all the time."""
+
+MAX_LOST_FORKS = 3
+"""Zygotes that may die while forking for one client, before it runs cold."""
+
+
+class AwaitedLayer(Record):
+    """A layer that was made while a client waited."""
+
+    kind: str
+    is_patched: bool
+
+
+class StartOver(Record):
+    """Fork the run again, from a layer of this depth."""
+
+    depth: str
+
+
+class RunCold(Record):
+    """Have the client run plain pytest."""
+
+
+class Finish(Record):
+    """Give the client the status."""
+
+
+class Forget(Record):
+    """Do nothing: nobody waits for it."""
+
+
+class Retry(Record):
+    """Find another layer; `is_build_failure`: the death of the zygote counts as a build that failed."""
+
+    is_build_failure: bool
+
+
+if TYPE_CHECKING:
+    AfterRun: TypeAlias = StartOver | RunCold | Finish
+    AfterLostFork: TypeAlias = Retry | RunCold | Forget
+
+
+def is_hopeless(awaited: Sequence[AwaitedLayer], kind: str) -> bool:
+    """Return whether so many layers of a kind were made for one client that its files change faster than that."""
+    alike = [layer for layer in awaited if layer.kind == kind]
+    return len([layer for layer in alike if not layer.is_patched]) > MAX_BUILDS or len(alike) > MAX_PATCHES
+
+
+def next_notice_s(sent: int, waited_s: float) -> float | None:
+    """Return in how many seconds a client is told again what it waits for; None for never."""
+    return lifecycle.NOTICES_S[sent] - waited_s if sent < len(lifecycle.NOTICES_S) else None
+
+
+def after_run(layer_kind: str, depth: str, wanted: str | None) -> AfterRun:
+    """Return what to do with a client whose run has ended.
+
+    Args:
+        layer_kind: where the run was forked; a session's run may start again in the same depth, without a session.
+        depth: where the client's runs may start.
+        wanted: where the run would be exact, if it ended because its layer was not; None if it ran its tests.
+    """
+    if wanted is None:
+        return Finish()
+    if layer_kind == "session":
+        return StartOver(depth)
+    shallower = lifecycle.depth_after("base" if layer_kind == "base" else "project", wanted)
+    return RunCold() if shallower == "cold" else StartOver(shallower)
+
+
+def after_lost_fork(layer_kind: str, *, is_client_gone: bool, is_layer_gone: bool, lost: int) -> AfterLostFork:
+    """Return what to do with a client whose run was never forked.
+
+    Args:
+        layer_kind: of the layer that should have forked it.
+        is_client_gone: nobody waits for the run any more.
+        is_layer_gone: the zygote died; else there was no process to be had, and the next attempt would fail, too.
+        lost: how often this has happened to the client, with this time.
+    """
+    if is_client_gone:
+        return Forget()
+    if not is_layer_gone or lost >= MAX_LOST_FORKS:
+        return RunCold()
+    return Retry(is_build_failure=layer_kind != "session")
+
+
+def describe_builds(reasons: Sequence[str], modules: int, build_ms: int, *, has_base: bool) -> str:
+    """Return what the user reads of layers that were built anew for a run; '' if none replaced another.
+
+    Args:
+        reasons: why those were built that stand in the place of another.
+        modules: imported in all that were built.
+        build_ms: by them all.
+        has_base: whether third-party modules were among them.
+    """
+    if not reasons:
+        return ""
+    what = f"{'' if has_base else 'project '}module{'s' * (modules != 1)}"
+    return f"{reasons[0]}: re-imported {modules} {what} ({build_ms / 1000:.2f} s)"

@@ -1,0 +1,38 @@
+"""The parts of a daemon, as the dispatcher needs them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.reasons import Reason
+    from pytest_zygote.daemon.connections import Connections
+    from pytest_zygote.daemon.endpoint import Endpoint
+    from pytest_zygote.daemon.event_loop import EventLoop
+    from pytest_zygote.daemon.history import RunHistory
+    from pytest_zygote.daemon.layer_processes import LayerProcesses
+    from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
+    from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger
+    from pytest_zygote.daemon.run_table import RunTable
+    from pytest_zygote.daemon.session_cache import SessionCache
+
+
+@dataclass
+class Parts:
+    """The parts of a daemon. None knows the others, but for those that it is built on.
+
+    Attributes:
+        closing: why no client is served any more; None as long as they are.
+    """
+
+    loop: EventLoop
+    endpoint: Endpoint
+    connections: Connections
+    layers: LayerProcesses
+    runs: RunTable
+    supervisor: LayerSupervisor
+    sessions: SessionCache
+    trigger: RebuildTrigger
+    history: RunHistory
+    closing: Reason | None = None

@@ -1,0 +1,191 @@
+"""Clients that wait for a run, in the order in which they came.
+
+Only the first may have layers built: it is never overtaken by one whose environment would have its layer replaced.
+Events only note that something has changed (`wake`); `serve` looks at it when the round of the loop is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest_zygote
+from pytest_zygote.adapters.interpreter.private.light import x_options
+from pytest_zygote.core.layers import lifecycle, serving
+from pytest_zygote.core.layers.layer_fit import sees_imports
+from pytest_zygote.core.layers.layer_inputs import describe_options
+from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.client import TERMINAL
+from pytest_zygote.daemon.layer import SESSION
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.daemon.client import Client
+    from pytest_zygote.daemon.layer import Layer
+    from pytest_zygote.daemon.parts import Parts
+
+log = logging.getLogger("pytest_zygote")
+
+ENDING_SIGNALS = frozenset(getattr(signal, name) for name in lifecycle.ENDING_SIGNALS)
+
+
+class RequestQueue:
+    """Clients that wait for a run."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Start with nobody waiting."""
+        self._parts = parts
+        self._clients: list[Client] = []
+        self._has_changed = False
+
+    def __len__(self) -> int:
+        """Count the clients that wait."""
+        return len(self._clients)
+
+    def wake(self) -> None:
+        """Note that something has changed which clients may wait for."""
+        self._has_changed = True
+
+    def admit(self, client: Client, request: RunRequest) -> None:
+        """Append a client that has made its request, unless this daemon can never serve it."""
+        parts = self._parts
+        reason = cold_reason(request, client.terminal)
+        if reason:
+            self.send_cold(client, reason)
+            return
+        if parts.supervisor.serving.project is not None and sees_imports(request.args):
+            client.depth = "base"
+        self._clients.append(client)
+        parts.sessions.pause()
+        self.wake()
+        parts.loop.after(lifecycle.NOTICES_S[0], lambda: self._notify(client))
+
+    def requeue(self, client: Client) -> None:
+        """Have a client wait again, as the first: it has waited longest."""
+        self._clients.insert(0, client)
+        self.wake()
+
+    def remove(self, client: Client) -> None:
+        """Serve a client no longer that is gone; nothing happens if it does not wait."""
+        if client in self._clients:
+            self._clients.remove(client)
+            self.wake()
+
+    def send_cold(self, client: Client, reason: Reason) -> None:
+        """Have a client run plain pytest; one whose tests have run once gets the status of that run."""
+        if client in self._clients:
+            self._clients.remove(client)
+        if not client.is_gone:
+            self._parts.history.add_cold_run(reason)
+        last = messages.Cold(reason) if client.recheck is None else messages.Finished(client.recheck.status)
+        self._parts.connections.dismiss(client, last)
+
+    def send_all_cold(self, reason: Reason) -> None:
+        """Have all that wait run plain pytest."""
+        for client in tuple(self._clients):
+            self.send_cold(client, reason)
+
+    def relay(self, client: Client, number: int) -> None:
+        """End or stop a client that received a signal while it waits, as it would in an import."""
+        if number == signal.SIGTSTP:
+            client.send(messages.Stopped(number))
+        elif number in ENDING_SIGNALS:
+            self.remove(client)
+            self._parts.connections.dismiss(client, messages.Finished(-number))
+
+    def _notify(self, client: Client) -> None:
+        """Send a client that still waits what it waits for."""
+        if client not in self._clients or any(layer.plan.kind == SESSION for layer in client.awaited):
+            return  # for sessions only our tests wait
+        waited_s = self._parts.loop.now - client.since
+        progress = self._parts.layers.progress() or "waiting for a zygote"
+        client.send(messages.Notice(f"{progress} … ({waited_s:.1f} s)"))
+        client.notices += 1
+        self.wake()  # files may have changed, and with them what is being built
+        due_s = serving.next_notice_s(client.notices, waited_s)
+        if due_s is not None:
+            self._parts.loop.after(due_s, lambda: self._notify(client))
+
+    # Serving
+
+    def serve(self) -> bool:
+        """Fork runs as long as the first client's layer is ready; return whether anything had changed."""
+        if not self._has_changed:
+            return False
+        self._has_changed = False
+        if self._parts.closing:
+            self.send_all_cold(self._parts.closing)
+            return True
+        self._parts.supervisor.advance(self._parts.loop.now, is_waited_for=bool(self._clients))
+        while self._clients and self._serve(self._clients[0]):
+            pass
+        return True
+
+    def _serve(self, client: Client) -> bool:
+        """Fork a run for the first client, or send it away; return whether it waits no more."""
+        parts, request = self._parts, client.request
+        assert request is not None  # noqa: S101 - it was admitted
+        paused = parts.supervisor.why_paused(parts.loop.now)
+        if paused:
+            self.send_cold(client, paused)
+            return True
+        layer = parts.supervisor.choose(request, client.depth, parts.loop.now)
+        client.patches = layer.patches
+        if layer.phase == lifecycle.READY:
+            client.renewed = ()
+            layer = parts.sessions.find(client, layer) or layer
+        if layer.phase != lifecycle.READY:
+            return self._await(client, layer)
+        del self._clients[0]
+        self._explain(client)
+        parts.runs.start(client, request, layer)
+        return True
+
+    def _await(self, client: Client, layer: Layer) -> bool:
+        if layer not in client.awaited:
+            client.awaited.append(layer)
+        awaited = [serving.AwaitedLayer(known.plan.kind, known.patch is not None) for known in client.awaited]
+        if serving.is_hopeless(awaited, layer.plan.kind):
+            self.send_cold(client, Reason("inputs-unstable", f"{layer.reason}, again and again"))
+            return True
+        return False
+
+    def _explain(self, client: Client) -> None:
+        """Send a client why layers were built anew for its run."""
+        built = [layer for layer in client.awaited if layer.built is not None and layer.patch is None]
+        client.awaited.clear()
+        notice = serving.describe_builds(
+            [layer.reason for layer in built if not layer.is_first],
+            sum(len(layer.plan.modules) for layer in built),
+            sum(layer.built.took_ms for layer in built if layer.built is not None),
+            has_base=any(layer.plan.kind == "base" for layer in built),
+        )
+        if notice:
+            client.send(messages.Notice(notice))
+
+
+def outdated_reason(request: RunRequest) -> Reason | None:
+    """Return why another daemon must serve a client; None if this one can."""
+    ours = pytest_zygote.__version__
+    if request.version != ours:
+        return Reason("daemon-version", f"the daemon is version {ours}, this is {request.version}")
+    executable, version, prefix = request.interpreter[:3]
+    # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
+    if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
+        return Reason("daemon-interpreter", "the daemon runs another interpreter")
+    return None
+
+
+def cold_reason(request: RunRequest, terminal: list[int]) -> Reason | None:
+    """Return why a request cannot be served warm by any layer; None if it can."""
+    if len(terminal) != TERMINAL:
+        return Reason("descriptors-missing", "the descriptors did not arrive")
+    flags = ",".join(str(flag) for flag in sys.flags)
+    options = describe_options(x_options())
+    if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
+        return Reason("python-flags", "python was started with other flags than the daemon")
+    return None

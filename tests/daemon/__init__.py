@@ -1,0 +1,1 @@
+"""Tests of the daemon's modules, with a loop, connections and processes that exist in the test alone."""
