@@ -2,7 +2,7 @@
 
 Exit handlers and finalizers would delete the parent's folders and end its children; the files
 that hold captured output have one position for all; folders for temporary files would be the
-same; and multiprocessing takes the parent's children for the worker's.
+same; and multiprocessing would take the parent's children for the worker's.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_zygote.parallel.shared_flags import SharedFlags
-    from pytest_zygote.parallel.worker_handle import Node
+    from pytest_zygote.parallel.xdist_node import Node
 
 
 class Interrupts:
-    """Ctrl-C ends the test that runs; while its fixtures are torn down, another one is not heard.
+    """Ctrl-C ends the test that runs; while its fixtures are torn down, another one has no effect.
 
     The terminal sends the signal to all processes, and the parent sends it once more to those
     that have not ended: it must count once. At a debugger's prompt it counts for the debugger each
@@ -39,20 +39,20 @@ class Interrupts:
         is_debugging: whether this worker has the terminal.
     """
 
-    def __init__(self, board: SharedFlags) -> None:
-        """Take the signal over."""
-        self._board = board
+    def __init__(self, flags: SharedFlags) -> None:
+        """Handle the signal from now on."""
+        self._flags = flags
         self.is_debugging = False
         self._came = self._is_held = self._is_due = False
-        self._known = board.interrupts
-        self.adopt()
+        self._known = flags.interrupts
+        self.install()
 
     def forget(self) -> None:
         """Expect no more of what was pressed for a debugger."""
-        self._known = self._board.interrupts
+        self._known = self._flags.interrupts
 
-    def adopt(self) -> None:
-        """Take the signal over, unless it is ignored (nohup, a shell's background); debuggers take it too."""
+    def install(self) -> None:
+        """Handle the signal, unless it is ignored (nohup, a shell's background); debuggers replace the handler."""
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._interrupt)
 
@@ -61,8 +61,8 @@ class Interrupts:
             self._is_due = True
         elif self.is_debugging:
             raise KeyboardInterrupt
-        elif self._board.is_debugged or self._board.interrupts != self._known:
-            self._known = self._board.interrupts  # pressed for a debugger, though it may come late
+        elif self._flags.is_debugging or self._flags.interrupts != self._known:
+            self._known = self._flags.interrupts  # pressed for a debugger, though it may come late
         elif not self._came:
             self._came = True
             raise KeyboardInterrupt
@@ -72,7 +72,7 @@ class Interrupts:
         self._is_held = True
 
     def release(self) -> None:
-        """Hear what came meanwhile."""
+        """Handle what came meanwhile."""
         self._is_held = False
         if self._is_due:
             self._is_due = False
@@ -93,12 +93,12 @@ def basetemp(config: pytest.Config) -> Path | None:
     return None if factory is None else factory.getbasetemp()
 
 
-def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
+def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     """Stop sharing, right after the fork."""
     gc.freeze()  # a collection would copy all pages of the parent
     exit_handlers.forget()
     signal.set_wakeup_fd(-1)
-    _part_from_children()
+    _forget_children()
     _renew_file_locks()
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
     config.workeroutput = {}  # type: ignore[attr-defined]
@@ -116,8 +116,8 @@ def part(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
         factory._given_basetemp = factory._basetemp = basetemp
 
 
-def _part_from_children() -> None:
-    """Forget the parent's children: multiprocessing would end them with us."""
+def _forget_children() -> None:
+    """Forget the parent's children: multiprocessing would terminate them when this process ends."""
     processes = sys.modules.get("multiprocessing.process")
     if processes is not None:
         processes._children.clear()

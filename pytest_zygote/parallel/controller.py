@@ -1,8 +1,8 @@
-"""The run process of a parallel run: it forks workers, leases tests, and replays what they report.
+"""The run process of a parallel run: it forks workers, gives them tests, and replays what they report.
 
-It runs no test itself, so it stays what it was after collection, and a worker that died is
-replaced by another fork of it within milliseconds. Whatever a worker reports goes through the
-same hooks as without workers, in this process.
+It runs no test itself, so it stays what it was after collection, and a worker that died is replaced by another fork of
+it within milliseconds. What is to be done is decided by a `WorkerPool`; the controller brings it the events, and
+performs its actions. Whatever a worker reports goes through the same hooks as without workers, in this process.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -12,16 +12,18 @@ from __future__ import annotations
 import gc
 import select
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals
-from pytest_zygote.parallel import after_fork, fast_hooks, terminal, worker
+from pytest_zygote.core.parallel import events
+from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool, name_of
+from pytest_zygote.parallel import after_fork, fast_hooks, messages, terminal, worker
 from pytest_zygote.parallel.event_wait import EventWait
 from pytest_zygote.parallel.report_replay import ReportReplay
 from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.work_queue import END
-from pytest_zygote.parallel.work_stealing import WorkStealing
-from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S, Node, WorkerHandle
+from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S, WorkerHandle
+from pytest_zygote.parallel.xdist_node import Node
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,254 +31,254 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_zygote.fixtures.shared import SharedFixtures
-    from pytest_zygote.fixtures.transfer import Event
     from pytest_zygote.parallel.plan import ParallelPlan
 
-LOST = "Not properly terminated"
-"""What pytest-xdist says of a worker that died, and programs look for."""
-REPORTS = frozenset({"brief", "report", "logstart", "logfinish"})
-"""Events that only concern the session's plugins."""
 NEVER = 1_000_000
 """Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
-GRACE_S = 10.0
-"""What a worker has for its exit handlers, and to tear fixtures down after Ctrl-C, before it is killed."""
 
 
 class Controller:
-    """The workers of a run.
+    """Performs what a `WorkerPool` decides.
 
     Attributes:
-        summary: why the run did not go to its end.
         lines: what each worker did.
     """
 
-    def __init__(self, session: pytest.Session, plan: ParallelPlan, host: SharedFixtures) -> None:
+    def __init__(self, session: pytest.Session, plan: ParallelPlan, shared_fixtures: SharedFixtures) -> None:
         """Prepare to run the tests of a session."""
         self._session = session
         self._plan = plan
-        self._host = host
+        self._shared_fixtures = shared_fixtures
         self._config = session.config
-        self._schedule = plan.schedule()
-        self._board = SharedFlags(session.config.getvalue("maxfail"), len(session.items))
-        self._members: dict[int, WorkerHandle] = {}
-        self._shares = WorkStealing(self._schedule, self._members)
-        self._event_wait = EventWait(self._board)
+        self._pool = WorkerPool(plan.schedule(), plan.count, plan.max_restarts)
+        self._flags = SharedFlags(session.config.getvalue("maxfail"), len(session.items))
+        self._workers: dict[int, WorkerHandle] = {}
+        self._event_wait = EventWait(self._flags)
         self._replay = ReportReplay(session, plan)
         self._screen = terminal.Screen(session.config)
         self._basetemp = after_fork.basetemp(session.config)
         self._thresholds = gc.get_threshold()
-        self._born = 0
-        self._crashes = 0
-        self._leaving: list[int] = []
-        self._is_stopping = False
-        self.summary = ""
+        self._unreaped: list[int] = []
         self.lines: list[str] = []
+
+    @property
+    def summary(self) -> str:
+        """Why the run did not go to its end; '' if it did."""
+        return self._pool.summary
 
     def run(self) -> None:
         """Run all tests; return when the last worker is gone."""
         gc.set_threshold(*self._thresholds[:-1], NEVER)
         try:
-            for _ in range(self._plan.count):
-                self._hire()
+            self._on(events.RunStarted())
             self._screen.hold()
-            with fast_hooks.quickened(self._config):
-                while self._members:
-                    self._step()
+            with fast_hooks.fast_hooks(self._config):
+                while self._pool.workers:
+                    self._run_round()
         except BaseException:
             self._interrupt()
             raise
         finally:
             gc.set_threshold(*self._thresholds)
             self._event_wait.close()
-            self._board.close()
+            self._flags.close()
             self._replay.restore_order()
             self._screen.release()
         self._replay.raise_reported()
 
     def reap(self) -> None:
         """Wait for the processes that were over and had only their memory to give back."""
-        for pid in self._leaving:
+        for pid in self._unreaped:
             processes.wait(pid)
-        self._leaving.clear()
-
-    # Workers come and go
-
-    def _hire(self) -> None:
-        number = self._born
-        self._born += 1
-        node = Node(self._config, f"gw{number}", self._plan.count, self._plan.testrunuid)
-        self._config.hook.pytest_configure_node(node=node)
-        member = WorkerHandle(number, node)
-        self._schedule.join(number)
-        member.lease.give(self._schedule.refill(number))
-        basetemp = None if self._basetemp is None else self._basetemp / f"popen-{node.gateway.id}"
-        self._screen.show()
-        after_fork.flush(self._config)
-        pid = processes.fork_among_threads(lambda: self._be(member, basetemp))
-        member.started(pid)
-        self._members[number] = member
-        self._event_wait.add(member)
-        self._config.hook.pytest_testnodeready(node=node)
-        ids = self._plan.ids
-        self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=ids)
-
-    def _be(self, member: WorkerHandle, basetemp: Path | None) -> int:
-        """Be the new process."""
-        gc.set_threshold(*self._thresholds)
-        self._screen.release()
-        self._event_wait.close()
-        for other in self._members.values():
-            other.forget()
-        return worker.work(worker.Inherited(self._session, member, self._board, self._host, basetemp))
-
-    def _dismiss(self, member: WorkerHandle) -> None:
-        """Let go of a worker that has ended, or died."""
-        self._event_wait.remove(member)
-        del self._members[member.number]
-        if member.is_over:
-            self._leaving.append(member.pid)
-        status = 0 if member.is_over else member.await_end(GRACE_S)
-        if member.is_down:
-            self._schedule.put_back(self._schedule.retire(member.number))
-            self._config.hook.pytest_testnodedown(node=member.node, error=None)
-        else:
-            self._reap(member, status)
-        self.lines.append(member.summary())
-        member.close()
-
-    def _reap(self, member: WorkerHandle, status: int) -> None:
-        """Report the test that a worker died of, and replace the worker."""
-        culprit = self._schedule.lost(member.number, member.lease.recall())
-        self._config.hook.pytest_testnodedown(node=member.node, error=LOST)
-        self._replay.say(f"[{member.name}] node down: {LOST}")
-        if culprit is not None and self._replay.crashed(member, culprit, status):
-            self._schedule.put_back([culprit])
-        if not self._is_stopping:
-            self._replace(member)
-
-    def _replace(self, member: WorkerHandle) -> None:
-        """Replace a worker that has died, if that has not happened too often."""
-        self._crashes += 1
-        if self._crashes > self._plan.most_restarts:
-            self.summary = (
-                f"maximum crashed workers reached: {self._plan.most_restarts}"
-                if self._plan.most_restarts
-                else f"worker {member.name} crashed and worker restarting disabled"
-            )
-            self._replay.say(f"\n{self.summary}")
-            self._stop()
-        elif not self._schedule.is_over:
-            self._replay.say(f"\nreplacing crashed worker {member.name}")
-            self._hire()
+        self._unreaped.clear()
 
     # Events
 
-    def _step(self, timeout_s: float | None = None) -> None:
-        """Handle what has happened."""
-        slow = self._replay.slow
-        wait_s = slow.due_s(time.monotonic()) if timeout_s is None else timeout_s
-        called = self._event_wait.wait(self._members.values(), wait_s)
-        slow.look(time.monotonic())
+    def _on(self, event: events.Event) -> None:
+        for action in self._pool.on(event, time.monotonic()):
+            self._perform(action)
+
+    def _run_round(self, timeout_s: float | None = None) -> None:
+        """Wait until workers have sent something, and handle all of it."""
+        wait_s = self._replay.slow_tests.due_s(time.monotonic()) if timeout_s is None else timeout_s
+        ready = self._event_wait.wait(self._workers.values(), wait_s)
+        for line in self._replay.slow_tests.overdue(time.monotonic()):
+            self._replay.print_line(line)
         self._event_wait.is_busy = False
-        for member in tuple(self._members.values()):
-            self._listen(member, is_called=member in called or not called)
-            self._look_whether_to_stop()
-        self._shares.feed(is_stopping=self._is_stopping)
+        for handle in tuple(self._workers.values()):
+            self._receive(handle, is_ready=handle in ready or not ready)
+            if not self._pool.is_stopping and self._replay.must_stop:
+                self._on(events.StopRequested())
+        self._on(events.RoundEnded())
         self._screen.show()
 
-    def _listen(self, member: WorkerHandle, *, is_called: bool) -> None:
-        """Handle what a worker has told."""
-        events, may_be_dead = member.receive(is_called=is_called)
-        self._event_wait.is_busy = self._event_wait.is_busy or bool(events)
-        for event in events:
-            handle = self._replay.handle if event[0] in REPORTS else self._handle
-            handle(member, event)
-        if member.is_over or may_be_dead or (is_called and member.has_ended()):
-            self._handle_rest(member)
-            self._dismiss(member)
+    def _receive(self, handle: WorkerHandle, *, is_ready: bool) -> None:
+        """Handle what a worker has sent, and its end."""
+        received, may_be_dead = handle.receive(is_ready=is_ready)
+        self._event_wait.is_busy = self._event_wait.is_busy or bool(received)
+        for message in received:
+            self._handle(handle, message)
+        if handle.is_over or may_be_dead or (is_ready and handle.has_ended()):
+            for message in handle.receive(is_ready=True)[0]:  # sent between the last look and the end
+                self._handle(handle, message)
+            self._remove(handle)
 
-    def _handle_rest(self, member: WorkerHandle) -> None:
-        """Handle what came between the last look and the end of a process."""
-        for event in member.receive(is_called=True)[0]:
-            self._handle(member, event)
-
-    def _handle(self, member: WorkerHandle, event: Event) -> None:
-        match event:
-            case ("done", int(item), float(seconds), float(fixtures)):
-                member.waits_after = None
-                self._schedule.done(member.number, item, seconds)
-                self._replay.done(member, item, seconds, fixtures)
-                if not self._is_stopping:
-                    member.lease.give(self._schedule.refill(member.number))
-            case ("begin", int(item)):
-                member.waits_after = None
-                member.has_begun = True
-                self._replay.begin(member, item)
-            case ("waiting", int(item)):
-                member.waits_after = item
-            case ("want", int(item), str(name)):
-                member.answer(self._host.value_for_worker(self._session.items[item], name))
-            case ("terminal", bool(is_wanted)):
-                self._lend_terminal(member) if is_wanted else self._board.let_debug(on=False)
-            case ("down" | "over", *_):
-                self._finish(member, event)
+    def _handle(self, handle: WorkerHandle, message: messages.WorkerMessage) -> None:
+        match message:
+            case (
+                messages.ReportDelta()
+                | messages.LogStart()
+                | messages.LogFinish()
+                | messages.FullReport()
+                | messages.WarningRecorded()
+                | messages.SessionStopped()
+                | messages.ExitRaised()
+                | messages.InterruptRaised()
+                | messages.InternalErrorRaised()
+                | messages.OutputReturned()
+            ):
+                self._replay.replay(handle, message)
+            case events.ItemStarted() | events.ItemFinished() | events.QueueEmpty() | events.WorkerFinished():
+                self._handle_progress(handle, message)
+            case messages.FixtureRequested(item, name):
+                handle.send(
+                    messages.fixture_reply(self._shared_fixtures.value_for_worker(self._session.items[item], name))
+                )
+            case messages.TerminalRequested():
+                self._lend_terminal(handle)
+            case messages.TerminalReleased():
+                self._flags.set_debugging(on=False)
+            case messages.WorkerOver():
+                handle.is_over = True
             case _:
-                self._replay.handle(member, event)
+                assert_never(message)
 
-    def _finish(self, member: WorkerHandle, event: Event) -> None:
-        """Note how far a worker has come with its end."""
-        match event:
-            case ("down", bytes(output)):
-                self._replay.adopt_output(member, output)
-                member.is_down = True
+    def _handle_progress(self, handle: WorkerHandle, message: messages.PoolMessage) -> None:
+        match message:
+            case events.ItemStarted():
+                self._replay.start(handle, message.item, time.monotonic())
+            case events.ItemFinished():
+                self._replay.finish(handle, message)
+            case events.QueueEmpty() | events.WorkerFinished():
+                pass
             case _:
-                member.is_over = True
+                assert_never(message)
+        self._on(message)
 
-    def _lend_terminal(self, member: WorkerHandle) -> None:
-        """Let a worker have the terminal, and hear of nobody else until it gives it back."""
-        if self._board.is_stopped:
-            member.answer(value=False)
+    def _lend_terminal(self, handle: WorkerHandle) -> None:
+        """Let a worker have the terminal, and receive from no other until it gives it back."""
+        if self._flags.is_stopped:
+            handle.send(messages.TerminalReply(is_granted=False))
             return
-        before = signals.divert_interrupts(self._board.note_interrupt)
-        self._board.let_debug(on=True)
+        before = signals.divert_interrupts(self._flags.note_interrupt)
+        self._flags.set_debugging(on=True)
         self._screen.show()
-        member.answer(value=True)
-        while self._board.is_debugged and not member.is_down:
-            select.select([member], [], [], LOOK_AGAIN_S)
-            events, may_be_dead = member.receive(is_called=True)
-            for event in events:
-                self._handle(member, event)
-            if may_be_dead:  # the next step sees it too
+        handle.send(messages.TerminalReply(is_granted=True))
+        while self._flags.is_debugging and not self._pool.workers[handle.number].is_finished:
+            select.select([handle], [], [], LOOK_AGAIN_S)
+            received, may_be_dead = handle.receive(is_ready=True)
+            for message in received:
+                self._handle(handle, message)
+            if may_be_dead:  # the next round sees it too
                 break
-        self._board.let_debug(on=False)
+        self._flags.set_debugging(on=False)
         signals.restore_interrupts(before)
+
+    # Actions
+
+    def _perform(self, action: events.Action) -> None:
+        match action:
+            case events.Assign(number, items):
+                self._workers[number].queue.put(items)
+            case events.DrainQueue(number):
+                self._on(events.QueueDrained(number, tuple(self._workers[number].queue.drain())))
+            case events.EndQueue(number):
+                self._workers[number].queue.put([END])
+            case events.StartWorker(number, items):
+                self._start_worker(number, items)
+            case events.ReportNodeDown() | events.ReportCrash() | events.PrintLine():
+                self._report(action)
+            case events.StopTests() | events.InterruptWorkers() | events.KillWorkers():
+                self._perform_on_all(action)
+            case _:
+                assert_never(action)
+
+    def _report(self, action: events.ReportNodeDown | events.ReportCrash | events.PrintLine) -> None:
+        match action:
+            case events.ReportNodeDown(number, error):
+                self._config.hook.pytest_testnodedown(node=self._workers[number].node, error=error or None)
+            case events.ReportCrash(number, item):
+                wants_retry = self._replay.report_crash(self._workers[number], item)
+                self._on(events.CrashReported(number, item, wants_retry))
+            case events.PrintLine(text):
+                self._replay.print_line(text)
+            case _:
+                assert_never(action)
+
+    def _perform_on_all(self, action: events.StopTests | events.InterruptWorkers | events.KillWorkers) -> None:
+        match action:
+            case events.StopTests():
+                self._flags.stop()
+                for handle in self._workers.values():
+                    handle.node.shutting_down = True
+            case events.InterruptWorkers():
+                for handle in self._workers.values():
+                    processes.signal_process(handle.pid, signals.SIGINT)
+            case events.KillWorkers():
+                self._kill_all()
+            case _:
+                assert_never(action)
+
+    def _start_worker(self, number: int, items: tuple[int, ...]) -> None:
+        node = Node(self._config, name_of(number), self._plan.count, self._plan.testrunuid)
+        self._config.hook.pytest_configure_node(node=node)
+        handle = WorkerHandle(number, node)
+        handle.queue.put(items)
+        basetemp = None if self._basetemp is None else self._basetemp / f"popen-{handle.name}"
+        self._screen.show()
+        after_fork.flush(self._config)
+        pid = processes.fork_among_threads(lambda: self._become_worker(handle, basetemp))
+        handle.started(pid)
+        self._workers[number] = handle
+        self._event_wait.add(handle)
+        self._config.hook.pytest_testnodeready(node=node)
+        self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=self._plan.ids)
+
+    def _become_worker(self, handle: WorkerHandle, basetemp: Path | None) -> int:
+        gc.set_threshold(*self._thresholds)
+        self._screen.release()
+        self._event_wait.close()
+        for other in self._workers.values():
+            other.forget()
+        return worker.work(worker.Inherited(self._session, handle, self._flags, self._shared_fixtures, basetemp))
+
+    def _remove(self, handle: WorkerHandle) -> None:
+        """Part with a worker that has ended, or died."""
+        self._event_wait.remove(handle)
+        if handle.is_over:
+            self._unreaped.append(handle.pid)
+        else:
+            handle.await_end(GRACE_S)
+        try:
+            self._on(events.WorkerExited(handle.number, tuple(handle.queue.drain())))
+        finally:
+            del self._workers[handle.number]
+            self.lines.append(handle.summary())
+            handle.close()
 
     # The end
 
-    def _look_whether_to_stop(self) -> None:
-        session = self._session
-        if not self._is_stopping and (session.shouldfail or session.shouldstop or self._replay.must_stop):
-            self._stop()
-
-    def _stop(self) -> None:
-        """Let the tests end that run now, and no other begin."""
-        self._is_stopping = True
-        self._board.stop()
-        for member in self._members.values():
-            member.node.shutting_down = True
-            member.lease.recall()
-            member.lease.give([END])
-
     def _interrupt(self) -> None:
-        """End all workers: they tear down what they have set up; who takes too long for that is killed."""
-        self._stop()
-        for member in self._members.values():
-            processes.signal_process(member.pid, signals.SIGINT)
-        deadline = time.monotonic() + GRACE_S
+        """End all workers: they tear down what they have set up; those that take too long for that are killed."""
         try:
-            while self._members and time.monotonic() < deadline:
-                self._step(LOOK_AGAIN_S)
+            self._on(events.RunInterrupted(frozenset(self._workers)))
+            while self._pool.workers:
+                self._run_round(LOOK_AGAIN_S)
         finally:
-            for member in self._members.values():
-                processes.signal_process(member.pid, signals.SIGKILL)
-                processes.wait(member.pid)
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        while self._workers:
+            _, handle = self._workers.popitem()
+            processes.signal_process(handle.pid, signals.SIGKILL)
+            processes.wait(handle.pid)

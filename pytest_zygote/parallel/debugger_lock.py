@@ -1,8 +1,8 @@
 """A debugger in a worker: it has the terminal for itself.
 
-The worker asks the run process for the terminal and waits until it has it. Meanwhile the run
-process writes nothing and hears no Ctrl-C, and the other workers end the tests that they run,
-hear none either, and wait. Whoever quits the debugger ends the run: nobody gets the terminal any more.
+The worker asks the run process for the terminal and waits until it has it. Meanwhile the run process writes nothing and
+ignores Ctrl-C; the other workers end the tests that they run, ignore it too, and wait. Quitting the debugger ends the
+run: no worker gets the terminal any more.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -25,50 +25,50 @@ QUIT = "Quitting debugger"
 
 
 class DebuggerLock:
-    """The turn of this worker at the terminal: taken when a debugger is entered, given back when it is left."""
+    """Holds the terminal for this worker from when a debugger is entered until it is left."""
 
-    def __init__(self, line: WorkerChannel, output: WorkerOutput) -> None:
-        """Not have it."""
-        self._line = line
+    def __init__(self, channel: WorkerChannel, output: WorkerOutput) -> None:
+        """Do not hold it yet."""
+        self._channel = channel
         self._output = output
         self._depth = 0
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         if not self._depth:
-            if not self._line.adopt_terminal():
+            if not self._channel.acquire_terminal():
                 pytest.exit(QUIT)
             self._output.pause(on=True)
         self._depth += 1
 
-    def _give(self) -> None:
+    def _release(self) -> None:
         self._depth = max(self._depth - 1, 0)
         if not self._depth:
             self.end()
 
     def end(self) -> None:
-        """Give it back, if the debugger was not left in a way that it tells of."""
+        """Release it, also if the debugger was left in a way that calls no hook."""
         self._depth = 0
-        if self._line.interrupts.is_debugging:
+        if self._channel.interrupts.is_debugging:
             self._output.pause(on=False)
-            self._line.give_terminal()
+            self._channel.release_terminal()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_exception_interact(self, node: pytest.Item) -> Generator[None, object, object]:
         """With ``--pdb`` a debugger follows, and before it the traceback."""
         if not node.config.getoption("usepdb", default=False):
             return (yield)
-        self._take()
+        self._acquire()
         try:
             return (yield)
         finally:
-            self._give()
+            self._release()
 
     @pytest.hookimpl
     def pytest_enter_pdb(self) -> None:
-        """Take the terminal."""
-        self._take()
+        """Acquire the terminal."""
+        self._acquire()
 
     @pytest.hookimpl
     def pytest_leave_pdb(self) -> None:
-        """Give the terminal back."""
-        self._give()
+        """Release the terminal."""
+        self._release()

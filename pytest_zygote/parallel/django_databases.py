@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from _pytest.fixtures import SubRequest
 
     from pytest_zygote.django.test_databases import Names, Original
-    from pytest_zygote.parallel.worker_handle import Node
+    from pytest_zygote.parallel.xdist_node import Node
 
 BLOCKER = "django_db_blocker"
 FEWEST = 2

@@ -1,8 +1,8 @@
-"""How the run process waits for its workers: in large steps while they tell much, asleep while they do not.
+"""How the controller waits for its workers: in large steps while they send much, asleep while they do not.
 
-Each look takes a processor from a worker, and costs more than a test that takes no time. So what
-comes within some milliseconds is handled together, and who wants to be heard at once sends a word.
-When nothing came, the run process sleeps, and whoever tells something next wakes it.
+Each look takes a processor from a worker, and costs more than a test that takes no time. So what comes within some
+milliseconds is handled together, and a worker that must be heard at once writes to its socket. When nothing has come,
+the controller sleeps, and whichever worker sends something next wakes it.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GATHER_S = 0.02
 """What comes within this time is handled together."""
 DOZE_S = 0.02
-"""After this time all processes have seen that this one sleeps, and what was told before they did is there."""
+"""After this time every process has seen that this one sleeps, and what was written before is visible."""
 
 
 class EventWait:
@@ -33,45 +33,45 @@ class EventWait:
         is_busy: whether the last look has found something, so that more is likely to come.
     """
 
-    def __init__(self, board: SharedFlags) -> None:
-        """Wait for nobody yet."""
-        self._board = board
+    def __init__(self, flags: SharedFlags) -> None:
+        """Wait for no worker yet."""
+        self._flags = flags
         self._selector = selectors.DefaultSelector()
         self.is_busy = False
 
-    def add(self, member: WorkerHandle) -> None:
-        """Hear a worker, and of its end."""
-        self._selector.register(member, selectors.EVENT_READ, member)
-        if member.descriptor >= 0:
-            self._selector.register(member.descriptor, selectors.EVENT_READ, member)
+    def add(self, worker: WorkerHandle) -> None:
+        """Wait for what a worker sends, and for its end."""
+        self._selector.register(worker, selectors.EVENT_READ, worker)
+        if worker.pid_descriptor >= 0:
+            self._selector.register(worker.pid_descriptor, selectors.EVENT_READ, worker)
 
-    def remove(self, member: WorkerHandle) -> None:
-        """Hear it no longer."""
-        self._selector.unregister(member)
-        if member.descriptor >= 0:
-            self._selector.unregister(member.descriptor)
+    def remove(self, worker: WorkerHandle) -> None:
+        """Wait for it no longer."""
+        self._selector.unregister(worker)
+        if worker.pid_descriptor >= 0:
+            self._selector.unregister(worker.pid_descriptor)
 
     def close(self) -> None:
-        """Hear nobody any more."""
+        """Wait for no worker any more."""
         self._selector.close()
 
-    def wait(self, members: Collection[WorkerHandle], timeout_s: float | None) -> set[object]:
-        """Wait until workers have told something; return those that call, or have ended."""
+    def wait(self, workers: Collection[WorkerHandle], timeout_s: float | None) -> set[object]:
+        """Wait until workers have sent something; return those that have written to their sockets, or have ended."""
         if self.is_busy:
-            return self._called(GATHER_S)
-        if any(member.descriptor < 0 for member in members):
+            return self._ready(GATHER_S)
+        if any(worker.pid_descriptor < 0 for worker in workers):
             timeout_s = LOOK_AGAIN_S if timeout_s is None else min(LOOK_AGAIN_S, timeout_s)
-        self._board.sleep()
+        self._flags.sleep()
         try:
             for wait_s in (DOZE_S if timeout_s is None else min(DOZE_S, timeout_s), timeout_s):
-                if any(member.tape.has_news for member in members):
+                if any(worker.ring.has_news for worker in workers):
                     break
-                called = self._called(wait_s)
-                if called:
-                    return called
+                ready = self._ready(wait_s)
+                if ready:
+                    return ready
         finally:
-            self._board.wake()
+            self._flags.wake()
         return set()
 
-    def _called(self, timeout_s: float | None) -> set[object]:
+    def _ready(self, timeout_s: float | None) -> set[object]:
         return {key.data for key, _ in self._selector.select(timeout_s)}

@@ -1,8 +1,7 @@
-"""Hooks that are called several times for each test, called in less time than pluggy takes.
+"""Hooks that are called several times for each test, in less time than pluggy takes.
 
-Where nobody wraps a hook and nobody traces hooks, pluggy calls the functions one after the other,
-those first that were registered last, each with the arguments that it names. That is all that is
-done here; everything else is left to pluggy.
+Where no plugin wraps a hook or traces hooks, pluggy calls the functions one after the other, those first that were
+registered last, each with the arguments that it names. That is all that is done here; anything else is left to pluggy.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -28,7 +27,7 @@ NAMES = (
 )
 
 
-class Quick(HookCaller):
+class FastHookCaller(HookCaller):
     """A hook that is called often."""
 
     __slots__ = ()
@@ -37,8 +36,8 @@ class Quick(HookCaller):
         """Call all implementations, or those up to the first result."""
         plan = _plans[self]
         if plan.known != self._hookimpls:
-            plan.look(self._hookimpls)
-        if not plan.is_plain or plan.names != arguments.keys() or plan.manager._inner_hookexec is not plan.usual:
+            plan.update(self._hookimpls)
+        if not plan.is_plain or plan.names != arguments.keys() or plan.manager._inner_hookexec is not plan.pluggy_call:
             return super().__call__(**arguments)
         results: list[object] = []
         for function, names in plan.functions:
@@ -51,7 +50,7 @@ class Quick(HookCaller):
 
 
 class HookPlan:
-    """Whom to call: plugins come and go while tests run.
+    """Which functions to call: plugins come and go while tests run.
 
     Attributes:
         known: the implementations that this was made for.
@@ -60,21 +59,21 @@ class HookPlan:
         is_plain: whether pluggy would do nothing else.
         is_first: whether the first result ends the call.
         manager: of the plugins.
-        usual: how it calls hooks while nobody traces them.
+        pluggy_call: how it calls hooks while nobody traces them.
     """
 
     def __init__(self, hook: HookCaller, manager: pytest.PytestPluginManager) -> None:
-        """Know nobody yet."""
+        """Know no implementation yet."""
         self.known: list[HookImpl] = []
         self.functions: list[tuple[Callable[..., object], tuple[str, ...]]] = []  # type: ignore[explicit-any]  # any hook
         self.names = frozenset(hook.spec.argnames if hook.spec else ())
         self.is_plain = True
         self.is_first = bool(hook.spec and hook.spec.opts.get("firstresult"))
         self.manager = manager
-        self.usual = _manager._multicall  # type: ignore[attr-defined]  # where it is in all versions
+        self.pluggy_call = _manager._multicall  # type: ignore[attr-defined]  # where it is in all versions
 
-    def look(self, implementations: list[HookImpl]) -> None:
-        """Learn who is to be called."""
+    def update(self, implementations: list[HookImpl]) -> None:
+        """Note the implementations that are to be called."""
         self.known = implementations.copy()
         self.functions = [(one.function, one.argnames) for one in reversed(implementations)]
         self.is_plain = not any(one.wrapper or one.hookwrapper or one.kwargnames for one in implementations)
@@ -84,12 +83,12 @@ _plans: dict[HookCaller, HookPlan] = {}
 
 
 @contextlib.contextmanager
-def quickened(config: pytest.Config) -> Generator[None]:
-    """Have the hooks that tell of tests called in less time."""
+def fast_hooks(config: pytest.Config) -> Generator[None]:
+    """Have the reporting hooks called in less time."""
     hooks = [hook for name in NAMES if type(hook := getattr(config.hook, name)) is HookCaller]
     _plans.update((hook, HookPlan(hook, config.pluginmanager)) for hook in hooks)
     for hook in hooks:
-        hook.__class__ = Quick
+        hook.__class__ = FastHookCaller
     try:
         yield
     finally:

@@ -32,7 +32,7 @@ class ParallelPlan:
         is_one_piece: whether there is nothing to share out, and so no need for a fork.
         ids: of all tests.
         testrunuid: the name of this run.
-        most_restarts: how many dead workers are replaced.
+        max_restarts: how many dead workers are replaced.
     """
 
     def __init__(self, session: pytest.Session, wanted: int, units: Units | None = None) -> None:
@@ -58,7 +58,7 @@ class ParallelPlan:
         self.is_one_piece = possible == 1
         self.testrunuid = option.testrunuid or uuid.uuid4().hex
         restarts = option.maxworkerrestart
-        self.most_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
+        self.max_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
 
     def schedule(self) -> Schedule:
         """Return what decides who runs what."""
@@ -109,7 +109,7 @@ def hindrance(session: pytest.Session) -> str:
     threads = foreign_threads(config)
     if threads:
         return f"a fork would not have this process's threads: {', '.join(threads)}"
-    plugin = worker_hooks.unserved(config)
+    plugin = worker_hooks.incompatible_plugin(config)
     if plugin:
         return f"{plugin} ends a session in each worker; --no-zygote-workers gives pytest-xdist back"
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():

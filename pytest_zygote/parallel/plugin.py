@@ -17,7 +17,7 @@ from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, hindrance
 from pytest_zygote.parallel.work_units import Units, ran_by
-from pytest_zygote.parallel.worker_handle import Node
+from pytest_zygote.parallel.xdist_node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class ParallelPlugin:
             self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
             return None
         self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
-        if self._plan.is_one_piece and not worker_hooks.join(self._config):
+        if self._plan.is_one_piece and not worker_hooks.need_processes(self._config):
             self._announce(session, 1)
             run_here(session, "gw0", self._plan.testrunuid)
         else:
@@ -62,18 +62,18 @@ class ParallelPlugin:
         return True
 
     def _run(self, session: pytest.Session, plan: ParallelPlan) -> None:
-        host = SharedFixtures(session)
-        databases = WorkerDatabases(session, plan.count, host)
-        crew = self._controller = Controller(session, plan, host)
+        shared_fixtures = SharedFixtures(session)
+        databases = WorkerDatabases(session, plan.count, shared_fixtures)
+        controller = self._controller = Controller(session, plan, shared_fixtures)
         try:
-            for reason in (*host.set_up(), *databases.set_up()):
+            for reason in (*shared_fixtures.set_up(), *databases.set_up()):
                 self._say(f"zygote: {reason}")
             self._announce(session, plan.count)
-            crew.run()
+            controller.run()
         finally:
-            self._summary, self._lines = crew.summary, crew.lines
+            self._summary, self._lines = controller.summary, controller.lines
             databases.tear_down()
-            host.tear_down()
+            shared_fixtures.tear_down()
 
     def _announce(self, session: pytest.Session, workers: int) -> None:
         tests = len(session.items)

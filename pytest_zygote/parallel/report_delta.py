@@ -1,8 +1,8 @@
-"""Reports of tests that went well, in few words.
+"""Reports of tests that went well, reduced to what is new in them.
 
-Most reports say nothing but when it was and how long it took, beside what all reports of a test
-have in common. Of those only that is sent. What arrives is an exact copy nevertheless: a report
-with anything else in it, or one that a plugin has its own words for, travels whole.
+Most reports hold nothing but when the phase was and how long it took, beside what all reports of a test have in common.
+Of those only that is sent. What arrives is an exact copy nevertheless: a report with anything else in it, or one that a
+plugin serialises itself, travels whole.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -13,29 +13,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.parallel.messages import ReportDelta
+
 if TYPE_CHECKING:
-    from pytest_zygote.fixtures.transfer import Event
+    from collections.abc import Mapping
 
 SERIALIZERS = ("pytest_report_to_serializable", "pytest_report_from_serializable")
 _FIELDS = vars(pytest.TestReport("", ("", None, ""), {}, "passed", None, "call")).keys()
 """What every report has; plugins may add to it."""
 
 
-class Shortener:
+class DeltaEncoder:
     """The worker's side."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Look whether somebody else has a say in how reports are sent."""
-        makers = (
-            implementation.function.__module__
-            for name in SERIALIZERS
-            for implementation in getattr(config.hook, name).get_hookimpls()
-        )
-        self._is_allowed = all(module.startswith("_pytest.") for module in makers)
+        """Look whether a plugin has a say in how reports are sent."""
+        implementations = (hook for name in SERIALIZERS for hook in getattr(config.hook, name).get_hookimpls())
+        self._is_allowed = all(hook.function.__module__.startswith("_pytest.") for hook in implementations)
         self._common: tuple[object, ...] = ()
 
-    def shorten(self, report: pytest.TestReport) -> Event | None:
-        """Return what is worth telling about a report; None if that is all of it."""
+    def encode(self, report: pytest.TestReport) -> ReportDelta | None:
+        """Return what is new in a report; None if it must be sent whole."""
         if (
             not self._is_allowed
             or report.longrepr is not None
@@ -46,24 +44,24 @@ class Shortener:
         ):
             return None
         common = (report.nodeid, report.location, report.keywords)
-        told = None if common == self._common else common
+        new = None if common == self._common else common
         self._common = common
-        return ("brief", report.when, report.outcome, report.duration, report.start, report.stop, told)
+        return ReportDelta(report.when, report.outcome, report.duration, report.start, report.stop, new)
 
 
-class Restorer:
-    """The run process's side, for one worker."""
+class DeltaDecoder:
+    """The controller's side, for one worker."""
 
     def __init__(self) -> None:
         """Know no test yet."""
         self._common: dict[str, object] = {}
-        self._keywords: dict[str, int] = {}
+        self._keywords: Mapping[str, int] = {}
 
-    def restore(self, event: Event, marks: dict[str, object]) -> pytest.TestReport:
-        """Return the report that was shortened, with these attributes beside its own."""
-        _, when, outcome, duration, start, stop, told = event
-        if isinstance(told, tuple):
-            nodeid, location, self._keywords = told
+    def decode(self, delta: ReportDelta, marks: Mapping[str, object]) -> pytest.TestReport:
+        """Return the report, with these attributes beside its own."""
+        when, outcome, duration, start, stop, common = delta
+        if common is not None:
+            nodeid, location, self._keywords = common
             self._common = vars(pytest.TestReport(nodeid, location, {}, "passed", None, "call"))
         report = pytest.TestReport.__new__(pytest.TestReport)
         fields = vars(report)
@@ -74,7 +72,7 @@ class Restorer:
         fields["duration"] = duration
         fields["start"] = start
         fields["stop"] = stop
-        fields["keywords"] = self._keywords.copy()
+        fields["keywords"] = dict(self._keywords)
         fields["user_properties"] = []
         fields["sections"] = []
         return report

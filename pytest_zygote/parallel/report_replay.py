@@ -1,4 +1,4 @@
-"""What workers tell, told again to this session's hooks.
+"""What workers report, replayed to the hooks of this session.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -7,51 +7,53 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import pytest
 from _pytest.unittest import TestCaseFunction
 
+from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel.report_delta import Restorer
+from pytest_zygote.parallel import messages
+from pytest_zygote.parallel.report_delta import DeltaDecoder
 from pytest_zygote.parallel.result_order import ResultOrder
-from pytest_zygote.parallel.terminal import SlowTests
 
 if TYPE_CHECKING:
     from pluggy import HookRelay
 
-    from pytest_zygote.fixtures.transfer import Event
+    from pytest_zygote.core.parallel.events import ItemFinished
     from pytest_zygote.parallel.plan import ParallelPlan
     from pytest_zygote.parallel.worker_handle import WorkerHandle
-
-MOST_DEATHS = 2
-"""A test that killed so many workers is not tried again, whoever asks for it."""
 
 
 class WorkerError(Exception):
     """An internal error of pytest or a plugin, in a worker; the text is its traceback."""
 
 
-class Again:
-    """What plugins get as the scheduler when a worker has died: they may ask for another try."""
+class RetryRequest:
+    """What plugins get as the scheduler when a worker has died: they may ask for another try.
+
+    Attributes:
+        config: of the session, as plugins expect it of a scheduler.
+        is_made: whether one has asked.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         """Nothing is asked for yet."""
         self.config = config
-        self.is_asked = False
+        self.is_made = False
 
     def mark_test_pending(self, item: str) -> None:
         """Ask for another try."""
         del item
-        self.is_asked = True
+        self.is_made = True
 
 
-class Running(NamedTuple):
-    """What is the same for all that is told of one test.
+class ReportContext(NamedTuple):
+    """What all reports of one test in one worker have in common.
 
     Attributes:
-        hook: the hooks that concern it.
+        hook: the hooks that concern the test.
         marks: what pytest-xdist adds to its reports.
     """
 
@@ -63,104 +65,112 @@ class ReportReplay:
     """Calls the hooks of the run process.
 
     Attributes:
-        slow: says which tests take long.
+        slow_tests: which tests take long.
+        restore_order: puts summaries in the order of collection.
     """
 
     def __init__(self, session: pytest.Session, plan: ParallelPlan) -> None:
-        """Speak to the plugins of this session."""
+        """Call the plugins of this session."""
         self._session = session
         self._config = session.config
         self._plan = plan
-        self._running: dict[int, Running] = {}
-        self._restorers: dict[int, Restorer] = {}
-        self._deaths: dict[int, int] = {}
-        self._told: list[BaseException] = []
-        self.slow = SlowTests(self.say)
+        self._contexts: dict[int, ReportContext] = {}
+        self._decoders: dict[int, DeltaDecoder] = {}
+        self._errors: list[BaseException] = []
         self._order = ResultOrder(session)
+        self.slow_tests = SlowTests()
         self.restore_order = self._order.restore
 
     @property
     def must_stop(self) -> bool:
-        """Whether a worker met something that ends a session."""
-        return bool(self._told)
+        """Whether no test may begin any more, as far as this session knows."""
+        return bool(self._session.shouldfail or self._session.shouldstop or self._errors)
 
     def raise_reported(self) -> None:
-        """Raise what a worker met that ends a session."""
-        if self._told:
-            raise self._told[0]
+        """Raise what ended the session in a worker."""
+        if self._errors:
+            raise self._errors[0]
 
-    def say(self, line: str) -> None:
-        """Write a line, unless the user wants it quiet."""
+    def print_line(self, line: str) -> None:
+        """Print a line, unless the user wants it quiet."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
 
-    def begin(self, member: WorkerHandle, item: int) -> None:
-        """Note what a worker runs."""
-        self._run(member, item)
-        self._plan.note_begin(item, member.name)
-        self.slow.begin(member.name, self._plan.ids[item], time.monotonic())
+    def start(self, worker: WorkerHandle, item: int, now: float) -> None:
+        """Note that a worker has begun a test."""
+        self._set_context(worker, item)
+        self._plan.note_begin(item, worker.name)
+        self.slow_tests.begin(worker.name, self._plan.ids[item], now)
 
-    def done(self, member: WorkerHandle, item: int, seconds: float, fixtures_s: float) -> None:
+    def finish(self, worker: WorkerHandle, finished: ItemFinished) -> None:
         """Note that a worker has run a test."""
-        self._plan.note(item, seconds, fixtures_s)
-        self.slow.end(member.name)
-        member.count(seconds, fixtures_s)
+        self._plan.note(finished.item, finished.seconds, finished.fixtures_s)
+        self.slow_tests.end(worker.name)
+        worker.count(finished.seconds, finished.fixtures_s)
 
-    def handle(self, member: WorkerHandle, event: Event) -> None:
-        """Pass an event on."""
-        match event:
-            case ("brief", *_):
-                running = self._of(member)
-                self._report(running, self._restorer(member).restore(event, running.marks))
-            case ("report", bytes(data)):
-                running = self._of(member)
-                self._report(running, self._load(data, running.marks))
-            case ("logstart", nodeid, location):
-                self._of(member).hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
-            case ("logfinish", nodeid, location):
-                self._of(member).hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
-            case ("warning", bytes(data), when, nodeid, location):
-                values = {"when": when, "nodeid": nodeid, "location": location}
-                values["warning_message"] = transfer.load_warning(data)
+    def replay(self, worker: WorkerHandle, message: messages.ReportMessage) -> None:
+        """Call the hooks that the worker would have called, or note what concerns the session."""
+        match message:
+            case messages.ReportDelta():
+                context = self._context(worker)
+                self._report(context, self._decoder(worker).decode(message, context.marks))
+            case messages.LogStart(nodeid, location):
+                self._context(worker).hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+            case messages.LogFinish(nodeid, location):
+                self._context(worker).hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+            case messages.FullReport(data):
+                context = self._context(worker)
+                self._report(context, self._load(data, context.marks))
+            case messages.WarningRecorded(data, when, nodeid, location):
+                warning = transfer.load_warning(data)
+                values = {"warning_message": warning, "when": when, "nodeid": nodeid, "location": location}
                 self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
+            case messages.OutputReturned(data):
+                output = transfer.load(data)
+                worker.node.workeroutput = output if isinstance(output, dict) else {}
             case _:
-                self._receive_order(event)
+                self._note_end(message)
 
-    def _receive_order(self, event: Event) -> None:
-        """Note what concerns the session."""
-        match event:
-            case ("should", str(fail), str(stop)):
-                self._session.shouldfail = self._session.shouldfail or fail
-                self._session.shouldstop = self._session.shouldstop or stop
-            case ("exit", str(text), code):
-                self._told.append(pytest.exit.Exception(text, code if isinstance(code, int) else None))
-            case ("interrupt",):
-                self._told.append(KeyboardInterrupt())
-            case ("internal", str(text)):
-                self._told.append(WorkerError(text))
-            case _:  # descriptors came beside it, and are taken
-                pass
+    def _note_end(
+        self,
+        message: messages.SessionStopped
+        | messages.ExitRaised
+        | messages.InterruptRaised
+        | messages.InternalErrorRaised,
+    ) -> None:
+        match message:
+            case messages.SessionStopped(shouldfail, shouldstop):
+                self._session.shouldfail = self._session.shouldfail or shouldfail
+                self._session.shouldstop = self._session.shouldstop or shouldstop
+            case messages.ExitRaised(text, returncode):
+                self._errors.append(pytest.exit.Exception(text, returncode))
+            case messages.InterruptRaised():
+                self._errors.append(KeyboardInterrupt())
+            case messages.InternalErrorRaised(text):
+                self._errors.append(WorkerError(text))
+            case _:
+                assert_never(message)
 
-    def _run(self, member: WorkerHandle, item: int) -> Running:
-        running = Running(self._session.items[item].ihook, self._marks(member, item))
-        self._running[member.number] = running
-        return running
+    def _set_context(self, worker: WorkerHandle, item: int) -> ReportContext:
+        context = ReportContext(self._session.items[item].ihook, self._marks(worker, item))
+        self._contexts[worker.number] = context
+        return context
 
-    def _of(self, member: WorkerHandle) -> Running:
-        """Return what a worker runs; before its first test only plugins may tell something."""
-        running = self._running.get(member.number)
-        return Running(self._config.hook, self._marks(member, None)) if running is None else running
+    def _context(self, worker: WorkerHandle) -> ReportContext:
+        """Return that of the test that a worker runs; before its first test only plugins may report something."""
+        context = self._contexts.get(worker.number)
+        return ReportContext(self._config.hook, self._marks(worker, None)) if context is None else context
 
-    def _marks(self, member: WorkerHandle, item: int | None) -> dict[str, object]:
+    def _marks(self, worker: WorkerHandle, item: int | None) -> dict[str, object]:
         uid = self._plan.testrunuid
-        return {"node": member.node, "worker_id": member.name, "testrun_uid": uid, "item_index": item}
+        return {"node": worker.node, "worker_id": worker.name, "testrun_uid": uid, "item_index": item}
 
-    def _restorer(self, member: WorkerHandle) -> Restorer:
-        restorer = self._restorers.get(member.number)
-        if restorer is None:
-            restorer = self._restorers[member.number] = Restorer()
-        return restorer
+    def _decoder(self, worker: WorkerHandle) -> DeltaDecoder:
+        decoder = self._decoders.get(worker.number)
+        if decoder is None:
+            decoder = self._decoders[worker.number] = DeltaDecoder()
+        return decoder
 
     def _load(self, data: bytes, marks: dict[str, object]) -> pytest.TestReport:
         loaded = transfer.load(data)
@@ -171,36 +181,30 @@ class ReportReplay:
             _count_subtest(self._config, report)
         return report
 
-    def _report(self, running: Running, report: pytest.TestReport) -> None:
+    def _report(self, context: ReportContext, report: pytest.TestReport) -> None:
         self._order.note(report)
-        running.hook.pytest_runtest_logreport(report=report)
+        context.hook.pytest_runtest_logreport(report=report)
 
-    def adopt_output(self, member: WorkerHandle, output: bytes) -> None:
-        """Give back what plugins of the worker left for those of this process."""
-        values = transfer.load(output)
-        member.node.workeroutput = values if isinstance(values, dict) else {}
-
-    def crashed(self, member: WorkerHandle, item: int, status: int) -> bool:
-        """Report that a worker died of a test; return whether the test is to be tried again."""
+    def report_crash(self, worker: WorkerHandle, item: int) -> bool:
+        """Report a test of which its worker died as failed; return whether a plugin wants it to be run again."""
         test = self._session.items[item]
-        running = self._run(member, item)
-        self.slow.end(member.name)
-        self._deaths[item] = self._deaths.get(item, 0) + 1
-        ending = f"worker {member.name!r} crashed while running {test.nodeid!r}"
-        words = member.last_words()
+        context = self._set_context(worker, item)
+        self.slow_tests.end(worker.name)
+        ending = f"worker {worker.name!r} crashed while running {test.nodeid!r}"
+        output = worker.last_output()
         report = pytest.TestReport(
             nodeid=test.nodeid,
             location=test.location,
             keywords={},
             outcome="failed",
-            longrepr=f"{ending} ({_cause(status)})" + (f"\n{words}" if words else ""),
+            longrepr=f"{ending} ({_cause(worker.status or 0)})" + (f"\n{output}" if output else ""),
             when="???",  # type: ignore[arg-type]  # what pytest-xdist says, and plugins look for
         )
-        vars(report).update(running.marks)
-        again = Again(self._config)
-        self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=again)
-        running.hook.pytest_runtest_logreport(report=report)
-        return again.is_asked and self._deaths[item] < MOST_DEATHS
+        vars(report).update(context.marks)
+        request = RetryRequest(self._config)
+        self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=request)
+        context.hook.pytest_runtest_logreport(report=report)
+        return request.is_made
 
 
 def _count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
@@ -214,6 +218,7 @@ def _count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
 
 
 def _cause(status: int) -> str:
+    """Return how a process has ended, from the exit code or the negative number of a signal."""
     if status >= 0:
         return f"exit code {status}"
     try:

@@ -1,13 +1,12 @@
-"""What a worker has told, in memory that it shares with the run process and that outlives it.
+"""What a worker has sent, in memory that it shares with the run process and that outlives it.
 
-A worker that sent what it tells after each phase of a test would spend more on sending than many
-tests take, and one that collected it would take it into its grave. So it writes into a ring of
-memory that both processes have, and the run process reads it whenever it looks: no system call on
-either side, and what was written is there, whatever becomes of the worker.
+Sending after each phase of a test would cost more than many tests take; collecting messages would lose them if the
+worker died. So the worker writes into a ring of memory that both processes have, and the run process reads it whenever
+it looks: no system call on either side, and what was written is there, whatever becomes of the worker.
 
-Each side moves one counter only: the worker how much it has written, the run process how much it
-has read. A frame has a checksum, since on some processors a counter may be seen to move before
-the bytes arrive that it counts: such a frame is read at the next look.
+Each side moves one counter only: the worker how much it has written, the run process how much it has read. A piece has
+a checksum, since on some processors a counter may be seen to move before the bytes that it counts: such a piece is read
+at the next look.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -69,7 +68,7 @@ class RingBuffer:
         return True
 
     def read(self, until: int) -> list[tuple[int, memoryview]]:
-        """Return the pieces up to this place that were not read yet, each with the place where it ends."""
+        """Return the pieces up to this position that were not read yet, each with the position where it ends."""
         pieces: list[tuple[int, memoryview]] = []
         begin = self._counters[READ]
         data = memoryview(self._bytes(begin, until - begin))
@@ -92,7 +91,7 @@ class RingBuffer:
         return bytes(self.ring[begin:]) + bytes(self.ring[: size - rest])
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Free the memory."""
         for view in (self._counters, self.ring, self._memory):
             view.release()
         self._shared.close()

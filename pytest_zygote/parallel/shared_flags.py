@@ -1,7 +1,7 @@
 """A few bytes that all processes of a run share: whether to stop, or to wait.
 
-A worker that has failed must not begin another test under ``-x``, and the parent hears of the
-failure too late to prevent it. Each worker counts in a place of its own, so no lock is needed.
+Under ``-x`` no worker may begin another test after a failure, and the parent learns of the failure too late to prevent
+it. Each worker counts in a slot of its own, so no lock is needed.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -11,20 +11,24 @@ from __future__ import annotations
 import mmap
 
 SIZE = 4
-MEMBERS = 4096
+"""Bytes of one count."""
+MAX_WORKERS = 4096
+"""Counts of failures; workers with higher numbers share them."""
+STOPPED, DEBUGGING, INTERRUPTS, ASLEEP = range(SIZE)
+"""The bytes before the counts."""
 
 
 class SharedFlags:
-    """Failures of each worker, and a word for all."""
+    """Failures of each worker, and flags for all of them."""
 
-    def __init__(self, most: int, tests: int) -> None:
+    def __init__(self, max_failures: int, tests: int) -> None:
         """Stop after so many failures; 0 for no limit."""
-        self._most = most
-        self._shared = mmap.mmap(-1, SIZE * (MEMBERS + 1))
+        self._max_failures = max_failures
+        self._shared = mmap.mmap(-1, SIZE * (MAX_WORKERS + 1))
         self._tried = mmap.mmap(-1, max(tests, 1))
 
     def may_try_again(self, test: int) -> bool:
-        """Tell whether a test has not been given another try yet, and note that it is."""
+        """Return whether a test has not been given another try yet, and note that it is now."""
         was_tried = self._tried[test] != 0
         self._tried[test] = 1
         return not was_tried
@@ -32,55 +36,55 @@ class SharedFlags:
     @property
     def is_stopped(self) -> bool:
         """Whether no test may begin any more."""
-        return self._shared[0] != 0
+        return self._shared[STOPPED] != 0
 
     def stop(self) -> None:
         """Let no test begin any more."""
-        self._shared[0] = 1
+        self._shared[STOPPED] = 1
 
     @property
-    def is_debugged(self) -> bool:
+    def is_debugging(self) -> bool:
         """Whether a worker has the terminal, and the others wait."""
-        return self._shared[1] != 0
+        return self._shared[DEBUGGING] != 0
 
-    def let_debug(self, *, on: bool) -> None:
-        """Have workers wait, or no longer."""
-        self._shared[1] = int(on)
+    def set_debugging(self, *, on: bool) -> None:
+        """Have the other workers wait, or no longer."""
+        self._shared[DEBUGGING] = int(on)
 
     @property
     def interrupts(self) -> int:
         """How often Ctrl-C was pressed for a debugger."""
-        return self._shared[2]
+        return self._shared[INTERRUPTS]
 
     def note_interrupt(self) -> None:
-        """Count one."""
-        self._shared[2] = (self._shared[2] + 1) % 256
+        """Count one more."""
+        self._shared[INTERRUPTS] = (self._shared[INTERRUPTS] + 1) % 256
 
     @property
     def is_asleep(self) -> bool:
-        """Whether the run process waits, and wants to be woken by who tells something."""
-        return self._shared[3] != 0
+        """Whether the run process waits, and must be woken by a worker that writes something."""
+        return self._shared[ASLEEP] != 0
 
     def sleep(self) -> None:
-        """Have who tells something wake the run process."""
-        self._shared[3] = 1
+        """Have the next worker that writes something wake the run process."""
+        self._shared[ASLEEP] = 1
 
     def wake(self) -> None:
-        """Have nobody wake it: it is awake."""
-        self._shared[3] = 0
+        """Have no worker wake it: it is awake."""
+        self._shared[ASLEEP] = 0
 
     def count_failure(self, worker: int) -> None:
         """Note a failure, and stop if it was one too many."""
-        if not self._most:
+        if not self._max_failures:
             return
-        at = SIZE * (1 + worker % MEMBERS)
+        at = SIZE * (1 + worker % MAX_WORKERS)
         count = int.from_bytes(self._shared[at : at + SIZE], "little") + 1
         self._shared[at : at + SIZE] = count.to_bytes(SIZE, "little")
-        counts = (self._shared[at : at + SIZE] for at in range(SIZE, SIZE * (MEMBERS + 1), SIZE))
-        if sum(int.from_bytes(count, "little") for count in counts) >= self._most:
+        counts = (self._shared[at : at + SIZE] for at in range(SIZE, SIZE * (MAX_WORKERS + 1), SIZE))
+        if sum(int.from_bytes(count, "little") for count in counts) >= self._max_failures:
             self.stop()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Free the memory."""
         self._shared.close()
         self._tried.close()

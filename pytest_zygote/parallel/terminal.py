@@ -1,4 +1,4 @@
-"""Who says what while workers run: lines that begin with a worker's name, and tests that take long.
+"""The terminal while workers run: lines that begin with a worker's name, and few writes by the run process.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -9,20 +9,16 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TextIO
 
     import pytest
 
-LONG_S = 5.0
-"""A test that runs this long is named, and again each time that it has run twice as long."""
-
 
 class Prefixed:
-    """A text stream in whose place whole lines are written, in one piece, with a prefix.
+    """A text stream that writes whole lines only, each in one piece and with a prefix.
 
     Attributes:
-        is_paused: whether all is written as it comes.
+        is_paused: whether everything is written as it comes.
     """
 
     def __init__(self, stream: TextIO, prefix: str) -> None:
@@ -52,7 +48,7 @@ class Prefixed:
             self.write("\n")
 
     def __getattr__(self, name: str) -> object:
-        """Be the stream in all else."""
+        """Return anything else of the stream."""
         return getattr(self._stream, name)
 
 
@@ -74,7 +70,7 @@ class WorkerOutput:
         return self._streams[-1]
 
     def pause(self, *, on: bool) -> None:
-        """Write as if this was the only process, or no longer: also for a debugger that has the streams already."""
+        """Write as if this was the only process, or no longer; a debugger may hold the streams already."""
         self.finish()
         for stream in self._streams:
             stream.is_paused = on
@@ -86,13 +82,13 @@ class WorkerOutput:
 
 
 class BufferedStream:
-    """A text stream that is written to when the run process has handled all that there is.
+    """A text stream that keeps what is written until the run process has handled all messages.
 
-    Each write wakes the terminal, or who else reads, and with thousands of tests in a second that
-    takes a processor from the workers.
+    Each write wakes the terminal, or whatever reads it; with thousands of tests in a second that
+    costs the workers a processor.
 
     Attributes:
-        stream: what is written to in the end.
+        stream: what is written to by `show`.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -101,7 +97,7 @@ class BufferedStream:
         self._texts: list[str] = []
 
     def write(self, text: str) -> int:
-        """Write it later.
+        """Keep a text for `show`.
 
         Raises:
             UnicodeEncodeError: the stream cannot write it; pytest then writes something else.
@@ -117,10 +113,10 @@ class BufferedStream:
             self.write(line)
 
     def flush(self) -> None:
-        """Wait with it."""
+        """Do nothing: `show` flushes."""
 
     def show(self) -> None:
-        """Write all now."""
+        """Write what has been kept."""
         if self._texts:
             text = "".join(self._texts)
             self._texts.clear()
@@ -128,79 +124,50 @@ class BufferedStream:
             self.stream.flush()
 
     def __getattr__(self, name: str) -> object:
-        """Be the stream in all else."""
+        """Return anything else of the stream."""
         return getattr(self.stream, name)
 
 
 class FlushingStream:
-    """The same stream for all others: what they write, or wait for, comes after what was written before it."""
+    """The same stream for everybody else: what they write comes after what is kept."""
 
-    def __init__(self, patient: BufferedStream) -> None:
+    def __init__(self, buffered: BufferedStream) -> None:
         """Write after this one."""
-        self.patient = patient
+        self.buffered = buffered
 
     def __getattr__(self, name: str) -> object:
-        """Be the stream, once it is up to date."""
-        self.patient.show()
-        return getattr(self.patient.stream, name)
+        """Return anything of the stream, once it is up to date."""
+        self.buffered.show()
+        return getattr(self.buffered.stream, name)
 
 
 class Screen:
     """What the run process writes to the terminal while workers run."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Write as ever."""
+        """Change nothing yet."""
         self._writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
-        self._patient: BufferedStream | None = None
+        self._buffered: BufferedStream | None = None
 
     def hold(self) -> None:
-        """Write only when told to."""
+        """Write only when `show` is called."""
         if self._writer is not None:
-            self._patient = BufferedStream(self._writer._file)
-            self._writer._file = self._patient
-            if sys.stdout is self._patient.stream:
-                sys.stdout = FlushingStream(self._patient)
+            self._buffered = BufferedStream(self._writer._file)
+            self._writer._file = self._buffered
+            if sys.stdout is self._buffered.stream:
+                sys.stdout = FlushingStream(self._buffered)
 
     def show(self) -> None:
-        """Write what there is."""
-        if self._patient is not None:
-            self._patient.show()
+        """Write what has been kept."""
+        if self._buffered is not None:
+            self._buffered.show()
 
     def release(self) -> None:
-        """Write as ever."""
-        patient, self._patient = self._patient, None
-        if self._writer is None or patient is None:
+        """Write everything at once again."""
+        buffered, self._buffered = self._buffered, None
+        if self._writer is None or buffered is None:
             return
-        self._writer._file = patient.stream
+        self._writer._file = buffered.stream
         if isinstance(sys.stdout, FlushingStream):
-            sys.stdout = patient.stream
-        patient.show()
-
-
-class SlowTests:
-    """Says which tests take long."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Say it here."""
-        self._say = say
-        self._running: dict[str, tuple[str, float, float]] = {}
-
-    def begin(self, worker: str, test: str, now: float) -> None:
-        """Note what a worker runs."""
-        self._running[worker] = (test, now, LONG_S)
-
-    def end(self, worker: str) -> None:
-        """Note that a worker runs nothing."""
-        self._running.pop(worker, None)
-
-    def due_s(self, now: float) -> float | None:
-        """Return when to look again; None if nothing runs."""
-        waits = [begun + limit - now for _, begun, limit in self._running.values()]
-        return max(min(waits), 0.0) if waits else None
-
-    def look(self, now: float) -> None:
-        """Say what has been running for long."""
-        for worker, (test, begun, limit) in tuple(self._running.items()):
-            if now >= begun + limit:
-                self._say(f"[{worker}] has been running {test} for {limit:.0f} s")
-                self._running[worker] = (test, begun, 2 * limit)
+            sys.stdout = buffered.stream
+        buffered.show()

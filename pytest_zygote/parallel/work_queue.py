@@ -1,8 +1,7 @@
 """The tests that a worker is to run next, in a pipe.
 
-Reading four bytes from a pipe is atomic, so the worker and its parent may both read: the worker
-to take the next test, the parent to take back what the worker has not begun. No lock is needed,
-and none can be left behind by a worker that dies.
+Reading four bytes from a pipe is atomic, so the worker and its parent may both read: the worker to pop the next test,
+the parent to drain what the worker has not begun. No lock is needed, and none can be left behind by a worker that dies.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -13,6 +12,10 @@ import contextlib
 import fcntl
 import os
 import select
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 END = 0xFFFFFFFF
 """No test follows."""
@@ -31,8 +34,8 @@ class WorkQueue:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
-    def give(self, items: list[int]) -> None:
-        """Append tests; a worker that has died needs none."""
+    def put(self, items: Sequence[int]) -> None:
+        """Append tests."""
         if len(items) > DEFAULT_CAPACITY and hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._write, fcntl.F_SETPIPE_SZ, CAPACITY)
@@ -40,38 +43,38 @@ class WorkQueue:
         if data:
             os.write(self._write, data)
 
-    def recall(self) -> list[int]:
-        """Take back all that has not been begun."""
+    def drain(self) -> list[int]:
+        """Remove and return all tests that have not been begun, and the `END` behind them."""
         items: list[int] = []
-        while chunk := self._take(CAPACITY):
+        while chunk := self._receive(CAPACITY):
             items += [int.from_bytes(chunk[at : at + SIZE], "little") for at in range(0, len(chunk), SIZE)]
         return [item for item in items if item != END]
 
-    def peek(self) -> bool:
-        """Tell whether something is there."""
+    def has_items(self) -> bool:
+        """Return whether something is in it."""
         return bool(select.select([self._read], [], [], 0)[0])
 
-    def take(self) -> int | None:
-        """Return the next test, `END` if none follows or the parent is gone, None if nothing is there yet."""
-        chunk = self._take(SIZE)
+    def pop(self) -> int | None:
+        """Return the next test, `END` if none follows or the parent is gone, None if the queue is empty."""
+        chunk = self._receive(SIZE)
         if chunk is None:
             return None
         return int.from_bytes(chunk, "little") if chunk else END
 
-    def wait(self) -> int:
+    def wait_and_pop(self) -> int:
         """Return the next test, or `END`; wait until one is there."""
-        while (item := self.take()) is None:
+        while (item := self.pop()) is None:
             select.select([self._read], [], [])
         return item
 
-    def _take(self, size: int) -> bytes | None:
+    def _receive(self, size: int) -> bytes | None:
         try:
             return os.read(self._read, size)
         except BlockingIOError:
             return None
 
-    def keep_reading_end(self) -> None:
-        """Be the worker: if nobody can write any more, the parent is gone."""
+    def close_writing_end(self) -> None:
+        """Be the worker: once nobody can write any more, the parent is gone."""
         os.close(self._write)
 
     def close(self) -> None:

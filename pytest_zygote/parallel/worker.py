@@ -1,8 +1,8 @@
-"""A worker: a fork of the run process that runs what is leased to it.
+"""A worker: a fork of the run process that runs the tests in its queue.
 
 A test's fixtures are torn down as far as the next test does not need them, so pytest must know
-the next test then, and no earlier: `Worker` asks for it when the teardown begins. Until that
-moment the parent may give the test to another worker.
+the next test then, and no earlier: `Worker` pops it from the queue when the teardown begins. Until that moment the
+parent may give the test to another worker.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pytest_zygote.adapters.system import processes, stdio
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import after_fork, coverage, debugger_lock, terminal, worker_hooks
+from pytest_zygote.parallel import after_fork, coverage, debugger_lock, messages, terminal, worker_hooks
 from pytest_zygote.parallel.mproc_marks import TestError
 from pytest_zygote.parallel.work_queue import END
 from pytest_zygote.parallel.worker_channel import WorkerChannel
@@ -34,49 +35,51 @@ if TYPE_CHECKING:
     from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 LOOK_AGAIN_S = 0.05
-"""While another worker is debugged, it is looked this often whether it still is."""
+"""While a debugger runs in another worker, this one looks so often whether it still does."""
 
 
 class Worker:
     """Runs tests one after the other."""
 
-    def __init__(self, session: pytest.Session, member: WorkerHandle, board: SharedFlags, line: WorkerChannel) -> None:
+    def __init__(
+        self, session: pytest.Session, handle: WorkerHandle, flags: SharedFlags, channel: WorkerChannel
+    ) -> None:
         """Prepare to run."""
         self._session = session
-        self._lease = member.lease
-        self._number = member.number
-        self._board = board
-        self._line = line
-        self._output = terminal.WorkerOutput(session.config, member.name)
-        self._turn = debugger_lock.DebuggerLock(line, self._output)
-        self._teller = worker_hooks.EventSender(session.config, line.tell, line.commit)
+        self._queue = handle.queue
+        self._number = handle.number
+        self._flags = flags
+        self._channel = channel
+        self._output = terminal.WorkerOutput(session.config, handle.name)
+        self._debugger_lock = debugger_lock.DebuggerLock(channel, self._output)
+        self._sender = worker_hooks.ReportSender(session.config, channel.send, channel.commit)
         self._next: int | None = None
         self._current = END
         self._has_begun = False
         self._is_again = False
-        self._is_guessing = _is_nextitem_used(session.config)
+        self._must_guess = _uses_nextitem(session.config)
         self._counted = 0
         self._fixtures_s = 0.0
 
-    def listen_and_run(self) -> None:
-        """Run what is leased, in the place of all who listen to what happens."""
-        self._listen()
+    def run(self) -> None:
+        """Run all tests that come; this process calls no reporting hooks from here on."""
+        self._install()
         try:
             self._run_all()
         except pytest.exit.Exception:
-            self._board.stop()
+            self._flags.stop()
             raise
         finally:
-            self._turn.end()
-            self._line.commit()  # what is torn down next may end the process
+            self._debugger_lock.end()
+            self._channel.commit()  # what is torn down next may end the process
 
-    def _listen(self) -> None:
+    def _install(self) -> None:
         manager = self._session.config.pluginmanager
         worker_hooks.silence(self._session.config)
-        manager.register(self._teller, "zygote_teller")
-        self._teller.is_listening = True
+        manager.register(self._sender, "zygote_report_sender")
+        self._sender.is_active = True
         manager.register(self, "zygote_worker")
-        manager.register(self._turn, "zygote_turn")
+        manager.register(self._debugger_lock, "zygote_debugger_lock")
         state = self._session._setupstate
         teardown = state.teardown_exact
 
@@ -92,25 +95,25 @@ class Worker:
         if self._next is None:
             self._count_failures()
             session = self._session
-            if session.shouldstop or session.shouldfail or self._board.is_stopped:
+            if session.shouldstop or session.shouldfail or self._flags.is_stopped:
                 self._next = END
             else:
-                self._next = self._pull()
+                self._next = self._next_item()
         return self._next
 
-    def _pull(self) -> int:
-        item = self._lease.take()
+    def _next_item(self) -> int:
+        item = self._queue.pop()
         if item is None:
-            self._line.tell(("waiting", self._current))
-            self._line.flush()
-            item = self._lease.wait()
+            self._channel.send(QueueEmpty(self._number, self._current))
+            self._channel.flush()
+            item = self._queue.wait_and_pop()
         return item
 
     def _count_failures(self) -> None:
-        """Have all workers stop at one failure too many: the parent hears of it too late."""
-        while self._counted < self._teller.failures:
+        """Have all workers stop at one failure too many: the parent learns of it too late."""
+        while self._counted < self._sender.failures:
             self._counted += 1
-            self._board.count_failure(self._number)
+            self._flags.count_failure(self._number)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
@@ -129,25 +132,25 @@ class Worker:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Give a test another try if not the test has failed but its surroundings.
 
-        Here and now: to know what follows, its teardown must wait for the parent, who might have nothing
-        else to give, and end all workers before it hears that this test comes back.
+        At once, in this worker: the teardown needs the next test and would wait for the parent, which might have
+        nothing left to give, and end all workers before it learned that this test is to run again.
         """
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, TestError):
             if error.fatal:
                 self._session.shouldstop = f"fatal: {error}"
-            elif error.retry and call.when != "teardown" and self._board.may_try_again(self._current):
+            elif error.retry and call.when != "teardown" and self._flags.may_try_again(self._current):
                 report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-rerunfailures has it
                 self._is_again, self._next = True, self._current
         return report
 
     def _run_all(self) -> None:
-        current = self._pull()
-        while current != END and not self._board.is_stopped:
-            if self._board.is_debugged:
-                self._line.flush()
-            while self._board.is_debugged:
+        current = self._next_item()
+        while current != END and not self._flags.is_stopped:
+            if self._flags.is_debugging:
+                self._channel.flush()
+            while self._flags.is_debugging:
                 select.select([], [], [], LOOK_AGAIN_S)
             self._run(current)
             current = self._next if self._next is not None else END
@@ -156,13 +159,13 @@ class Worker:
         item = self._session.items[index]
         self._current, self._next, self._fixtures_s = index, None, 0.0
         self._is_again = False
-        self._line.interrupts.forget()
-        self._line.tell(("begin", index))
+        self._channel.interrupts.forget()
+        self._channel.send(ItemStarted(self._number, index))
         if self._has_begun:
-            self._line.commit()
-        else:  # who waits for a share of our tests may have one now
+            self._channel.commit()
+        else:  # a worker that waits may have a share of these tests now
             self._has_begun = True
-            self._line.flush()
+            self._channel.flush()
         begun = time.perf_counter()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._guess(index))
         seconds = time.perf_counter() - begun
@@ -172,26 +175,26 @@ class Worker:
         self._following()
         session = self._session
         if session.shouldfail or session.shouldstop:
-            self._line.tell(("should", str(session.shouldfail or ""), str(session.shouldstop or "")))
-        self._turn.end()
+            self._channel.send(messages.SessionStopped(str(session.shouldfail or ""), str(session.shouldstop or "")))
+        self._debugger_lock.end()
         self._output.finish()
-        self._line.tell(("done", index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
+        self._channel.send(ItemFinished(self._number, index, max(seconds - self._fixtures_s, 0.0), self._fixtures_s))
 
     def _guess(self, index: int) -> pytest.Item | None:
-        """Return what probably comes next, for plugins that look at it; pytest itself asks again."""
+        """Return the test that probably comes next, for plugins that use it; the teardown gets the one that does."""
         items = self._session.items
-        is_last = index + 1 == len(items) or (self._is_guessing and not self._lease.peek())
+        is_last = index + 1 == len(items) or (self._must_guess and not self._queue.has_items())
         return None if is_last else items[index + 1]
 
     def tear_down(self) -> None:
-        """Tear down what is left: of a test that did not end, or that was bound next and may not begin."""
+        """Tear down what is left of a test that did not end, or was kept for a next test that may not begin."""
         self._next = END
         if self._session._setupstate.stack:
             self._session._setupstate.teardown_exact(None)
 
 
-def _is_nextitem_used(config: pytest.Config) -> bool:
-    """Tell whether a plugin looks at the test that comes next; those of pytest do not, as far as it is only a guess."""
+def _uses_nextitem(config: pytest.Config) -> bool:
+    """Return whether a plugin uses ``nextitem``; pytest's own only pass it to the teardown, which is replaced here."""
     hook = config.hook
     implementations = (*hook.pytest_runtest_protocol.get_hookimpls(), *hook.pytest_runtest_teardown.get_hookimpls())
     return any(
@@ -204,40 +207,41 @@ class Inherited(NamedTuple):
     """What a worker inherits on purpose."""
 
     session: pytest.Session
-    member: WorkerHandle
-    board: SharedFlags
-    host: SharedFixtures
+    handle: WorkerHandle
+    flags: SharedFlags
+    shared_fixtures: SharedFixtures
     basetemp: Path | None
 
 
-def work(place: Inherited) -> int:
+def work(inherited: Inherited) -> int:
     """Be a worker, in a fresh fork of the run process; return the exit code."""
     processes.die_with_parent()
-    session, member = place.session, place.member
-    link, dump = member.become()
-    line = WorkerChannel(link, member.tape, place.board, is_chatty=session.config.option.verbose > 0)
-    worker = Worker(session, member, place.board, line)
+    session, handle = inherited.session, inherited.handle
+    link, dump = handle.become()
+    channel = WorkerChannel(link, handle.ring, inherited.flags, is_verbose=session.config.option.verbose > 0)
+    worker = Worker(session, handle, inherited.flags, channel)
     try:
-        if _guarded(line, lambda: _begin(place, line, dump)):
-            _guarded(line, worker.listen_and_run)
-        _guarded(line, lambda: _finish(session, worker))
-        line.tell(("down", transfer.dump(getattr(session.config, "workeroutput", {}))))
-        line.flush()
+        if _guarded(channel, lambda: _begin(inherited, channel, dump)):
+            _guarded(channel, worker.run)
+        _guarded(channel, lambda: _finish(session, worker))
+        channel.send(messages.OutputReturned(transfer.dump(getattr(session.config, "workeroutput", {}))))
+        channel.send(WorkerFinished(handle.number))
+        channel.flush()
         _end()
-        line.leave()
+        channel.leave()
     except (BrokenPipeError, EOFError):  # the parent is gone
         return 1
     return 0
 
 
-def _begin(place: Inherited, line: WorkerChannel, dump: int) -> None:
-    session, config = place.session, place.session.config
-    after_fork.part(config, place.member.node, place.basetemp)
-    place.host.enter_worker(line.ask)
-    line.lend(after_fork.adopt_output(config, dump)[:-1])
+def _begin(inherited: Inherited, channel: WorkerChannel, dump: int) -> None:
+    session, config = inherited.session, inherited.session.config
+    after_fork.detach(config, inherited.handle.node, inherited.basetemp)
+    inherited.shared_fixtures.enter_worker(channel.request_fixture)
+    channel.share_descriptors(after_fork.adopt_output(config, dump)[:-1])
     coverage.start(config)
-    worker_hooks.call_those_that_ask(config, "pytest_configure", config=config)
-    worker_hooks.call_those_that_ask(config, "pytest_sessionstart", session=session)
+    worker_hooks.call_worker_aware(config, "pytest_configure", config=config)
+    worker_hooks.call_worker_aware(config, "pytest_sessionstart", session=session)
 
 
 def _finish(session: pytest.Session, worker: Worker) -> None:
@@ -246,24 +250,24 @@ def _finish(session: pytest.Session, worker: Worker) -> None:
         worker.tear_down()
     finally:
         os.chdir(session.startpath)
-        worker_hooks.call_those_that_ask(config, "pytest_sessionfinish", session=session, exitstatus=0)
-        worker_hooks.call_those_that_ask(config, "pytest_unconfigure", config=config)
+        worker_hooks.call_worker_aware(config, "pytest_sessionfinish", session=session, exitstatus=0)
+        worker_hooks.call_worker_aware(config, "pytest_unconfigure", config=config)
         coverage.finish(config)
 
 
-def _guarded(line: WorkerChannel, run: Callable[[], None]) -> bool:
-    """Run; tell the parent what it must hear of; return whether all went well."""
+def _guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
+    """Run something; send the parent what ended it; return whether all went well."""
     try:
         run()
     except (BrokenPipeError, EOFError):
         raise
     except pytest.exit.Exception as error:
-        line.tell(("exit", str(error.msg), error.returncode))
+        channel.send(messages.ExitRaised(str(error.msg), error.returncode))
     except KeyboardInterrupt:
-        line.tell(("interrupt",))
+        channel.send(messages.InterruptRaised())
     except BaseException as error:  # noqa: BLE001 - an internal error, also of a plugin
         text = str(pytest.ExceptionInfo.from_exception(error).getrepr(style="native", chain=True))
-        line.tell(("internal", text))
+        channel.send(messages.InternalErrorRaised(text))
     else:
         return True
     return False

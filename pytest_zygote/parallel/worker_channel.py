@@ -1,4 +1,4 @@
-"""The way from a worker to the run process.
+"""A worker's way to the controller.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -10,96 +10,116 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import after_fork
+from pytest_zygote.core.protocol.errors import RemoteProtocolError
+from pytest_zygote.parallel import after_fork, messages
+from pytest_zygote.parallel.framing import Frame, FrameReader
 
 if TYPE_CHECKING:
-    from pytest_zygote.fixtures.transfer import Event
     from pytest_zygote.parallel.ring_buffer import RingBuffer
     from pytest_zygote.parallel.shared_flags import SharedFlags
 
+CHUNK = 64 * 1024
+
 
 class WorkerChannel:
-    """The way to the parent: a tape that it reads in its own time, and a socket that wakes it."""
+    """Messages to the controller, by a ring buffer that it reads in its own time and a socket that wakes it.
 
-    def __init__(self, link: socket.socket, tape: RingBuffer, board: SharedFlags, *, is_chatty: bool) -> None:
-        """Collect events, and write them when they are due.
+    Attributes:
+        interrupts: what Ctrl-C does in this process.
+    """
+
+    def __init__(self, link: socket.socket, ring: RingBuffer, flags: SharedFlags, *, is_verbose: bool) -> None:
+        """Collect messages, and write them when they are due.
 
         Args:
-            link: to the parent.
-            tape: to the parent.
-            board: of the run.
-            is_chatty: whether the user wants to see what begins.
+            link: to the controller.
+            ring: to the controller.
+            flags: of the run.
+            is_verbose: whether the user wants to see what begins.
         """
-        self._link = link
-        self._ring = tape
-        self._board = board
-        self._is_chatty = is_chatty
-        self._events: list[Event] = []
-        self.interrupts = after_fork.Interrupts(board)
+        self._socket = link
+        self._ring = ring
+        self._flags = flags
+        self._is_verbose = is_verbose
+        self._pending: list[messages.WorkerMessage] = []
+        self._frames = FrameReader()
+        self.interrupts = after_fork.Interrupts(flags)
 
-    def tell(self, event: Event) -> None:
-        """Tell an event with the next ones; at once if the user wants to see what begins."""
-        self._events.append(event)
-        if self._is_chatty:
+    def send(self, message: messages.WorkerMessage) -> None:
+        """Send a message with the next ones; at once if the user wants to see what begins."""
+        self._pending.append(message)
+        if self._is_verbose:
             self.commit()
 
     def commit(self) -> None:
-        """Write what has been told: from here on it is known, whatever becomes of this process."""
-        if self._events:
+        """Write what is pending: from here on it is known, whatever becomes of this process."""
+        if self._pending:
             self._write(is_urgent=False)
 
     def flush(self) -> None:
-        """Write what has been told, and have the parent look at it at once."""
+        """Write what is pending, and have the controller look at it at once."""
         self._write(is_urgent=True)
 
     def _write(self, *, is_urgent: bool) -> None:
-        self.interrupts.hold()  # half a frame would be the last that the parent understands
-        payload = transfer.pack(self._events) if self._events else b""
-        self._events = []
+        self.interrupts.hold()  # half a frame would be the last that the controller understands
+        payload = messages.encode(self._pending) if self._pending else b""
+        self._pending = []
         is_written = not payload or self._ring.write(payload)
-        if is_urgent or not is_written or self._board.is_asleep:  # asked last: what it misses, the parent sees
-            self._send(b"" if is_written else payload)
+        if is_urgent or not is_written or self._flags.is_asleep:  # asked last: what it misses, the controller sees
+            self._wake(b"" if is_written else payload)
         self.interrupts.release()
 
+    def _wake(self, payload: bytes) -> None:
+        """Wake the controller; give it what the ring has no room for."""
+        self._flags.wake()
+        self._socket.sendall(Frame(self._ring.written, payload).to_bytes())
+
     def leave(self) -> None:
-        """Tell that this process is over: the kernel frees its memory before it closes files and sockets."""
-        link = self._link.fileno()
-        os.closerange(0, link)
-        os.closerange(link + 1, os.sysconf("SC_OPEN_MAX"))
-        self.tell(("over",))
+        """Say that this process is over: the kernel frees its memory before it closes files and sockets."""
+        kept = self._socket.fileno()
+        os.closerange(0, kept)
+        os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+        self.send(messages.WorkerOver())
         self.flush()
 
-    def _send(self, payload: bytes) -> None:
-        """Wake the parent; give it what the tape has no room for."""
-        self._board.wake()
-        self._link.sendall(transfer.frame(payload, self._ring.written))
+    def request_fixture(self, item: int, name: str) -> object:
+        """Return the value of a shared fixture that nobody knew to be needed, or a reason why there is none."""
+        match self._request(messages.FixtureRequested(item, name)):
+            case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
+                return messages.fixture_value(reply)
+            case messages.TerminalReply() as reply:
+                raise RemoteProtocolError(f"{reply!r} is no answer to a request for a fixture")
 
-    def ask(self, item: int, name: str) -> object:
-        """Ask for a shared fixture that nobody knew to be needed, and wait for it."""
-        return self._ask(("want", item, name))
+    def acquire_terminal(self) -> bool:
+        """Wait for the terminal; return whether this worker gets it."""
+        match self._request(messages.TerminalRequested()):
+            case messages.TerminalReply(is_granted):
+                self.interrupts.is_debugging = is_granted
+                return is_granted
+            case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
+                raise RemoteProtocolError(f"{reply!r} is no answer to a request for the terminal")
 
-    def _ask(self, question: Event) -> object:
-        self.tell(question)
-        self.flush()
-        return transfer.unpack(self._link.recv)
-
-    def adopt_terminal(self) -> bool:
-        """Wait for the terminal; tell whether this worker gets it."""
-        self.interrupts.is_debugging = bool(self._ask(("terminal", True)))
-        return self.interrupts.is_debugging
-
-    def give_terminal(self) -> None:
+    def release_terminal(self) -> None:
         """Give the terminal back."""
         self.interrupts.is_debugging = False
-        self.interrupts.adopt()
-        self.tell(("terminal", False))
+        self.interrupts.install()
+        self.send(messages.TerminalReleased())
         self.flush()
 
-    def lend(self, descriptors: list[int]) -> None:
-        """Have the parent share open files."""
+    def _request(self, request: messages.WorkerMessage) -> messages.ControllerMessage:
+        self.send(request)
+        self.flush()
+        while True:
+            data = self._socket.recv(CHUNK)
+            if not data:
+                raise EOFError("the run process is gone")
+            for frame in self._frames.receive(data):
+                return messages.decode_from_controller(frame.payload)[0]
+
+    def share_descriptors(self, descriptors: list[int]) -> None:
+        """Let the controller have open files, too."""
         packed = array.array("i", descriptors)
-        data = transfer.frame(b"", self._ring.written)
+        data = Frame(self._ring.written, b"").to_bytes()
         if descriptors:
-            sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
-            self._link.sendall(data[sent:])
+            sent = self._socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+            self._socket.sendall(data[sent:])

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_zygote.parallel.worker_handle import Node
+    from pytest_zygote.parallel.xdist_node import Node
 
 
 @pytest.hookspec

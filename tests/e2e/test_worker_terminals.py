@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
-from pytest_zygote.parallel.terminal import LONG_S, BufferedStream, FlushingStream, Prefixed, SlowTests
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
@@ -112,36 +110,6 @@ def test_without_a_terminal_a_debugger_needs_one_process(project: Project) -> No
     assert count(result) == "2 passed"
 
 
-def test_whole_lines_are_written_in_one_piece() -> None:
-    """With the prefix, however they come; what has no end is written when it is over."""
-    stream = io.StringIO()
-    prefixed = Prefixed(stream, "[gw0] ")
-    prefixed.write("a")
-    prefixed.write("b\nc\n\nd")
-    assert stream.getvalue() == "[gw0] ab\n[gw0] c\n[gw0]\n"
-    prefixed.finish()
-    prefixed.finish()
-    assert stream.getvalue().endswith("[gw0]\n[gw0] d\n")
-
-
-def test_what_the_run_process_writes_waits_for_more() -> None:
-    """But not if somebody else writes to the same stream; what cannot be written is told at once."""
-    written = io.BytesIO()
-    patient = BufferedStream(io.TextIOWrapper(written, encoding="ascii", write_through=True))
-    urgent = cast("TextIO", FlushingStream(patient))
-    patient.write("a")
-    patient.writelines(["b", "c"])
-    patient.flush()
-    assert written.getvalue() == b""
-    urgent.write("d")
-    assert written.getvalue() == b"abcd"
-    patient.write("e")
-    urgent.flush()
-    assert written.getvalue() == b"abcde"
-    with pytest.raises(UnicodeEncodeError):
-        patient.write("é")
-
-
 def test_plugins_print_in_between(project: Project) -> None:
     """What hooks of the run process print stands where it stands without workers."""
     project.write("test_it.py", "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_it(n): ...\n")
@@ -155,19 +123,3 @@ def test_plugins_print_in_between(project: Project) -> None:
     project.write("conftest.py", body)
     result = project.plain("-n1", "-p", "no:cacheprovider")
     assert "<setup>.<call><teardown>" * 5 in result.stdout
-
-
-def test_what_takes_long_is_named() -> None:
-    """When it has run for long, and each time that it has run twice as long; not when it is over."""
-    said: list[str] = []
-    slow = SlowTests(said.append)
-    assert slow.due_s(0.0) is None
-    slow.begin("gw0", "test_a", 0.0)
-    slow.begin("gw1", "test_b", 1.0)
-    slow.end("gw1")
-    assert slow.due_s(1.0) == LONG_S - 1
-    slow.look(LONG_S - 1)
-    assert said == []
-    for now in (LONG_S, LONG_S + 1, 2 * LONG_S, 3 * LONG_S):
-        slow.look(now)
-    assert said == [f"[gw0] has been running test_a for {seconds} s" for seconds in (5, 10)]

@@ -1,7 +1,7 @@
 """Whether test databases that were made once are what each worker would have made, and what copies are called.
 
 pytest-django makes the databases of a worker in the session fixture ``django_db_setup``. One that is copied is the same
-if no fixture of the project has a say in it, and if what decides about its content is the same in both processes.
+if no fixture of the project changes it, and if what decides about its content is the same in both processes.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ PLUGIN = "pytest_django."
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Where an object without a text of its own lies: two processes may each have one."""
 
-PLACES = ("CACHES", "DATABASES", "MEDIA_ROOT", "STATIC_ROOT")
+PER_WORKER = ("CACHES", "DATABASES", "MEDIA_ROOT", "STATIC_ROOT")
 """Settings that may differ between workers: where they write. DATABASES is compared by itself, without the names."""
 
 
 def overridden(definitions: Mapping[str, Iterable[tuple[str, tuple[str, ...]]]]) -> str:
-    """Return a fixture by which a project has a say in what is made; '' if there is none.
+    """Return a fixture by which a project changes what is made; '' if there is none.
 
-    A ``django_db_setup`` that does something after pytest-django's own, and needs nothing else, is no hindrance: it is
-    called in each worker, with the copy.
+    A ``django_db_setup`` that does something after pytest-django's own, and needs nothing else, does not
+    matter: it is called in each worker, with the copy.
 
     Args:
         definitions: name of a fixture → module and arguments of each function behind it.
@@ -67,10 +67,10 @@ def copy_name(original: str, worker: str) -> str:
     """Return what pytest-django would call the database of a worker.
 
     Raises:
-        ValueError: the original has a name of which nobody knows.
+        ValueError: it is not the name of an original.
     """
     if not original.endswith(f"_{ORIGINAL}"):
-        raise ValueError(f"nobody knows what {original!r} would be called in a worker")
+        raise ValueError(f"it is unknown what {original!r} would be called in a worker")
     return original.removesuffix(ORIGINAL) + worker
 
 
@@ -87,7 +87,7 @@ def decisive(settings: Mapping[str, object], database: Mapping[str, object]) -> 
         **{
             name: ADDRESS.sub("", repr(value))
             for name, value in settings.items()
-            if name.isupper() and name not in PLACES
+            if name.isupper() and name not in PER_WORKER
         },
         "DATABASES": repr({**database, "TEST": named}),
     }

@@ -1,7 +1,7 @@
-"""Who runs which test, decided before the run: the same each time, whatever takes how long.
+"""Which worker runs which test, decided before the run: the same each time, however long tests take.
 
-Units are dealt out whole, in pytest's order, each to the share that has the fewest tests so far.
-Nothing is stolen. Who replaces a dead worker goes on with its share.
+Units are dealt out whole, in pytest's order, each to the share that has the fewest tests so far. Nothing is stolen. A
+worker that replaces a dead one continues with its share.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class FixedSchedule(Schedule):
         self._share_of: dict[int, int] = {}
 
     def join(self, worker: int) -> None:
-        """Take in a worker, for a share that nobody works on."""
+        """Add a worker, for a share that no other works on."""
         super().join(worker)
-        taken = {share for other, share in self._share_of.items() if other in self._assignments}
-        free = (share for piece in self._pool if (share := self._share_of_unit[piece.unit]) not in taken)
+        busy = {share for other, share in self._share_of.items() if other in self._assignments}
+        free = (share for piece in self._pool if (share := self._share_of_unit[piece.unit]) not in busy)
         self._share_of[worker] = next(free, -1)
 
     def _pull(self, worker: int) -> Piece | None:
@@ -40,9 +40,9 @@ class FixedSchedule(Schedule):
                 return self._pool.pop(at)
         return None
 
-    def victim(self, thief: int, spared: Collection[int] = ()) -> int | None:
-        """Return nobody."""
-        del thief, spared
+    def victim(self, thief: int, protected: Collection[int] = ()) -> int | None:
+        """Return None: nothing is stolen."""
+        del thief, protected
         return None
 
 

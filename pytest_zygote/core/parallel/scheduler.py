@@ -1,18 +1,16 @@
 """Which worker runs which test, and when: decisions only, no process in here.
 
-Theory of operation. Tests that share dear fixtures form a *unit*, and units that are large are
-cut into *pieces*. Pieces wait in the pool, the longest first: what is begun last should be
-short. A worker holds a *lease*: tests that it runs one after the other, in pytest's order. A
-lease binds nothing but the test that runs, since what has not been begun can be recalled at any
-moment. So a worker always has some work ahead and never waits, and yet the last tests are shared
-out by the time they take, not by who got them first:
+Theory of operation. Tests that share expensive fixtures form a *unit*, and large units are cut into *pieces*. Pieces
+wait in the pool, the longest first: what is begun last should be short. Each worker has an *assignment*: tests that it
+runs one after the other, in pytest's order. It binds nothing but the test that runs, since what has not been begun can
+be drained from the worker's queue at any moment. So a worker always has some work ahead and rarely waits, and yet the
+last tests are shared out by the time they take, not by who got them first:
 
-* `refill` gives a worker the next piece before it runs out, but leaves one for each worker that is
-  yet to come. Of pieces that are nearly as long as the longest it prefers one of the unit whose
-  fixtures it has set up already.
-* A worker that has nothing left waits, and gets the tail half, by time, of the longest lease
-  (`victim`, `split`), unless setting up the fixtures again would take longer than the work, or the tests belong
-  before what it has run (`Unit.phase`).
+* `refill` gives a worker the next piece before it runs out, but leaves one for each worker that is yet to come. Of
+  pieces that are nearly as long as the longest it prefers one of the unit whose fixtures it has set up already.
+* A worker that has nothing left waits, and gets the tail half, by time, of the longest assignment (`victim`, `split`),
+  unless setting up the fixtures again would take longer than the work, or the tests belong before what it has run
+  (`Unit.phase`).
 * A worker that died gives back what it held, but for the test that it died of (`lost`).
 """
 
@@ -58,7 +56,7 @@ class Schedule:
         return tuple(item for piece in self._pool for item in piece.items)
 
     def join(self, worker: int) -> None:
-        """Take in a worker."""
+        """Add a worker."""
         self._missing = max(self._missing - 1, 0)
         self._assignments[worker] = deque()
         self._ahead[worker] = 0.0
@@ -68,22 +66,22 @@ class Schedule:
         return tuple(self._assignments.get(worker, ()))
 
     def refill(self, worker: int) -> list[int]:
-        """Return what to lease to a worker now, from the pool."""
+        """Return what to assign to a worker now, from the pool."""
         given: list[int] = []
-        lease = self._assignments[worker]
-        while (len(lease) <= 1 or self._ahead[worker] < AHEAD_S) and len(lease) < MOST:
+        held = self._assignments[worker]
+        while (len(held) <= 1 or self._ahead[worker] < AHEAD_S) and len(held) < MOST:
             if given and len(self._pool) <= self._missing:
                 break
             piece = self._pull(worker)
             if piece is None:
                 break
             self._last_unit[worker] = piece.unit
-            self._hand(worker, piece.items)
+            self._assign(worker, piece.items)
             given += piece.items
         return given
 
     def _pull(self, worker: int) -> Piece | None:
-        """Take the next piece for a worker out of the pool."""
+        """Remove and return the next piece for a worker from the pool."""
         return self._pool.pop(self._choose(worker)) if self._pool else None
 
     def _choose(self, worker: int) -> int:
@@ -97,7 +95,7 @@ class Schedule:
                 return at
         return 0
 
-    def _hand(self, worker: int, items: Iterable[int]) -> None:
+    def _assign(self, worker: int, items: Iterable[int]) -> None:
         for item in items:
             self._assignments[worker].append(item)
             self._weights[item] = self._estimates.of(item)
@@ -105,47 +103,47 @@ class Schedule:
 
     def done(self, worker: int, item: int, seconds: float) -> None:
         """Note that a worker has finished a test."""
-        lease = self._assignments[worker]
-        if not lease or lease[0] != item:
-            message = f"worker {worker} finished test {item}, but holds {list(lease)[:3]}"
+        held = self._assignments[worker]
+        if not held or held[0] != item:
+            message = f"worker {worker} finished test {item}, but holds {list(held)[:3]}"
             raise ValueError(message)
-        lease.popleft()
+        held.popleft()
         self._ahead[worker] -= self._weights.pop(item)
         self._finished_in[worker] = self._estimates.unit_of[item]
         self._estimates.learn(item, seconds)
 
-    def victim(self, thief: int, spared: Collection[int] = ()) -> int | None:
+    def victim(self, thief: int, protected: Collection[int] = ()) -> int | None:
         """Return who has most to share with a worker that waits; None if nobody has."""
         rich = [
-            worker for worker, lease in self._assignments.items() if len(lease) > 1 and worker not in {thief, *spared}
+            worker for worker, held in self._assignments.items() if len(held) > 1 and worker not in {thief, *protected}
         ]
         return max(rich, key=lambda worker: self._ahead[worker], default=None)
 
-    def split(self, victim: int, thief: int, recalled: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Share out what was recalled from a lease; return what goes back, and what the waiting worker gets."""
-        self._steal_back(victim, recalled)
+    def split(self, victim: int, thief: int, drained: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Share out what was drained from a queue; return what goes back, and what the waiting worker gets."""
+        self._steal_back(victim, drained)
         # Nobody knows how far the test is that runs now; half of it is left on average.
         busy = sum(self._weights[item] for item in self._assignments[victim]) / 2
-        half = (busy + self._estimates.sum(recalled)) / 2
+        half = (busy + self._estimates.sum(drained)) / 2
         stolen: list[Piece] = []
-        taken = 0.0
-        parts = self._parts(recalled)
+        stolen_s = 0.0
+        parts = self._parts(drained)
         phase = self._phase(thief)
         bound = max(
             sum(self._is_bound(part, victim) for part in parts[:1]),
             sum(self._units[part.unit].phase < phase for part in parts),  # these come first
         )
-        while len(parts) > bound and (not stolen or taken + parts[-1].seconds <= half):
-            taken += parts[-1].seconds
+        while len(parts) > bound and (not stolen or stolen_s + parts[-1].seconds <= half):
+            stolen_s += parts[-1].seconds
             stolen.insert(0, parts.pop())
         if not self._is_worth(stolen, victim):
             parts, stolen = [*parts, *stolen], []
-        kept, given = ([item for part in some for item in part.items] for some in (parts, stolen))
-        self._hand(victim, kept)
-        self._hand(thief, given)
+        back, given = ([item for part in some for item in part.items] for some in (parts, stolen))
+        self._assign(victim, back)
+        self._assign(thief, given)
         if stolen:
             self._last_unit[thief] = stolen[-1].unit
-        return kept, given
+        return back, given
 
     def _phase(self, worker: int) -> int:
         """Return the phase that a worker has reached."""
@@ -157,13 +155,13 @@ class Schedule:
         return begun | {self._finished_in[worker]} if worker in self._finished_in else begun
 
     def _is_bound(self, part: Piece, worker: int) -> bool:
-        """Tell whether a part belongs to a unit that the worker has begun and must finish."""
+        """Return whether a part belongs to a unit that the worker has begun and must finish."""
         return not self._units[part.unit].divisible and part.unit in self._begun(worker)
 
     def _steal_back(self, worker: int, items: Sequence[int]) -> None:
-        lease = self._assignments[worker]
+        held = self._assignments[worker]
         for expected in reversed(items):
-            if lease.pop() != expected:
+            if held.pop() != expected:
                 message = f"worker {worker} gave back test {expected}, which it does not hold last"
                 raise ValueError(message)
             self._ahead[worker] -= self._weights.pop(expected)
@@ -186,19 +184,28 @@ class Schedule:
         return sum(part.seconds for part in stolen) > sum(self._units[unit].cost_s for unit in again)
 
     def lost(self, worker: int, unbegun: Sequence[int]) -> int | None:
-        """Take back what a dead worker held; return the test that it died of, None if it held none.
+        """Put back what a dead worker held; return the test that it died of, None if it held none.
 
         Args:
             worker: the dead one.
-            unbegun: what it had not even taken out of its lease.
+            unbegun: what was still in its queue.
         """
         held = tuple(self._assignments.pop(worker))
         for item in held:
             self._weights.pop(item)
         del self._ahead[worker]
-        culprit = held[0] if len(held) > len(unbegun) else None
-        self.put_back(held[1:] if culprit is not None else held)
-        return culprit
+        crashed = held[0] if len(held) > len(unbegun) else None
+        self.put_back(held[1:] if crashed is not None else held)
+        return crashed
+
+    def reclaim(self, worker: int, items: Sequence[int]) -> tuple[int, ...]:
+        """Return what a worker has not begun and will not be given again, of what was left in its queue."""
+        held, left = self._assignments[worker], frozenset(items)
+        reclaimed: list[int] = []
+        while held and held[-1] in left:
+            reclaimed.insert(0, held.pop())
+            self._ahead[worker] -= self._weights.pop(reclaimed[0])
+        return tuple(reclaimed)
 
     def put_back(self, items: Sequence[int]) -> None:
         """Have tests wait again, before all others, what belongs together in one piece."""

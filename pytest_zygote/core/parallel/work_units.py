@@ -17,7 +17,7 @@ PIECES_PER_WORKER = 4
 WORTH = 4
 """A piece lasts at least this many times what its fixtures cost."""
 MOST = 2000
-"""Tests of one piece at most: what is leased waits in a pipe, which holds 64 KiB."""
+"""Tests of one piece at most: what is assigned waits in a pipe, which holds 64 KiB."""
 UNKNOWN_S = 0.01
 """A test of which nothing is known, in a run of which nothing is known."""
 
@@ -62,9 +62,9 @@ class Estimates:
         self._known = seconds
         self._sums = [[0.0, 0] for _ in units]
         self._all = [0.0, 0]
-        for item, taken in seconds.items():
+        for item, own_s in seconds.items():
             if item in self.unit_of:
-                self._count(item, taken)
+                self._count(item, own_s)
 
     def learn(self, item: int, seconds: float) -> None:
         """Note what a test took in this run."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Shop:
-    """Workers as they are, but for the work: each has a queue that can be recalled, and runs one test at a time.
+    """Workers as they are, but for the work: each has a queue that can be drained, and runs one test at a time.
 
     Attributes:
         ran: how often each test was begun.
@@ -75,9 +75,9 @@ class Shop:
         self.queues[worker] += self.schedule.refill(worker)
         victim = self.schedule.victim(worker)
         if not self.queues[worker] and victim is not None:
-            recalled, self.queues[victim] = self.queues[victim], []
-            kept, stolen = self.schedule.split(victim, worker, recalled)
-            self.queues[victim] += kept
+            drained, self.queues[victim] = self.queues[victim], []
+            back, stolen = self.schedule.split(victim, worker, drained)
+            self.queues[victim] += back
             self.queues[worker] += stolen
         return bool(self.queues[worker])
 

@@ -1,0 +1,1 @@
+"""Tests of parallel runs, without a process."""
