@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import graph_file
-from tests.support.daemon import Project
+from tests.support.daemon import INI, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ FILES = {
         """,
     "conftest.py": "import app.core\n",
     "test_app.py": "from app import core\ndef test_it(): assert core.value(True) == 0\n",
-    "other.ini": "[pytest]\naddopts = -p pytest_zygote -p no:randomly\npython_files = other_*.py\n",
+    "other.ini": f"{INI}python_files = other_*.py\n",
     "other_app.py": "from app import core\ndef test_other(): assert core.value(False) == 0\n",
 }
 

@@ -37,7 +37,9 @@ WAITING = re.compile(r" … \(\d+\.\d s\)$")
 
 LOOK_AGAIN_S = 0.02
 BIN = Path(sys.executable).parent
-INI = "[pytest]\naddopts = -p pytest_zygote -p no:randomly\n"
+INI = "[pytest]\naddopts = -p pytest_zygote -p no:randomly -p no:hypothesispytest\n"
+"""Enables the plugin. Those of our own tests' tools are blocked: hypothesis' imports hypothesis at the end of each
+session, which takes longer than the rest of a small project's run."""
 
 STRANGE = ("CI", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS")
 """Environment keys of whoever runs these tests that would reach into the projects."""
