@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts import example, procfs, synthetic
+from scripts.bench import Bench
 from scripts.figures import Samples
 from scripts.runners import Place, Plain, private_place
 from scripts.stopwatch import DEADLINE, UntrueRunError
-
-if TYPE_CHECKING:
-    from scripts.experiments import Bench
 
 COLD = "-p pytest_zygote --daemon-disable"
 HOT_FILES = 20
@@ -50,7 +47,7 @@ def loop(step):
 """
 
 
-def hot_function(bench: "Bench") -> Samples:
+def hot_function(bench: Bench) -> Samples:
     """A function edited that half of a suite depends on, which computes: `--affected` and a plain run of all."""
     with private_place() as place:
         numbers = count(1)
@@ -99,7 +96,7 @@ def _edit(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
-def store_size(bench: "Bench") -> Samples:
+def store_size(bench: Bench) -> Samples:
     """The store of ten thousand tests of two hundred functions each, after a first run and one of everything."""
     with private_place() as place:
         folder = _write_stored(place.scratch / "stored")
@@ -127,7 +124,7 @@ def _write_stored(folder: Path) -> Path:
     return folder
 
 
-def watch_save(bench: "Bench") -> Samples:
+def watch_save(bench: Bench) -> Samples:
     """From a save until the result of the one test that it reaches is on the terminal, with heavy imports."""
     with private_place() as place:
         ours = synthetic.write_long_file(place.scratch / "ours", 1, "-p pytest_zygote")

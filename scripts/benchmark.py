@@ -16,9 +16,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.bench import Bench
 from scripts.environments import REPOSITORY, Cache, Environment
 from scripts.example import LIBRARIES
-from scripts.experiments import EXPERIMENTS, Bench
+from scripts.experiments import EXPERIMENTS
 from scripts.figures import FIGURES, Figure, Samples, is_in, table
 from scripts.stopwatch import UntrueRunError
 

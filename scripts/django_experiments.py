@@ -4,6 +4,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from scripts import example, procfs
+from scripts.bench import Bench
 from scripts.figures import Samples
 from scripts.plugin_cases import DJANGO
 from scripts.runners import Plain, Warm, private_place
@@ -11,7 +12,6 @@ from scripts.runners import Plain, Warm, private_place
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripts.experiments import Bench
 
 REQUIREMENTS = ("django", "djangorestframework", "pytest-django", "pytest>=9")
 SETTINGS = "pythonpath = .\nDJANGO_SETTINGS_MODULE = config.settings\n"
@@ -21,7 +21,7 @@ LEARNING_RUNS = 3
 """pytest-django imports the applications on its own account: it takes a run more to know what belongs to whom."""
 
 
-def django_test(bench: "Bench") -> Samples:
+def django_test(bench: Bench) -> Samples:
     """One test of a project with Django and its REST framework, and one that makes a database."""
     with private_place() as place:
         environment = bench.cache.with_us("django", REQUIREMENTS)

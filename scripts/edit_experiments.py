@@ -3,17 +3,14 @@
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from scripts import procfs, synthetic
+from scripts.bench import ADDOPTS, Bench
 from scripts.figures import Samples
 from scripts.runners import Plain, Warm, private_place
 from scripts.stopwatch import UntrueRunError
 
-if TYPE_CHECKING:
-    from scripts.experiments import Bench
-
-ADDOPTS = "-p pytest_zygote"
 LARGE = 2000
 LONG = 300
 SWITCHED = 1000
@@ -22,7 +19,7 @@ _SPAWNED = re.compile(r"^(\S+ \S+) project layer \d+: a fork of", re.MULTILINE)
 _JUDGED = re.compile(r"^(\S+ \S+) project layer \d+: \S+: (?:kept|patched)", re.MULTILINE)
 
 
-def edit_large(bench: "Bench") -> Samples:
+def edit_large(bench: Bench) -> Samples:
     """A run at once after a function body was saved, in a project of two thousand modules."""
     test = synthetic.EDITED_TEST
     with private_place() as place:
@@ -56,7 +53,7 @@ def _expect_patches(warm: Warm) -> None:
         raise UntrueRunError(f"the edits were not patched: {reloaded[-1:]}")
 
 
-def shifted_lines(bench: "Bench") -> Samples:
+def shifted_lines(bench: Bench) -> Samples:
     """One line inserted above three hundred functions, where pandas and scipy are loaded."""
     with private_place() as place:
         project = synthetic.write_long_file(place.scratch / "long", LONG, ADDOPTS)
@@ -89,7 +86,7 @@ print(time.process_time() - start)
 """
 
 
-def import_graph(bench: "Bench") -> Samples:
+def import_graph(bench: Bench) -> Samples:
     """The import of two thousand modules, recording what runs and who looks at code, and plain."""
     with private_place() as place:
         folder = synthetic.Edits(place.scratch / "graph", LARGE).folder
@@ -103,7 +100,7 @@ def import_graph(bench: "Bench") -> Samples:
         )
 
 
-def busy_test(bench: "Bench") -> Samples:
+def busy_test(bench: Bench) -> Samples:
     """What a test computes with functions that were just patched, and in plain pytest: its own processor time."""
     with private_place() as place:
         folders = {name: place.scratch / name for name in ("plain", "warm")}
@@ -133,7 +130,7 @@ def _seconds(folder: Path) -> float:
     return float((folder / "seconds.txt").read_text(encoding="utf-8"))
 
 
-def branch_switch(bench: "Bench") -> Samples:
+def branch_switch(bench: Bench) -> Samples:
     """A thousand files change at once: how long until the next run, beyond what their imports take?"""
     with private_place() as place:
         project = synthetic.write_plain_files(place.scratch / "files", LARGE, ADDOPTS)
@@ -156,7 +153,7 @@ def _import_seconds(warm: Warm) -> float:
     return sum(cast("int", layer["took_ms"]) for layer in layers if layer["kind"] == "project") / 1000
 
 
-def many_edits(bench: "Bench") -> Samples:
+def many_edits(bench: Bench) -> Samples:
     """Edits in a row, ten for each run of the endurance test: what grows? The first tenth is for settling."""
     with private_place() as place:
         edits = synthetic.Edits(place.scratch / "warm", addopts=ADDOPTS)

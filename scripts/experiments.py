@@ -5,22 +5,21 @@ Contenders take turns (A B C, A B C, …) so that a machine that grows busy is b
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
 from scripts import example, procfs, synthetic
 from scripts.affected_experiments import hot_function, store_size, watch_save
+from scripts.bench import ADDOPTS, Bench
 from scripts.django_experiments import django_test
 from scripts.edit_experiments import branch_switch, busy_test, edit_large, import_graph, many_edits, shifted_lines
-from scripts.environments import Cache, Environment
 from scripts.figures import Samples
 from scripts.parallel_experiments import heavy_imports, many_reports, namesake, throughput, trivial_tests
 from scripts.procfs import Process
-from scripts.runners import Fast, Hot, Place, Plain, Warm, private_place
+from scripts.runners import Place, Plain, Warm, private_place
 from scripts.session_experiments import (
     edit_and_think,
     file_edited,
@@ -30,8 +29,6 @@ from scripts.session_experiments import (
 )
 from scripts.stopwatch import UntrueRunError
 from scripts.suite_experiments import real_suites, recording
-
-ADDOPTS = "-p pytest_zygote"
 
 BARRIER_TEST = '''
 """Says that it runs, and goes on when it is told to: so that several runs are alive at the same time."""
@@ -48,58 +45,6 @@ def test_waits():
         barrier.connect(os.environ["ZYGOTE_BENCHMARK_BARRIER"])
         assert barrier.recv(1) == b"g"
 '''
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every experiment gets.
-
-    Attributes:
-        ours: the environment that our plugin is measured in.
-        cache: where the peers' environments are.
-        repeat: how many rounds.
-        idle_seconds: how long an idle daemon is watched.
-        runs: how many runs in a row are an endurance test.
-        say: tells the person who waits what is going on.
-    """
-
-    ours: Environment
-    cache: Cache
-    repeat: int
-    idle_seconds: float
-    runs: int
-    say: Callable[[str], None] = field(compare=False)
-
-    def interleaved(self, contenders: Mapping[str, Callable[[], float]], repeat: int | None = None) -> Samples:
-        """Measure each contender once in each round, after one round that does not count."""
-        samples: dict[str, list[float]] = {name: [] for name in contenders}
-        rounds = repeat or self.repeat
-        for number in range(rounds + 1):
-            for name, measure in contenders.items():
-                value = measure()
-                if number:
-                    samples[name].append(value)
-            self.say(f"  round {number} of {rounds}")
-        return samples
-
-    def pair(self, place: Place) -> tuple[Plain, Warm]:
-        """Write the example project twice, without and with our plugin."""
-        plain = Plain(place, self.ours, example.write(place.scratch / "plain"))
-        warm = Warm(place, self.ours, example.write(place.scratch / "warm", ADDOPTS))
-        return plain, warm
-
-    def fast(self, place: Place) -> Fast:
-        """Write the example project for the peer pytest-fast."""
-        return Fast(place, self.peer("pytest-fast", Fast.requirements), example.write(place.scratch / "fast"))
-
-    def hot(self, place: Place) -> Hot:
-        """Write the example project for the peer pytest-hot-reloading."""
-        environment = self.peer("pytest-hot-reloading", Hot.requirements)
-        return Hot(place, environment, example.write(place.scratch / "hot", Hot.addopts))
-
-    def peer(self, name: str, requirements: Iterable[str]) -> Environment:
-        """Return the environment of a peer."""
-        return self.cache.peer(name, requirements, self.ours)
 
 
 def one_test(bench: Bench) -> Samples:

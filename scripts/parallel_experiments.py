@@ -1,15 +1,12 @@
 """The experiments with workers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts import example, synthetic
+from scripts.bench import ADDOPTS, Bench
 from scripts.figures import Samples
 from scripts.runners import Fast, Plain, Warm, private_place
-from scripts.session_experiments import ADDOPTS, KEPT, collect
-
-if TYPE_CHECKING:
-    from scripts.experiments import Bench
+from scripts.session_experiments import WITH_SESSIONS, collect
 
 FILES = 20
 PER_FILE = 200
@@ -18,7 +15,7 @@ NAMESAKE = ("pytest-zygote", "pytest>=9")
 TRIVIAL = "".join(f"def test_{number:03}():\n    assert {number} >= 0\n\n\n" for number in range(PER_FILE))
 
 
-def trivial_tests(bench: "Bench") -> Samples:
+def trivial_tests(bench: Bench) -> Samples:
     """Four thousand tests that take no time: what they take beyond start and collection, with and without workers."""
     with private_place() as place:
         folder = place.scratch / "plain"
@@ -44,7 +41,7 @@ HEAVY_FILES = 20
 HEAVY_PER_FILE = 25
 
 
-def heavy_imports(bench: "Bench") -> Samples:
+def heavy_imports(bench: Bench) -> Samples:
     """Five hundred tests that take no time, in files that import big libraries, with two workers."""
     tests = HEAVY_FILES * HEAVY_PER_FILE
     with private_place() as place:
@@ -52,7 +49,7 @@ def heavy_imports(bench: "Bench") -> Samples:
         def project(name: str, addopts: str = "") -> Path:
             return synthetic.write_small_tests(place.scratch / name, HEAVY_FILES, HEAVY_PER_FILE, addopts, HEAVY)
 
-        warm = Warm(place.with_environ(**KEPT), bench.ours, project("warm", ADDOPTS))
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, project("warm", ADDOPTS))
         xdist = Plain(place, bench.peer("xdist", XDIST), project("xdist"))
         fast = Fast(place, bench.peer("pytest-fast", Fast.requirements), project("fast"), tests, workers=2)
         with warm.started(), fast.started("tests", "tests") as fast:
@@ -67,7 +64,7 @@ def heavy_imports(bench: "Bench") -> Samples:
             )
 
 
-def throughput(bench: "Bench") -> Samples:
+def throughput(bench: Bench) -> Samples:
     """Four thousand tests that take no time, with two workers."""
     tests = FILES * PER_FILE
     with private_place() as place:
@@ -75,7 +72,7 @@ def throughput(bench: "Bench") -> Samples:
         folders = {name: place.scratch / name for name in ("warm", "fast")}
         for name, addopts in (("warm", ADDOPTS), ("fast", "")):
             example.write_files(folders[name], texts | {"pytest.ini": example.ini(addopts)})
-        warm = Warm(place.with_environ(**KEPT), bench.ours, folders["warm"])
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, folders["warm"])
         fast = Fast(place, bench.peer("pytest-fast", Fast.requirements), folders["fast"], tests, workers=2)
         with warm.started(), fast.started("tests", "tests") as fast:
             collect(warm, "-q", "-n", "2", tests=tests)
@@ -87,7 +84,7 @@ def throughput(bench: "Bench") -> Samples:
             )
 
 
-def namesake(bench: "Bench") -> Samples:
+def namesake(bench: Bench) -> Samples:
     """The same four thousand tests, cold, by us and by the other project that is called pytest-zygote."""
     tests = FILES * PER_FILE
     with private_place() as place:
@@ -118,7 +115,7 @@ def pytest_unconfigure():
 """
 
 
-def many_reports(bench: "Bench") -> Samples:
+def many_reports(bench: Bench) -> Samples:
     """Twenty thousand tests with two workers: what the run process has at most, beyond plain pytest."""
     tests = 20_000
     with private_place() as place:

@@ -1,18 +1,15 @@
 """The experiments with collected sessions: runs whose configuration and collection were done ahead."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from scripts import example, procfs, synthetic
+from scripts.bench import ADDOPTS, Bench
 from scripts.figures import Samples
 from scripts.runners import Plain, Warm, private_place
 from scripts.stopwatch import Run, UntrueRunError
 
-if TYPE_CHECKING:
-    from scripts.experiments import Bench
-
-ADDOPTS = "-p pytest_zygote"
-KEPT = {"PYTEST_DAEMON_SESSIONS": "3"}
+WITH_SESSIONS = {"PYTEST_DAEMON_SESSIONS": "3"}
 FILES = 500
 PER_FILE = 20
 MANY_FILES = 5000
@@ -23,12 +20,12 @@ EDITED = "tests/test_saved.py"
 REVISION = "revision.txt"
 
 
-def one_test_collected(bench: "Bench") -> Samples:
+def one_test_collected(bench: Bench) -> Samples:
     """One test of the example project, forked from a session that has collected it."""
     test = example.ONE_TEST
     with private_place() as place:
         plain = Plain(place, bench.ours, example.write(place.scratch / "plain"))
-        warm = Warm(place.with_environ(**KEPT), bench.ours, example.write(place.scratch / "warm", ADDOPTS))
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, example.write(place.scratch / "warm", ADDOPTS))
         with warm.started(), bench.fast(place).started(test) as fast:
             collect(warm, test)
             samples = bench.interleaved(
@@ -42,13 +39,13 @@ def one_test_collected(bench: "Bench") -> Samples:
             return samples
 
 
-def selection_collected(bench: "Bench") -> Samples:
+def selection_collected(bench: Bench) -> Samples:
     """One of ten thousand tests, selected by ``-k``, again and again."""
     args = ("-k", "test_0499_19")
     with private_place() as place:
         plain = Plain(place, bench.ours, synthetic.write_small_tests(place.scratch / "plain", FILES, PER_FILE))
         warm = Warm(
-            place.with_environ(**KEPT),
+            place.with_environ(**WITH_SESSIONS),
             bench.ours,
             synthetic.write_small_tests(place.scratch / "warm", FILES, PER_FILE, ADDOPTS),
         )
@@ -62,13 +59,13 @@ def selection_collected(bench: "Bench") -> Samples:
             return samples
 
 
-def file_edited(bench: "Bench") -> Samples:
+def file_edited(bench: Bench) -> Samples:
     """One of ten thousand tests, selected by ``-k``, at once after its file was saved."""
     args = ("-k", "test_edited")
     with private_place() as place:
         plain = Plain(place, bench.ours, synthetic.write_small_tests(place.scratch / "plain", FILES - 1, PER_FILE))
         folder = synthetic.write_small_tests(place.scratch / "warm", FILES - 1, PER_FILE, ADDOPTS)
-        warm = Warm(place.with_environ(**KEPT), bench.ours, folder)
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, folder)
 
         def edited(runner: Plain, script: str) -> float:
             save_revision(runner.project)
@@ -96,11 +93,11 @@ def save_revision(project: Path) -> None:
     example.write_files(project, {REVISION: str(number), EDITED: test + rest})
 
 
-def edit_and_think(bench: "Bench") -> Samples:
+def edit_and_think(bench: Bench) -> Samples:
     """One test of the example project, two seconds after an edit that cannot be patched, and without one."""
     test = example.ONE_TEST
     with private_place() as place:
-        warm = Warm(place.with_environ(**KEPT), bench.ours, example.write(place.scratch / "warm", ADDOPTS))
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, example.write(place.scratch / "warm", ADDOPTS))
         edits = iter(range(1_000_000))
         module = warm.project / "market" / "prices.py"
         text = module.read_text(encoding="utf-8")
@@ -117,13 +114,13 @@ def edit_and_think(bench: "Bench") -> Samples:
             return bench.interleaved({"edited": lambda: after(True), "same": lambda: after(False)})  # noqa: FBT003
 
 
-def names_of_many(bench: "Bench") -> Samples:
+def names_of_many(bench: Bench) -> Samples:
     """The names of a hundred thousand tests: the second time, and the memory that it takes."""
     args = ("--collect-only", "-q")
     with private_place() as place:
         plain = Plain(place, bench.ours, synthetic.write_small_tests(place.scratch / "plain", MANY_FILES, PER_FILE))
         folder = synthetic.write_small_tests(place.scratch / "warm", MANY_FILES, PER_FILE, ADDOPTS)
-        warm = Warm(place.with_environ(**KEPT), bench.ours, folder)
+        warm = Warm(place.with_environ(**WITH_SESSIONS), bench.ours, folder)
         with warm.started():
             collect(warm, *args, tests=None)
 

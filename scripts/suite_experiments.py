@@ -5,16 +5,13 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts import example, procfs
+from scripts.bench import Bench
 from scripts.environments import Environment, pip
 from scripts.figures import Samples
 from scripts.runners import Plain, Warm, private_place
 from scripts.stopwatch import Run, UntrueRunError
-
-if TYPE_CHECKING:
-    from scripts.experiments import Bench
 
 REQUIREMENTS = ("hypothesis", "networkx", "numpy", "pandas", "pytest-xdist", "pytest>=9", "scipy", "sympy")
 LEARNING_RUNS = 2
@@ -41,7 +38,7 @@ SUITES = (
 )
 
 
-def real_suites(bench: "Bench") -> Samples:
+def real_suites(bench: Bench) -> Samples:
     """Run each suite with two workers, and with pytest-xdist's; all runs must have the same outcomes."""
     samples: dict[str, list[float]] = {}
     for suite in SUITES:
@@ -53,7 +50,7 @@ def real_suites(bench: "Bench") -> Samples:
     return samples
 
 
-def _suite(bench: "Bench", suite: Suite) -> Samples:
+def _suite(bench: Bench, suite: Suite) -> Samples:
     environment = bench.cache.with_us("suites", REQUIREMENTS)
     origin = environment.package(suite.name)
     options = ("-q", "-n", "2", *suite.arguments)
@@ -97,7 +94,7 @@ RECORDING = ("-p", "pytest_zygote", "--affected=all")
 RECORDED = ("jinja2", "networkx", "numpy", "pytest>=9", "scipy", "trio")
 
 
-def recording(bench: "Bench") -> Samples:
+def recording(bench: Bench) -> Samples:
     """Run the suites of jinja2 and networkx in one process, with and without `--affected`: seconds of the processor."""
     environment = bench.cache.with_us("recorded", RECORDED)
     samples: dict[str, list[float]] = {}
@@ -119,7 +116,7 @@ def recording(bench: "Bench") -> Samples:
     return samples
 
 
-def _source(bench: "Bench", environment: Environment, name: str) -> Path:
+def _source(bench: Bench, environment: Environment, name: str) -> Path:
     """Return the folder with the source of a package, whose tests are not installed."""
     folder = bench.cache.folder / "sources" / name
     if not folder.exists():

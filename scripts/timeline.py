@@ -16,8 +16,8 @@ from statistics import median
 from typing import NamedTuple
 
 from scripts import example
+from scripts.bench import ADDOPTS
 from scripts.environments import Environment
-from scripts.experiments import ADDOPTS
 from scripts.runners import Plain, Warm, private_place
 
 REPEAT = 20
