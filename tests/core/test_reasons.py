@@ -25,6 +25,7 @@ TO_COME = frozenset(
         "file-relinked",
         "import-failed",
         "imported-too-early",
+        "internals-changed",
         "keeper-lost",
         "module-moved",
         "patch-failed",
