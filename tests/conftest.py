@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 settings.register_profile("patient", settings(), deadline=None)
 settings.register_profile("fast", settings(), deadline=None, max_examples=20)
 settings.load_profile("patient")
+
+# With it the plugin does nothing by itself, which is not what is tested here.
+os.environ.pop("CI", None)
 
 # As from a shell at a terminal: what runs in the background, or below nohup, would hand down to all tests that it
 # ignores these.
