@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Channel
+    from pytest_zygote.core.cli.daemon_options import DaemonOptions
     from pytest_zygote.core.protocol.client_messages import FromClient, ToClient
 
 
@@ -35,37 +36,29 @@ class DaemonLauncher(Record):
     Attributes:
         place: where clients find it.
         cache: pytest's cache folder, where it keeps what it learned.
-        idle_s: seconds without a run after which it leaves.
-        ignored: globs of files whose events do not matter.
-        uses_events: whether it asks the system for events of files, or looks at the files now and then.
-        throttle: multiplies the pause between two looks.
-        sessions: how many collected sessions it keeps.
+        options: what it must know of options.
+        pinned: flags of those that hold whatever environment and ini-files of later runs say.
         forces_sessions: whether each run waits for a collected session: for tests of this package.
     """
 
     place: Rendezvous
     cache: str
-    idle_s: float
-    ignored: tuple[str, ...] = ()
-    uses_events: bool = True
-    throttle: float = 1.0
-    sessions: int = 0
+    options: DaemonOptions
+    pinned: tuple[str, ...] = ()
     forces_sessions: bool = False
 
     def command(self, ready: int) -> list[str]:
         """Return the command line of the daemon; it writes a byte to `ready` when it listens."""
         options = {"root": self.place.root, "name": self.place.name, "cache": self.cache}
         flat = [f"--{key}={value}" for key, value in options.items()]
-        flat += [f"--ignore={glob}" for glob in self.ignored]
-        flat += [] if self.uses_events else ["--no-events"]
-        flat += [f"--sessions={self.sessions}"] + (["--force-sessions"] if self.forces_sessions else [])
+        flat += [f"--option={argument}" for argument in self.options.arguments()]
+        flat += [f"--pin={flag}" for flag in self.pinned]
+        flat += ["--force-sessions"] if self.forces_sessions else []
         return [
             sys.executable,
             "-c",
             BOOTSTRAP,
             *flat,
-            f"--idle-s={self.idle_s}",
-            f"--throttle={self.throttle}",
             f"--ready={ready}",
         ]
 

@@ -16,6 +16,7 @@ from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
 from pytest_zygote.client.request import make_request
 from pytest_zygote.client.run_relay import Declined, RunEnd, lend
+from pytest_zygote.core.cli.daemon_options import options_of, pinned_by
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 from pytest_zygote.core.reasons import Reason
 
@@ -41,7 +42,8 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
 
     args = tuple(str(arg) for arg in config.invocation_params.args)
     try:
-        commands.obey(_launch(config, settings), settings, make_request(args, _python_path(config)))
+        launch = _launch(config, settings)
+        commands.obey(launch, settings, make_request(args, _python_path(config), launch.options))
     except (ProtocolError, OSError) as error:
         raise Unavailable(Reason("daemon-unreachable", str(error))) from error
 
@@ -58,7 +60,7 @@ def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> R
     args = (*(f"-p{name}" for name in names), *(str(arg) for arg in config.invocation_params.args))
     launch = _launch(config, settings)
     try:
-        outcome = _serve(launch, make_request(args, _python_path(config)), settings)
+        outcome = _serve(launch, make_request(args, _python_path(config), launch.options), settings)
     except Unavailable as error:
         return error.reason
     except (ProtocolError, OSError) as error:
@@ -94,11 +96,8 @@ def _launch(config: pytest.Config, settings: Settings) -> DaemonLauncher:
     return DaemonLauncher(
         Rendezvous(str(config.rootpath), settings.text("--daemon-port")),
         cache=_cache(config),
-        idle_s=settings.seconds("--daemon-timeout"),
-        ignored=tuple(glob for glob in settings.text("--daemon-ignore-watch-globs").split(":") if glob),
-        uses_events=settings.switch("--daemon-use-os-events"),
-        throttle=settings.factor("--daemon-poll-throttle"),
-        sessions=settings.count("--daemon-sessions"),
+        options=options_of(settings),
+        pinned=pinned_by(settings),
         forces_sessions=os.environ.get(FORCE) == "1",
     )
 

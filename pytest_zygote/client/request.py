@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_zygote.core.cli.daemon_options import DaemonOptions
     from pytest_zygote.core.cli.options import Settings
 
 MONITORS = 6
@@ -83,12 +84,15 @@ def interpreter_identity() -> tuple[str, ...]:
     return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
 
 
-def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRequest:
+def make_request(
+    args: tuple[str, ...], configured: Sequence[str] = (), options: DaemonOptions | None = None
+) -> RunRequest:
     """Describe this process, so that a fork elsewhere can take its place, with a command line.
 
     Args:
         args: what stands behind the program's name.
         configured: entries that pytest has put in front of `sys.path` here, and will again in the run.
+        options: what the daemon must know; None if the ini-file was not read.
     """
     ours = len(configured) if tuple(sys.path[: len(configured)]) == tuple(configured) else 0
     umask = os.umask(0)
@@ -107,6 +111,7 @@ def make_request(args: tuple[str, ...], configured: Sequence[str] = ()) -> RunRe
         closed=_closed_at_start(),
         pid=os.getpid(),
         debugger=debugpy.lend(),
+        options=tuple(options.by_flag.items()) if options is not None else (),
     )
 
 

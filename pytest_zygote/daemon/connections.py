@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import weakref
 from typing import TYPE_CHECKING, assert_never
@@ -116,9 +117,10 @@ class Connections:
 def is_sound(request: messages.RunRequest) -> bool:
     """Return whether the items of all fields are what `RunRequest` says; the frame's shape was checked."""
     texts = (*request.interpreter, *request.args, *request.main, *request.path, *request.environ)
+    values = (*request.environ.values(), *itertools.chain(*request.options))
     numbers = (*request.ignored, *request.closed)
     return (
-        all(type(text) is str for text in (*texts, *request.environ.values()))
+        all(type(text) is str for text in (*texts, *values))
         and all(type(number) is int for number in numbers)
         and len(request.main) == len(("name", "file"))
     )

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes
+from pytest_zygote.core.cli.daemon_options import DaemonOptions
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.daemon import events, status, status_snapshot
 from pytest_zygote.daemon.request_queue import RequestQueue, outdated_reason
@@ -32,6 +33,7 @@ class Dispatcher:
 
     Attributes:
         requests: clients that wait for a run.
+        options: what holds now of the options that a daemon must know.
     """
 
     def __init__(self, parts: Parts, queue: EventQueue, settings: ServerSettings) -> None:
@@ -41,7 +43,10 @@ class Dispatcher:
         self._max_forks = settings.max_forks
         self.requests = RequestQueue(parts)
         self._results = RunResults(parts, self.requests)
-        self._shutdown = Shutdown(parts, self.requests, settings.idle_s)
+        self._shutdown = Shutdown(parts, self.requests)
+        self._pinned = settings.pinned
+        self.options = settings.options
+        self._configure(settings.options)
 
     def settle(self) -> None:
         """Handle all events, and serve clients as long as that leads to something new."""
@@ -113,7 +118,25 @@ class Dispatcher:
             self._shutdown.leave_to_newer()  # first: the client may start another daemon as soon as it knows
             self._parts.connections.dismiss(client, messages.Outdated(outdated))
         else:
+            self._adopt_options(request)
             self.requests.admit(client, request)
+
+    def _adopt_options(self, request: messages.RunRequest) -> None:
+        """Compare the options of a request with those that hold, and have all parts follow a difference."""
+        if not request.options:
+            return  # of a client that has not read the ini-file
+        options = DaemonOptions(dict(request.options)).overridden(self._pinned, request.args)
+        differences = options.differences(self.options)
+        if differences:
+            log.info("options differ: %s", "; ".join(differences.values()))
+            self._configure(options)
+
+    def _configure(self, options: DaemonOptions) -> None:
+        differences = options.differences(self.options)
+        for part in (self._shutdown, self._parts.trigger):
+            part.configure(options.settings)
+        self._parts.sessions.configure(options.settings, differences.get("--daemon-sessions", ""))
+        self.options = options
 
     def _relay(self, client: Client, number: int) -> None:
         run = self._parts.runs.of(client)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.core.cli.daemon_options import ignored_globs
 from pytest_zygote.daemon.events import FilesChanged, FilesPolled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_zygote.adapters.system.file_watcher import FileWatcher
-    from pytest_zygote.daemon.event_loop import EventLoop
+    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.daemon.event_loop import EventLoop, Timer
     from pytest_zygote.daemon.events import EventQueue
 
 log = logging.getLogger("pytest_zygote")
@@ -35,34 +39,61 @@ SHARE = 20
 
 
 class Watching(NamedTuple):
-    """What to watch, and how.
+    """How files are watched.
 
     Attributes:
-        root: the folder.
         ignored: globs of files whose events do not matter.
         uses_events: whether to ask the system for events, or to look at the files now and then.
         throttle: multiplies the pause between two looks.
     """
 
-    root: str
     ignored: tuple[str, ...]
     uses_events: bool
     throttle: float
 
 
+def make_watcher(root: str, ignored: tuple[str, ...]) -> FileWatcher:
+    """Return a watcher of a folder; what it imports would delay the daemon's start."""
+    from pytest_zygote.adapters.system.file_watcher import FileWatcher
+
+    return FileWatcher(root, ignored)
+
+
 class RebuildTrigger:
     """Appends an event soon after files have changed."""
 
-    def __init__(self, loop: EventLoop, watching: Watching, queue: EventQueue) -> None:
-        """Do nothing before `start`."""
+    def __init__(
+        self,
+        loop: EventLoop,
+        root: str,
+        queue: EventQueue,
+        make_watcher: Callable[[str, tuple[str, ...]], FileWatcher] = make_watcher,
+    ) -> None:
+        """Do nothing before `configure` and `start`."""
         self._loop = loop
-        self._watching = watching
+        self._root = root
         self._queue = queue
+        self._make_watcher = make_watcher
+        self._watching = Watching((), uses_events=True, throttle=1.0)
         self._watcher: FileWatcher | None = None
         self._polling = ""
+        self._poll_timer: Timer | None = None
         self._is_due = False
         self._not_before = 0.0
         self._not_after = 0.0
+
+    def configure(self, settings: Settings) -> None:
+        """Watch as the user wants; a watcher that goes by other settings is replaced."""
+        watching = Watching(
+            ignored_globs(settings),
+            uses_events=settings.switch("--daemon-use-os-events"),
+            throttle=settings.factor("--daemon-poll-throttle"),
+        )
+        if watching != self._watching:
+            self._watching = watching
+            if self._watcher is not None or self._polling:
+                self.stop()
+                self._start()
 
     def start(self) -> None:
         """Watch, as soon as nothing else is to do."""
@@ -72,9 +103,7 @@ class RebuildTrigger:
         if not self._watching.uses_events:
             self._start_to_poll("as asked for")
             return
-        from pytest_zygote.adapters.system.file_watcher import FileWatcher
-
-        self._watcher = FileWatcher(self._watching.root, self._watching.ignored)
+        self._watcher = self._make_watcher(self._root, self._watching.ignored)
         self._loop.watch(self._watcher, self._wake)
         self._watcher.start()
 
@@ -120,16 +149,22 @@ class RebuildTrigger:
         self._poll_after(pause_s)
 
     def _poll_after(self, delay_s: float) -> None:
-        self._loop.after(delay_s, lambda: self._queue.append(FilesPolled()))
+        self._poll_timer = self._loop.after(delay_s, lambda: self._queue.append(FilesPolled()))
 
     def on_polled(self, started: float) -> None:
         """Poll again, the later the longer it took."""
-        self._poll_after(max(POLL_S * self._watching.throttle, SHARE * (self._loop.now - started)))
+        if self._polling:
+            self._poll_after(max(POLL_S * self._watching.throttle, SHARE * (self._loop.now - started)))
 
     def stop(self) -> None:
         """Watch no longer."""
         if self._watcher is not None:
+            self._loop.forget(self._watcher)
             self._watcher.stop()
+            self._watcher = None
+        if self._poll_timer is not None:
+            self._poll_timer.cancel()
+        self._polling = ""
 
     @property
     def state(self) -> str:

@@ -17,7 +17,7 @@ from pytest_zygote.daemon.layer_processes import LayerProcesses
 from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
 from pytest_zygote.daemon.parts import Parts
 from pytest_zygote.daemon.process_table import ProcessTable
-from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger, Watching
+from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger
 from pytest_zygote.daemon.run_table import RunTable
 from pytest_zygote.daemon.session_cache import SessionCache
 
@@ -43,7 +43,6 @@ class Server:
     def _make_parts(self, endpoint: Endpoint) -> Parts:
         settings, queue, loop, history = self._settings, self._queue, EventLoop(), RunHistory()
         layers = LayerProcesses(loop, queue, history, self._processes, settings.build_patience_s)
-        watching = Watching(endpoint.root, settings.ignored, settings.uses_events, settings.throttle)
         return Parts(
             loop=loop,
             endpoint=endpoint,
@@ -51,8 +50,8 @@ class Server:
             layers=layers,
             runs=RunTable(loop, layers, queue),
             supervisor=LayerSupervisor(layers, endpoint.root, settings.cache),
-            sessions=SessionCache(loop, layers, endpoint.root, settings.sessions),
-            trigger=RebuildTrigger(loop, watching, queue),
+            sessions=SessionCache(loop, layers, endpoint.root, is_forced=settings.forces_sessions),
+            trigger=RebuildTrigger(loop, endpoint.root, queue),
             history=history,
         )
 

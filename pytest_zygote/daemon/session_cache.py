@@ -24,6 +24,7 @@ from pytest_zygote.daemon.layer import SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.protocol.messages import RunRequest
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.client import Client
@@ -40,19 +41,8 @@ MAX_ATTEMPTS = 3
 """Times that a session is collected again because its inputs changed meanwhile."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How many sessions there may be.
-
-    Attributes:
-        limit: sessions that are kept; 0 for none at all.
-        is_forced: whether a client waits until its session is collected: for tests of this package.
-        memory_mib: what all of them together may have for themselves.
-    """
-
-    limit: int = 0
-    is_forced: bool = False
-    memory_mib: int = 1024
+MEMORY_MIB = 1024
+"""What all sessions together may have for themselves."""
 
 
 @dataclass
@@ -92,12 +82,20 @@ class CachedSession:
 class SessionCache:
     """All collected sessions of a daemon, the one used last at the end."""
 
-    def __init__(self, loop: EventLoop, layers: LayerProcesses, root: str, policy: Policy) -> None:
-        """Start with none."""
+    def __init__(self, loop: EventLoop, layers: LayerProcesses, root: str, *, is_forced: bool = False) -> None:
+        """Start with none, and with room for none until `configure` makes some.
+
+        Args:
+            loop: the daemon's.
+            layers: where sessions have their processes.
+            root: the project's folder.
+            is_forced: a client waits until its session is collected: for tests of this package.
+        """
         self._loop = loop
         self._layers = layers
         self._root = root
-        self._policy = policy
+        self._limit = 0
+        self._is_forced = is_forced
         self._wanted: list[CachedSession] = []
         self._backoff = Backoff()
         self._timer: Timer | None = None
@@ -107,6 +105,18 @@ class SessionCache:
         """Give all sessions, the one used last at the end."""
         return iter(tuple(self._wanted))
 
+    def configure(self, settings: Settings, difference: str) -> None:
+        """Keep as many sessions as the user wants.
+
+        Args:
+            settings: of the daemon.
+            difference: the sentence that shows what has changed, for the status; '' if this has not.
+        """
+        self._limit = settings.count("--daemon-sessions")
+        self._evict(difference or "others were used since")
+        if difference and not self._limit:
+            self.last_miss = difference
+
     # Using
 
     def find(self, client: Client, below: Layer) -> Layer | None:
@@ -114,7 +124,7 @@ class SessionCache:
 
         Of a command that is debugged no session is ever wanted: it would be the one that joins the debugger.
         """
-        if not self._policy.limit or client.depth != "project" or _is_debugged(client):
+        if not self._limit or client.depth != "project" or _is_debugged(client):
             return None
         key = self._key(client)
         session = self._session(key)
@@ -126,7 +136,7 @@ class SessionCache:
             self._wanted.append(session)
             client.renewed = session.layer.renewed if session.layer is not None else ()
             return session.layer
-        return self._force(key, client, below) if self._policy.is_forced else None
+        return self._force(key, client, below) if self._is_forced else None
 
     def _key(self, client: Client) -> Key:
         assert client.request is not None  # noqa: S101 - it was admitted
@@ -172,14 +182,17 @@ class SessionCache:
 
     def _want(self, key: Key, request: RunRequest, below: Layer) -> None:
         session = self._session(key)
-        if self._backoff.holds(key, below) or not (self._policy.is_forced or self._backoff.is_worth_it(key)):
+        if self._backoff.holds(key, below) or not (self._is_forced or self._backoff.is_worth_it(key)):
             return
         if session is None:
             self._wanted.append(CachedSession(key, request))
         else:
             session.attempts = 0
-        while len(self._wanted) > self._policy.limit:
-            self._close(self._wanted.pop(0), "others were used since")
+        self._evict("others were used since")
+
+    def _evict(self, reason: str) -> None:
+        while len(self._wanted) > self._limit:
+            self._close(self._wanted.pop(0), reason)
 
     def on_files_changed(self, below: Layer | None) -> None:
         """Close sessions whose inputs have changed, to collect them again before they are asked for."""
@@ -195,12 +208,12 @@ class SessionCache:
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
-        left_kib = self._policy.memory_mib * 1024
+        left_kib = MEMORY_MIB * 1024
         for session in reversed(tuple(self._wanted)):
             if session.is_ready and session.layer is not None:
                 left_kib -= self._layers.processes.private_kib(session.layer.pid)
                 if left_kib < 0:
-                    self._refuse(session, f"the sessions have more than {self._policy.memory_mib} MiB for themselves")
+                    self._refuse(session, f"the sessions have more than {MEMORY_MIB} MiB for themselves")
 
     def pause(self) -> None:
         """Take no processor time while somebody waits."""
@@ -208,7 +221,7 @@ class SessionCache:
             self._timer.cancel()
             self._timer = None
         for session in self._wanted:
-            if session.is_collecting and session.layer is not None and session.layer.pid and not self._policy.is_forced:
+            if session.is_collecting and session.layer is not None and session.layer.pid and not self._is_forced:
                 session.is_stopped = True
                 self._layers.kill(session.layer, signal.SIGSTOP)
 
@@ -290,7 +303,7 @@ class SessionCache:
 
     def retire(self) -> None:
         """Close all."""
-        self._policy = Policy()
+        self._limit = 0
         for session in self._wanted:
             self._close(session, "the daemon is stopping")
         self._wanted.clear()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_zygote.daemon.session_cache import Policy
+    from pytest_zygote.core.cli.daemon_options import DaemonOptions
 
 
 @dataclass(frozen=True)
@@ -14,23 +14,19 @@ class ServerSettings:
     """How this daemon was started.
 
     Attributes:
+        options: what it must know of options, until a request says otherwise.
+        pinned: flag → value of those that hold whatever environment and ini-files of requests say.
         cache: pytest's cache folder, '' if unknown.
-        idle_s: it leaves when nobody asked for a run for so long; 0 for never.
         build_patience_s: how long one import may take.
-        ignored: globs of files whose events do not matter.
         watches: whether to do the next run's work as soon as files change.
-        uses_events: whether the system is asked for events, or files are looked at now and then.
-        throttle: multiplies the pause between two looks.
-        sessions: how many collected sessions there may be.
+        forces_sessions: whether each run waits for a collected session: for tests of this package.
         max_forks: how many edits in a row are patched before all is imported anew.
     """
 
-    cache: str
-    idle_s: float
-    build_patience_s: float
-    ignored: tuple[str, ...]
-    watches: bool
-    sessions: Policy
-    uses_events: bool
-    throttle: float
-    max_forks: int
+    options: DaemonOptions
+    pinned: dict[str, str] = field(default_factory=dict)
+    cache: str = ""
+    build_patience_s: float = 60.0
+    watches: bool = True
+    forces_sessions: bool = False
+    max_forks: int = 1000

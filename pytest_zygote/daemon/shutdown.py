@@ -15,6 +15,7 @@ from pytest_zygote.core.layers.idleness import is_idle
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.parts import Parts
     from pytest_zygote.daemon.request_queue import RequestQueue
@@ -30,12 +31,16 @@ HOUSEKEEPING_S = 5.0
 class Shutdown:
     """Closes a daemon."""
 
-    def __init__(self, parts: Parts, requests: RequestQueue, idle_s: float) -> None:
-        """Close when nobody asked for a run for `idle_s`; never for that reason if it is 0."""
+    def __init__(self, parts: Parts, requests: RequestQueue) -> None:
+        """Never close because nobody asked for a run, until `configure` sets a limit."""
         self._parts = parts
         self._requests = requests
-        self._idle_s = idle_s
+        self._idle_s = 0.0
         self._stoppers: list[Client] = []
+
+    def configure(self, settings: Settings) -> None:
+        """Close when nobody has asked for a run for so long as the user wants."""
+        self._idle_s = settings.seconds("--daemon-timeout")
 
     def check(self) -> bool:
         """Close if there is a reason to; return whether there is none."""

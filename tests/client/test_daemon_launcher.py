@@ -10,6 +10,7 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client import daemon_launcher
 from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
+from pytest_zygote.core.cli.daemon_options import DaemonOptions
 from pytest_zygote.core.protocol.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 @pytest.fixture(name="launcher")
 def _launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DaemonLauncher:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return DaemonLauncher(Rendezvous(str(tmp_path / "project")), cache="", idle_s=60.0)
+    return DaemonLauncher(
+        Rendezvous(str(tmp_path / "project")), cache="", options=DaemonOptions({"--daemon-timeout": "60"})
+    )
 
 
 @pytest.fixture(name="start")
@@ -71,14 +74,13 @@ def test_a_daemon_that_does_not_listen_leads_to_its_log(
 
 def test_the_command_line_has_all_settings(launcher: DaemonLauncher) -> None:
     """Each setting is an argument of its own, so that values may hold anything."""
-    command = launcher.replaced(ignored=("*.log",), uses_events=False, sessions=2, forces_sessions=True).command(7)
+    command = launcher.replaced(pinned=("--daemon-timeout",), forces_sessions=True).command(7)
 
     assert {
         f"--root={launcher.place.root}",
-        "--ignore=*.log",
-        "--no-events",
-        "--sessions=2",
+        "--option=--daemon-timeout=60",
+        "--pin=--daemon-timeout",
         "--force-sessions",
         "--ready=7",
     } <= {*command}
-    assert not {"--no-events", "--force-sessions"} & {*launcher.command(7)}
+    assert not {"--pin=--daemon-timeout", "--force-sessions"} & {*launcher.command(7)}

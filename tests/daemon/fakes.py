@@ -11,6 +11,8 @@ import pytest_zygote
 from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.sockets import Channel, Listener
+from pytest_zygote.core.cli.daemon_options import DaemonOptions, options_of
+from pytest_zygote.core.cli.options import Settings
 from pytest_zygote.core.layers.layer_inputs import describe_options
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
@@ -24,9 +26,9 @@ from pytest_zygote.daemon.layer_processes import LayerProcesses
 from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
 from pytest_zygote.daemon.parts import Parts
 from pytest_zygote.daemon.process_table import ProcessTable
-from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger, Watching
+from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger
 from pytest_zygote.daemon.run_table import RunTable
-from pytest_zygote.daemon.session_cache import Policy, SessionCache
+from pytest_zygote.daemon.session_cache import SessionCache
 from pytest_zygote.daemon.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -333,21 +335,10 @@ def layer(root: str, kind: str = "base", number: int = 1, **fields: object) -> L
     )
 
 
-def settings(**fields: object) -> ServerSettings:
-    """Return the settings of a daemon that watches nothing."""
-    values: dict[str, object] = {
-        "cache": "",
-        "idle_s": 0.0,
-        "build_patience_s": 60.0,
-        "ignored": (),
-        "watches": False,
-        "sessions": Policy(),
-        "uses_events": True,
-        "throttle": 1.0,
-        "max_forks": 1000,
-        **fields,
-    }
-    return ServerSettings(**values)  # type: ignore[arg-type]  # as the fields say
+def options(**values: str) -> DaemonOptions:
+    """Return the options of a daemon that never leaves and keeps no session, but for these (``sessions="3"``)."""
+    given = {"timeout": "0", "sessions": "0", "use-os-events": "0", **values}
+    return options_of(Settings([f"--daemon-{name.replace('_', '-')}={value}" for name, value in given.items()], {}))
 
 
 class FakeDaemon:
@@ -357,10 +348,12 @@ class FakeDaemon:
         opened: the connections to layers and runs, in the order in which they were made.
     """
 
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:
-        """Start with no layer; `fields` are settings of the daemon."""
+    def __init__(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, *, forces_sessions: bool = False, **values: str
+    ) -> None:
+        """Start with no layer; `values` are options of the daemon."""
         self.root = str(root)
-        self.settings = settings(**fields)
+        self.settings = ServerSettings(options(**values), forces_sessions=forces_sessions)
         self.loop = FakeLoop()
         self.queue: EventQueue = deque()
         self.listener = FakeListener()
@@ -374,8 +367,8 @@ class FakeDaemon:
         )
         self.runs = RunTable(self.loop, self.layers, self.queue)
         self.supervisor = LayerSupervisor(self.layers, self.root, self.settings.cache)
-        self.sessions = SessionCache(self.loop, self.layers, self.root, self.settings.sessions)
-        self.trigger = RebuildTrigger(self.loop, Watching(self.root, (), uses_events=False, throttle=1.0), self.queue)
+        self.sessions = SessionCache(self.loop, self.layers, self.root, is_forced=forces_sessions)
+        self.trigger = RebuildTrigger(self.loop, self.root, self.queue)
         self.connections = Connections(self.loop, self.listener, self.queue)
         self.parts = Parts(
             loop=self.loop,

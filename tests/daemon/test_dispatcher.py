@@ -12,8 +12,7 @@ from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
-from pytest_zygote.daemon.session_cache import Policy
-from tests.daemon.fakes import FakeDaemon, built, request
+from tests.daemon.fakes import FakeDaemon, built, options, request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,7 +236,7 @@ def test_daemon_leaves_when_the_project_is_gone(daemon: FakeDaemon) -> None:
 
 def test_daemon_that_nobody_needs_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time counts from the last request, and not while a run goes on."""
-    daemon = FakeDaemon(tmp_path, monkeypatch, idle_s=20.0)
+    daemon = FakeDaemon(tmp_path, monkeypatch, timeout="20")
     client, run = daemon.ready()
     daemon.handle(events.HousekeepingDue())
     daemon.advance(60)
@@ -287,7 +286,7 @@ def test_session_whose_collection_fails_leaves_the_run_to_the_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only where sessions are forced does a client wait for one."""
-    daemon = FakeDaemon(tmp_path, monkeypatch, sessions=Policy(limit=1, is_forced=True))
+    daemon = FakeDaemon(tmp_path, monkeypatch, forces_sessions=True, sessions="1")
     daemon.teach(tmp_path, first=["app"])
     client = daemon.ask()
     daemon.build()
@@ -301,7 +300,7 @@ def test_session_whose_collection_fails_leaves_the_run_to_the_layer(
 
 def test_session_that_is_stale_is_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A zygote may find out that files cannot be collected by a run itself."""
-    daemon = FakeDaemon(tmp_path, monkeypatch, sessions=Policy(limit=1, is_forced=True))
+    daemon = FakeDaemon(tmp_path, monkeypatch, forces_sessions=True, sessions="1")
     daemon.teach(tmp_path, first=["app"])
     daemon.ask()
     daemon.build()
@@ -330,3 +329,56 @@ def test_layer_that_is_not_exact_leads_to_a_shallower_one(daemon: FakeDaemon, tm
     )
     assert base.last(messages.Fork).run == 2
     assert not client.all_sent(messages.Finished)
+
+
+def sent(**values: str) -> tuple[tuple[str, str], ...]:
+    """Return options as a request has them."""
+    return tuple(options(**values).by_flag.items())
+
+
+def test_options_of_a_request_hold_from_then_on(daemon: FakeDaemon) -> None:
+    """Each request is compared with what holds, and a difference reconfigures what it concerns."""
+    daemon.ask(options=sent(timeout="20"))
+    daemon.build()
+    daemon.receive(daemon.opened[-1], messages.Forked(1, 77), messages.Ended(0))
+    daemon.handle(events.HousekeepingDue())
+    daemon.advance(30)
+    assert daemon.parts.closing
+
+
+def test_difference_of_options_is_logged_with_both_values(daemon: FakeDaemon, caplog: pytest.LogCaptureFixture) -> None:
+    """And equal options are not."""
+    with caplog.at_level("INFO"):
+        daemon.ask(options=sent(sessions="2"))
+        daemon.ask(options=sent(sessions="2"))
+    assert caplog.text.count("--daemon-sessions is 2, it was 0") == 1
+
+
+def test_client_that_has_not_read_the_ini_file_changes_no_option(daemon: FakeDaemon) -> None:
+    """`pz` starts in the time that reading it would need."""
+    daemon.ask(options=sent(sessions="2"))
+    daemon.ask()
+    daemon.ask(options=sent(sessions="2"))
+    assert daemon.dispatcher.options == options(sessions="2")
+
+
+def test_sessions_that_are_switched_off_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status shows the option, and what it was."""
+    daemon = FakeDaemon(tmp_path, monkeypatch, forces_sessions=True, sessions="1")
+    daemon.teach(tmp_path, first=["app"])
+    daemon.ask()
+    daemon.build()
+    daemon.build()
+    session = daemon.opened[-1]
+    daemon.receive(session, messages.Hello(600), built(tests=2))
+    daemon.ask(options=sent(sessions="0"))
+    assert session.all_sent(messages.Retire)
+    assert not list(daemon.sessions)
+    assert daemon.sessions.last_miss == "--daemon-sessions is 0, it was 1"
+
+
+def test_options_that_make_no_sense_end_that_client_alone(daemon: FakeDaemon) -> None:
+    """No client of ours sends them: it has read them itself."""
+    client = daemon.ask(options=(("--daemon-sessions", "many"),))
+    assert client.is_closed
+    assert daemon.ask(options=sent(sessions="1")).sent == []

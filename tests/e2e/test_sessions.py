@@ -353,6 +353,20 @@ def test_none_are_kept_by_default_setting_zero(tmp_path: Path) -> None:
         project.close()
 
 
+def test_sessions_end_when_the_ini_file_says_so(forced: Project) -> None:
+    """An option that is written while the daemon runs holds from the next run on, and the status shows what changed."""
+    del forced.environ["PYTEST_DAEMON_SESSIONS"]
+    from_session(forced, "test_app.py")
+    assert forced.status().sessions
+    ini = (forced.root / "pytest.ini").read_text()
+    forced.write("pytest.ini", f"{ini}zygote_sessions = 0\n")
+    before = forced.status()
+    assert forced.pytest("test_app.py").was_warm
+    after = forced.status()
+    assert (after.pid, after.sessions, after.session_runs) == (before.pid, (), before.session_runs)
+    assert after.unused == "--daemon-sessions is 0, it was 3"
+
+
 def test_workers_are_forked_from_a_session(forced: Project) -> None:
     """Collected once, forked as often as there are workers."""
     forced.write(

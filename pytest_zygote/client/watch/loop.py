@@ -25,6 +25,7 @@ from pytest_zygote.adapters.system.signals import SignalPipe
 from pytest_zygote.client.watch.jobs import Starter
 from pytest_zygote.client.watch.keyboard import Keyboard
 from pytest_zygote.core.cli import watch_mode
+from pytest_zygote.core.cli.daemon_options import ignored_globs
 from pytest_zygote.core.cli.options import without_commands
 from pytest_zygote.core.reasons import Reason
 
@@ -68,7 +69,7 @@ class WatchLoop:
         self._cache = launch.cache
         self._keyboard = Keyboard()
         self._starter = Starter(launch, settings, request, self._say)
-        self._watcher = FileWatcher(self._root, launch.ignored)
+        self._watcher = FileWatcher(self._root, ignored_globs(settings))
         self._signals = SignalPipe(SIGNALS)
         self._filters = watch_mode.Filters()
         self._state = watch_mode.WatchState()

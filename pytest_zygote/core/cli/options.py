@@ -35,6 +35,7 @@ class Option(Record):
         environ: environment key; '' without one.
         ini: ini key; '' without one.
         default: what holds when it is set nowhere.
+        daemon: how the daemon reads it (`core.cli.daemon_options`); '' if it need not know.
     """
 
     flag: str
@@ -43,6 +44,7 @@ class Option(Record):
     environ: str = ""
     ini: str = ""
     default: str = ""
+    daemon: str = ""
 
     @property
     def has_value(self) -> bool:
@@ -107,6 +109,7 @@ OPTIONS = (
         value="GLOBS",
         environ="PYTEST_DAEMON_IGNORE_WATCH_GLOBS",
         ini="zygote_ignore_watch_globs",
+        daemon="text",
     ),
     Option(
         "--daemon-use-os-events",
@@ -115,6 +118,7 @@ OPTIONS = (
         environ="PYTEST_DAEMON_USE_OS_EVENTS",
         ini="zygote_use_os_events",
         default="1",
+        daemon="switch",
     ),
     Option(
         "--daemon-poll-throttle",
@@ -123,6 +127,7 @@ OPTIONS = (
         environ="PYTEST_DAEMON_POLL_THROTTLE",
         ini="zygote_poll_throttle",
         default="1",
+        daemon="factor",
     ),
     Option(
         "--daemon-timeout",
@@ -131,6 +136,7 @@ OPTIONS = (
         environ="PYTEST_DAEMON_TIMEOUT",
         ini="zygote_idle",
         default="14400",
+        daemon="seconds",
     ),
     Option(
         "--daemon-sessions",
@@ -139,6 +145,7 @@ OPTIONS = (
         environ="PYTEST_DAEMON_SESSIONS",
         ini="zygote_sessions",
         default="3",
+        daemon="count",
     ),
     Option(
         "--daemon-do-not-autowatch-fixtures",
@@ -233,11 +240,8 @@ class Settings:
         Raises:
             UsageError: it is none.
         """
-        text, source = self._find(flag)
-        if text.isdecimal() and len(text) < MAX_DIGITS:
-            return int(text)
-        message = f"{source} is {text!r}: use a whole number"
-        raise UsageError(message)
+        text = self.text(flag)
+        return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else self._refuse(flag, "whole number")
 
     def _find(self, flag: str) -> tuple[str, str]:
         """Return the value of an option, and what the user calls the place where it is set.

@@ -25,6 +25,8 @@ class RunRequest(Record):
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
         debugger: how to join the client's debug session (`adapters.interpreter.debugpy`); () if it is not debugged.
+        options: what the daemon must know of options (`core.cli.daemon_options`), (flag, value) each; () from a client
+            that has not read the ini-file.
         seen: what this run printed before it started over; the daemon adds it.
     """
 
@@ -41,6 +43,7 @@ class RunRequest(Record):
     closed: tuple[int, ...]
     pid: int
     debugger: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
     seen: str = ""
 
 

@@ -44,7 +44,7 @@ class Key(Record):
 def key_of(request: RunRequest, terminal: tuple[Kind, ...], limits: Limits) -> Key:
     """Return the key of a request."""
     fields = dict(zip(request.field_names, request.values(), strict=True))
-    del fields["pid"]
+    del fields["pid"], fields["options"]
     fields["environ"] = tuple((key, value) for key, value in sorted(request.environ.items()) if key not in RENEWED)
     return Key(tuple(fields.values()), terminal, limits)
 

@@ -25,6 +25,7 @@ REQUEST = {
     "pid": 1,
     "seen": "",
     "debugger": (),
+    "options": (),
 }
 
 
@@ -36,6 +37,7 @@ def key(**changes: object) -> eligibility.Key:
 def test_equal_requests_have_equal_keys() -> None:
     """Whoever asks, and however deep the shell is."""
     assert key() == key(pid=2)
+    assert key() == key(options=(("--daemon-sessions", "5"),))
     assert key() == key(environ={"COLUMNS": "80", "SHLVL": "2", "_": "/bin/pytest", "HOME": "/home"})
     assert len({key(), key(pid=3)}) == 1
 
@@ -74,7 +76,7 @@ def test_terminal_and_limits_count() -> None:
 def test_every_field_of_a_request_is_known_here(fields: tuple[str, ...]) -> None:
     """A new field must be considered: it counts, unless it is left out by name."""
     assert set(fields) == set(REQUEST)
-    assert len(key().request) == len(fields) - 1
+    assert len(key().request) == len({*fields} - {"pid", "options"})
 
 
 def test_files_as_input_have_no_session() -> None:
