@@ -1,13 +1,13 @@
-"""Lets each run believe that it reads Django's settings and loads Django's apps itself.
+"""Lets each run read Django's settings and load Django's apps as if no layer had done so.
 
 Models can only be imported while or after ``django.setup()`` loads the installed apps. A layer that did not do this
-could hold neither the project's models nor whatever imports them, which is most of a Django project. So the project
-layer imports `django_apps`, which does it.
+could hold neither the project's models nor anything that imports them, which is most of a Django project. So the
+project layer imports `pytest_zygote.django.apps`, which does it.
 
-In a run, the registry is empty for whoever asks, and the settings are not read yet. When the run reads the settings, it
-executes or admits the settings module; when it calls ``django.setup()``, logging is configured then, and instead of
-loading the apps, `django_apps` is imported, which admits all that it imported. If any setting is another by then, the
-run starts from the base layer.
+In a run, the registry looks empty, and the settings are not read yet. When the run reads the settings, it executes the
+settings module or replays its import. When it calls ``django.setup()``, logging is configured then, and instead of
+loading the apps, `pytest_zygote.django.apps` is imported, which replays all its imports. If any setting differs by
+then, the run starts over from the base layer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-    Refuse = Callable[[Reason, tuple[str, ...]], None]
+    StartOver = Callable[[Reason, tuple[str, ...]], None]
 
 FLAGS = ("apps_ready", "models_ready", "ready")
 
@@ -39,7 +39,7 @@ def load() -> list[str]:
         message = "LOGGING would disable the loggers of apps that are loaded before it is applied"
         raise ImportError(message)
     if settings.LOGGING_CONFIG not in (None, "logging.config.dictConfig"):
-        message = "nobody knows what LOGGING_CONFIG does to loggers of apps that are loaded before it is applied"
+        message = "it is unknown what LOGGING_CONFIG does to loggers of apps that are loaded before it is applied"
         raise ImportError(message)
     installed = list(settings.INSTALLED_APPS)
     importlib.import_module("django.apps").apps.populate(installed)
@@ -48,11 +48,11 @@ def load() -> list[str]:
     return installed
 
 
-def disguise(refuse: Refuse) -> None:
-    """Have this run, which was forked from a layer, begin without settings and apps.
+def hide(start_over: StartOver) -> None:
+    """Let this run, which was forked from a layer, begin without settings and apps.
 
     Args:
-        refuse: ends this process, so that the run starts over from the base layer.
+        start_over: ends this process, so that the run starts from the base layer; called with the reason.
     """
     conf = sys.modules.get("django.conf")
     if conf is None:
@@ -62,30 +62,30 @@ def disguise(refuse: Refuse) -> None:
     if isinstance(known, conf.Settings):
         conf.settings._wrapped = conf.empty  # noqa: SLF001
     if DJANGO in sys.modules:
-        _empty_registry(conf, known, refuse)
+        _hide_apps(conf, known, start_over)
 
 
-def _empty_registry(conf: ModuleType, known: ModuleType, refuse: Refuse) -> None:
+def _hide_apps(conf: ModuleType, known: ModuleType, start_over: StartOver) -> None:
     registry = sys.modules["django.apps"].apps
     installed = sys.modules[DJANGO].INSTALLED
     _set_flags(registry, on=False)
 
     def populate(installed_apps: list[str] | None = None) -> None:
         del registry.populate
-        different = _different(vars(known), getattr(conf.settings._wrapped, "__dict__", {}))  # noqa: SLF001 - as above
-        if different:
-            text = f"the project layer was made for other Django settings ({different})"
-            refuse(Reason("django-settings", text), ())
+        name = different_setting(vars(known), getattr(conf.settings._wrapped, "__dict__", {}))  # noqa: SLF001 - as above
+        if name:
+            text = f"the project layer was made for other Django settings ({name})"
+            start_over(Reason("django-settings", text), ())
         if list(installed_apps or ()) != installed:
-            refuse(Reason("django-settings", "the project layer holds other Django apps"), ())
+            start_over(Reason("django-settings", "the project layer holds other Django apps"), ())
         importlib.import_module(DJANGO)
         _set_flags(registry, on=True)
 
     registry.populate = populate
 
 
-def _different(known: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """Return the name of a setting that is not what it was when the apps were loaded; '' if all are."""
+def different_setting(known: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return the first setting that is not what it was when the apps were loaded; '' if all are."""
     names = (name for name in sorted({*known, *now}) if name.isupper())
     return next((name for name in names if name not in now or name not in known or now[name] != known[name]), "")
 

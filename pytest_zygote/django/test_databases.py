@@ -1,87 +1,28 @@
-"""A test database of Django that is made once, and copied where another process would make the same.
+"""A test database of Django that is created once, and copied where another process would create the same.
 
-It is Django's own way to run tests in parallel: `clone_test_db` of the backend. A database of SQLite in memory needs no
-copy, since a fork has one of its own, as long as the connection stays open that keeps it.
+Copies are made by Django's own way to run tests in parallel, `clone_test_db` of the backend. A database of SQLite in
+memory needs no copy, since a fork has one of its own, as long as the connection that holds it stays open.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
-import warnings
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pytest_zygote.core.parallel.databases import copy_name, decisive
+from pytest_zygote.core.parallel.databases import copy_name
+from pytest_zygote.django import connections
+from pytest_zygote.django.connections import close_all, decisive_settings, is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-
-class Create(Protocol):
-    """Makes a test database."""
-
-    def __call__(self, **options: object) -> str:
-        """Make it; return its name."""
+    from pytest_zygote.django.connections import Closable, Connection, Create
 
 
-class NotCloneable(Exception):  # noqa: N818 - not an error: workers make their databases themselves
+class NotCloneable(Exception):  # noqa: N818 - not an error: workers create their databases themselves
     """Why databases are not copied."""
-
-
-class Creation(Protocol):
-    """What a backend knows of test databases."""
-
-    create_test_db: Create
-    get_test_db_clone_settings: Callable[[str], dict[str, object]]
-
-    def clone_test_db(self, suffix: str, verbosity: int) -> None:
-        """Copy the one that the connection is to."""
-
-    def _clone_test_db(self, suffix: str, verbosity: int) -> None: ...
-    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None: ...
-    def _get_test_db_name(self) -> str: ...
-
-
-class Connection(Protocol):
-    """A connection to a database, as Django has it."""
-
-    alias: str
-    vendor: str
-    connection: Closable | None
-    creation: Creation
-    settings_dict: dict[str, object]
-    wrap_database_errors: contextlib.AbstractContextManager[None]
-
-    def close(self) -> None:
-        """End it."""
-
-    def connect(self) -> None:
-        """Open it."""
-
-    def ensure_connection(self) -> None:
-        """Open it if it is not."""
-
-    def cursor(self) -> contextlib.AbstractContextManager[Cursor]:
-        """Return what executes statements."""
-
-
-class Closable(Protocol):
-    """A connection of the library below Django."""
-
-    def close(self) -> None:
-        """End it."""
-
-
-class Cursor(Protocol):
-    """Executes statements."""
-
-    def execute(self, statement: str) -> object:
-        """Execute."""
-
-    def fetchone(self) -> object:
-        """Return a row of the result, if there is one."""
 
 
 # Neither the options of a database nor the rights on it are copied with it.
@@ -93,97 +34,28 @@ BEYOND_COPIES = """
 """
 
 
-def connections() -> list[Connection]:
-    """Return the connections of this thread, open or not."""
-    known = importlib.import_module("django.db").connections
-    return [known[alias] for alias in known]
-
-
-def is_in_memory(connection: Connection, name: str) -> bool:
-    """Tell whether this is a database of SQLite without a file."""
-    return connection.vendor == "sqlite" and connection.creation.is_in_memory_db(name)  # type: ignore[attr-defined]
-
-
-def let_go(connection: Connection) -> None:
-    """Close a connection, and those that wait in a pool."""
-    connection.close()
-    close_pool = getattr(connection, "close_pool", None)
-    if close_pool is not None:
-        close_pool()
-
-
-def exists(connection: Connection, name: str) -> bool:
-    """Tell whether there is a database of this name, by connecting to it."""
-    if connection.vendor == "sqlite":
-        return os.path.exists(name)
-    before = connection.settings_dict["NAME"]
-    let_go(connection)
-    connection.settings_dict["NAME"] = name
-    try:
-        with connection.wrap_database_errors:
-            connection.connect()
-    except importlib.import_module("django.db").Error:
-        return False
-    finally:
-        let_go(connection)
-        connection.settings_dict["NAME"] = before
-    return True
-
-
-def remove(connection: Connection, name: str) -> None:
-    """Remove a database if it exists."""
-    if exists(connection, name):
-        connection.creation._destroy_test_db(name, 0)  # noqa: SLF001 - Django has no other name for it
-
-
-def facts(connection: Connection) -> dict[str, str]:
-    """Return what decides about the content of a database that is made now."""
-    settings = importlib.import_module("django.conf").settings
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some settings warn whoever looks at them
-        known = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
-    return decisive(known, connection.settings_dict)
-
-
-class Names:
-    """What databases were called before pytest-django gave them the names that they have in tests."""
-
-    def __init__(self) -> None:
-        """Take note."""
-        self._noted = [
-            (settings, settings["NAME"])
-            for connection in connections()
-            for settings in (connection.settings_dict, connection.settings_dict["TEST"])
-            if isinstance(settings, dict)
-        ]
-
-    def restore(self) -> None:
-        """Give them back."""
-        for settings, name in self._noted:
-            settings["NAME"] = name
-
-
-class Original:
-    """A database of tests that is copied.
+class OriginalDatabase:
+    """A test database that workers get copies of.
 
     Attributes:
-        connection: to it, while it was made.
-        name: what it is called.
+        connection: Django's, which was to it when it was created.
+        name: of the database.
+        is_in_memory: whether it has no file and no server.
     """
 
     def __init__(self, connection: Connection) -> None:
-        """Be about to be made."""
+        """Be about to be created."""
         self.connection = connection
         self.name = connection.creation._get_test_db_name()  # noqa: SLF001 - as above
         self.is_in_memory = is_in_memory(connection, self.name)
-        self._facts = facts(connection)
-        self._kept: Closable | None = None
+        self._settings = decisive_settings(connection)
+        self._open: Closable | None = None
 
     def check(self) -> None:
-        """Look whether it can be copied at all.
+        """Check that it can be copied at all.
 
         Raises:
-            Unfit: it cannot.
+            NotCloneable: it cannot.
         """
         creation = type(self.connection.creation)
         base = importlib.import_module("django.db.backends.base.creation").BaseDatabaseCreation
@@ -192,11 +64,11 @@ class Original:
         if creation._clone_test_db is base._clone_test_db:  # noqa: SLF001 - as above
             raise NotCloneable(f"Django cannot copy databases of {self.connection.vendor}")
 
-    def check_made(self) -> None:
-        """Look whether a copy is all of it.
+    def check_created(self) -> None:
+        """Check that a copy has all that it has.
 
         Raises:
-            Unfit: it is not.
+            NotCloneable: it has not.
         """
         if self.connection.vendor == "postgresql":
             with self.connection.cursor() as cursor:
@@ -205,38 +77,38 @@ class Original:
                     raise NotCloneable("a migration sets options of the database, or rights on it")
 
     def name_in(self, worker: str) -> str:
-        """Return what the copy of a worker is called.
+        """Return the name that pytest-django gives the database of a worker.
 
         Raises:
-            Unfit: nobody knows.
+            NotCloneable: it cannot be known.
         """
         try:
             return copy_name(self.name, worker)
         except ValueError as error:
             raise NotCloneable(str(error)) from None
 
-    def put_away(self) -> None:
-        """Close the connection, which a fork must not share; in memory it is kept, and used by nobody."""
+    def disconnect(self) -> None:
+        """Close the connection, which a fork must not share; in memory it stays open, and nobody uses it."""
         if self.is_in_memory:
-            self._kept, self.connection.connection = self.connection.connection, None
+            self._open, self.connection.connection = self.connection.connection, None
         else:
-            let_go(self.connection)
+            close_all(self.connection)
 
     def remove(self, workers: Iterable[str]) -> None:
-        """Remove it, and copies of workers if they are there."""
+        """Remove it, and those copies of workers that exist."""
         if self.is_in_memory:
-            if self._kept is not None:
-                self._kept.close()
+            if self._open is not None:
+                self._open.close()
             return
         for name in (self.name, *map(self.name_in, workers)):
-            remove(self.connection, name)
+            connections.remove(self.connection, name)
 
     def is_same(self) -> bool:
-        """Tell whether what would be made now is the same."""
-        return facts(self.connection) == self._facts
+        """Return whether what would be created now has the same content."""
+        return decisive_settings(self.connection) == self._settings
 
     def copy(self, verbosity: int) -> str:
-        """Do in place of `create_test_db` what it does, but for the migrations; return the name of the copy."""
+        """Do what `create_test_db` does, but copy instead of migrating; return the name of the copy."""
         connection, creation = self.connection, self.connection.creation
         name = creation._get_test_db_name()  # noqa: SLF001 - as above
         connection.close()
@@ -261,15 +133,15 @@ class Original:
 
 
 @contextlib.contextmanager
-def making(make: Callable[[Connection, Create], Create]) -> Iterator[None]:
-    """Have something else called where Django would make a test database.
+def replaced_creation(replace: Callable[[Connection, Create], Create]) -> Iterator[None]:
+    """Have something else called where Django would create a test database.
 
     Args:
-        make: given a connection and what makes its database, returns what is called in its place.
+        replace: given a connection and its `create_test_db`, returns what is called instead.
     """
-    known = connections()
+    known = connections.of_this_thread()
     for connection in known:
-        connection.creation.create_test_db = make(connection, connection.creation.create_test_db)
+        connection.creation.create_test_db = replace(connection, connection.creation.create_test_db)
     try:
         yield
     finally:
@@ -277,35 +149,35 @@ def making(make: Callable[[Connection, Create], Create]) -> Iterator[None]:
             del connection.creation.create_test_db
 
 
-def recorder(
-    originals: dict[str, Original], check: Callable[[Original], None]
+def recording(
+    originals: dict[str, OriginalDatabase], check: Callable[[OriginalDatabase], None]
 ) -> Callable[[Connection, Create], Create]:
-    """Return what makes databases that are to be copied, and notes them.
+    """Return the replacement of `create_test_db` that creates the databases which are copied later.
 
     Args:
-        originals: where they are noted, by alias.
-        check: raises `NotCloneable` before one is made that is not wanted.
+        originals: to which they are added, by alias.
+        check: raises `NotCloneable` before one is created that is not wanted.
     """
 
-    def make(connection: Connection, create: Create) -> Create:
+    def replace(connection: Connection, create: Create) -> Create:
         def create_test_db(**options: object) -> str:
-            original = Original(connection)
+            original = OriginalDatabase(connection)
             original.check()
             check(original)
             originals[connection.alias] = original
             name = create(**options)
-            original.check_made()
+            original.check_created()
             return name
 
         return create_test_db
 
-    return make
+    return replace
 
 
-def copier(originals: dict[str, Original]) -> Callable[[Connection, Create], Create]:
-    """Return what copies databases, and makes those that would be others."""
+def copying(originals: dict[str, OriginalDatabase]) -> Callable[[Connection, Create], Create]:
+    """Return the replacement of `create_test_db` that copies, and creates what would be another database."""
 
-    def make(connection: Connection, create: Create) -> Create:
+    def replace(connection: Connection, create: Create) -> Create:
         original = originals.get(connection.alias)
 
         def create_test_db(**options: object) -> str:
@@ -319,10 +191,10 @@ def copier(originals: dict[str, Original]) -> Callable[[Connection, Create], Cre
 
         return create_test_db
 
-    return make
+    return replace
 
 
 def _is_there(connection: Connection, options: dict[str, object]) -> bool:
-    """Tell whether an earlier run has left a database that is to be used."""
+    """Return whether an earlier run has left a database that is to be used again."""
     name = connection.creation._get_test_db_name()  # noqa: SLF001 - as above
-    return bool(options.get("keepdb")) and not is_in_memory(connection, name) and exists(connection, name)
+    return bool(options.get("keepdb")) and not is_in_memory(connection, name) and connections.exists(connection, name)

@@ -1,12 +1,12 @@
 """Test databases of pytest-django: migrated once in the run process, copied by each worker.
 
-The run process calls pytest-django's own fixture as if it was a worker, so options and settings have
-the effect that they have in one. It makes databases that nobody uses, closes the connections, and
-gives all names back before the fork. When the fixture is called in a worker, Django copies them
-where it would have made its own. Each worker removes its copies, this process the originals and
-what a worker that died has left.
+The run process calls pytest-django's own fixture as if it was a worker, so that options and settings
+have the effect that they have in one. It creates databases that no test uses, closes the connections,
+and restores all names before the fork. When the fixture is called in a worker, Django copies them
+where it would have created its own. Each worker removes its copies; the run process removes the
+originals, and what a worker that died has left.
 
-Where that might not be the same, workers make their databases as without us.
+Where a copy might differ from what a worker would create, workers create their databases as without us.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from _pytest.fixtures import SubRequest
 
-    from pytest_zygote.django.test_databases import Names, Original
+    from pytest_zygote.django.connections import DatabaseNames
+    from pytest_zygote.django.test_databases import OriginalDatabase
     from pytest_zygote.parallel.xdist_node import Node
 
 BLOCKER = "django_db_blocker"
@@ -40,21 +41,21 @@ FEWEST = 2
 
 
 class Blocker(Protocol):
-    """What keeps tests that do not ask for it from the database."""
+    """pytest-django's guard of the database against tests that do not ask for it."""
 
     def unblock(self) -> AbstractContextManager[None]:
-        """Let the database be used."""
+        """Allow the database to be used."""
 
 
-class Maker(SharedFixtures):
+class DatabaseSetup(SharedFixtures):
     """Sets up pytest-django's own fixture, not what a project has put on top of it."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: SubRequest) -> object | None:
-        """Set up, as for all workers."""
+        """Set up as for all workers, but replace the project's own `django_db_setup` by the one below it."""
         if fixturedef.argname == SETUP and not _module(fixturedef).startswith(PLUGIN):
             request.getfixturevalue(SETUP)
-            self._add(SharedValue(request, fixturedef))  # to be forgotten like the others
+            self._add(SharedValue(request, fixturedef))  # so that pytest forgets it like the others
             return NOTHING
         return super().pytest_fixture_setup(fixturedef, request)
 
@@ -62,25 +63,25 @@ class Maker(SharedFixtures):
 class WorkerDatabases:
     """The databases of the tests of a session."""
 
-    def __init__(self, session: pytest.Session, workers: int, host: SharedFixtures) -> None:
-        """Have none."""
+    def __init__(self, session: pytest.Session, workers: int, shared: SharedFixtures) -> None:
+        """Have none yet."""
         self._session = session
         self._config = session.config
-        self._names = [f"gw{number}" for number in range(workers)]
-        self._host = host
-        self._originals: dict[str, Original] = {}
-        self._before: Names | None = None
+        self._worker_names = [f"gw{number}" for number in range(workers)]
+        self._shared = shared
+        self._originals: dict[str, OriginalDatabase] = {}
+        self._names: DatabaseNames | None = None
         self._blocker: Blocker | None = None
-        self._workers: list[str] = []
-        self._are_kept = False
+        self._started: list[str] = []
+        self._are_reused = False
 
     def set_up(self) -> list[str]:
-        """Make what tests that will run need; return why workers make their databases themselves."""
+        """Create what tests that will run need; return why workers create their databases themselves."""
         items = self._items()
         if len(items) < FEWEST:
             return []
         try:
-            reason: str | None = self._hindrance(items) or self._make(items[0])
+            reason: str | None = self._ineligibility(items) or self._create(items[0])
         except BaseException:
             self.tear_down()
             raise
@@ -98,98 +99,106 @@ class WorkerDatabases:
             return []
         return [item for item in self._session.items if databases_for(item)[0]]
 
-    def _hindrance(self, items: list[pytest.Item]) -> str:
+    def _ineligibility(self, items: list[pytest.Item]) -> str:
         parents = dict.fromkeys(item.parent for item in items if item.parent is not None)
         known = self._session._fixturemanager.getfixturedefs
         definitions = {name: {d for parent in parents for d in known(name, parent) or ()} for name in FIXTURES}
         name = overridden({name: [(_module(d), d.argnames) for d in found] for name, found in definitions.items()})
         if name:
             return f"the project has a {name!r} of its own"
-        if any(self._host.find(definition, None) for definition in definitions[SETUP]):
+        if any(self._shared.find(definition, None) for definition in definitions[SETUP]):
             return "a shared fixture needs them in the run process"
         return ""
 
-    # Making
+    # In the run process
 
-    def _make(self, item: pytest.Item) -> str | None:
-        """Call pytest-django's fixture; return why that is of no use, '' if nobody needs to know; None if it is."""
-        from pytest_zygote.django import test_databases as django
+    def _create(self, item: pytest.Item) -> str | None:
+        """Call pytest-django's fixture.
+
+        Returns:
+            None if workers can copy what it has created; else the reason, '' if the user need not read it.
+        """
+        from pytest_zygote.django import connections, test_databases
 
         option = self._config.option
         threads, sockets = foreign_threads(self._config), fork_safety.connections()
-        self._before = django.Names()
-        maker = Maker(self._session)
-        self._config.pluginmanager.register(maker, "zygote_databases_maker")
-        # As in a worker of this name; what is copied is not kept for the next run, whatever happens to the copies.
-        self._are_kept, option.reuse_db = option.reuse_db, False
+        self._names = connections.DatabaseNames()
+        setup = DatabaseSetup(self._session)
+        self._config.pluginmanager.register(setup, "zygote_database_setup")
+        # As in a worker of this name. The originals are not reused by the next run, whatever happens to the copies.
+        self._are_reused, option.reuse_db = option.reuse_db, False
         self._config.workerinput = {"workerid": ORIGINAL}  # type: ignore[attr-defined]
         try:
-            with django.making(django.recorder(self._originals, self._look_at)):
-                maker.make(item, SETUP)
+            with test_databases.replaced_creation(test_databases.recording(self._originals, self._check_needed)):
+                setup.make(item, SETUP)
         finally:
             del self._config.workerinput  # type: ignore[attr-defined]
-            option.reuse_db = self._are_kept
-            self._config.pluginmanager.unregister(maker)
-            error = self._take_over(maker)
+            option.reuse_db = self._are_reused
+            self._config.pluginmanager.unregister(setup)
+            error = self._adopt(setup)
         if error is not None:
             return str(error)
         if len(foreign_threads(self._config)) > len(threads) or set(fork_safety.connections()) - set(sockets):
             return "what a migration starts does not survive a fork"
         return None
 
-    def _look_at(self, original: Original) -> None:
-        """Look whether there is something to copy for; with ``--reuse-db`` an earlier run may have left all of it."""
-        from pytest_zygote.django import test_databases as django
+    def _check_needed(self, original: OriginalDatabase) -> None:
+        """Check that a worker needs a copy: with ``--reuse-db`` an earlier run may have left all of them.
 
-        names = [original.name_in(worker) for worker in self._names if not original.is_in_memory]
-        may_be_there = self._are_kept and not self._config.option.create_db and names
-        if may_be_there and all(django.exists(original.connection, name) for name in names):
-            raise django.NotCloneable("")
+        Raises:
+            NotCloneable: each worker has its database; the user need not read that.
+        """
+        from pytest_zygote.django import connections, test_databases
 
-    def _take_over(self, maker: Maker) -> BaseException | None:
-        """Let go of what must not be shared; return what went wrong."""
+        names = [original.name_in(worker) for worker in self._worker_names if not original.is_in_memory]
+        may_exist = self._are_reused and not self._config.option.create_db and names
+        if may_exist and all(connections.exists(original.connection, name) for name in names):
+            raise test_databases.NotCloneable("")
+
+    def _adopt(self, setup: DatabaseSetup) -> BaseException | None:
+        """Close what must not be shared, and keep the rest for `tear_down`; return what went wrong."""
         error = None
         for original in self._originals.values():
-            original.put_away()
-        for instance in maker.release():
+            original.disconnect()
+        for instance in setup.release():
             error = instance.error or error
             if instance.definition.argname == BLOCKER:
                 self._blocker = instance.value  # type: ignore[assignment]  # nothing else has this name
             if instance.definition.argname != SETUP:  # what it would remove at its end, `tear_down` does
                 close_captured(self._config, instance)
-        if self._before is not None:
-            self._before.restore()
+        if self._names is not None:
+            self._names.restore()
         return error
 
     # In a worker
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Have Django copy what it would have made."""
-        from pytest_zygote.django import test_databases as django
+        """Have Django copy what it would have created."""
+        from pytest_zygote.django import test_databases
 
         if fixturedef.argname != SETUP or not hasattr(self._config, "workerinput"):
             return (yield)
-        with django.making(django.copier(self._originals)):
+        with test_databases.replaced_creation(test_databases.copying(self._originals)):
             return (yield)
 
     # The end
 
     @pytest.hookimpl
     def pytest_testnodeready(self, node: Node) -> None:
-        """Note that there is a worker: it may end without having removed its copies."""
-        self._workers.append(node.gateway.id)
+        """Remember that there is a worker: it may end without having removed its copies."""
+        self._started.append(node.gateway.id)
 
     def tear_down(self) -> None:
         """Remove the originals, and copies that are left."""
         if not self._originals or self._blocker is None:
             return
-        from pytest_zygote.django import test_databases as django
+        from pytest_zygote.django import connections
 
-        names = django.Names()
+        names = connections.DatabaseNames()
         with self._blocker.unblock():
             for original in self._originals.values():
-                original.remove([] if self._are_kept else self._workers)
+                original.remove([] if self._are_reused else self._started)
         self._originals.clear()
         names.restore()
 

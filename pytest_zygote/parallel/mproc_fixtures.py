@@ -16,39 +16,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Folders:
-    """Makes temporary folders, each worker in its own."""
+class TemporaryFolders:
+    """Makes temporary folders, which are removed at the end of a block or of the session."""
 
     def __init__(self, factory: pytest.TempPathFactory) -> None:
-        """Make them where pytest makes its own."""
+        """Make them in pytest's own folder for temporary files."""
         self._factory = factory
-        self._kept: list[Path] = []
+        self._created: list[Path] = []
 
     @contextmanager
     def create_tmp_dir(self, prefix: str = "mp", *, cleanup_immediately: bool = True) -> Iterator[Path]:
         """Make a folder; remove it when the block ends, or with the session."""
         folder = self._factory.mktemp(prefix)
-        self._kept.append(folder)
+        self._created.append(folder)
         yield folder
         if cleanup_immediately:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Remove what is left."""
-        for folder in self._kept:
+        for folder in self._created:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def mp_tmp_dir_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folders]:
+def mp_tmp_dir_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryFolders]:
     """Make temporary folders that are removed at the end of a block, or of the session."""
-    folders = Folders(tmp_path_factory)
+    folders = TemporaryFolders(tmp_path_factory)
     yield folders
     folders.close()
 
 
 @pytest.fixture
-def mp_tmp_dir(mp_tmp_dir_factory: Folders) -> Iterator[Path]:
+def mp_tmp_dir(mp_tmp_dir_factory: TemporaryFolders) -> Iterator[Path]:
     """Make a temporary folder for one test."""
     with mp_tmp_dir_factory.create_tmp_dir() as folder:
         yield folder

@@ -47,18 +47,17 @@ class GroupTag(Record):
 
 
 class TestError(Exception):
-    """The surroundings failed, not what is tested: the test is tried once more, if possible in another worker."""
+    """Raise it where the environment failed and not what is tested: the test is tried once more.
+
+    Attributes:
+        retry: whether to try again.
+        fatal: whether no other test may begin.
+    """
 
     __test__ = False
 
     def __init__(self, message: str = "", *, retry: bool = True, fatal: bool = False) -> None:
-        """Say what failed.
-
-        Args:
-            message: for the user.
-            retry: try again.
-            fatal: let no other test begin.
-        """
+        """Say for the user what failed."""
         super().__init__(message)
         self.retry = retry
         self.fatal = fatal
@@ -82,14 +81,14 @@ def _setter(attribute: str, value: object) -> Callable[[T], T]:
     return mark
 
 
-class Tags:
-    """Reads the tags of tests; classes are looked up once."""
+class TagReader:
+    """Reads the tags of tests; looks up each class once."""
 
     def __init__(self) -> None:
-        """Have looked at nothing."""
+        """Have read none."""
         self._classes: dict[object, object] = {}
 
-    def look(self, item: pytest.Item) -> tuple[GroupTag | None, int]:
+    def read(self, item: pytest.Item) -> tuple[GroupTag | None, int]:
         """Return group and priority of a test; the group is its own, its class's, or that of a fixture that it uses."""
         function, cls = getattr(item, "function", None), self._class_of(item)
         tag = _attribute(function, cls, GROUP)
@@ -120,7 +119,7 @@ def _understood(tag: object) -> GroupTag | None:
 
 
 def _restriction(tag: object) -> TestExecutionConstraint:
-    """Understand the tags of pytest-mproc itself as well."""
+    """Return where a tag lets its group run, also a tag of pytest-mproc itself."""
     name = getattr(getattr(tag, "restrict_to", None), "name", "SINGLE_PROCESS")
     is_bound = name != TestExecutionConstraint.SINGLE_NODE.name
     return TestExecutionConstraint.SINGLE_PROCESS if is_bound else TestExecutionConstraint.SINGLE_NODE

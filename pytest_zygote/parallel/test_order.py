@@ -1,7 +1,7 @@
-"""Tests that a worker must not run before others, since they change what the others rest on.
+"""Tests that each worker must run last, because they destroy what others need.
 
-pytest-django has tests that empty all tables at their end come after all that use databases: the rows that migrations
-have made are gone then. So must each worker.
+A test that empties all tables at its end also deletes the rows that migrations have created. pytest-django sorts such
+tests behind all others that use a database, and so must each worker.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -22,13 +22,13 @@ EMPTYING = frozenset({"transactional_db", "live_server"})
 
 
 def uses_django(config: pytest.Config) -> bool:
-    """Tell whether this is a project that uses Django, and not one that has pytest-django installed."""
+    """Return whether this project uses Django; that pytest-django is installed does not mean that it does."""
     conf = sys.modules.get("django.conf")
     return config.pluginmanager.hasplugin("django") and conf is not None and bool(conf.settings.configured)
 
 
-def look_for_late(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]:
-    """Return what tells the tests of a session that must come after all others."""
+def late_tests(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]:
+    """Return a function that returns whether a test of this session must come after all others."""
     if not items or not uses_django(items[0].config):
         return lambda _: False
     classes = importlib.import_module("django.test")
@@ -45,7 +45,7 @@ def look_for_late(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]
 
 
 def _may_commit(mark: pytest.Mark | None) -> bool:
-    """Tell whether a mark gives its test real transactions: its first two arguments do."""
+    """Return whether a mark gives its test real transactions, as each of its first two arguments does."""
     if mark is None:
         return False
     return any((*mark.args[:2], mark.kwargs.get("transaction"), mark.kwargs.get("reset_sequences")))

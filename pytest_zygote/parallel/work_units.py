@@ -13,7 +13,7 @@ import pytest
 
 from pytest_zygote.core.parallel.work_units import Unit
 from pytest_zygote.parallel import mproc_marks
-from pytest_zygote.parallel.test_order import look_for_late
+from pytest_zygote.parallel.test_order import late_tests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,10 +105,10 @@ class Units:
         whole: set[str] = set()
         ranks: dict[str, tuple[int, int]] = {}
         priorities: list[int] = []
-        marks, tagged, is_late = Marks(), mproc_marks.Tags(), look_for_late(items)
+        marks, tagged, is_late = Marks(), mproc_marks.TagReader(), late_tests(items)
         for at, item in enumerate(items):
             marked = marks.group_of(item)
-            tag, priority = tagged.look(item)
+            tag, priority = tagged.read(item)
             tag = mproc_marks.GroupTag(marked) if marked else tag
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)

@@ -248,7 +248,7 @@ def reseed(inherited: Container[str]) -> None:
 def _prepare_libraries(run: RunProcess) -> None:
     workaround.registry.inherit()
     tell(None, workaround.registry.run_forked(workaround.is_loaded))
-    settings.disguise(run.refuse)
+    settings.hide(run.refuse)
 
 
 def _look_again_for_new_files(layer: InheritedLayer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,22 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def collected_session(folder: Path, source: str, *args: str) -> Iterator[pytest.Session]:
-    """Collect the tests of one file as `pytest ARGS` would; end the session when the block ends."""
+    """Collect the tests of one file as `pytest ARGS` would, without plugins; end the session with the block."""
     file = folder / "test_it.py"
     file.write_text(textwrap.dedent(source))
-    options = [f"--rootdir={folder}", "-c", "/dev/null", "--import-mode=importlib", "-pno:cacheprovider", "-q", *args]
-    config = get_config()
-    config = config.pluginmanager.hook.pytest_cmdline_parse(
-        pluginmanager=config.pluginmanager, args=[*options, str(file)]
-    )
+    plugins = ("cacheprovider", "terminal", "unraisableexception", "threadexception", "faulthandler", "debugging")
+    options = [
+        f"--rootdir={folder}",
+        "-c/dev/null",
+        "--import-mode=importlib",
+        "--assert=plain",
+        "--capture=no",
+        *(f"-pno:{name}" for name in plugins),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        manager = get_config().pluginmanager
+        config = manager.hook.pytest_cmdline_parse(pluginmanager=manager, args=[*options, *args, str(file)])
     config._do_configure()  # noqa: SLF001 - what pytest.main does, without running the tests
     session = pytest.Session.from_config(config)
     try:
@@ -31,5 +40,6 @@ def collected_session(folder: Path, source: str, *args: str) -> Iterator[pytest.
         session.perform_collect()
         yield session
     finally:
-        session._setupstate.teardown_exact(None)  # noqa: SLF001
-        config._ensure_unconfigure()  # noqa: SLF001
+        sys.modules.pop(file.stem, None)  # the next session's file has the same name
+        session._setupstate.teardown_exact(None)  # noqa: SLF001 - as pytest does at the end of a session
+        config._ensure_unconfigure()  # noqa: SLF001 - as above

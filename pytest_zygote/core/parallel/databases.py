@@ -1,7 +1,7 @@
-"""Whether test databases that were made once are what each worker would have made, and what copies are called.
+"""Whether a copied test database equals the one that a worker would create, and what copies are called.
 
-pytest-django makes the databases of a worker in the session fixture ``django_db_setup``. One that is copied is the same
-if no fixture of the project changes it, and if what decides about its content is the same in both processes.
+pytest-django creates the databases of a worker in the session fixture ``django_db_setup``. A copy is the same if no
+fixture of the project changes it, and if the settings that decide its content are the same in both processes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ORIGINAL = "zygote"
-"""Stands in the name of a database that is copied, where copies have the worker's name."""
+"""Stands in the name of a database that is copied; copies have the worker's name there."""
 
 SETUP = "django_db_setup"
 FIXTURES = (
@@ -28,19 +28,19 @@ FIXTURES = (
     "django_db_use_migrations",
     "django_test_environment",
 )
-"""Fixtures of pytest-django that decide what is made. A project may override any of them."""
+"""Fixtures of pytest-django that decide what is created. A project may override any of them."""
 
 PLUGIN = "pytest_django."
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""Where an object without a text of its own lies: two processes may each have one."""
+"""What `repr` shows of an object without a text of its own: another address in each process."""
 
 PER_WORKER = ("CACHES", "DATABASES", "MEDIA_ROOT", "STATIC_ROOT")
-"""Settings that may differ between workers: where they write. DATABASES is compared by itself, without the names."""
+"""Settings that say where a worker writes, and may differ. DATABASES is compared by itself, without the names."""
 
 
 def overridden(definitions: Mapping[str, Iterable[tuple[str, tuple[str, ...]]]]) -> str:
-    """Return a fixture by which a project changes what is made; '' if there is none.
+    """Return a fixture by which a project changes what is created; '' if there is none.
 
     A ``django_db_setup`` that does something after pytest-django's own, and needs nothing else, does not
     matter: it is called in each worker, with the copy.
@@ -64,10 +64,10 @@ def _comes_after(arguments: tuple[str, ...]) -> bool:
 
 
 def copy_name(original: str, worker: str) -> str:
-    """Return what pytest-django would call the database of a worker.
+    """Return the name that pytest-django would give the database of a worker.
 
     Raises:
-        ValueError: it is not the name of an original.
+        ValueError: the original has a name that pytest-django has not given.
     """
     if not original.endswith(f"_{ORIGINAL}"):
         raise ValueError(f"it is unknown what {original!r} would be called in a worker")
@@ -75,11 +75,11 @@ def copy_name(original: str, worker: str) -> str:
 
 
 def decisive(settings: Mapping[str, object], database: Mapping[str, object]) -> dict[str, str]:
-    """Return what decides about the content of a database, in a form that later changes do not reach.
+    """Return the settings that decide the content of a database, as texts that later changes do not reach.
 
     Args:
-        settings: of the project.
-        database: the settings of this one.
+        settings: those of the project.
+        database: those of this database.
     """
     test = database.get("TEST")
     named = {key: value for key, value in test.items() if key != "NAME"} if isinstance(test, dict) else test

@@ -9,8 +9,8 @@ from pytest_zygote.core.parallel.databases import FIXTURES, SETUP, copy_name, de
 OWN = ("pytest_django.fixtures", ("request", "django_db_blocker"))
 
 
-def test_fixtures_of_the_plugin_are_no_hindrance() -> None:
-    """Nor is a set-up of the project that only comes after them."""
+def test_fixtures_of_the_plugin_do_not_count() -> None:
+    """Nor does a set-up of the project that only comes after them."""
     definitions = {name: [OWN] for name in FIXTURES}
     assert not overridden(definitions)
     assert not overridden({**definitions, SETUP: [OWN, ("conftest", (SETUP, "django_db_blocker", "request"))]})

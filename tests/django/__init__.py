@@ -1,0 +1,1 @@
+"""Unit tests of the Django parts: fakes, and SQLite in memory or in a file."""
