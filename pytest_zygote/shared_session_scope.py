@@ -1,7 +1,7 @@
 """The decorators of pytest-shared-session-scope, on top of shared fixtures.
 
 The run process owns the fixture, so nothing needs to be stored for other processes: a store is
-accepted, and not used. Set-up is always told that it is the first, cleanup that it is the last.
+accepted, and not used. Set-up is always called as the first, cleanup as the last.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """

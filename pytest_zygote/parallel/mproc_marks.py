@@ -1,4 +1,4 @@
-"""Groups and priorities: what pytest-mproc documents, kept in the attributes that it uses.
+"""Groups and priorities of tests, with the names and attributes that pytest-mproc documents.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
