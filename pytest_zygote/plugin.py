@@ -134,7 +134,7 @@ def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> 
         from pytest_zygote.parallel import mproc_fixtures, xdist_plugin
 
         pluginmanager.register(mproc_fixtures, "zygote_folders")
-        xdist_plugin.take_place(pluginmanager, settings.args)
+        xdist_plugin.register_in_place(pluginmanager, settings.args)
 
 
 def _add_settings(parser: pytest.Parser) -> None:

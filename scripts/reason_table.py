@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 COLD = "This run is plain pytest: right, and as slow as without us."
 BASE = "The run imports the project's modules itself; packages are still warm."
 NOTHING = "Nothing."
+ALONE = "The tests run one after the other in the run process."
 REBUILD = "The modules are imported again, once, and the next run has them."
 
 
@@ -198,6 +199,29 @@ TABLE: dict[Code, Entry] = {
     ),
     "session-ineligible": Entry(
         "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
+    ),
+    "order-matters": Entry(
+        "`--stepwise` needs the tests one after the other, and `-n` asks for workers.", "Leave one of them out.", ALONE
+    ),
+    "debugger-without-terminal": Entry(
+        "`--pdb` with workers whose standard input is no terminal: each would read a part of what is typed.",
+        "Run it from a terminal, or without `-n`.",
+        ALONE,
+    ),
+    "threads-running": Entry(
+        "A plugin or a test module has started a thread during collection, and a forked worker would not have it.",
+        "Start the thread in a fixture.",
+        ALONE,
+    ),
+    "plugin-ends-sessions": Entry(
+        "A plugin does something at the end of each worker's session that a forked worker cannot do for it.",
+        "`--no-zygote-workers`: the workers of pytest-xdist are processes with a session of their own.",
+        ALONE,
+    ),
+    "scheduler-replaced": Entry(
+        "The hook `pytest_xdist_make_scheduler` is implemented: it decides about the workers of pytest-xdist.",
+        "`--no-zygote-workers`, or remove the hook.",
+        ALONE,
     ),
     "reload-asked": Entry(
         "The file says `# zygote: reload` in its first lines, or `zygote_always_reload` names it.",

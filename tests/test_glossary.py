@@ -36,7 +36,6 @@ REMAINING: dict[str, int] = {
     "daemon": 11,
     "django": 4,
     "fixtures": 3,
-    "parallel": 40,
     "run": 38,
     "zygote": 66,
 }

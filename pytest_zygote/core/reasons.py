@@ -65,6 +65,12 @@ if TYPE_CHECKING:
         "keeper-lost",
         # A session has no layer to go on from.
         "session-ineligible",
+        # Tests run in one process, though workers are asked for.
+        "order-matters",
+        "debugger-without-terminal",
+        "threads-running",
+        "plugin-ends-sessions",
+        "scheduler-replaced",
         # An edit is reloaded.
         "reload-asked",
         "many-files",

@@ -1,8 +1,8 @@
 """How the process of a cold run ends after its workers.
 
-An interpreter that ends looks several times through everything that is alive, and frees it piece
-by piece. After thousands of tests that takes a good part of what running them by two workers takes,
-and no test has run in this process. So it is left to the kernel, as it is for warm runs.
+An interpreter that ends walks several times over everything that is alive, and frees it piece by piece. After thousands
+of tests that takes a good part of what running them by two workers takes, and no test has run in this process. So the
+kernel frees the memory, as in warm runs.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def hasten(config: pytest.Config) -> None:
-    """Free no memory at the end of this process, if it is pytest's own; a program that calls pytest may go on."""
+def free_no_memory(config: pytest.Config) -> None:
+    """Free no memory at the end of this process if it is pytest's own; a program that calls pytest may continue."""
     if not config.pluginmanager.has_plugin("zygote_run") and entry.is_the_program():
         atexit.register(_leave_memory)
 

@@ -1,4 +1,4 @@
-"""How the tests of a session are to be run in parallel, or why they are not.
+"""How the tests of a session are run in parallel, or why they are not.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
 from pytest_zygote.core.parallel.scheduler import Schedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.parallel import worker_hooks
 from pytest_zygote.parallel.work_units import FIXED, History, Units
 
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     import pytest
 
 RESTARTS_PER_WORKER = 4
+XDIST_INSTEAD = "--no-zygote-workers gives pytest-xdist back"
 
 
 class ParallelPlan:
     """What is to be run, by how many workers.
 
     Attributes:
-        units: of the schedule.
-        seconds: index of a test → how long it takes.
+        units: the tests that belong together.
+        seconds: index of a test → how long it takes, as far as that is known.
         count: of workers: no more than can have something to do.
         is_one_piece: whether there is nothing to share out, and so no need for a fork.
         ids: of all tests.
@@ -41,7 +43,7 @@ class ParallelPlan:
         Args:
             session: with the tests.
             wanted: how many workers the user wants.
-            units: what belonged together when somebody looked ahead.
+            units: what was found ahead, in the collected session that this run was forked from.
         """
         option = session.config.option
         self._history = History(session.config)
@@ -61,11 +63,11 @@ class ParallelPlan:
         self.max_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
 
     def schedule(self) -> Schedule:
-        """Return what decides who runs what."""
+        """Return what decides which worker runs which test."""
         return self._kind(self.units, self.seconds, self.count)
 
     def note_begin(self, item: int, worker: str) -> None:
-        """Note who runs a test."""
+        """Note which worker runs a test."""
         self._history.note_begin(self.ids[item], worker)
 
     def note(self, item: int, seconds: float, fixtures: float) -> None:
@@ -78,10 +80,10 @@ class ParallelPlan:
 
 
 def foreign_threads(config: pytest.Config) -> list[str]:
-    """Return threads of which nobody knows whether workers can do without them.
+    """Return the names of threads that workers may need, and would not have.
 
-    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the
-    controller of pytest-xdist, and that is this process.
+    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the controller of
+    pytest-xdist, and that is this process.
     """
     known = {hook.function.__module__ for hook in config.hook.pytest_configure_node.get_hookimpls()}
     return [
@@ -93,25 +95,25 @@ def foreign_threads(config: pytest.Config) -> list[str]:
 
 
 def _has_terminal(config: pytest.Config) -> bool:
-    """Tell whether a user can type: from a pipe, each process would take what it finds there."""
+    """Return whether a user can type: from a pipe, each process would read a part of what is there."""
     capture = config.pluginmanager.getplugin("capturemanager")
     stdin = getattr(getattr(capture, "_global_capturing", None), "in_", None)
     return os.isatty(getattr(stdin, "targetfd_save", 0))
 
 
-def hindrance(session: pytest.Session) -> str:
-    """Return why tests cannot be run by workers; '' if they can."""
+def why_not_parallel(session: pytest.Session) -> Reason | None:
+    """Return why tests cannot be run by workers; None if they can."""
     config = session.config
     if config.getoption("stepwise", default=False):
-        return "--stepwise needs the tests one after the other"
+        return Reason("order-matters", "--stepwise needs the tests one after the other")
     if config.getoption("usepdb", default=False) and not _has_terminal(config):
-        return "--pdb without a terminal"
+        return Reason("debugger-without-terminal", "--pdb without a terminal")
     threads = foreign_threads(config)
     if threads:
-        return f"a fork would not have this process's threads: {', '.join(threads)}"
+        return Reason("threads-running", f"a fork would not have this process's threads: {', '.join(threads)}")
     plugin = worker_hooks.incompatible_plugin(config)
     if plugin:
-        return f"{plugin} ends a session in each worker; --no-zygote-workers gives pytest-xdist back"
+        return Reason("plugin-ends-sessions", f"{plugin} ends a session in each worker; {XDIST_INSTEAD}")
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
-        return "pytest_xdist_make_scheduler is implemented; --no-zygote-workers gives pytest-xdist back"
-    return ""
+        return Reason("scheduler-replaced", f"pytest_xdist_make_scheduler is implemented; {XDIST_INSTEAD}")
+    return None

@@ -1,4 +1,4 @@
-"""The plugin of a parallel run: it takes the place of pytest's own loop over the tests.
+"""The plugin of a parallel run: it replaces pytest's own loop over the tests.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -15,8 +15,8 @@ from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.parallel import fast_exit, worker_hooks
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
-from pytest_zygote.parallel.plan import ParallelPlan, hindrance
-from pytest_zygote.parallel.work_units import Units, ran_by
+from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
+from pytest_zygote.parallel.work_units import Units, tests_run_by
 from pytest_zygote.parallel.xdist_node import Node
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ParallelPlugin:
         self._units: Units | None = None
 
     def prepare(self, session: pytest.Session) -> None:
-        """Look at the tests ahead of the runs that are forked from a collected session."""
+        """Find what belongs together, ahead of the runs that are forked from a collected session."""
         self._units = Units(session.items, str(session.config.option.dist))
 
     @pytest.hookimpl(tryfirst=True)
@@ -46,10 +46,10 @@ class ParallelPlugin:
             return None
         if not session.items:
             return None
-        reason = hindrance(session)
-        if reason:
-            self._say(f"zygote: one process: {reason}")
-            # Plugins that look for workers at the end would wait for what none has said.
+        reason = why_not_parallel(session)
+        if reason is not None:
+            self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
+            # Plugins that look for workers at the end would wait for some that never were.
             self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
             return None
         self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
@@ -58,7 +58,7 @@ class ParallelPlugin:
             run_here(session, "gw0", self._plan.testrunuid)
         else:
             self._run(session, self._plan)
-        _raise_what_ended(session)
+        _raise_if_ended(session)
         return True
 
     def _run(self, session: pytest.Session, plan: ParallelPlan) -> None:
@@ -67,7 +67,7 @@ class ParallelPlugin:
         controller = self._controller = Controller(session, plan, shared_fixtures)
         try:
             for reason in (*shared_fixtures.set_up(), *databases.set_up()):
-                self._say(f"zygote: {reason}")
+                self._print_line(f"zygote: {reason}")
             self._announce(session, plan.count)
             controller.run()
         finally:
@@ -77,9 +77,9 @@ class ParallelPlugin:
 
     def _announce(self, session: pytest.Session, workers: int) -> None:
         tests = len(session.items)
-        self._say(f"{workers} worker{'s' * (workers != 1)} [{tests} item{'s' * (tests != 1)}]")
+        self._print_line(f"{workers} worker{'s' * (workers != 1)} [{tests} item{'s' * (tests != 1)}]")
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
@@ -93,16 +93,16 @@ class ParallelPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Keep what was learned about durations; leave no process behind."""
+        """Store durations for the next run; reap all workers."""
         if self._plan is not None:
             self._plan.save()
         if self._controller is not None:
             self._controller.reap()
-            fast_exit.hasten(self._config)
+            fast_exit.free_no_memory(self._config)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say why the run did not go to its end; with -v, what each worker did."""
+        """Print why the run did not go to its end; with -v, what each worker did."""
         if self._lines and self._config.option.verbose > 0:
             terminalreporter.write_sep("=", "workers")
             for line in sorted(self._lines):
@@ -111,23 +111,23 @@ class ParallelPlugin:
             terminalreporter.write_sep("=", f"xdist: {self._summary}")
 
 
-class Marker:
-    """Says of reports from this process, which stands for a worker, which worker that is."""
+class WorkerMarks:
+    """Marks the reports of this process, which stands for a worker, as that worker's."""
 
     def __init__(self, node: Node, testrunuid: str) -> None:
-        """Speak for this worker."""
+        """Stand for this worker."""
         self._node = node
         self._testrunuid = testrunuid
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Mark a report before others see it."""
+        """Mark a report before other plugins see it."""
         report.node = self._node  # type: ignore[attr-defined]
         report.worker_id = self._node.gateway.id  # type: ignore[attr-defined]
         report.testrun_uid = self._testrunuid  # type: ignore[attr-defined]
 
 
-class Again:
+class WorkerReplay:
     """Runs what one worker of the last run ran, in its order, in this process."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -138,16 +138,16 @@ class Again:
         """
         self._config = config
         self._worker = str(config.option.zygote_replay)
-        self._ids = ran_by(config, self._worker)
+        self._ids = tests_run_by(config, self._worker)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Select and sort."""
-        places = {nodeid: at for at, nodeid in enumerate(self._ids)}
-        others = [item for item in items if item.nodeid not in places]
+        """Select these tests, in their order."""
+        positions = {nodeid: at for at, nodeid in enumerate(self._ids)}
+        others = [item for item in items if item.nodeid not in positions]
         if others:
             self._config.hook.pytest_deselected(items=others)
-        items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
+        items[:] = sorted((item for item in items if item.nodeid in positions), key=lambda item: positions[item.nodeid])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -155,11 +155,11 @@ class Again:
         if session.testsfailed or session.config.option.collectonly:
             return None
         run_here(session, self._worker, session.config.option.testrunuid or uuid.uuid4().hex)
-        _raise_what_ended(session)
+        _raise_if_ended(session)
         return True
 
 
-def _raise_what_ended(session: pytest.Session) -> None:
+def _raise_if_ended(session: pytest.Session) -> None:
     if session.shouldfail:
         raise session.Failed(session.shouldfail)
     if session.shouldstop:
@@ -174,7 +174,7 @@ def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
     before = {key: os.environ.get(key) for key in node.environ}
     os.environ.update(node.environ)
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
-    config.pluginmanager.register(Marker(node, testrunuid), "zygote_marker")
+    config.pluginmanager.register(WorkerMarks(node, testrunuid), "zygote_worker_marks")
     try:
         for item, following in _pairs(session.items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -182,7 +182,7 @@ def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
                 break
     finally:
         del config.workerinput  # type: ignore[attr-defined]
-        config.pluginmanager.unregister(name="zygote_marker")
+        config.pluginmanager.unregister(name="zygote_worker_marks")
         for key, value in before.items():
             os.environ.pop(key, None)
             if value is not None:

@@ -1,6 +1,6 @@
 """Which tests belong together, and how long they took in earlier runs.
 
-Durations are kept in pytest's cache (``--cache-show 'zygote/durations'``).
+Durations are stored in pytest's cache (``--cache-show 'zygote/durations'``).
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 KEY = "zygote/durations"
 SCHEDULE = "zygote/schedule"
-"""Where it is kept which worker ran what in the last run, in its order."""
+"""The key of which worker ran what in the last run, in its order."""
 WEIGHT = 0.5
-"""Of the last run, against all before."""
+"""Of the last run, against all before it."""
 DIGITS = 4
 
 FIXED = "fixed"
 WHOLE = ("loadfile", "loadscope", FIXED)
-"""Modes of pytest-xdist that promise that a file, or a class, has one worker, and ours whose order stays the same."""
+"""Modes of pytest-xdist that promise one worker for a file or a class, and ours whose order stays the same."""
 
 
 class History:
@@ -52,7 +52,7 @@ class History:
             self._new_fixtures[unit] = max(fixtures, self._new_fixtures.get(unit, 0.0))
 
     def note_begin(self, test: str, worker: str) -> None:
-        """Note who runs a test."""
+        """Note which worker runs a test."""
         self._schedule.setdefault(worker, []).append(test)
 
     def save(self) -> None:
@@ -66,7 +66,7 @@ class History:
             self._cache.set(KEY, {"tests": self.tests, "fixtures": self.fixtures})
 
 
-def ran_by(config: pytest.Config, worker: str) -> list[str]:
+def tests_run_by(config: pytest.Config, worker: str) -> list[str]:
     """Return what a worker of the last run with workers ran, in its order.
 
     Raises:
@@ -113,7 +113,7 @@ class Units:
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)
             phase = int(not group and dist not in WHOLE and is_late(item))
-            name = f"group {group}" if group else _name(_place(item, self.ids[at], dist), level, phase)
+            name = f"group {group}" if group else _name(_shared_by(item, self.ids[at], dist), level, phase)
             if _is_bound(tag) or dist in WHOLE:
                 whole.add(name)
             ranks[name] = min((phase, level), ranks.get(name, (phase, level)))
@@ -129,7 +129,7 @@ class Units:
         ]
 
     def are_of(self, items: Sequence[pytest.Item]) -> bool:
-        """Tell whether these are the tests that were looked at."""
+        """Return whether these are the tests that were looked at."""
         return self._items == items
 
     def priced(self, costs: Mapping[str, float]) -> list[Unit]:
@@ -137,10 +137,10 @@ class Units:
         return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
 
 
-def _name(place: str, level: int, phase: int) -> str:
+def _name(shared_by: str, level: int, phase: int) -> str:
     if level != mproc_marks.DEFAULT_PRIORITY:
-        place = f"{place} priority {level}"
-    return f"{place} late" if phase else place
+        shared_by = f"{shared_by} priority {level}"
+    return f"{shared_by} late" if phase else shared_by
 
 
 def _is_bound(tag: mproc_marks.GroupTag | None) -> bool:
@@ -148,7 +148,7 @@ def _is_bound(tag: mproc_marks.GroupTag | None) -> bool:
 
 
 class Marks:
-    """Groups that tests were put into by marks, as pytest-xdist has them; parents are looked at once."""
+    """Groups that tests were put into by marks, as pytest-xdist has them; each parent is read once."""
 
     def __init__(self) -> None:
         """Have looked at nothing."""
@@ -173,7 +173,7 @@ def _named(node: nodes.Node) -> frozenset[str]:
     )
 
 
-def _place(item: pytest.Item, nodeid: str, dist: str) -> str:
+def _shared_by(item: pytest.Item, nodeid: str, dist: str) -> str:
     path = nodeid.partition("::")[0]
     if dist == "loadscope":
         return _scope(item)

@@ -76,9 +76,9 @@ class WorkerChannel:
 
     def leave(self) -> None:
         """Say that this process is over: the kernel frees its memory before it closes files and sockets."""
-        kept = self._socket.fileno()
-        os.closerange(0, kept)
-        os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+        socket_number = self._socket.fileno()
+        os.closerange(0, socket_number)
+        os.closerange(socket_number + 1, os.sysconf("SC_OPEN_MAX"))
         self.send(messages.WorkerOver())
         self.flush()
 

@@ -41,8 +41,8 @@ MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "fix
 GROUP_MARK = "xdist_group(name): tests of one group run in the same worker, one after the other."
 
 
-def take_place(pluginmanager: pytest.PytestPluginManager, args: Iterable[str]) -> None:
-    """Stand in for pytest-xdist, if it is not there, or if what is asked of it can be done by forks."""
+def register_in_place(pluginmanager: pytest.PytestPluginManager, args: Iterable[str]) -> None:
+    """Register this module as pytest-xdist if that is not installed, or if forks can do what it is asked for."""
     words = tuple(args)
     flags = {word.partition("=")[0] for word in words}
     wants_each = any(word in {"--dist=each", "each"} for word in words)
@@ -122,7 +122,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Understand the options: `numprocesses` is a number afterwards, and `dist` is 'no' where nothing is parallel."""
+    """Resolve the options: `numprocesses` is a number afterwards, and `dist` is 'no' if nothing is parallel."""
     option = config.option
     if getattr(option, "cores", None) is not None and option.numprocesses is None:
         option.numprocesses = option.cores
@@ -149,9 +149,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Run tests by workers, if that is asked for."""
     config.addinivalue_line("markers", GROUP_MARK)
     if config.option.zygote_replay:
-        from pytest_zygote.parallel.plugin import Again
+        from pytest_zygote.parallel.plugin import WorkerReplay
 
-        config.pluginmanager.register(Again(config), "zygote_replay")
+        config.pluginmanager.register(WorkerReplay(config), "zygote_replay")
         return
     if config.option.dist == "no" or not config.option.tx or config.option.collectonly:
         return

@@ -106,7 +106,7 @@ def test_without_a_terminal_a_debugger_needs_one_process(project: Project) -> No
     """From a pipe each worker would take all that is there."""
     project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
     result = project.plain("-n2", "--pdb")
-    assert "zygote: one process: --pdb without a terminal" in result.stdout
+    assert "zygote: one process [debugger-without-terminal]: --pdb without a terminal" in result.stdout
     assert count(result) == "2 passed"
 
 

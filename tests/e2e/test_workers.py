@@ -364,7 +364,7 @@ def test_the_cache_is_that_of_one_process(project: Project) -> None:
     assert count(result) == "2 failed"
     assert "slowest 3 durations" in result.stdout
     result = project.plain("-n2", "--sw")
-    assert "one process: --stepwise" in result.stdout
+    assert "one process [order-matters]: --stepwise" in result.stdout
     assert count(result) == "1 failed, 2 passed"
     assert "test_it.py::test_it[8]" in (project.root / ".pytest_cache/v/zygote/durations").read_text()
 
@@ -430,7 +430,9 @@ def test_a_plugin_that_ends_a_session_in_each_worker_needs_one_process(project: 
     project.write("conftest.py", waits)
     project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
     result = project.plain("-n2")
-    assert "zygote: one process: conftest ends a session in each worker" in result.stdout, result.stdout
+    assert "zygote: one process [plugin-ends-sessions]: conftest ends a session in each worker" in result.stdout, (
+        result.stdout
+    )
     assert count(result) == "2 passed"
     says = "def pytest_sessionfinish(session):\n    if hasattr(session.config, 'workerinput'): pass\n"
     project.write("conftest.py", waits + says)
@@ -551,7 +553,7 @@ def test_threads_keep_the_tests_in_one_process(project: Project) -> None:
     project.write("test_it.py", "import os\ndef test_a(): ...\ndef test_b(): ...\n")
     result = project.plain("-n2")
     assert count(result) == "2 passed"
-    assert "zygote: one process: a fork would not have this process's threads: beat" in result.stdout
+    assert "zygote: one process [threads-running]: a fork would not have this process's threads: beat" in result.stdout
 
 
 ENDING = """
