@@ -16,7 +16,7 @@ from pytest_zygote.parallel import fast_exit, worker_hooks
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
-from pytest_zygote.parallel.work_units import Units, tests_run_by
+from pytest_zygote.parallel.work_units import Units, items_run_by
 from pytest_zygote.parallel.xdist_node import Node
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class WorkerReplay:
         """
         self._config = config
         self._worker = str(config.option.zygote_replay)
-        self._ids = tests_run_by(config, self._worker)
+        self._ids = items_run_by(config, self._worker)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -66,7 +66,7 @@ class History:
             self._cache.set(KEY, {"tests": self.tests, "fixtures": self.fixtures})
 
 
-def tests_run_by(config: pytest.Config, worker: str) -> list[str]:
+def items_run_by(config: pytest.Config, worker: str) -> list[str]:
     """Return what a worker of the last run with workers ran, in its order.
 
     Raises:
