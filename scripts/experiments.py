@@ -259,9 +259,9 @@ def _sizes(place: Place) -> dict[str, tuple[int, int]]:
 
 
 def _name(process: procfs.Process) -> str:
-    """Return what a process is; each run takes the spare one, and leaves another like it."""
+    """Return what a process is; each run is the standby run, and leaves another like it."""
     title = process.command.partition(":")[0]
-    return title if title.endswith("spare run") else f"{process.pid} {title}"
+    return title if title.endswith("standby run") else f"{process.pid} {title}"
 
 
 def _told(sizes: Mapping[str, tuple[int, int]]) -> str:

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
         "zygote-died",
         "import-failed",
         "layer-broken",
-        "internals-changed",
         "inputs-unstable",
         # A persistent fixture is set up anew.
         "keeper-lost",

@@ -31,7 +31,7 @@ MOST_PREPARED = 20_000
 class CollectingProcess(Protocol):
     """The process that a session is collected in."""
 
-    def refuse(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
 
     def mark(self) -> None:
@@ -54,9 +54,9 @@ class CollectedPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """End before a plugin does here what may be a run's business."""
-        obstacle = _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), "")
-        if obstacle:
-            self._host.refuse(obstacle)
+        reason = _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), "")
+        if reason:
+            self._host.abort(reason)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -81,16 +81,16 @@ class CollectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Wait here, before anybody else's part in this hook."""
-        obstacle = ineligibility(session)
-        if obstacle:
-            self._host.refuse(obstacle)
+        reason = ineligibility(session)
+        if reason:
+            self._host.abort(reason)
         self._host.wait(PytestSession(session, self._reports, self._renewal))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """End before anybody takes this for the end of a run."""
-        self._host.refuse("pytest ends before the first test")
+        self._host.abort("pytest ends before the first test")
         return (yield)
 
 

@@ -47,7 +47,7 @@ from pytest_zygote.run.inherited_layer import loaded_after
 from pytest_zygote.run.workaround_hooks import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
     from typing import Never, TypeAlias
 
     from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
@@ -146,7 +146,7 @@ def claim() -> RunProcess | None:
     return _current.pop() if _current else None
 
 
-def execute(frame: bytes, descriptors: list[int], layer: InheritedLayer) -> int:
+def execute(frame: bytes, descriptors: Sequence[int], layer: InheritedLayer) -> int:
     """Become the client's process and run pytest in it; return the exit code."""
     request = request_in(frame)
     # A collection in this process would touch, and so copy, every page of the layer.

@@ -102,7 +102,7 @@ class CollectionInputs:
         return tuple(path for path in paths if path not in self._files.known_to_others)
 
     @property
-    def obstacle(self) -> str:
+    def side_effect(self) -> str:
         """What collection did that it must not; '' if nothing."""
         return self._side_effects.found
 

@@ -1,103 +1,124 @@
-"""The runs that a zygote or a collected session has forked, and the one that it has in reserve."""
+"""Performs what `core.zygote.run_table` decides about the runs of a zygote or a collected session."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.zygote import run_table
 from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterator, Sequence
 
-    RunReport: TypeAlias = messages.Forked | messages.ForkFailed | messages.RunStopped
+    from pytest_zygote.core.protocol.layer_messages import Fork
+    from pytest_zygote.core.record import Record
 
-DESCRIPTORS = 4
-"""With each order to fork a run: stdin, stdout, stderr, and the run's own line to the daemon."""
+DESCRIPTOR_COUNTS: dict[type[Record], int] = {messages.Fork: 4, messages.Spawn: 1, messages.Collect: 1}
+"""How many descriptors travel with an order: stdin, stdout, stderr and the run's report; or a layer's connection."""
 
 
 class RunForker:
-    """The runs of one process that have not been collected yet."""
+    """Forks the runs of this process."""
 
-    def __init__(self, say: Callable[[RunReport], None], leave: Callable[[], None]) -> None:
-        """Start with none.
+    def __init__(
+        self,
+        report: Callable[[messages.Forked | messages.ForkFailed | messages.RunStopped | messages.RunExited], None],
+        leave_parent: Callable[[], None],
+        become_run: Callable[[Fork, Sequence[int]], None],
+    ) -> None:
+        """Have forked none.
 
         Args:
-            say: tells the daemon.
-            leave: parts a fork from this process, and has it `forget` these runs.
+            report: sends a message to the daemon.
+            leave_parent: in a fork: closes what belongs to the process that it was forked from.
+            become_run: in a fork: makes it the run of this order, on these descriptors.
         """
-        self._say = say
-        self._leave = leave
-        self._numbers: dict[int, int] = {}
+        self._report = report
+        self._leave_parent = leave_parent
+        self._become_run = become_run
         self._standby = StandbyRun()
-        self.wants_standby = False
 
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._numbers)
+    def perform(self, action: run_table.RunAction) -> run_table.RunEvent | None:
+        """Do what was decided; return the event that follows from it at once, if one does.
 
-    def fork(self, order: messages.Fork, descriptors: list[int]) -> bool:
-        """Fork a run, or let the spare become it; tell whether this process is that run, which owns the descriptors."""
+        In a fork, return None when `become_run` returns.
+        """
+        match action:
+            case run_table.ForkRun(order, descriptors):
+                return self._fork(order, descriptors)
+            case run_table.ActivateStandby(order, descriptors, pid):
+                return self._activate(order, descriptors, pid)
+            case run_table.ForkStandby():
+                return self._fork_standby()
+            case run_table.DropStandby():
+                self._standby.drop()
+            case run_table.SignalGroup(pid, number):
+                processes.signal_group(pid, number)
+            case run_table.Report(message):
+                self._report(message)
+            case run_table.EndLastRun():
+                pass  # only a zygote has put off anything
+            case _:
+                assert_never(action)
+        return None
+
+    def _fork(self, order: Fork, descriptors: Sequence[int]) -> run_table.RunEvent | None:
         try:
-            pid = self._standby.take(order, descriptors) or processes.fork_here()
+            pid = processes.fork_here()
         except (OSError, RuntimeError) as error:
-            self._say(
-                messages.ForkFailed(order.run, Reason("fork-failed", f"no process could be made for the run: {error}"))
-            )
-        else:
-            if not pid:
-                self._leave()
-                return True
-            # The child does the same; whoever is first, a signal finds the group.
-            with contextlib.suppress(OSError):
-                os.setpgid(pid, pid)
-            self._numbers[pid] = order.run
-            self.wants_standby = True
-            self._say(messages.Forked(order.run, pid))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        return False
+            _close(descriptors)
+            reason = Reason("fork-failed", f"no process could be made for the run: {error}")
+            return run_table.RunNotForked(order.run, reason)
+        if pid:
+            return _forked(order, pid, descriptors)
+        self._leave_parent()
+        self._become_run(order, descriptors)
+        return None
 
-    @property
-    def lacks_standby(self) -> bool:
-        """Whether a run should be forked ahead now."""
-        return self.wants_standby and not self._numbers
+    def _activate(self, order: Fork, descriptors: Sequence[int], pid: int) -> run_table.RunEvent:
+        if self._standby.activate(order, descriptors):
+            return _forked(order, pid, descriptors)
+        return run_table.StandbyLost(order, tuple(descriptors))
 
-    def reserve(self) -> tuple[messages.Fork, list[int]] | None:
-        """Fork a run ahead; return None, and in that run, once it is asked for, the order and its descriptors."""
-        self.wants_standby = False  # one try after each run
-        return self._standby.make(self._leave)
+    def _fork_standby(self) -> run_table.RunEvent | None:
+        """Fork a run ahead. Returns twice: in the zygote at once; in the standby run, when it is activated."""
+        activated = self._standby.fork(self._leave_parent)
+        if activated is None:
+            return run_table.StandbyTried(self._standby.pid)
+        self._become_run(*activated)
+        return None
 
     def drop_standby(self) -> None:
-        """Have the run that was forked ahead end: it will not be asked for."""
+        """Have the standby run end; in a fork of this process, know nothing of it."""
         self._standby.drop()
-
-    def forget(self) -> None:
-        """Know nothing of runs, in a fork of the process that they belong to."""
-        self._numbers.clear()
-        self._standby.drop()
-        self.wants_standby = False
 
     def learn(self) -> None:
         """Remember, at the end of a run and in its process, which memory the next ones will write to."""
         self._standby.learn()
 
-    def deliver(self, number: int, signal_number: int) -> None:
-        """Send a signal to all of a run."""
-        for pid in [pid for pid, known in self._numbers.items() if known == number]:
-            processes.signal_group(pid, signal_number)
 
-    def collect(self) -> Iterator[messages.RunExited]:
-        """Give the runs that have ended; tell the daemon of those that have stopped."""
-        for pid, status in processes.collect():
-            if pid not in self._numbers:
-                continue
-            if os.WIFSTOPPED(status):
-                self._say(messages.RunStopped(self._numbers[pid], os.WSTOPSIG(status)))
-            else:
-                yield messages.RunExited(self._numbers.pop(pid), processes.decode_wait(status))
+def _forked(order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:
+    # The child does the same; whoever is first, a signal finds the group.
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+    _close(descriptors)
+    return run_table.RunForked(order.run, pid)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def child_events() -> Iterator[run_table.ChildEvent]:
+    """Yield what has happened to the children of this process."""
+    for pid, status in processes.collect():
+        if os.WIFSTOPPED(status):
+            yield run_table.ChildStopped(pid, os.WSTOPSIG(status))
+        else:
+            yield run_table.ChildEnded(pid, processes.decode_wait(status))

@@ -1,7 +1,7 @@
 """A collected session: a process that runs pytest for one command line up to its first test, and forks runs.
 
 It is forked from a project layer where no conftest file and no test module was ever imported, and
-collects once. Whatever is not as it must be ends it (`SessionProcess.refuse`); then runs go on to be forked from
+collects once. Whatever is not as it must be ends it (`SessionProcess.abort`); then runs go on to be forked from
 the layer. See `core.sessions.eligibility` for the theory.
 """
 
@@ -13,9 +13,8 @@ import os
 import select
 import signal
 import sys
-import threading
 import traceback
-from typing import TYPE_CHECKING, NoReturn, assert_never
+from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
@@ -25,15 +24,20 @@ from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
+from pytest_zygote.core.zygote import run_table, session_loop
+from pytest_zygote.core.zygote.zygote_loop import DaemonGone, Idle, Leave, StopListening
 from pytest_zygote.run import process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
 from pytest_zygote.zygote.collection_inputs import CollectionInputs
-from pytest_zygote.zygote.run_forker import DESCRIPTORS, RunForker
+from pytest_zygote.zygote.run_forker import DESCRIPTOR_COUNTS, RunForker, child_events
+from pytest_zygote.zygote.session_leaks import SessionLeaks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
@@ -59,7 +63,7 @@ class SessionRun(process.RunProcess):
     def start_over(self, depth_: str, reason: Reason, culprits: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
         del depth_, culprits
-        self.session.refuse(reason.text)  # a run can start over only before it has written anything: see `give_up`
+        self.session.abort(reason.text)  # a run can start over only before it has written anything: see `give_up`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
@@ -72,11 +76,10 @@ class SessionProcess:
         self._layer = layer
         self._channel = channel
         self._recorders = TerminalDoubles(order.terminal, processes.fork)
-        self._watch = CollectionInputs(self.refuse)
+        self._watch = CollectionInputs(self.abort)
         self._is_run = False
-        self._runs = RunForker(self._say, self._leave_session)
-        self._runs.wants_standby = True
-        self._retired = False
+        self._runs = RunForker(self._send, self._leave_parent, self._become_run)
+        self._state = session_loop.SessionState()
         self._run = SessionRun(process.request_in(order.request), layer)
         self._run.session = self
         self._run.plugins["zygote_collected"] = CollectedPlugin(self)
@@ -86,18 +89,18 @@ class SessionProcess:
         try:
             return self._collect()
         except BaseException:
-            self.refuse(traceback.format_exc())
+            self.abort(traceback.format_exc())
             raise
 
     def _collect(self) -> int:
         lost = why_lost(Feature.SESSIONS)
         if lost:
-            self.refuse(lost)
+            self.abort(lost)
         if workaround.registry.around or workaround.registry.forked:
-            self.refuse("workarounds run around the forks of runs")
+            self.abort("workarounds run around the forks of runs")
         gc.freeze()  # else the search for garbage after collection would copy every page of the layer
         process.adopt_terminal(self._run.request, self._recorders.descriptors)
-        self._descriptors = _open_files()
+        self._leaks = SessionLeaks()
         self._watch.start()
         self._layer.namespaces.accept()  # the recorder has replaced functions
         process.begin(self._run, self._order.limits)
@@ -105,12 +108,16 @@ class SessionProcess:
         self._run.admission.on_found = self._watch.found
         self._environ = dict(os.environ)
         status = process.pytest_status()
-        self.refuse(f"pytest ended before the first test, with {status}")
+        self.abort(f"pytest ended before the first test, with {status}")
         status = process.finish(self._run, status)
         self._runs.learn()
         return status
 
-    def refuse(self, reason: str) -> None:
+    def _abort_if(self, reason: str) -> None:
+        if reason:
+            self.abort(reason)
+
+    def abort(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
         if not self._is_run:
             self._leave(messages.BuildFailed({}, Reason("session-ineligible", reason)))
@@ -139,108 +146,97 @@ class SessionProcess:
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
         pytest_session.prepare()
-        obstacle = self._watch.obstacle
+        reason = self._watch.side_effect
         self._flush()
         self._recorders.finish()
         self._captures = pytest_session.capture_files()
         if workaround.registry.around or workaround.registry.forked:
-            obstacle = "workarounds run around the forks of runs"
+            reason = "workarounds run around the forks of runs"
         renewable = pytest_session.renewable(built.files, self._layer)
         built = built.replaced(renewable=self._watch.only_pytests(renewable))
-        obstacle = obstacle or _left_behind() or self._left_open() or _collect_garbage()
-        if obstacle:
-            self.refuse(obstacle)
+        known = {source.descriptor for source in self._recorders.places()} | {*self._captures, self._channel.fileno()}
+        self._abort_if(reason or self._leaks.found(known, self._captures))
         for path in pytest_session.cache_files():
             built.files.pop(path, None)
         self._restore_random = self._watch.restorer()
         self._places = self._recorders.places()
         processes.die_with_parent(on=False)
-        self._say(built)
-        self._serve()
+        self._send(built)
+        try:
+            self._serve()
+        except ProtocolError as error:  # a fault of the daemon's: named, before runs are forked from the layer again
+            if self._is_run:
+                raise
+            self._leave(messages.NotRecollectable(Reason("session-ineligible", str(error))))
 
-    def _left_open(self) -> str:
-        """Return what collection has left open that runs would share; '' for nothing."""
-        known = {place.descriptor for place in self._recorders.places()} | {*self._captures, self._channel.fileno()}
-        for descriptor, name in _open_files().items():
-            if descriptor not in known and self._descriptors.get(descriptor) != name and name != os.devnull:
-                return f"collection leaves {name.partition(':')[0]} open"
-        if any(os.fstat(descriptor).st_size for descriptor in self._captures):
-            return "something was written that no report shows"
-        return ""
+    # Events
 
     def _serve(self) -> None:
+        """Fork runs until this process is one of them; in the session itself this never returns."""
         self._pipe = signals.SignalPipe((signal.SIGCHLD,))
-        poll = select.poll()
-        poll.register(self._pipe.fileno(), select.POLLIN)
-        poll.register(self._channel.fileno(), select.POLLIN)
-        while not (self._retired and not self._runs):
-            events = poll.poll(0 if self._runs.lacks_standby and not self._retired else None)
-            if not events and self._reserve():
-                return
-            for descriptor, _ in events:
-                if descriptor == self._pipe.fileno():
-                    self._pipe.read()
-                    for exited in self._runs.collect():
-                        self._say(exited)
-                elif self._listen(poll):
+        self._poll = select.poll()
+        self._poll.register(self._pipe.fileno(), select.POLLIN)
+        self._poll.register(self._channel.fileno(), select.POLLIN)
+        while True:
+            readable = [descriptor for descriptor, _ in self._poll.poll(0 if self._state.has_idle_work else None)]
+            for event in self._events(readable):
+                self._handle(event)
+                if self._is_run:
                     return
-        os._exit(0)  # noqa: TID251 - see `_leave`
 
-    def _listen(self, poll: select.poll) -> bool:
-        """Carry out what the daemon orders; tell whether this process is a run now."""
+    def _events(self, readable: Sequence[int]) -> Iterator[session_loop.SessionEvent]:
+        if not readable:
+            yield Idle()
+        if self._pipe.fileno() in readable:
+            self._pipe.read()
+            yield from child_events()
+        if self._channel.fileno() in readable:
+            yield from self._daemon_events()
+
+    def _daemon_events(self) -> Iterator[session_loop.SessionEvent]:
         received = self._channel.receive()
         if received is None:
-            poll.unregister(self._channel.fileno())
-            self._retired = True
-        return any(self._handle(message) for message in received or ())
+            yield DaemonGone()
+        for order in received or ():
+            descriptors = self._channel.adopt_descriptors(DESCRIPTOR_COUNTS.get(type(order), 0))
+            yield session_loop.SessionOrdered(order, tuple(descriptors))
 
-    def _reserve(self) -> bool:
-        """Have a run ready before it is asked for; tell whether this process is that run now."""
-        taken = self._runs.reserve()
-        if taken:
-            self._become_run(*taken)
-        return taken is not None
+    def _handle(self, event: session_loop.SessionEvent) -> None:
+        self._state, actions = session_loop.step(self._state, event)
+        for action in actions:
+            outcome = self._perform(action)
+            if outcome is not None:
+                self._handle(outcome)
 
-    def _handle(self, message: messages.ToSession) -> bool:
-        """Carry out an order; tell whether this process is a run now."""
-        match message:
-            case messages.Fork():
-                return self._fork(message)
-            case messages.CheckRecollection(paths):
-                obstacle = self._pytest.judge(paths)
-                if obstacle:
-                    self._say(messages.NotRecollectable(Reason("session-ineligible", obstacle)))
-            case messages.Deliver(number, signal_number):
-                self._runs.deliver(number, signal_number)
-            case messages.Retire():
-                self._retired = True
-                self._runs.drop_standby()
+    # Actions
+
+    def _perform(self, action: session_loop.SessionAction) -> run_table.RunEvent | None:
+        match action:
+            case session_loop.CheckFiles(paths):
+                reason = self._pytest.judge(paths)
+                if reason:
+                    self._send(messages.NotRecollectable(Reason("session-ineligible", reason)))
+            case StopListening():
+                self._poll.unregister(self._channel.fileno())
+            case Leave():
+                os._exit(0)  # noqa: TID251 - see `_leave`
             case _:
-                assert_never(message)
-        return False
+                return self._runs.perform(action)
+        return None
 
-    def _say(self, message: messages.FromSession) -> None:
-        try:
+    def _send(self, message: messages.FromSession) -> None:
+        with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
             self._channel.send(message)
-        except OSError:
-            self._retired = True
-
-    def _fork(self, order: messages.Fork) -> bool:
-        descriptors = self._channel.adopt_descriptors(DESCRIPTORS)
-        is_run = self._runs.fork(order, descriptors)
-        if is_run:
-            self._become_run(order, descriptors)
-        return is_run
 
     # Being a run
 
-    def _leave_session(self) -> None:
+    def _leave_parent(self) -> None:
         """Close what belongs to the process that this one was forked from."""
         self._pipe.close()
         self._channel.close()
-        self._runs.forget()
+        self._runs.drop_standby()
 
-    def _become_run(self, order: messages.Fork, descriptors: list[int]) -> None:
+    def _become_run(self, order: messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
         os.setpgid(0, 0)
@@ -251,9 +247,9 @@ class SessionProcess:
         adopt_descriptors(self._places, terminal)
         for descriptor in self._captures:
             renew_file(descriptor)
-        obstacle = self._pytest.collect(order.renewed)
-        if obstacle:
-            self._give_up(obstacle)
+        reason = self._pytest.collect(order.renewed)
+        if reason:
+            self._give_up(reason)
         self._recorders.play(terminal, is_whole=not order.renewed)
         for descriptor in terminal:
             os.close(descriptor)
@@ -281,31 +277,3 @@ def _set(key: str, value: str | None) -> None:
         os.environ.pop(key, None)
     elif os.environ.get(key) != value:
         os.environ[key] = value
-
-
-def _open_files() -> dict[int, str]:
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
-    return found
-
-
-def _left_behind() -> str:
-    """Return what collection has left that a fork cannot copy; '' for nothing."""
-    if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
-        return "collection leaves a thread"
-    return "collection leaves a process" if processes.has_children() else ""
-
-
-def _collect_garbage() -> str:
-    """Have no garbage and no later search for it, which would copy every page; return what that brought to light."""
-    said: list[str] = []
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda unraisable: said.append(str(unraisable.exc_value))
-    try:
-        gc.collect()
-    finally:
-        sys.unraisablehook = hook
-    gc.freeze()
-    return f"collection leaves garbage that complains: {said[0]}" if said else ""

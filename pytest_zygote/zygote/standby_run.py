@@ -1,7 +1,8 @@
-"""A spare: a fork that waits to become the next run, so that no run has to wait for a fork.
+"""A standby run: a fork that waits to become the next run, so that no run has to wait for a fork.
 
-It has what a fork of this moment would have: it is made when its zygote has come to rest, and a zygote that changes
-is another layer, with a spare of its own. Before it waits it copies the pages of memory that an earlier run wrote to.
+It has what a fork of this moment would have: it is forked when its zygote has come to rest, and a zygote that changes
+is another layer, with a standby run of its own. Before it waits it copies the pages of memory that an earlier run
+wrote to.
 """
 
 from __future__ import annotations
@@ -25,22 +26,27 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
 
     StandbyChannel: TypeAlias = Channel[Never, messages.ToStandby]
+    Activation: TypeAlias = tuple[messages.Fork, list[int]]
 
 MAX_PAGES = 6_000
-"""A run that has written to more was no short one, and tells little of the next: 23 MiB, where a page has 4 KiB."""
+"""A run that has written to more was no short one, and shows little of the next: 23 MiB, where a page has 4 KiB."""
 
 SEND_TIMEOUT_S = 5.0
-"""A spare does nothing but read; one that does not for this long is broken."""
+"""A standby run does nothing but read; one that does not for this long is broken."""
 
 _RANGE = struct.Struct("QQ")
 
 
 class StandbyRun:
-    """The one fork that a zygote has in reserve, if it has one."""
+    """The one fork that a process has in reserve, if it has one.
+
+    Attributes:
+        pid: its process; 0 if there is none.
+    """
 
     def __init__(self) -> None:
         """Start without one, and without knowing what runs write to."""
-        self._pid = 0
+        self.pid = 0
         self._channel: StandbyChannel | None = None
         self._written = mmap.mmap(-1, _RANGE.size * (MAX_PAGES + 1))  # shared with all forks
 
@@ -54,36 +60,35 @@ class StandbyRun:
                 packed = b"".join(_RANGE.pack(*span) for span in found)
                 self._written[: len(packed)] = packed
 
-    def make(self, leave_zygote: Callable[[], None]) -> tuple[messages.Fork, list[int]] | None:
-        """Fork one; return None, and in the fork, once it is to become a run, the order and its descriptors.
+    def fork(self, leave_parent: Callable[[], None]) -> Activation | None:
+        """Fork a standby run.
 
-        Where there can be no fork there is no spare.
+        Returns twice: None in the parent at once; in the standby run, when it is activated, the order to fork and its
+        descriptors. Where there can be no process, `pid` is 0 afterwards.
 
         Args:
-            leave_zygote: closes what the fork must not hold open: the daemon takes that for a sign of life.
+            leave_parent: closes what the fork must not hold open: the daemon takes that for a sign of life.
         """
         self.drop()
         ours: StandbyChannel
         ours, theirs = sockets.pair(SILENT, send_timeout_s=SEND_TIMEOUT_S)
         try:
-            self._pid = processes.fork_here()
+            pid = processes.fork_here()
         except (OSError, RuntimeError):
             ours.close()
             os.close(theirs)
             return None
-        if not self._pid:
+        if not pid:
             ours.close()
-            return self._wait(sockets.adopt(theirs, messages.TO_STANDBY), leave_zygote)
+            return self._wait(sockets.adopt(theirs, messages.TO_STANDBY), leave_parent)
         os.close(theirs)
-        self._channel = ours
+        self.pid, self._channel = pid, ours
         return None
 
-    def _wait(
-        self, channel: Channel[messages.ToStandby, Never], leave_zygote: Callable[[], None]
-    ) -> tuple[messages.Fork, list[int]]:
+    def _wait(self, channel: Channel[messages.ToStandby, Never], leave_parent: Callable[[], None]) -> Activation:
         try:
-            leave_zygote()
-            set_title(f"pytest_zygote spare run: {os.getcwd()}")
+            leave_parent()
+            set_title(f"pytest_zygote standby run: {os.getcwd()}")
             dirty_pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
             received: list[messages.ToStandby] | None = []
             while received == []:
@@ -97,21 +102,22 @@ class StandbyRun:
         channel.close()
         return order, descriptors
 
-    def take(self, order: messages.Fork, descriptors: Sequence[int]) -> int:
-        """Have it become a run; return its process, 0 if there is none."""
-        channel, self._channel = self._channel, None
+    def activate(self, order: messages.Fork, descriptors: Sequence[int]) -> bool:
+        """Have it become a run; return whether it has received the order: one that has died has not."""
+        channel, self._channel, self.pid = self._channel, None, 0
         if channel is None:
-            return 0
+            return False
         try:
             channel.send(order, descriptors)
         except OSError:
-            return 0
+            return False
         finally:
             channel.close()
-        return self._pid
+        return True
 
     def drop(self) -> None:
-        """Have it end; in a fork of the zygote, know nothing of it."""
+        """Have it end; in a fork of its parent, know nothing of it."""
+        self.pid = 0
         if self._channel is not None:
             self._channel.close()
             self._channel = None

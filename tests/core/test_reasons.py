@@ -25,7 +25,6 @@ TO_COME = frozenset(
         "file-relinked",
         "import-failed",
         "imported-too-early",
-        "internals-changed",
         "keeper-lost",
         "module-moved",
         "patch-failed",

@@ -878,7 +878,7 @@ def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     """A zygote that cannot fork says so; the layer stays."""
     pid = layer_pid(warm, "project")
     os.kill(warm.standby(), signal.SIGKILL)
-    eventually(lambda: not warm.spares(), "no run was forked beforehand")
+    eventually(lambda: not warm.standby_runs(), "no run was forked beforehand")
     with no_more_processes(pid):
         result = warm.pytest("-q", "test_app.py")
     assert (result.returncode, result.was_warm) == (0, False)

@@ -298,14 +298,14 @@ class Project:
                     found[process.pid] = " ".join(process.cmdline()).strip()
         return found
 
-    def spares(self) -> list[int]:
+    def standby_runs(self) -> list[int]:
         """Return the processes that wait to become runs."""
-        return [pid for pid, title in self.processes().items() if title.startswith("pytest_zygote spare run")]
+        return [pid for pid, title in self.processes().items() if title.startswith("pytest_zygote standby run")]
 
     def standby(self) -> int:
         """Return the process that waits to become the next run, once there is one."""
-        eventually(self.spares, "a spare run waits")
-        (pid,) = self.spares()
+        eventually(self.standby_runs, "a standby run waits")
+        (pid,) = self.standby_runs()
         return pid
 
     def stop(self) -> None:

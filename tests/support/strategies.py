@@ -29,6 +29,7 @@ SHAPES: dict[str, st.SearchStrategy[object]] = {
     "tuple[str, ...]": st.lists(texts, max_size=3).map(tuple),
     "tuple[int, ...]": st.lists(numbers, max_size=3).map(tuple),
     "tuple[str, str]": st.tuples(texts, texts),
+    "tuple[tuple[str, str], ...]": st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
     "tuple[tuple[str, int], ...]": st.lists(st.tuples(texts, numbers), max_size=3).map(tuple),
     "tuple[tuple[str, tuple[int, ...]], ...]": st.lists(
         st.tuples(texts, st.lists(numbers, max_size=3).map(tuple)), max_size=3

@@ -24,8 +24,8 @@ def _write(project: Project, more: str = "") -> None:
     project.write("test_app.py", TEST)
 
 
-def test_the_next_run_is_the_spare(project: Project) -> None:
-    """With the environment of its own client; the next spare takes its place."""
+def test_the_next_run_is_the_standby_run(project: Project) -> None:
+    """With the environment of its own client; the next standby run takes its place."""
     _write(project)
     project.warm_up("-s")
     standby = project.standby()
@@ -33,10 +33,10 @@ def test_the_next_run_is_the_spare(project: Project) -> None:
 
     assert f"process={standby} value=1 key=mine" in result.stdout
     assert result.was_warm
-    eventually(lambda: project.spares() not in ([], [standby]), "another spare waits")
+    eventually(lambda: project.standby_runs() not in ([], [standby]), "another standby run waits")
 
 
-def test_a_spare_has_what_was_saved(project: Project) -> None:
+def test_a_standby_run_has_what_was_saved(project: Project) -> None:
     """The one that was forked before the save is no part of the layer that was patched."""
     project.write("app.py", "def value():\n    return 1\n")
     project.write("test_app.py", TEST.replace("app.VALUE", "app.value()"))
@@ -44,7 +44,7 @@ def test_a_spare_has_what_was_saved(project: Project) -> None:
     old = project.standby()
     project.write("app.py", "def value():\n    return 2\n")
     patched = project.pytest("-s")
-    eventually(lambda: old not in project.spares(), "the old spare is gone")
+    eventually(lambda: old not in project.standby_runs(), "the old standby run is gone")
     new = project.standby()
     last = project.pytest("-s")
 
@@ -52,13 +52,13 @@ def test_a_spare_has_what_was_saved(project: Project) -> None:
     assert f"process={new} value=2" in last.stdout
 
 
-def test_a_spare_that_is_gone_is_not_missed(project: Project) -> None:
+def test_a_standby_run_that_is_gone_is_not_missed(project: Project) -> None:
     """A run is forked as if there had been none."""
     _write(project)
     project.warm_up("-s")
     standby = project.standby()
     os.kill(standby, signal.SIGKILL)
-    eventually(lambda: standby not in project.spares(), "the spare is dead")
+    eventually(lambda: standby not in project.standby_runs(), "the standby run is dead")
     result = project.pytest("-s")
 
     assert "value=1" in result.stdout
@@ -67,7 +67,7 @@ def test_a_spare_that_is_gone_is_not_missed(project: Project) -> None:
 
 
 def test_two_runs_at_once(project: Project) -> None:
-    """One of them is the spare; the other is forked for it, and neither waits for the other to end."""
+    """One of them is the standby run; the other is forked for it, and neither waits for the other to end."""
     project.write("test_alone.py", "def test_it():\n    pass\n")
     project.write(
         "test_both.py",
@@ -90,8 +90,8 @@ def test_two_runs_at_once(project: Project) -> None:
     assert (project.root / f"{standby}.here").exists()
 
 
-def test_no_spare_where_zygotes_prepare_for_each_fork(project: Project) -> None:
-    """A spare would have been forked before the workaround's first half."""
+def test_no_standby_run_where_zygotes_prepare_for_each_fork(project: Project) -> None:
+    """A standby run would have been forked before the workaround's first half."""
     _write(
         project,
         "from pytest_zygote.workaround import register_workaround\n\n"
@@ -100,9 +100,9 @@ def test_no_spare_where_zygotes_prepare_for_each_fork(project: Project) -> None:
     project.warm_up("-s")
     first, second = project.pytest("-s"), project.pytest("-s")
 
-    assert not project.spares()
+    assert not project.standby_runs()
     assert first.was_warm
     assert second.was_warm
     assert "value=1" not in first.stdout
     assert first.stdout.count("value=") == 1
-    assert not project.spares()
+    assert not project.standby_runs()

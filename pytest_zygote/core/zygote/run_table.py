@@ -1,0 +1,195 @@
+"""The runs that a process has forked, and the one that stands by: `step(table, event) -> (table, actions)`.
+
+A zygote and a collected session have the same: each order to fork is carried out by the standby run if there is one,
+else by a fork; and a standby run is forked when no run is going on, once after each run. A standby run that dies is
+not replaced before the next run: whatever ended it would end the next one too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from pytest_zygote.core.protocol.layer_messages import Deliver, Fork, Forked, ForkFailed, RunExited, RunStopped
+from pytest_zygote.core.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from pytest_zygote.core.reasons import Reason
+
+
+class RunTable(Record):
+    """What one process has forked.
+
+    Attributes:
+        runs: process → number of the run, of all whose end was not seen.
+        standby: the process of the standby run; 0 if there is none.
+        wants_standby: whether one is to be forked when nothing else is to do.
+    """
+
+    runs: Mapping[int, int]
+    standby: int = 0
+    wants_standby: bool = False
+
+    @property
+    def lacks_standby(self) -> bool:
+        """Whether a run should be forked ahead now."""
+        return self.wants_standby and not self.runs
+
+
+EMPTY = RunTable({})
+
+# Events
+
+
+class ForkOrdered(Record):
+    """The daemon wants a run, whose descriptors these are."""
+
+    order: Fork
+    descriptors: tuple[int, ...]
+
+
+class RunForked(Record):
+    """The process of a run exists."""
+
+    run: int
+    pid: int
+
+
+class RunNotForked(Record):
+    """There can be no process for a run."""
+
+    run: int
+    reason: Reason
+
+
+class StandbyLost(Record):
+    """The standby run did not get its order: it is gone."""
+
+    order: Fork
+    descriptors: tuple[int, ...]
+
+
+class StandbyTried(Record):
+    """A run was forked ahead, with this process; 0 if there can be none."""
+
+    pid: int
+
+
+class ChildStopped(Record):
+    """A child was stopped by this signal."""
+
+    pid: int
+    signal: int
+
+
+class ChildEnded(Record):
+    """A child has ended: exit code, or the negative number of the signal."""
+
+    pid: int
+    status: int
+
+
+ChildEvent: TypeAlias = ChildStopped | ChildEnded
+RunEvent: TypeAlias = ForkOrdered | RunForked | RunNotForked | StandbyLost | StandbyTried | ChildEvent
+
+# Actions
+
+
+class ForkRun(Record):
+    """Fork a run; `is_first` if no other is going on."""
+
+    order: Fork
+    descriptors: tuple[int, ...]
+    is_first: bool
+
+
+class ActivateStandby(Record):
+    """Have the standby run become the run."""
+
+    order: Fork
+    descriptors: tuple[int, ...]
+    pid: int
+
+
+class ForkStandby(Record):
+    """Fork a run ahead."""
+
+
+class DropStandby(Record):
+    """Have the standby run end."""
+
+
+class SignalGroup(Record):
+    """Send a signal to a process group."""
+
+    pid: int
+    signal: int
+
+
+class EndLastRun(Record):
+    """This run, the last that was going on, has ended: do what was put off until then."""
+
+    run: int
+
+
+class Report(Record):
+    """Send this to the daemon."""
+
+    message: Forked | ForkFailed | RunStopped | RunExited
+
+
+RunAction: TypeAlias = ForkRun | ActivateStandby | ForkStandby | DropStandby | SignalGroup | EndLastRun | Report
+
+if TYPE_CHECKING:
+    Step: TypeAlias = tuple[RunTable, tuple[RunAction, ...]]
+
+
+def step(table: RunTable, event: RunEvent) -> Step:
+    """Return the table after an event, and what is to be done."""
+    match event:
+        case ForkOrdered(order, descriptors):
+            return _order(table, order, descriptors)
+        case StandbyLost(order, descriptors):
+            return table, (ForkRun(order, descriptors, not table.runs),)
+        case StandbyTried(pid):
+            return table.replaced(standby=pid, wants_standby=False), ()
+        case RunForked(run, pid):
+            after = table.replaced(runs={**table.runs, pid: run}, wants_standby=True)
+            return after, (Report(Forked(run, pid)),)
+        case RunNotForked(run, reason):
+            return table, (Report(ForkFailed(run, reason)),)
+        case ChildStopped() | ChildEnded():
+            return _on_child(table, event)
+        case _:
+            assert_never(event)
+
+
+def _order(table: RunTable, order: Fork, descriptors: tuple[int, ...]) -> Step:
+    if table.standby:
+        return table.replaced(standby=0), (ActivateStandby(order, descriptors, table.standby),)
+    return table, (ForkRun(order, descriptors, not table.runs),)
+
+
+def _on_child(table: RunTable, event: ChildEvent) -> Step:
+    if event.pid == table.standby:
+        return (table.replaced(standby=0), (DropStandby(),)) if isinstance(event, ChildEnded) else (table, ())
+    if event.pid not in table.runs:  # a canary, a deeper layer, or a child of a module that was imported
+        return table, ()
+    run = table.runs[event.pid]
+    if isinstance(event, ChildStopped):
+        return table, (Report(RunStopped(run, event.signal)),)
+    after = table.replaced(runs={pid: number for pid, number in table.runs.items() if pid != event.pid})
+    exited = Report(RunExited(run, event.status))
+    return after, (exited,) if after.runs else (EndLastRun(run), exited)
+
+
+def deliver(table: RunTable, order: Deliver) -> tuple[SignalGroup, ...]:
+    """Return how a signal gets to a run; nothing is to be done if that has ended meanwhile."""
+    return tuple(SignalGroup(pid, order.signal) for pid, number in table.runs.items() if number == order.run)
+
+
+def drop_standby(table: RunTable) -> Step:
+    """Want no standby run any more."""
+    return table.replaced(standby=0, wants_standby=False), (DropStandby(),) if table.standby else ()
