@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.layers import layer_inputs, lifecycle
+from pytest_zygote.core.layers import layer_inputs, lifecycle, stack_choice
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, REWRITTEN, SETTINGS_KEYS, THIRD
 from pytest_zygote.core.protocol.messages import Build
 
@@ -32,9 +31,6 @@ log = logging.getLogger("pytest_zygote")
 
 FIRST_START = "first start"
 
-ONLY_AST = 0x400
-"""`ast.PyCF_ONLY_AST`; importing `ast` would delay the start of a daemon."""
-
 
 class LayerStack:
     """A base layer and the project layer on it."""
@@ -49,7 +45,7 @@ class LayerStack:
         self.project: Layer | None = None
         self.size = len(graph.modules)
         self._context = {key: graph.context[key] for key in SETTINGS_KEYS if key in graph.context}
-        self._second_chance = ""
+        self._retry = ""
 
     def layer_for(self, request: RunRequest, depth: str, now: float, *, is_ahead: bool = False) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
@@ -60,13 +56,13 @@ class LayerStack:
             now: by the loop's clock.
             is_ahead: nobody waits for it; files that are being written are left for later.
         """
-        self._look_at_loose_files()
+        self._scan_loose_files()
         base = self._valid_base(request, now)
         if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
             return base
         return self._valid_project(base, request, now, is_ahead=is_ahead)
 
-    def _look_at_loose_files(self) -> None:
+    def _scan_loose_files(self) -> None:
         """See which files have changed that runs import themselves: test modules, and what is rejected.
 
         Their compiled forms are found fresh by size and second; see `files.drop_bytecode`.
@@ -74,10 +70,10 @@ class LayerStack:
         graph = self._graph
         held = self.project.built.files if self.project is not None and self.project.built is not None else {}
         loose = [origin for origin, party, _ in graph.modules.values() if party == FIRST and origin not in held]
-        self._note_changed(graph.leaves.values())  # no module of a layer imports one: no reason to try one again
-        self._forgive(self._note_changed(loose))
+        self._changed_since_last_run(graph.leaves.values())  # no module of a layer imports one
+        self._forgive(self._changed_since_last_run(loose))
 
-    def _note_changed(self, paths: Iterable[str]) -> list[str]:
+    def _changed_since_last_run(self, paths: Iterable[str]) -> list[str]:
         seen, changed = self._graph.seen, []
         for path in paths:
             now = files.identity(path)
@@ -90,55 +86,74 @@ class LayerStack:
     def _forgive(self, changed: list[str]) -> None:
         for name in self._graph.forgive(changed):
             if self._graph.modules.get(name, ("", FIRST))[1] == FIRST:
-                self._second_chance = f"{name} may be imported early again"
+                self._retry = f"{name} may be imported early again"
 
     def _valid_base(self, request: RunRequest, now: float) -> Layer:
-        is_first = self.base is None
-        reason = self._reason if self.base is None else self._why_replace(self.base, request, now)
-        if reason:
-            self._forgive(self.base.changed_files() if self.base is not None else [])
-            self.retire()
-            self.base = self._layers.start_base(self._plan(request, "base"), reason)
-            self.base.is_first = is_first
-        assert self.base is not None  # noqa: S101 - just made
-        return self.base
+        base = self.base
+        stale = self._why_stale(base, request, now) if base is not None else None
+        match stack_choice.choose_base(stale, self._reason):
+            case stack_choice.Replace(reason, is_first):
+                self._forgive(base.changed_files() if base is not None else [])
+                self.retire()
+                self.base = base = self._layers.start_base(self._plan(request, "base"), reason)
+                base.is_first = is_first
+            case stack_choice.Keep():
+                pass
+            case never:
+                assert_never(never)
+        assert base is not None  # noqa: S101 - it was there, or has been made
+        return base
 
     def _valid_project(self, base: Layer, request: RunRequest, now: float, *, is_ahead: bool) -> Layer:
-        is_first = self.project is None
-        reason = base.reason if self.project is None else self._why_replace(self.project, request, now)
-        reason = reason or (self._second_chance if self.project is not None and self.project.built is not None else "")
-        if reason:
-            self.project = self._successor(base, request, reason, is_ahead=is_ahead)
-            self.project.is_first = is_first
-        assert self.project is not None  # noqa: S101 - just made
-        return self.project
+        project = self.project
+        stale = self._why_stale(project, request, now) if project is not None else None
+        is_ready = project is not None and project.built is not None
+        match stack_choice.choose_project(stale, base.reason, self._retry, is_ready=is_ready):
+            case stack_choice.Replace(reason, is_first):
+                self.project = project = self._successor(base, request, reason, is_ahead=is_ahead)
+                project.is_first = is_first
+            case stack_choice.Keep():
+                pass
+            case never:
+                assert_never(never)
+        assert project is not None  # noqa: S101 - it was there, or has been made
+        return project
 
     def _successor(self, base: Layer, request: RunRequest, reason: str, *, is_ahead: bool) -> Layer:
         """Have the project layer patched, or built anew."""
         project = self.project
-        order = self._edits(project, request) if project is not None else None
-        if project is not None and order is not None:
-            if is_ahead and any(map(_is_half_written, order.files.values())):
+        patch = self._find_patch(project, request) if project is not None else None
+        if project is None or patch is None:
+            return self._build_project(base, request, reason)
+        match stack_choice.choose_successor(tuple(patch.files.values()), is_ahead=is_ahead):
+            case stack_choice.Wait():
                 log.info("a file is being written: %s", reason)
                 return project
-            layer = self._layers.spawn_patched(project, order, reason)
-        else:
-            self._forgive(project.changed_files() if project is not None else [])
-            self._second_chance = ""
-            layer = self._layers.spawn_project(base, self._plan(request, "project"), reason)
+            case stack_choice.Patch():
+                layer = self._layers.spawn_patched(project, patch, reason)
+                self._layers.retire(project)
+                return layer
+            case never:
+                assert_never(never)
+
+    def _build_project(self, base: Layer, request: RunRequest, reason: str) -> Layer:
+        project = self.project
+        self._forgive(project.changed_files() if project is not None else [])
+        self._retry = ""
+        layer = self._layers.spawn_project(base, self._plan(request, "project"), reason)
         if project is not None:
             self._layers.retire(project)
         return layer
 
-    def _edits(self, project: Layer, request: RunRequest) -> Patch | None:
+    def _find_patch(self, project: Layer, request: RunRequest) -> Patch | None:
         """Return the edits to patch; None if a patch would not be all that is needed."""
-        if project.phase != lifecycle.READY or self._second_chance or project.differing_input(request):
+        if project.phase != lifecycle.READY or self._retry or project.differing_input(request):
             return None
         return project.find_patch(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
 
     def renew(self, reason: str) -> None:
         """Have the next project layer built from fresh imports, whatever can be patched."""
-        self._second_chance = reason
+        self._retry = reason
 
     def retire(self, reason: str = "") -> None:
         """Let all layers go; the next ones are built for this reason, if there is one."""
@@ -156,7 +171,7 @@ class LayerStack:
         """Return the user's patterns of modules that must not be imported early."""
         return (*EXCLUDED, *self._graph.facts.get("exclude", "").split())
 
-    def _why_replace(self, layer: Layer, request: RunRequest, now: float) -> str:
+    def _why_stale(self, layer: Layer, request: RunRequest, now: float) -> str:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
             return layer.why_failed or "the process was gone"
         missed = layer.missed_context(self._graph.context, self._context)
@@ -190,16 +205,3 @@ class LayerStack:
         """Return what the project layer imports before and after the modules that runs imported."""
         preload = self._graph.facts.get("preload", "").split()
         return self._graph.builtin(environ), tuple(name for name in preload if name not in names)
-
-
-def _is_half_written(text: bytes) -> bool:
-    """Tell whether a text is empty or no Python: there is more to come, if nobody wants to run it."""
-    if not text:
-        return True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, "<text>", "exec", ONLY_AST, dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    return False

@@ -1,7 +1,7 @@
-"""Two towers: the one that serves, and one that is coming because runs taught more modules.
+"""Two layer stacks: the one that serves, and one that is coming because runs taught more modules.
 
-Learning never makes a client wait: the coming tower is built beside the serving one, and takes its
-place when its project layer is ready. Only while nothing at all is imported in the serving tower
+Learning never makes a client wait: the coming stack is built beside the serving one, and takes its
+place when its project layer is ready. Only while nothing at all is imported in the serving stack
 (a new project) do clients wait for the coming one.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import graph_file
 from pytest_zygote.core.cli.wording import counted
-from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.layers import lifecycle, stack_choice
 from pytest_zygote.core.layers.module_graph import THIRD
 from pytest_zygote.daemon.layer_stack import LayerStack
 
@@ -30,13 +30,10 @@ MAX_FORKS = 1000
 never gives back, up to 1 kB (CPython does so on purpose: nobody knows who holds them in the parent). After so many all
 is imported anew, beside the layer that serves and when nobody waits: memory is bounded however long a daemon lives."""
 
-MAX_ATTEMPTS = 6
-"""Layers that are built in the background for one purpose, before it is given up."""
-
 
 @dataclass
 class BackgroundBuild:
-    """A tower that is being built in the background, for a request like the last.
+    """A stack that is being built in the background, for a request like the last.
 
     Attributes:
         version: of the graph, when the building began.
@@ -57,7 +54,7 @@ class BackgroundBuild:
     @property
     def is_hopeless(self) -> bool:
         """Whether it changes faster than it is built."""
-        return len(self.attempts) > MAX_ATTEMPTS
+        return stack_choice.is_hopeless(len(self.attempts))
 
 
 class LayerSupervisor:
@@ -70,7 +67,7 @@ class LayerSupervisor:
         self._cache = cache
         self.graph = graph_file.load_graph(cache)
         self._version = 0
-        self._ineligible: dict[str, str] = {}
+        self._exception: dict[str, str] = {}
         self._news = ""
         self.serving = LayerStack(layers, self.graph, root)
         self._coming: BackgroundBuild | None = None
@@ -110,7 +107,7 @@ class LayerSupervisor:
 
         Args:
             now: by the loop's clock.
-            is_waited_for: clients wait, and decide themselves what the serving tower builds.
+            is_waited_for: clients wait, and decide themselves what the serving stack builds.
         """
         if self.why_paused(now):
             return
@@ -145,20 +142,19 @@ class LayerSupervisor:
             self.advance(now, is_waited_for=False)
 
     def rejuvenate(self, max_forks: int, now: float) -> None:
-        """Build a tower beside the one that serves, if that has followed so many edits since the last attempt."""
+        """Build a stack beside the one that serves, if that has followed so many edits since the last attempt."""
         project, request = self.serving.project, self._last_request
         if project is None or request is None or self._coming is not None or self.why_paused(now):
             return
-        self._forks_tried = min(self._forks_tried, project.forks)  # less: it was imported anew since
-        if project.forks - self._forks_tried >= max_forks:
-            self._forks_tried = project.forks
+        self._forks_tried, is_due = stack_choice.forks_tried(self._forks_tried, project.forks, max_forks)
+        if is_due:
             log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
             self._grow(request, f"{project.forks} edits in a row were patched", now)
 
     # Learning
 
     def learn(self, learned: Learned, request: RunRequest, now: float, *, was_fit: bool) -> None:
-        """Take what a run taught.
+        """Learn what a run had to import.
 
         Args:
             learned: the modules, and the options they were imported with.
@@ -169,13 +165,12 @@ class LayerSupervisor:
                 else two kinds of runs in turn would replace each other's layers.
         """
         before = self._importable()
-        if not was_fit and learned.facts != self._ineligible:
-            self._ineligible = learned.facts
-            third_party = tuple(row for row in learned.modules if row[2] == THIRD)
-            has_changed = self.graph.learn(third_party)
-        else:
-            self._ineligible = {}
+        if stack_choice.teaches_options(learned.facts, self._exception, was_fit=was_fit):
+            self._exception = {}
             has_changed = self._adopt(learned)
+        else:
+            self._exception = learned.facts
+            has_changed = self.graph.learn(tuple(row for row in learned.modules if row[2] == THIRD))
         if has_changed:
             count = len(self._importable().items() - before.items())
             what = counted(count, "module") if count else "other options, paths or environment keys"
@@ -186,8 +181,8 @@ class LayerSupervisor:
         return {name: row for name, row in self.graph.modules.items() if name not in rejected}
 
     def note_fit(self) -> None:
-        """Take note that a run fitted its layer: the one before it that did not was an exception."""
-        self._ineligible = {}
+        """Note that a run fitted its layer: the one before it that did not was an exception."""
+        self._exception = {}
 
     def _adopt(self, learned: Learned) -> bool:
         graph = self.graph
@@ -212,13 +207,13 @@ class LayerSupervisor:
             self._grow(request, news, now)
 
     def _grow(self, request: RunRequest, reason: str, now: float) -> None:
-        """Build a tower with what was learned, beside the one that serves."""
+        """Build a stack with what was learned, beside the one that serves."""
         stack = LayerStack(self._layers, self.graph, self._root, reason)
         self._coming = BackgroundBuild(stack, request, self._version)
         self._coming.proceed(now)
 
     def fail(self, rejected: dict[str, str], reason: Reason, now: float) -> None:
-        """Take note of a build that failed; one that names new modules is a step forward."""
+        """Count a build that failed; one that names modules which were not known to fail is a step forward."""
         if self.graph.blame(rejected):
             self._version += 1
             graph_file.save_graph(self._cache, self.graph)

@@ -72,13 +72,13 @@ class ProcessTable:
         return processes.exists(pid)
 
     def children(self, pid: int) -> list[int]:
-        """Return the children of a process; none where the system does not tell."""
+        """Return the children of a process; none where the system does not say."""
         return processes.children(pid)
 
     def private_kib(self, pid: int) -> int:
-        """Return the memory that a process shares with no other, in KiB; 0 where the system does not tell."""
+        """Return the memory that a process shares with no other, in KiB; 0 where the system does not say."""
         return processes.private_kib(pid)
 
     def pss_kib(self, pid: int) -> int:
-        """Return the proportional set size of a process in KiB; 0 where the system does not tell."""
+        """Return the proportional set size of a process in KiB; 0 where the system does not say."""
         return processes.pss_kib(pid)

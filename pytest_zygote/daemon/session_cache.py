@@ -1,7 +1,7 @@
 """Collected sessions: prepared while nobody waits, used for requests that are equal in everything.
 
 A session stands on the project layer that serves now, as one more layer. Before it is used the daemon
-looks at all that it read, as for every layer; a session with an outdated input is closed, and
+looks at all that it read, as for every layer; a session with a stale input is closed, and
 prepared again when the daemon has nothing else to do. A session that is still being collected is
 stopped (SIGSTOP) as long as a run goes on: it takes no processor time from anyone who waits.
 """
@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import logging
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.pytest import terminal_doubles
 from pytest_zygote.adapters.system import rlimits
-from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.layers import lifecycle, session_choice
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.sessions.backoff import Backoff
+from pytest_zygote.daemon.cached_session import CachedSession, plan_of
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
@@ -37,46 +37,8 @@ log = logging.getLogger("pytest_zygote")
 IDLE_S = 0.15
 """The daemon collects when nobody has wanted anything for so long."""
 
-MAX_ATTEMPTS = 3
-"""Times that a session is collected again because its inputs changed meanwhile."""
-
-
 MEMORY_MIB = 1024
 """What all sessions together may have for themselves."""
-
-
-@dataclass
-class CachedSession:
-    """A session, or the wish for one.
-
-    Attributes:
-        request: of the run that it was made after.
-        below: the project layer that it was forked from.
-        layer: its process, as a layer.
-        hits: runs that were forked from it.
-        attempts: how often it was collected since a run last asked for it.
-        is_stopped: while it is being collected, somebody else has the processor.
-        why_closed: why there is no process any more.
-    """
-
-    key: Key
-    request: RunRequest
-    below: Layer | None = None
-    layer: Layer | None = None
-    hits: int = 0
-    attempts: int = 0
-    is_stopped: bool = False
-    why_closed: str = ""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether runs can be forked from it."""
-        return self.layer is not None and self.layer.phase == lifecycle.READY
-
-    @property
-    def is_collecting(self) -> bool:
-        """Whether it is being collected."""
-        return self.layer is not None and self.layer.phase == lifecycle.BUILDING
 
 
 class SessionCache:
@@ -113,7 +75,7 @@ class SessionCache:
             difference: the sentence that shows what has changed, for the status; '' if this has not.
         """
         self._limit = settings.count("--daemon-sessions")
-        self._evict(difference or "others were used since")
+        self._evict(difference or session_choice.EVICTED)
         if difference and not self._limit:
             self.last_miss = difference
 
@@ -150,22 +112,19 @@ class SessionCache:
         return next((session for session in self._wanted if session.key == key), None)
 
     def _check(self, session: CachedSession | None, below: Layer, key: Key) -> str:
-        """Return why no session can serve a request; '' if this one can. An outdated one is closed."""
+        """Return why no session can serve a request; '' if this one can. One that is stale is closed on the way."""
         if session is None:
             return self._backoff.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
-        if session.layer is not None and session.below is not below:
-            self._close(session, "the project layer was replaced")
-        elif session.is_ready and session.layer is not None:
-            reason = session.layer.sweep(session.request, self._root, self._loop.now)
-            if reason:
-                self._close(session, reason)
-        if session.is_ready:
-            return ""
-        return "it is being collected" if session.is_collecting else session.why_closed or "it is not collected yet"
+        is_current = session.is_ready and session.layer is not None and session.below is below
+        stale = session.layer.sweep(session.request, self._root, self._loop.now) if is_current and session.layer else ""
+        reason = session_choice.why_close(session.state(below), stale)
+        if reason:
+            self._close(session, reason)
+        return session_choice.why_missed(session.state(below))
 
     def _force(self, key: Key, client: Client, below: Layer) -> Layer | None:
         assert client.request is not None  # noqa: S101 - it was admitted
-        if sum(layer.plan.kind == SESSION for layer in client.awaited) > MAX_ATTEMPTS:
+        if sum(layer.plan.kind == SESSION for layer in client.awaited) > session_choice.MAX_ATTEMPTS:
             return None
         self._want(key, client.request, below)
         session = self._session(key)
@@ -176,7 +135,7 @@ class SessionCache:
     # Preparing
 
     def note_run(self, client: Client, below: Layer | None) -> None:
-        """Take note of a run that has ended, and may be asked for again."""
+        """Want a session for a run that has ended, and may be asked for again."""
         if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
             self._want(client.key, client.request, below)
 
@@ -188,7 +147,7 @@ class SessionCache:
             self._wanted.append(CachedSession(key, request))
         else:
             session.attempts = 0
-        self._evict("others were used since")
+        self._evict(session_choice.EVICTED)
 
     def _evict(self, reason: str) -> None:
         while len(self._wanted) > self._limit:
@@ -199,21 +158,19 @@ class SessionCache:
         self._backoff.forget()
         for session in tuple(self._wanted):
             if session.is_ready and below is not None and not self._check(session, below, session.key):
-                self._have_looked_at(session)
+                self._check_recollection(session)
 
-    def _have_looked_at(self, session: CachedSession) -> None:
+    def _check_recollection(self, session: CachedSession) -> None:
         """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
         if session.layer is not None and session.layer.renewed:
             self._layers.send(session.layer, messages.CheckRecollection(session.layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
-        left_kib = MEMORY_MIB * 1024
-        for session in reversed(tuple(self._wanted)):
-            if session.is_ready and session.layer is not None:
-                left_kib -= self._layers.processes.private_kib(session.layer.pid)
-                if left_kib < 0:
-                    self._refuse(session, f"the sessions have more than {MEMORY_MIB} MiB for themselves")
+        ready = [session for session in self._wanted if session.is_ready and session.layer is not None]
+        private_kib = [self._layers.processes.private_kib(one.layer.pid) if one.layer else 0 for one in ready]
+        for position in session_choice.over_budget(private_kib, MEMORY_MIB * 1024):
+            self._reject(ready[position], f"the sessions have more than {MEMORY_MIB} MiB for themselves")
 
     def pause(self) -> None:
         """Take no processor time while somebody waits."""
@@ -230,55 +187,58 @@ class SessionCache:
         if self._timer is None and below is not None and self._next(below) is not None:
             self._timer = self._loop.after(IDLE_S, lambda: self._prepare(below))
 
-    def _next(self, below: Layer) -> CachedSession | None:
-        """Return the session that should be collected, or go on being collected, first."""
+    def _next(self, below: Layer) -> session_choice.Collect | session_choice.Resume | None:
         if below.phase != lifecycle.READY:
             return None
-        collecting = [session for session in self._wanted if session.is_collecting and session.below is below]
-        if collecting:
-            return next((session for session in collecting if session.is_stopped), None)
-        return next((one for one in reversed(self._wanted) if one.layer is None or one.below is not below), None)
+        return session_choice.next_to_prepare([session.state(below) for session in self._wanted])
 
     def _prepare(self, below: Layer) -> None:
         self._timer = None
         self.trim()
-        session = self._next(below)
-        if session is None:
-            return
-        if session.layer is not None and session.below is below:
-            session.is_stopped = False
+        match self._next(below):
+            case session_choice.Resume(position):
+                self._resume(self._wanted[position])
+            case session_choice.Collect(position):
+                session = self._wanted[position]
+                self._close(session, session_choice.REPLACED)
+                self._collect(session, below)
+            case None:
+                pass
+            case never:
+                assert_never(never)
+
+    def _resume(self, session: CachedSession) -> None:
+        session.is_stopped = False
+        if session.layer is not None:
             self._layers.kill(session.layer, signal.SIGCONT)
-            return
-        self._close(session, "the project layer was replaced")
-        self._collect(session, below)
 
     def _collect(self, session: CachedSession, below: Layer) -> None:
         reason = eligibility.terminal_ineligibility(session.key.terminal)
         session.below = below
         session.attempts += 1
-        if session.attempts > MAX_ATTEMPTS:
+        if session.attempts > session_choice.MAX_ATTEMPTS:
             reason = "its inputs change again and again"
         if reason:
-            self._refuse(session, reason)
+            self._reject(session, reason)
             return
         order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
-        session.layer = self._layers.spawn_session(below, order, _plan(session.request))
+        session.layer = self._layers.spawn_session(below, order, plan_of(session.request))
 
-    def _refuse(self, session: CachedSession, reason: str) -> None:
+    def _reject(self, session: CachedSession, reason: str) -> None:
         if session.below is not None:
             self._backoff.add(session.key, session.below, reason)
         if session in self._wanted:
             self._wanted.remove(session)
         self._close(session, reason)
 
-    # What layers tell
+    # Events
 
     def on_failed(self, layer: Layer, reason: str) -> None:
-        """Take note that a session cannot be collected, or is no more."""
+        """Forget a session that cannot be collected, or whose process died."""
         for session in tuple(self._wanted):
             if session.layer is layer:
                 log.info("no collected session: %s", reason)
-                self._refuse(session, reason)
+                self._reject(session, reason)
 
     # Ending
 
@@ -311,20 +271,3 @@ class SessionCache:
 
 def _is_debugged(client: Client) -> bool:
     return client.request is not None and bool(client.request.debugger)
-
-
-def _plan(request: RunRequest) -> messages.Build:
-    """Return what stands for a session's plan where layers are compared with a request."""
-    return messages.Build(
-        kind=SESSION,
-        modules=(),
-        origins=(),
-        rewritten=(),
-        leaves=(),
-        path=request.path,
-        client_path=request.path,
-        environ=request.environ,
-        context=(),
-        cwd=request.cwd,
-        facts={},
-    )

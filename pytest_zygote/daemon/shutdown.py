@@ -1,4 +1,4 @@
-"""The end of a daemon: why it begins, what it waits for, and whom it tells.
+"""The end of a daemon: why it begins, what it waits for, and who gets an answer.
 
 It begins with ``--stop-daemon``, a signal, nobody asking for long, a project or socket that is gone, or a client of
 a newer version. Then the daemon *closes*: clients that wait run plain pytest, runs are waited for (their clients get

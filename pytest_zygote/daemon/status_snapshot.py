@@ -11,11 +11,11 @@ from pytest_zygote.adapters.system import keeper_registry
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
+    from pytest_zygote.daemon.cached_session import CachedSession
     from pytest_zygote.daemon.history import Entry
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.parts import Parts
     from pytest_zygote.daemon.process_table import ProcessTable
-    from pytest_zygote.daemon.session_cache import CachedSession
 
 
 class LayerFacts(TypedDict):

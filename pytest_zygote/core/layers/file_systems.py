@@ -1,4 +1,4 @@
-"""Tells on which kind of file system a folder is, and whether changes there can be missed.
+"""On which kind of file system a folder is, and whether changes there can be missed.
 
 The kernel reports what this machine does to a file. Where another machine holds the files (a network share, a folder
 that a virtual machine or container gets from its host), nobody reports what happens there: such folders are polled. A

@@ -61,7 +61,7 @@ class ImportDigests:
                 self.entries[name] = tuple(self._shorten(name, log.get(name, ())))
 
     def _spread(self, targets: Mapping[str, Sequence[str]]) -> bool:
-        """Take what modules lead to one step further; tell whether anything changed.
+        """Carry what modules lead to one step further; return whether anything changed.
 
         Once is enough for modules that were executed after all they import. Those that import each
         other take a second or third time.

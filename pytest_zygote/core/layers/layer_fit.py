@@ -61,7 +61,7 @@ class LayerTraits(Record):
 
 
 def sees_imports(args: Iterable[str]) -> bool:
-    """Tell from a command line whether a run must import the project itself, which pytest would find out later.
+    """Return whether a command line has a run import the project itself, which pytest would find out later.
 
     Options from an ini-file are not seen here: such a run starts over from the base layer.
     """

@@ -93,7 +93,7 @@ def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
 
 
 def is_volatile(key: str) -> bool:
-    """Tell whether a key says nothing about the code."""
+    """Return whether a key says nothing about the code."""
     return key in VOLATILE or key.startswith(VOLATILE_PREFIXES)
 
 
@@ -123,7 +123,7 @@ def path_differences(
     Args:
         before: `sys.path` for the layer.
         now: that of a run.
-        is_irrelevant: tells whether a folder holds no such module.
+        is_irrelevant: returns whether a folder holds no such module.
     """
     common = frozenset(before) & frozenset(now)
     different = (entry for entry in dict.fromkeys((*before, *now)) if entry not in common)

@@ -60,7 +60,7 @@ class ModuleGraph:
     retried: set[str] = field(default_factory=set, compare=False)
 
     def learn(self, rows: tuple[tuple[str, str, str, str], ...]) -> bool:
-        """Add modules; tell whether any is new, or has another chance because a run could import it."""
+        """Add modules; return whether any is new, or has another chance because a run could import it."""
         has_grown = False
         for name, origin, party, rewritten in rows:
             if name not in self.leaves and self.modules.get(name, ("",))[0] != origin:
@@ -74,7 +74,7 @@ class ModuleGraph:
         return has_grown
 
     def blame(self, suspects: dict[str, str]) -> bool:
-        """Take note of modules that made a build fail; tell whether this changes the next build.
+        """Note modules that made a build fail; return whether this changes the next build.
 
         A third-party module that fails in the base layer may need the project (its settings, say), so it gets
         another chance in the project layer.
@@ -124,11 +124,11 @@ class ModuleGraph:
 
 
 def is_excluded(name: str, patterns: tuple[str, ...]) -> bool:
-    """Tell whether a module is one of the patterns, or inside a package that is."""
+    """Return whether a module is one of the patterns, or inside a package that is."""
     return any(fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") for pattern in patterns)
 
 
 def is_leaf(path: str) -> bool:
-    """Tell whether a file looks like a test module or conftest file, by pytest's own defaults."""
+    """Return whether a file looks like a test module or conftest file, by pytest's own defaults."""
     name = path.rpartition("/")[2]
     return name == "conftest.py" or fnmatch.fnmatch(name, "test_*.py") or fnmatch.fnmatch(name, "*_test.py")

@@ -1,0 +1,90 @@
+"""Which collected session serves a request, is collected next, or is closed: pure decisions of the session cache.
+
+Sessions are given in the order in which they were last used, the most recent one at the end.
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_ATTEMPTS = 3
+"""Times that a session is collected again because its inputs changed meanwhile."""
+
+REPLACED = "the project layer was replaced"
+EVICTED = "others were used since"
+
+
+class SessionState(Record):
+    """What decides about a session.
+
+    Attributes:
+        phase: of its process (`lifecycle`); '' without one.
+        is_on_layer: whether it was forked from the project layer that serves now.
+        is_stopped: whether somebody else has the processor while it is being collected.
+        why_closed: why it has no process any more; '' if it never had one.
+    """
+
+    phase: str
+    is_on_layer: bool
+    is_stopped: bool = False
+    why_closed: str = ""
+
+
+class Collect(Record):
+    """Fork this session from the project layer that serves now, and collect."""
+
+    position: int
+
+
+class Resume(Record):
+    """Have this session go on with its collection."""
+
+    position: int
+
+
+def why_close(state: SessionState, stale: str) -> str:
+    """Return why a session must be closed before it is used; '' if it need not be.
+
+    Args:
+        state: of the session.
+        stale: which of its inputs has changed; '' if none has.
+    """
+    if state.phase and not state.is_on_layer:
+        return REPLACED
+    return stale if state.phase == lifecycle.READY else ""
+
+
+def why_missed(state: SessionState) -> str:
+    """Return why no run can be forked from a session; '' if one can."""
+    if state.phase == lifecycle.READY:
+        return ""
+    if state.phase == lifecycle.BUILDING:
+        return "it is being collected"
+    return state.why_closed or "it is not collected yet"
+
+
+def next_to_prepare(sessions: Sequence[SessionState]) -> Collect | Resume | None:
+    """Return what to do while nobody waits; None if nothing, or if a collection goes on already.
+
+    One at a time: two that are collected at once would both be ready later than the first of two in turn.
+    """
+    collecting = [n for n, one in enumerate(sessions) if one.phase == lifecycle.BUILDING and one.is_on_layer]
+    if collecting:
+        return next((Resume(number) for number in collecting if sessions[number].is_stopped), None)
+    missing = [number for number, one in enumerate(sessions) if not one.phase or not one.is_on_layer]
+    return Collect(missing[-1]) if missing else None
+
+
+def over_budget(private_kib: Sequence[int], limit_kib: int) -> list[int]:
+    """Return the positions of sessions that must go because all together have too much memory for themselves."""
+    left_kib, found = limit_kib, []
+    for number in reversed(range(len(private_kib))):
+        left_kib -= private_kib[number]
+        if left_kib < 0:
+            found.append(number)
+    return found

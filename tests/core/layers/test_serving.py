@@ -1,0 +1,95 @@
+"""What becomes of clients that wait, and of runs that end."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.layers.serving import (
+    MAX_BUILDS,
+    MAX_LOST_FORKS,
+    MAX_PATCHES,
+    AwaitedLayer,
+    Finish,
+    Forget,
+    Retry,
+    RunCold,
+    StartOver,
+    after_lost_fork,
+    after_run,
+    describe_builds,
+    is_hopeless,
+    next_notice_s,
+)
+
+
+def test_client_waits_for_some_builds_and_for_more_patches() -> None:
+    """Building takes long, and patching does not."""
+    build, patched = AwaitedLayer("project", is_patched=False), AwaitedLayer("project", is_patched=True)
+    assert not is_hopeless([build] * MAX_BUILDS, "project")
+    assert is_hopeless([build] * (MAX_BUILDS + 1), "project")
+    assert not is_hopeless([patched] * MAX_PATCHES, "project")
+    assert is_hopeless([patched] * (MAX_PATCHES + 1), "project")
+
+
+def test_layers_of_other_kinds_are_not_counted() -> None:
+    """A new base layer always brings a project layer."""
+    awaited = [AwaitedLayer("base", is_patched=False)] * (MAX_BUILDS + 1)
+    assert not is_hopeless(awaited, "project")
+
+
+def test_notices_become_rarer_and_end() -> None:
+    """Counted from the beginning of the wait."""
+    assert next_notice_s(1, 1.0) == lifecycle.NOTICES_S[1] - 1.0
+    assert next_notice_s(len(lifecycle.NOTICES_S), 200.0) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "depth", "wanted", "expected"),
+    [
+        ("project", "project", None, Finish()),
+        ("project", "project", "base", StartOver("base")),
+        ("project", "project", "cold", RunCold()),
+        ("project", "project", "", StartOver("base")),
+        ("base", "base", "base", RunCold()),
+        ("base", "project", "", RunCold()),
+        ("session", "project", "", StartOver("project")),
+        ("session", "base", "cold", StartOver("base")),
+    ],
+)
+def test_run_that_found_its_layer_not_exact_starts_over(
+    kind: str, depth: str, wanted: str | None, expected: object
+) -> None:
+    """Always shallower, or without a session: so it ends."""
+    assert after_run(kind, depth, wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_client_gone", "is_layer_gone", "lost", "expected"),
+    [
+        ("project", True, True, 1, Forget()),
+        ("project", False, True, 1, Retry(is_build_failure=True)),
+        ("session", False, True, 1, Retry(is_build_failure=False)),
+        ("project", False, True, MAX_LOST_FORKS, RunCold()),
+        ("project", False, False, 1, RunCold()),
+    ],
+)
+def test_run_that_was_not_forked_is_tried_again_a_few_times(
+    kind: str,
+    is_client_gone: bool,  # noqa: FBT001 - a row of a table
+    is_layer_gone: bool,  # noqa: FBT001
+    lost: int,
+    expected: object,
+) -> None:
+    """Where there is no process to be had, a second attempt would not find one."""
+    assert after_lost_fork(kind, is_client_gone=is_client_gone, is_layer_gone=is_layer_gone, lost=lost) == expected
+
+
+def test_user_reads_what_was_imported_again() -> None:
+    """Project modules alone are named so; a first layer stands in the place of none."""
+    assert describe_builds([], 5, 1000, has_base=True) == ""
+    assert (
+        describe_builds(["a.py changed"], 1, 380, has_base=False)
+        == "a.py changed: re-imported 1 project module (0.38 s)"
+    )
+    assert describe_builds(["a", "b"], 2, 1000, has_base=True) == "a: re-imported 2 modules (1.00 s)"
