@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.django import connections
+from tests.support.django import configured_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ MEMORY = "file:memorydb_default?mode=memory&cache=shared"
 @pytest.fixture
 def memory() -> Iterator[Connection]:
     """Return a connection of the real Django, whose test database is one of SQLite in memory."""
-    connection = _connection()
+    connection = configured_connection()
     names = connections.DatabaseNames()
     yield connection
     connection.close()
@@ -34,14 +35,3 @@ def file(memory: Connection, tmp_path: Path) -> Connection:
     assert isinstance(test, dict)
     test["NAME"] = str(tmp_path / "test.sqlite3_zygote")
     return memory
-
-
-def _connection() -> Connection:
-    conf = pytest.importorskip("django.conf")
-    if not conf.settings.configured:
-        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": "shop.sqlite3"}
-        options = {"INSTALLED_APPS": [], "USE_TZ": True, "SECRET_KEY": "x"}
-        conf.settings.configure(DATABASES={"default": database}, **options)
-        pytest.importorskip("django").setup()
-    (connection,) = connections.of_this_thread()
-    return connection
