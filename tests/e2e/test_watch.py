@@ -80,6 +80,14 @@ class TestSaves:
         project.write("calc.py", "def add(a, b):\n    return b + a\n")
         watching.expect(IDLE.format(r"passed \| 1 of 2 tests \| [0-9.]+ s \| calc.py changed"))
 
+    def test_without_file_events_files_are_looked_at(self, project: Project, terminal: Terminal) -> None:
+        """A save is noticed a moment later, and a line says why."""
+        terminal.start(f"{WATCH} --daemon-use-os-events=0 --daemon-poll-throttle=0.1")
+        terminal.expect(r"files are looked at now and then \(as asked for\)")
+        terminal.expect(IDLE.format("passed"))
+        project.write("calc.py", "def add(a, b):\n    return a - b\n")
+        terminal.expect(IDLE.format(r"failed \| 1 of 2 tests \| [0-9.]+ s \| calc.py changed"))
+
 
 class TestKeys:
     """A key is pressed."""

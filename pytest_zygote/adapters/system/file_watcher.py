@@ -88,13 +88,13 @@ class FileWatcher:
         return self._read
 
     def read(self) -> bool:
-        """Tell whether something has changed since the last time."""
+        """Return whether something has changed since the last time."""
         try:
             return bool(os.read(self._read, 512))
         except BlockingIOError:
             return False
 
-    def take(self) -> list[str]:
+    def drain(self) -> list[str]:
         """Return the paths of the files that have changed since the last time (of very many, the last)."""
         return [self._paths.popleft() for _ in range(len(self._paths))]
 
@@ -143,7 +143,7 @@ class FileWatcher:
             return
         if event.event_type not in CHANGES or (event.is_directory and event.event_type == "modified"):
             return  # a folder is modified by whatever happens to the files in it, which has events of its own
-        matter = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if self._matters(path)]
+        matter = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if self.matters(path)]
         self._paths.extend(matter)
         if event.event_type == "modified":
             self._open.update(matter)
@@ -161,7 +161,8 @@ class FileWatcher:
         with contextlib.suppress(BlockingIOError):  # full: the daemon has not yet read the last one
             os.write(self._write, b"!")
 
-    def _matters(self, path: bytes | str) -> bool:
+    def matters(self, path: bytes | str) -> bool:
+        """Return whether changes of a file or folder are reported."""
         below = os.path.relpath(os.fsdecode(path), self._root) if path else ""
         *folders, name = below.split(os.sep)
         if not name or not IGNORED_FOLDERS.isdisjoint((*folders, name)):

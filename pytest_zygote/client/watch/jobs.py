@@ -34,7 +34,7 @@ class Job(Protocol):
         """Return the descriptor that can be read when there is news."""
 
     def proceed(self) -> int | Reason | None:
-        """Take the news; return how the run ended, a reason to run it plain instead, or None."""
+        """Read the news; return how the run ended, a reason to run it plain instead, or None."""
 
     def send(self, number: int) -> None:
         """Pass a signal on."""
@@ -46,10 +46,12 @@ class Job(Protocol):
 class WarmRun:
     """A run that the daemon serves."""
 
-    def __init__(self, channel: Channel[ToClient, FromClient], request: RunRequest, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, channel: Channel[ToClient, FromClient], request: RunRequest, print_line: Callable[[str], None]
+    ) -> None:
         """Ask for it; it gets our output, and no input: the keys are ours."""
         self._channel = channel
-        self._say = say
+        self._print = print_line
         self._waiting: list[int] = []
         self._has_started = False
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -86,11 +88,11 @@ class WarmRun:
                 for number in self._waiting:
                     self._relay(number)
             case Notice(text):
-                self._say(str(text))
+                self._print(str(text))
             case Stopped():
                 pass  # whoever stopped it continues it: watch mode goes on meanwhile
             case Answer():
-                self._say("the daemon sent Answer out of place")
+                self._print("the daemon sent Answer out of place")
             case _:
                 assert_never(message)
         return None
@@ -148,25 +150,25 @@ class Starter:
     """Starts runs."""
 
     def __init__(
-        self, launch: DaemonLauncher, settings: Settings, request: RunRequest, say: Callable[[str], None]
+        self, launch: DaemonLauncher, settings: Settings, request: RunRequest, print_line: Callable[[str], None]
     ) -> None:
         """Start runs of this command."""
         self._launch = launch
         self._settings = settings
         self._request = request
-        self._say = say
+        self._print = print_line
 
     def start(self, args: tuple[str, ...]) -> Job:
         """Start a run: warm, if a daemon can be had."""
         channel = self._connect()
         if channel is None:
             return ColdRun(args)
-        return WarmRun(channel, self._request.replaced(args=args), self._say)
+        return WarmRun(channel, self._request.replaced(args=args), self._print)
 
     def start_cold(self, args: tuple[str, ...], reason: Reason) -> Job:
         """Start a run that the daemon has declined."""
         if not reason.is_quiet:
-            self._say(cold_run(reason))
+            self._print(cold_run(reason))
         return ColdRun(args)
 
     def hand_over(self, args: tuple[str, ...]) -> int:
@@ -190,7 +192,7 @@ class Starter:
             may_start = self._settings.switch("--daemon-start-if-needed")
             return connect_or_start(self._launch, may_start=may_start)[0]
         except Unavailable as error:
-            self._say(cold_run(error.reason))
+            self._print(cold_run(error.reason))
         except (ProtocolError, OSError) as error:
-            self._say(cold_run(Reason("daemon-unreachable", str(error))))
+            self._print(cold_run(Reason("daemon-unreachable", str(error))))
         return None

@@ -60,7 +60,7 @@ class Keyboard:
             try:
                 return input(prompt).strip()
             except (EOFError, KeyboardInterrupt):
-                self.say("")
+                self.print("")
                 return ""
 
     @property
@@ -68,7 +68,7 @@ class Keyboard:
         """Columns of the terminal."""
         return shutil.get_terminal_size().columns
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Write a line."""
         self.clear_status()
         sys.stdout.write(f"{text}\n")

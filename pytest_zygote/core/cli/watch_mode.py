@@ -1,12 +1,12 @@
-"""Watch mode without effects: what each key asks for, what a run's command line is, what the status line says."""
+"""The words of watch mode: what each key asks for, what a run's command line is, what the status line says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Collection, Iterable
 
 AFFECTED, ALL, FAILED, DEBUG = "affected", "all", "failed", "debug"
 
@@ -21,7 +21,10 @@ RUNS: dict[str, tuple[str, ...]] = {
 ``--lf`` saves collecting files in which nothing failed, but alone runs all if only tests that are not chosen did.
 """
 
-KEYS = {"\n": AFFECTED, "\r": AFFECTED, "a": ALL, "f": FAILED, "d": DEBUG}
+LAST = "last"
+"""The kind of the run before."""
+
+KEYS = {"\n": AFFECTED, "\r": AFFECTED, "a": ALL, "f": FAILED, "d": DEBUG, "l": LAST}
 
 PROMPTS = {"k": "pattern (-k), empty for none: ", "t": "test name, empty for none: ", "p": "path, empty for none: "}
 
@@ -49,9 +52,9 @@ OWN = ("--watch", "--watch-queue", "--watch-notify")
 WITH_VALUE = ("--on-pass", "--on-fail")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Filters:
-    """What the user narrowed the runs to; kept until it is changed.
+    """What the user narrowed the runs to, until it is changed.
 
     Attributes:
         pattern: for ``-k``.
@@ -75,21 +78,31 @@ class Filters:
             return f"({self.pattern}) and {self.name}"
         return self.pattern or self.name
 
-    def arguments(self, given: tuple[str, ...], is_path: Callable[[str], bool]) -> tuple[str, ...]:
+    def arguments(self, given: tuple[str, ...], paths: Collection[str]) -> tuple[str, ...]:
         """Return a command line that is narrowed: the chosen path stands in place of those given."""
-        kept = tuple(arg for arg in given if not (self.path and is_path(arg)))
+        others = tuple(arg for arg in given if not (self.path and arg in paths))
         expression = self._expression()
         return (
-            *kept,
+            *others,
             *(("-k", expression) if expression else ()),
             *(("-x",) if self.stops else ()),
             *((self.path,) if self.path else ()),
         )
 
+    def answered(self, key: str, text: str) -> Filters:
+        """Return the filters after a question was answered: `key` is one of `PROMPTS`."""
+        match key:
+            case "k":
+                return replace(self, pattern=text)
+            case "t":
+                return replace(self, name=text)
+            case _:
+                return replace(self, path=text)
+
 
 def without_watch(args: Iterable[str]) -> tuple[str, ...]:
     """Return what a command line says about the runs alone."""
-    kept: list[str] = []
+    others: list[str] = []
     is_value = False
     for arg in args:
         flag, equals, _ = arg.partition("=")
@@ -98,36 +111,37 @@ def without_watch(args: Iterable[str]) -> tuple[str, ...]:
         elif flag in WITH_VALUE:
             is_value = not equals
         else:
-            kept.append(arg)
-    return tuple(kept)
+            others.append(arg)
+    return tuple(others)
 
 
-@dataclass
-class WatchState:
+@dataclass(frozen=True)
+class Summary:
     """What the status line speaks of.
 
     Attributes:
         running: kind of the run that goes on; '' for none.
         outcome: of the last run that ended by itself: 'passed', 'failed' …
         selected: of the last run: '2 of 10 tests'.
-        took_s: duration of the last run.
+        duration_s: of the last run.
         changed: files that changed and led to the last run.
     """
 
     running: str = ""
     outcome: str = ""
     selected: str = ""
-    took_s: float = 0.0
+    duration_s: float = 0.0
     changed: tuple[str, ...] = ()
 
 
-def status_line(state: WatchState, filters: Filters, width: int) -> str:
+def status_line(summary: Summary, filters: Filters, width: int) -> str:
     """Return one line that fits the terminal."""
-    if state.running:
-        parts = [f"running {state.running}"]
+    if summary.running:
+        parts = [f"running {summary.running}"]
     else:
-        parts = ["idle", state.outcome, state.selected, f"{state.took_s:.2f} s" if state.outcome else ""]
-    parts += [describe_files(state.changed), filters.describe(), "" if state.running else "w: help"]
+        duration = f"{summary.duration_s:.2f} s" if summary.outcome else ""
+        parts = ["idle", summary.outcome, summary.selected, duration]
+    parts += [describe_files(summary.changed), filters.describe(), "" if summary.running else "w: help"]
     line = f"watch: {' | '.join(part for part in parts if part)}"
     return line if len(line) < width else f"{line[: max(0, width - 2)]}…"
 

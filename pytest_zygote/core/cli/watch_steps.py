@@ -1,0 +1,277 @@
+"""What watch mode does about each event: ``step(state, event, now, options) -> (state, actions)``.
+
+A save during a run interrupts it, and is never lost: what is affected is decided anew when the run has ended, from
+rows that say which code each finished test ran. With ``--watch-queue`` the run is left to finish first.
+
+Saves wait until they have been quiet for a moment: editors write twice, a change of branch is many files. Nobody is
+asked for a filter while a run writes to the terminal: the run is interrupted, and the question follows its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from pytest_zygote.core.cli import watch_mode
+from pytest_zygote.core.cli.watch_events import (
+    AskForFilter,
+    ClearStatus,
+    Debug,
+    FilesSaved,
+    FilterGiven,
+    InterruptAsked,
+    InterruptRun,
+    KeyPressed,
+    KillRun,
+    LeaveAsked,
+    Notify,
+    Print,
+    RunCommand,
+    RunDeclined,
+    RunEnded,
+    ShowStatus,
+    StartRun,
+    TimePassed,
+    WindowChanged,
+)
+from pytest_zygote.core.cli.watch_mode import Filters, Summary
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.cli.watch_events import Action, Event
+
+QUIET_S = 0.03
+"""Saves that follow each other this fast belong together."""
+
+SETTLED_S = 0.008
+"""So long is enough once all files are closed: a later save interrupts the run."""
+
+PATIENCE_S = 5.0
+"""How long an interrupted run may take to end, before it is killed."""
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """What the user started watch mode with.
+
+    Attributes:
+        given: the command line of the runs, without what is watch mode's own.
+        paths: those arguments in it that are files or folders.
+        queues: whether a save lets the run that goes on finish.
+        notifies: whether a change of the outcome is worth a notification.
+        after_success, after_failure: commands to run; '' for none.
+        updates: options that have snapshots written anew, of the plugins that are installed.
+        is_terminal: whether the status line is written over by what follows.
+    """
+
+    given: tuple[str, ...] = ()
+    paths: frozenset[str] = frozenset()
+    queues: bool = False
+    notifies: bool = False
+    after_success: str = ""
+    after_failure: str = ""
+    updates: tuple[str, ...] = ()
+    is_terminal: bool = True
+
+
+@dataclass(frozen=True)
+class WatchState:
+    """One stay in watch mode.
+
+    Attributes:
+        kind: of the last run.
+        args: of the last run.
+        is_running: whether it goes on.
+        started_at: when it began.
+        interrupted_at: when it was interrupted, or signalled for the last time; None if it was not.
+        saved: files whose saves wait for quiet.
+        saved_at: when the last of them was saved.
+        next_kind: of the run that follows when this one has ended; '' for none.
+        question: key of the question that follows; '' for none.
+        status: exit code of the last run.
+        is_over: whether the user leaves.
+    """
+
+    filters: Filters = field(default_factory=Filters)
+    summary: Summary = field(default_factory=Summary)
+    kind: str = watch_mode.AFFECTED
+    args: tuple[str, ...] = ()
+    is_running: bool = False
+    started_at: float = 0.0
+    interrupted_at: float | None = None
+    saved: tuple[str, ...] = ()
+    saved_at: float = 0.0
+    next_kind: str = ""
+    question: str = ""
+    status: int = 0
+    is_over: bool = False
+
+
+Step: TypeAlias = "tuple[WatchState, tuple[Action, ...]]"
+
+
+def enter(now: float, options: WatchOptions) -> Step:
+    """Return the first state, and what is to be done: what is affected runs at once."""
+    return _start(WatchState(), watch_mode.AFFECTED, now, options)
+
+
+def step(state: WatchState, event: Event, now: float, options: WatchOptions) -> Step:
+    """Return what follows an event: the new state, and what is to be done, in this order."""
+    state, actions = _react(state, event, now, options)
+    if state.question and not state.is_running and not state.is_over:
+        return replace(state, question=""), (*actions, AskForFilter(state.question))
+    return state, actions
+
+
+def timeout_s(state: WatchState, now: float, *, is_settled: bool) -> float | None:
+    """Return when `TimePassed` is due at the latest; None if only other events matter."""
+    if state.saved:
+        return max(0.0, state.saved_at + _quiet_s(is_settled=is_settled) - now)
+    return None if state.interrupted_at is None else max(0.0, state.interrupted_at + PATIENCE_S - now)
+
+
+def _quiet_s(*, is_settled: bool) -> float:
+    return SETTLED_S if is_settled else QUIET_S
+
+
+def _react(state: WatchState, event: Event, now: float, options: WatchOptions) -> Step:
+    match event:
+        case KeyPressed(key):
+            return _on_key(state, key, now, options)
+        case FilterGiven(key, text):
+            return _on_filter(replace(state, filters=state.filters.answered(key, text)), now, options)
+        case FilesSaved(paths):
+            saved = dict.fromkeys((*state.saved, *paths))
+            return replace(state, saved=tuple(saved), saved_at=now), ()
+        case TimePassed(is_settled):
+            return _on_time(state, now, options, is_settled=is_settled)
+        case RunDeclined() | RunEnded():
+            return _on_end(state, event, now, options)
+        case _:
+            return _on_signal(state, event, now, options)
+
+
+def _on_signal(
+    state: WatchState, event: InterruptAsked | LeaveAsked | WindowChanged, now: float, options: WatchOptions
+) -> Step:
+    match event:
+        case InterruptAsked() if state.is_running:
+            return _interrupt(state, now)
+        case InterruptAsked() | LeaveAsked():
+            return replace(state, is_over=True), ()
+        case WindowChanged():
+            return state, _show(state, options)
+        case _:
+            assert_never(event)
+
+
+def _show(state: WatchState, options: WatchOptions) -> tuple[Action, ...]:
+    """Show the status, unless that would stand in the middle of what a run writes."""
+    is_hidden = state.is_over or (state.is_running and options.is_terminal)
+    return () if is_hidden else (ShowStatus(),)
+
+
+# Keys
+
+
+def _on_key(state: WatchState, key: str, now: float, options: WatchOptions) -> Step:
+    if key in watch_mode.KEYS:
+        return _ask_for(state, watch_mode.KEYS[key], now, options)
+    if key in watch_mode.PROMPTS:
+        return _interrupt(replace(state, question=key), now)  # what a run writes would come into the question
+    if key == "i":
+        return _interrupt(state, now)
+    if key == "u":
+        return _update(state, now, options)
+    if key == "x":
+        state = replace(state, filters=replace(state.filters, stops=not state.filters.stops))
+    state = replace(state, is_over=state.is_over or key == "q")
+    text = (Print(watch_mode.HELP.rstrip()),) if key == "w" else ()
+    return state, (*text, *_show(state, options))
+
+
+def _on_filter(state: WatchState, now: float, options: WatchOptions) -> Step:
+    """Begin the run that is due, else one like the last; one for the debugger was answered by the question."""
+    kind = state.next_kind or state.kind
+    return _start(replace(state, next_kind=""), watch_mode.AFFECTED if kind == watch_mode.DEBUG else kind, now, options)
+
+
+def _update(state: WatchState, now: float, options: WatchOptions) -> Step:
+    if not options.updates:
+        return state, (Print("zygote: no plugin for snapshots is installed"), *_show(state, options))
+    if state.is_running:
+        return state, ()
+    return _begin(state, (*state.args, options.updates[0]), now)
+
+
+# Runs
+
+
+def _ask_for(state: WatchState, kind: str, now: float, options: WatchOptions, *, is_save: bool = False) -> Step:
+    """Start a run, now or when the one that goes on has ended."""
+    if not state.is_running:
+        return _start(state, kind, now, options)
+    state = replace(state, next_kind=kind)
+    return (state, ()) if is_save and options.queues else _interrupt(state, now)
+
+
+def _interrupt(state: WatchState, now: float) -> Step:
+    if not state.is_running or state.interrupted_at is not None:
+        return state, ()
+    return replace(state, interrupted_at=now), (InterruptRun(),)
+
+
+def _start(state: WatchState, kind: str, now: float, options: WatchOptions) -> Step:
+    state = replace(state, kind=state.kind if kind == watch_mode.LAST else kind)
+    args = (*state.filters.arguments(options.given, options.paths), *watch_mode.RUNS[state.kind])
+    return _begin(state, args, now)
+
+
+def _begin(state: WatchState, args: tuple[str, ...], now: float) -> Step:
+    summary = replace(state.summary, running=state.kind)
+    state = replace(state, summary=summary, args=args, is_running=True, started_at=now)
+    run = Debug(args) if state.kind == watch_mode.DEBUG else StartRun(args)
+    return state, (ShowStatus(), ClearStatus(), run)
+
+
+def _on_time(state: WatchState, now: float, options: WatchOptions, *, is_settled: bool) -> Step:
+    """Act on what had to wait: for editors to finish writing, or for a run to end."""
+    actions: tuple[Action, ...] = ()
+    if state.saved and now - state.saved_at >= _quiet_s(is_settled=is_settled):
+        state = replace(state, saved=(), summary=replace(state.summary, changed=state.saved))
+        state, actions = _ask_for(state, watch_mode.AFFECTED, now, options, is_save=True)
+    if state.interrupted_at is not None and now - state.interrupted_at >= PATIENCE_S:
+        return replace(state, interrupted_at=now), (*actions, KillRun())
+    return state, actions
+
+
+def _on_end(state: WatchState, event: RunDeclined | RunEnded, now: float, options: WatchOptions) -> Step:
+    if isinstance(event, RunDeclined):
+        return state, (StartRun(state.args, event.reason),)
+    was_interrupted, before = state.interrupted_at is not None, state.summary.outcome
+    outcome = "interrupted" if was_interrupted else watch_mode.outcome_of(event.status)
+    summary = replace(
+        state.summary, running="", outcome=outcome, selected=event.selected, duration_s=now - state.started_at
+    )
+    is_refused = not before and event.status == watch_mode.USAGE_ERROR
+    state = replace(
+        state,
+        summary=summary,
+        is_running=False,
+        interrupted_at=None,
+        status=event.status,
+        is_over=state.is_over or is_refused,
+    )
+    actions = (*(() if was_interrupted else _announce(state, before, options)), *_show(state, options))
+    if not state.next_kind or state.question or state.is_over:
+        return state, actions
+    following, more = _start(replace(state, next_kind=""), state.next_kind, now, options)
+    return following, (*actions, *more)
+
+
+def _announce(state: WatchState, before: str, options: WatchOptions) -> tuple[Action, ...]:
+    """Run the user's command; notify only when the outcome is another than before."""
+    command = options.after_failure if state.status else options.after_success
+    commands = (RunCommand(command),) if command else ()
+    if not options.notifies or before == state.summary.outcome:
+        return commands
+    return (*commands, Notify(f"{state.summary.outcome} {state.summary.selected}".strip()))

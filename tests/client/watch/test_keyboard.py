@@ -1,0 +1,88 @@
+"""What watch mode writes, where there is a terminal and where there is none."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.client.watch.keyboard import CLEAR_LINE, Keyboard
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Screen(io.StringIO):
+    """Standard output that may be a terminal."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        """Be empty."""
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        """Return what it is."""
+        return self._is_terminal
+
+
+def keyboard(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> tuple[Keyboard, Screen]:
+    """Return a keyboard without keys, and what it writes to."""
+    screen = Screen(is_terminal=is_terminal)
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", screen)
+    return Keyboard(), screen
+
+
+def test_the_status_on_a_terminal_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next one, and by other lines."""
+    shown, screen = keyboard(monkeypatch, is_terminal=True)
+    shown.show_status("one")
+    shown.show_status("two")
+    shown.print("a line")
+    shown.clear_status()
+
+    assert screen.getvalue() == f"{CLEAR_LINE}one{CLEAR_LINE}two{CLEAR_LINE}a line\n"
+
+
+def test_without_a_terminal_lines_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For logs."""
+    shown, screen = keyboard(monkeypatch, is_terminal=False)
+    shown.show_status("one")
+    shown.print("a line")
+
+    assert screen.getvalue() == "one\na line\n"
+
+
+def test_without_keys_the_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none to set."""
+    shown, _ = keyboard(monkeypatch, is_terminal=False)
+    shown.listen()
+    with shown.usual():
+        assert not shown.has_keys
+
+
+def test_an_answer_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ctrl-C and Ctrl-D."""
+    shown, _ = keyboard(monkeypatch, is_terminal=True)
+    for answer, expected in ((" text ", "text"), (EOFError, ""), (KeyboardInterrupt, "")):
+        monkeypatch.setattr("builtins.input", lambda _, answer=answer: _answer(answer))
+        assert shown.ask("which? ") == expected
+
+
+def _answer(answer: str | type[BaseException]) -> str:
+    if isinstance(answer, str):
+        return answer
+    raise answer
+
+
+def test_a_terminal_that_is_gone_has_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watch mode ends then."""
+    shown, _ = keyboard(monkeypatch, is_terminal=False)
+    monkeypatch.setattr("os.read", lambda *_: b"ab")
+    assert shown.read() == "ab"
+
+    def fail(*_: object) -> bytes:
+        raise OSError
+
+    monkeypatch.setattr("os.read", fail)
+    assert shown.read() == ""
