@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.checksums import CurrentTree
+from pytest_zygote.affected.current_tree import CurrentTree
 from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.store import Store, store_path
 
@@ -159,7 +159,7 @@ class Check:
     def selected(self) -> tuple[set[str], int]:
         """Return the tests that the store selects now, and how many there are."""
         store = Store(store_path(str(self.cache)), print)
-        tree = CurrentTree(str(self.root), self.environ, self.roots, store)
+        tree = CurrentTree(str(self.root), self.environ, self.roots, store.cache)
         selection = Selection(store, tree, store.rows(1))
         selected = selection.select(selection.rows)
         store.close()

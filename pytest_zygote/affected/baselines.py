@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.affected.store import unpack
 from pytest_zygote.core.affected.baseline import Baseline, BaselineError, decode, encode
 from pytest_zygote.core.affected.impact import Row
+from pytest_zygote.core.affected.number_sets import unpack
 from pytest_zygote.core.cli.wording import counted
 
 if TYPE_CHECKING:

@@ -16,17 +16,18 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, TypedDict
 
-from pytest_zygote.affected.checksums import TICK_NS, changed_ns, listed, units_of
 from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, owners
-from pytest_zygote.core.affected.impact import Need
+from pytest_zygote.affected.file_state import TICK_NS, changed_ns
+from pytest_zygote.affected.project_files import listed
+from pytest_zygote.core.affected import dependency
+from pytest_zygote.core.affected.dependency import Need
+from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, owners, units_of
 from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
 
 
 class ChildReport(TypedDict):
@@ -138,9 +139,9 @@ class ChildReports:
                 yield from self._module(self._tree.relative(path), code, places, is_rewritten=is_rewritten)
         for path in report["rest"]:
             if self._is_own(path):
-                yield Need(impact.FILE, self._tree.relative(path)), self._settled(path, impact.FILE)
+                yield Need(dependency.FILE, self._tree.relative(path)), self._settled(path, dependency.FILE)
         for folder in folders:
-            need = Need(impact.IMPORTABLE, self._tree.relative(folder))
+            need = Need(dependency.IMPORTABLE, self._tree.relative(folder))
             yield need, self._tree.now(need)
         yield from self._outside(report)
         yield from self._environ(report)
@@ -154,10 +155,10 @@ class ChildReports:
             is_known = self._is_settled(self._tree.absolute(path))
             units = self._tree.units(path) if is_known else dict.fromkeys(units, os.urandom(8))
         imports = tuple(units.get(IMPORTS, b"").decode(errors="replace").split())
-        yield Need(impact.SKELETON, path, MODULE), units.get(MODULE, b"")
-        yield Need(impact.NAMES, path), self._tree.names(path, imports)
+        yield Need(dependency.SKELETON, path, MODULE), units.get(MODULE, b"")
+        yield Need(dependency.NAMES, path), self._tree.names(path, imports)
         for name in {names[place] for place in places} - {MODULE}:
-            yield Need(impact.BODY, path, name), units.get(name, b"")
+            yield Need(dependency.BODY, path, name), units.get(name, b"")
 
     def _read_code(self, packed: bytes) -> tuple[dict[str, bytes], list[str]]:
         """Return the units of a module, and the unit of each place in it."""
@@ -170,17 +171,17 @@ class ChildReports:
     def _outside(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for path in report["read"]:
             if self._is_input(path):
-                yield Need(impact.DATA, self._tree.relative(path)), self._settled(path, impact.DATA)
+                yield Need(dependency.DATA, self._tree.relative(path)), self._settled(path, dependency.DATA)
         for path, names in report["listed"].items():
             if self._is_input(path):
-                yield Need(impact.LISTING, self._tree.relative(path)), listed(names)
+                yield Need(dependency.LISTING, self._tree.relative(path)), listed(names)
         for path, kind in report["asked"].items():
             if self._is_input(path):
-                yield Need(impact.PRESENCE, self._tree.relative(path)), b"%d" % kind if kind else b""
+                yield Need(dependency.PRESENCE, self._tree.relative(path)), b"%d" % kind if kind else b""
 
     def _environ(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for key, value in report["keys"].items():
-            need = Need(impact.ENVIRON, "", key)
+            need = Need(dependency.ENVIRON, "", key)
             if key == WHOLE or (not is_volatile(key) and value == self._tree.value(key)):  # else the test has set it
                 yield need, self._tree.now(need)
 

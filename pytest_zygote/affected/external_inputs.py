@@ -22,22 +22,20 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.affected.checksums import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.affected.child_reports import ChildReports
+from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
+from pytest_zygote.affected.project_files import TOOL_FOLDERS
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.impact import Need
+from pytest_zygote.core.affected import dependency
+from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pytest_zygote.affected.checksums import CurrentTree
-
-CACHES = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
-"""Folders below the root that tools write, and no test means."""
+    from pytest_zygote.affected.current_tree import CurrentTree
 
 OURS = ("_pytest", "pytest", "pluggy", "pytest_zygote", "coverage", "pytest_cov", "xdist", "execnet", "hypothesis")
 """Packages whose own reading says nothing about a test."""
@@ -135,13 +133,15 @@ class ExternalInputs:
         if event in STARTS:
             self._on_process(event, args, frame)
         elif event == "import":
-            self._on_file(args[1], impact.DATA, frame, is_code=True)  # an extension module; others have no file here
+            self._on_file(
+                args[1], dependency.DATA, frame, is_code=True
+            )  # an extension module; others have no file here
         elif event in FOLDERS:
-            self._on_file("." if args[0] is None else args[0], impact.LISTING, frame)
+            self._on_file("." if args[0] is None else args[0], dependency.LISTING, frame)
         elif event == "open" and is_write(args[1], args[2]):
             self._written.add(self._path(args[0]))
         else:
-            self._on_file(args[0], impact.DATA, frame)
+            self._on_file(args[0], dependency.DATA, frame)
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Take note of what a process reads that is about to start."""
@@ -152,11 +152,11 @@ class ExternalInputs:
         elif reading.is_python:
             self._reports.expect()
         for file in reading.files or ():
-            self._on_file(file, impact.DATA, frame)
+            self._on_file(file, dependency.DATA, frame)
 
     def _need_anything(self, reader: str | None) -> None:
         """Take it that all files of the project have been read, and the whole environment."""
-        for need in (Need(impact.PROJECT), Need(impact.ENVIRON, "", WHOLE)) if reader is not None else ():
+        for need in (Need(dependency.PROJECT), Need(dependency.ENVIRON, "", WHOLE)) if reader is not None else ():
             if need not in self._read:
                 self._read[need] = (self._tree.now(need), str(reader))
 
@@ -170,7 +170,7 @@ class ExternalInputs:
         if not path or not self._is_input(path):
             return
         need = Need(kind, self._tree.relative(path))
-        is_fresh = kind == impact.DATA and changed_ns(path) >= self._started_ns - TICK_NS
+        is_fresh = kind == dependency.DATA and changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
             reader = self._nearest(frame) if is_code else self._reader(frame)
@@ -187,7 +187,7 @@ class ExternalInputs:
         if path in self._written or path.endswith((".pyc", ".pyo")):
             return False
         if path.startswith(f"{self._tree.root}/") or path == self._tree.root:
-            return CACHES.isdisjoint(path.split("/"))
+            return TOOL_FOLDERS.isdisjoint(path.split("/"))
         if path.startswith(self._foreign):
             return False
         # Another program's file that changes all the time is no edit of the project.
@@ -243,7 +243,7 @@ class ExternalInputs:
             self._set.add(key)
 
     def _note_environ(self, key: str, frame: FrameType) -> None:
-        need = Need(impact.ENVIRON, "", key)
+        need = Need(dependency.ENVIRON, "", key)
         reader = self._reader(frame) if need not in self._read else None
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
@@ -253,7 +253,7 @@ class ExternalInputs:
             return
         names = frame.f_code.co_varnames
         path = self._path(frame.f_locals.get(names[0])) if names else ""
-        need = Need(impact.PRESENCE, self._tree.relative(path))
+        need = Need(dependency.PRESENCE, self._tree.relative(path))
         if path and need not in self._read and self._is_input(path):
             reader = self._reader(frame)
             if reader is not None:

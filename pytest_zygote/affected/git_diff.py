@@ -10,19 +10,38 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.checksums import compiled_text
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.fingerprints import IMPORTS
+from pytest_zygote.core.affected.dependency import KINDS
+from pytest_zygote.core.affected.fingerprints import compiled_text
+from pytest_zygote.core.affected.tree_changes import TreeChanges
 
 if TYPE_CHECKING:
-    from pytest_zygote.affected.checksums import CurrentTree
-    from pytest_zygote.core.affected.impact import Need
+    from collections.abc import Callable
+
+    from pytest_zygote.affected.current_tree import CurrentTree
+    from pytest_zygote.core.affected.dependency import Need
 
 MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 
 class GitError(Exception):
     """Git cannot tell; the text says why, for the user."""
+
+
+def run_git(folder: str, args: tuple[str, ...]) -> str:
+    """Return what a command of git prints.
+
+    Raises:
+        GitError: it fails, or there is no git.
+    """
+    command = ["git", "-C", folder, *args]
+    try:
+        ended = subprocess.run(command, capture_output=True, check=False)
+    except OSError as error:
+        message = f"git cannot be run: {error}"
+        raise GitError(message) from error
+    if ended.returncode:
+        raise GitError(ended.stderr.decode(errors="replace").strip().partition("\n")[0])
+    return os.fsdecode(ended.stdout)
 
 
 class GitDiff:
@@ -32,13 +51,19 @@ class GitDiff:
         commit: what is compared with.
     """
 
-    def __init__(self, tree: CurrentTree, revision: str) -> None:
-        """Compare with this revision; '' stands for the place where this branch left the main one.
+    def __init__(self, tree: CurrentTree, revision: str, run: Callable[[str, tuple[str, ...]], str] = run_git) -> None:
+        """Compare with this revision; '' stands for the commit where this branch left the main one.
+
+        Args:
+            tree: the present one.
+            revision: as git names it.
+            run: calls git in a folder with arguments, and returns what it prints.
 
         Raises:
             GitError: this is no repository, or there is no such revision.
         """
         self._tree = tree
+        self._run = run
         self._top = os.path.realpath(self._git("rev-parse", "--show-toplevel").strip())
         self.commit = self._git("rev-parse", "--verify", f"{revision}^{{commit}}").strip() if revision else self._base()
         listed = self._git("diff", "--name-only", "--no-renames", "-z", self.commit)
@@ -47,17 +72,20 @@ class GitDiff:
         self._paths = {tree.relative(os.path.join(self._top, name)): name for name in names}
         self._came_or_went = {path for path in self._paths if not self._was_there(path) or not tree.digest(path)}
         self._old: dict[str, dict[str, bytes]] = {}
+        self._changes = TreeChanges(
+            self._paths.keys(),
+            self._came_or_went,
+            units_then=self._units_then,
+            units_now=tree.units,
+            imports_now=tree.imports,
+        )
+
+    def has_changed(self, need: Need) -> bool:
+        """Return whether a need is not as it was in the commit."""
+        return KINDS[need.kind].differs(self._changes, need)
 
     def _git(self, *args: str) -> str:
-        command = ["git", "-C", self._tree.root, *args]
-        try:
-            ended = subprocess.run(command, capture_output=True, check=False)
-        except OSError as error:
-            message = f"git cannot be run: {error}"
-            raise GitError(message) from error
-        if ended.returncode:
-            raise GitError(ended.stderr.decode(errors="replace").strip().partition("\n")[0])
-        return os.fsdecode(ended.stdout)
+        return self._run(self._tree.root, args)
 
     def _base(self) -> str:
         for branch in MAIN_BRANCHES:
@@ -83,28 +111,3 @@ class GitDiff:
             text = self._git("show", f"{self.commit}:{self._paths[path]}") if is_there else ""
             known = self._old[path] = compiled_text(os.fsencode(text), path) if is_there else {}
         return known
-
-    def has_changed(self, need: Need) -> bool:
-        """Tell whether a need is not as it was in the commit."""
-        kind, path, name = need
-        if kind == impact.PROJECT:
-            return bool(self._paths)
-        if kind in (impact.LISTING, impact.IMPORTABLE):
-            return any(os.path.dirname(other) == path for other in self._came_or_went)
-        if kind == impact.NAMES:
-            return self._may_lead_elsewhere(path)
-        if path not in self._paths or kind == impact.ENVIRON:
-            return False
-        if kind in (impact.BODY, impact.SKELETON):
-            return self._units_then(path).get(name) != self._tree.units(path).get(name)
-        return path in self._came_or_went or kind != impact.FILE or self._code(path)
-
-    def _code(self, path: str) -> bool:
-        then, now = self._units_then(path), self._tree.units(path)
-        return {**then, IMPORTS: b""} != {**now, IMPORTS: b""}
-
-    def _may_lead_elsewhere(self, path: str) -> bool:
-        """Tell whether a file that came or went has a name that another file imports."""
-        words = {word for name in self._tree.imports(path) for word in name.split(".")}
-        parts = {part.partition(".")[0] for other in self._came_or_went for part in other.split("/")}
-        return not words.isdisjoint(parts)

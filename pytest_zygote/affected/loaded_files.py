@@ -17,16 +17,16 @@ import os
 import sys
 from typing import TYPE_CHECKING, cast
 
-from pytest_zygote.affected.checksums import TICK_NS, compiled_units, may_be_outdated, stamp, units_of
 from pytest_zygote.affected.executions import identity
-from pytest_zygote.core.affected.fingerprints import IMPORTS, owners, whole
+from pytest_zygote.affected.file_state import TICK_NS, compiled_units, may_be_outdated, stamp
+from pytest_zygote.core.affected.fingerprints import IMPORTS, code_only, owners, units_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from importlib.machinery import ModuleSpec
     from types import CodeType, FrameType
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
 
 
 class LoadedFile:
@@ -60,7 +60,7 @@ class LoadedFile:
     def fingerprint(self) -> bytes:
         """Return a checksum of all that the file holds."""
         if not self._fingerprint:
-            self._fingerprint = whole({name: found for name, found in self.units.items() if name != IMPORTS})
+            self._fingerprint = whole(code_only(self.units))
         return self._fingerprint
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.affected.impact import Need
+    from pytest_zygote.core.affected.dependency import Need
 
 
 class Observation:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system.files import drop_bytecode
-from pytest_zygote.affected.checksums import CurrentTree
+from pytest_zygote.affected.current_tree import CurrentTree
 from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
 from pytest_zygote.affected.pytest_facts import (
     are_forks,
@@ -96,7 +96,7 @@ class AffectedPlugin:
         self._config = config
         self._unsaid: list[str] = []
         self._store = Store(store_file(config), self._say)
-        self._tree = CurrentTree(str(config.rootpath), dict(os.environ), (), self._store)
+        self._tree = CurrentTree(str(config.rootpath), dict(os.environ), (), self._store.cache)
         self._started_ns = time.time_ns()
         self._recorder = Recorder(self._tree, self._started_ns, loaded_by(config))
         self._unchanged: SkipCollection | None = None
@@ -320,7 +320,7 @@ class AffectedPlugin:
         self._recorder.stop()
         try:
             if not self._is_frozen:
-                self._tree.keep()
+                self._tree.save()
                 self._store.trim()
         except StoreError:
             return

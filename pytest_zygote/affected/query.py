@@ -27,7 +27,7 @@ from pytest_zygote.core.affected.impact import FAILED, Selected
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.affected.store import Needs, Store
     from pytest_zygote.core.affected.impact import Row
 

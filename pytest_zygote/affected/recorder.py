@@ -19,15 +19,15 @@ from pytest_zygote.affected.executions_by_file import FileExecutions
 from pytest_zygote.affected.external_inputs import ExternalInputs
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
+from pytest_zygote.core.affected.dependency import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 from pytest_zygote.core.affected.fingerprints import MODULE
-from pytest_zygote.core.affected.impact import BODY, DATA, FILE, NAMES, PROJECT, SKELETON, Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
     from typing import TypeAlias
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
 
     Needs: TypeAlias = dict[Need, bytes]
     Place: TypeAlias = tuple[str, tuple[str, ...]]

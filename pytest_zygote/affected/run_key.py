@@ -12,7 +12,7 @@ import platform
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.checksums import PYTHON
+from pytest_zygote.affected.file_state import PYTHON
 from pytest_zygote.core.affected.fingerprints import checksum
 from pytest_zygote.core.layers.layer_inputs import NATIVE_PREFIXES, OWN_PYTHON_KEYS, is_volatile
 

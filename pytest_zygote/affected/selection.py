@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.store import unpack
-from pytest_zygote.core.affected.impact import Selected, describe, judge
+from pytest_zygote.core.affected.dependency import describe
+from pytest_zygote.core.affected.impact import Selected, judge
+from pytest_zygote.core.affected.number_sets import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.affected.store import Store
-    from pytest_zygote.core.affected.impact import Need, Row
+    from pytest_zygote.core.affected.dependency import Need
+    from pytest_zygote.core.affected.impact import Row
 
 
 class Selection:

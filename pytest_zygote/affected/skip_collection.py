@@ -18,26 +18,21 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.checksums import TICK_NS, stamp
+from pytest_zygote.affected.file_state import TICK_NS, stamp
+from pytest_zygote.affected.project_files import TOOL_FOLDERS
+from pytest_zygote.core.affected.dependency import DATA, KINDS, LISTING, Need
 from pytest_zygote.core.affected.fingerprints import checksum
-from pytest_zygote.core.affected.impact import BODY, DATA, FILE, LISTING, SKELETON, Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pytest
 
-    from pytest_zygote.affected.checksums import CurrentTree
+    from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.affected.store import Needs, Store
 
-TEXTS = frozenset({BODY, SKELETON, FILE})
-"""Needs that hold as long as the text does."""
-
-OUTPUT = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
-"""Folders that tools write into, and no tests are in."""
-
-KEPT = 20
-"""Command lines that are kept."""
+COMMAND_LINES = 20
+"""That notes are held of, at most."""
 
 MOST_FOLDERS = 2_000
 """With more of them, looking at all would take as long as the collection."""
@@ -82,7 +77,7 @@ class SkipCollection:
         """
         found: dict[Need, bytes] = {}
         for need, checked in needs.items():
-            if need.kind in TEXTS:
+            if KINDS[need.kind].is_code:
                 found[Need(DATA, need.path)] = self._tree.digest(need.path)
             else:
                 found[need] = checked
@@ -97,7 +92,9 @@ class SkipCollection:
         with self._store.writing() as connection:
             statement = "INSERT OR REPLACE INTO unchanged (key, total, roots, needs) VALUES (?, ?, ?, ?)"
             connection.execute(statement, values)
-            connection.execute("DELETE FROM unchanged WHERE id <= (SELECT max(id) FROM unchanged) - ?", (KEPT,))
+            connection.execute(
+                "DELETE FROM unchanged WHERE id <= (SELECT max(id) FROM unchanged) - ?", (COMMAND_LINES,)
+            )
 
     def _are_older(self, paths: Iterable[str], started_ns: int) -> bool:
         stamps = (stamp(self._tree.absolute(path)) for path in paths)
@@ -111,5 +108,5 @@ class SkipCollection:
                 if "pyvenv.cfg" in files:
                     folders.clear()
                     continue
-                folders[:] = [name for name in folders if name not in OUTPUT]
+                folders[:] = [name for name in folders if name not in TOOL_FOLDERS]
                 yield self._tree.relative(folder)

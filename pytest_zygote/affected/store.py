@@ -2,7 +2,7 @@
 
 Theory of operation. Any process may be killed at any time, and two runs may go on at once. So each
 test that has ended is one transaction, in WAL mode: a row is there as a whole or not at all. Needs
-(`core.affected.impact.Need`) and the checksums they have had are numbered and never removed, so that several
+(`core.affected.dependency.Need`) and the checksums they have had are numbered and never removed, so that several
 processes may remember the numbers. A set of needs is stored once, as compressed numbers. Of all this
 a test that has ended mostly finds its numbers in memory, and writes one line: no index, no text.
 
@@ -14,21 +14,22 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from array import array
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.affected.database import Database, StoreError, look
 from pytest_zygote.affected.executions import identity
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.fingerprints import IMPORTS, SIZE, checksum
-from pytest_zygote.core.affected.impact import Need, Row
+from pytest_zygote.affected.file_cache import FileCache
+from pytest_zygote.core.affected.dependency import KINDS, Need
+from pytest_zygote.core.affected.fingerprints import checksum
+from pytest_zygote.core.affected.impact import Row
+from pytest_zygote.core.affected.number_sets import pack
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path", "unpack"]
+__all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path"]
 
 SCHEMA = 3
 APPLICATION = 0x7A796774
@@ -36,7 +37,6 @@ KEPT_ROWS = 8
 """Rows kept of each test: so many states of the project can come back without a run."""
 
 Needs: TypeAlias = "dict[Need, bytes]"
-Identity: TypeAlias = "tuple[int, ...]"
 
 _TABLES = f"""
 PRAGMA application_id = {APPLICATION};
@@ -78,16 +78,18 @@ class Store(Database):
 
     Attributes:
         tests: name → number, as far as it is known.
+        cache: what is remembered of files.
     """
 
     def __init__(self, path: str, warn: Callable[[str], None]) -> None:
-        """Use this file, from the first need on; `warn` tells the user what went wrong."""
+        """Use this file, from the first need on; `warn` prints what went wrong."""
         super().__init__(path, _STATEMENTS, SCHEMA, warn)
         self._versions: dict[int, tuple[Need, bytes]] = {}
         self._numbers: dict[tuple[Need, bytes], int] = {}
         self._sets: dict[bytes, int] = {}
         self._same: dict[int, tuple[object, int]] = {}
         self.tests: dict[str, int] = {}
+        self.cache = FileCache(self)
         self._surplus: list[int] = []
 
     # Surroundings
@@ -159,7 +161,7 @@ class Store(Database):
         digest = checksum(packed.tobytes())
         known = self._sets.get(digest)
         if known is None:
-            values = (digest, zlib.compress(_differences(packed).tobytes(), 1))
+            values = (digest, pack(packed))
             with self.using() as connection:
                 connection.execute("INSERT OR IGNORE INTO needs (digest, versions) VALUES (?, ?)", values)
                 known = _number(connection.execute("SELECT id FROM needs WHERE digest = ?", (digest,)))
@@ -222,50 +224,6 @@ class Store(Database):
         with self.using() as connection:
             return dict(connection.execute("SELECT id, versions FROM needs"))
 
-    # Files
-
-    def files(self) -> dict[str, tuple[Identity, int, bytes]]:
-        """Return path → identity, time of the look, digest of the content."""
-        with self.using() as connection:
-            return {
-                path: (tuple(identity), looked, digest)
-                for path, *identity, looked, digest in connection.execute("SELECT * FROM file")
-            }
-
-    def imported(self) -> list[str]:
-        """Return the files that tests have imported, at any time."""
-        with self.using() as connection:
-            query = "SELECT DISTINCT path FROM need WHERE kind IN (?, ?)"
-            return [path for (path,) in connection.execute(query, (impact.SKELETON, impact.FILE))]
-
-    def source(self, python: str, digest: bytes) -> dict[str, bytes] | None:
-        """Return the units of a text, as this Python compiles it; None if they are not known."""
-        with self.using() as connection:
-            query = "SELECT names, checksums, imports FROM source WHERE python = ? AND digest = ?"
-            found = connection.execute(query, (python, digest)).fetchone()
-            if found is None:
-                return None
-            names, checksums, imports = found
-            parts = (checksums[at : at + SIZE] for at in range(0, len(checksums), SIZE))
-            return {**dict(zip(names.split("\n"), parts, strict=True)), IMPORTS: imports.encode()}
-
-    def keep_files(
-        self,
-        python: str,
-        files: dict[str, tuple[Identity, int, bytes]],
-        sources: dict[bytes, dict[str, bytes]],
-    ) -> None:
-        """Remember files, so that they need not be read and compiled again while they are the same."""
-        with self.writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((path, *identity, looked, digest) for path, (identity, looked, digest) in files.items()),
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
-                ((python, digest, *_columns(units)) for digest, units in sources.items()),
-            )
-
     # Settings
 
     def set(self, name: str, value: str) -> None:
@@ -276,38 +234,18 @@ class Store(Database):
 
 def reads_path(path: str, names: Collection[str]) -> bool:
     """Tell whether any recorded test read one of these paths; no, if there is no store."""
-    marks = ",".join("?" * len(names))
-    query = f"SELECT 1 FROM need WHERE kind IN ('D', 'L', 'X') AND path IN ({marks}) LIMIT 1"  # noqa: S608 - marks
-    return look(path, query, tuple(names)) is not None
+    kinds = [code for code, kind in KINDS.items() if kind.is_read]
+    query = f"SELECT 1 FROM need WHERE kind IN ({_marks(kinds)}) AND path IN ({_marks(names)}) LIMIT 1"  # noqa: S608
+    return look(path, query, (*kinds, *names)) is not None
+
+
+def _marks(values: Collection[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def read_setting(path: str, name: str) -> str:
     """Return a value that was stored; '' if there is none."""
     return str(look(path, "SELECT value FROM setting WHERE name = ?", (name,)) or "")
-
-
-def unpack(packed: bytes) -> Iterator[int]:
-    """Give the numbers of a set."""
-    numbers = array("I")
-    numbers.frombytes(zlib.decompress(packed))
-    total = 0
-    for number in numbers:
-        total += number
-        yield total
-
-
-def _differences(numbers: array[int]) -> array[int]:
-    before = 0
-    found = array("I")
-    for number in numbers:
-        found.append(number - before)
-        before = number
-    return found
-
-
-def _columns(units: dict[str, bytes]) -> tuple[str, bytes, str]:
-    names = [name for name in units if name != IMPORTS]
-    return "\n".join(names), b"".join(units[name] for name in names), units.get(IMPORTS, b"").decode()
 
 
 def _version(connection: sqlite3.Connection, need: Need, found: bytes) -> int:

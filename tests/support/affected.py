@@ -17,13 +17,14 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
-from pytest_zygote.affected.store import Store, store_path, unpack
+from pytest_zygote.affected.store import Store, store_path
+from pytest_zygote.core.affected.number_sets import unpack
 from tests.support.daemon import STRANGE, UNIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_zygote.core.affected.impact import Need
+    from pytest_zygote.core.affected.dependency import Need
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """

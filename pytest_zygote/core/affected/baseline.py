@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.impact import Need, Row
+from pytest_zygote.core.affected.dependency import KINDS, Need
+from pytest_zygote.core.affected.impact import Row
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 FORMAT = "pytest-zygote affected"
 VERSION = 1
 OUTCOMES = frozenset({"passed", "skipped", "failed"})
-KINDS = frozenset(
-    {
-        *(impact.BODY, impact.SKELETON, impact.FILE, impact.NAMES, impact.DATA),
-        *(impact.PRESENCE, impact.LISTING, impact.IMPORTABLE, impact.ENVIRON, impact.PROJECT),
-    }
-)
 LONGEST = 64
 """Bytes of a checksum, at most."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.patching.code_compare import MASKED, OPTIMIZED, children, doc, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_zygote.core.patching.code_compare import Path
 
@@ -28,7 +28,7 @@ MODULE = ""
 """Name of the unit that holds what an import executes."""
 
 IMPORTS = "\0imports"
-"""Name of what lists the modules that a file imports: no unit, but kept beside them."""
+"""Name of what lists the modules that a file imports: no unit, but stored beside them."""
 
 SIZE = 12
 """Bytes of a checksum: two of a million units share one with a chance of 1 in 10**17."""
@@ -38,6 +38,16 @@ def checksum(*parts: bytes) -> bytes:
     """Return a checksum of byte strings, each with its length: their borders count."""
     text = b"".join([b"%d:%b" % (len(part), part) for part in parts])
     return hashlib.blake2b(text, digest_size=SIZE).digest()
+
+
+def text_checksum(text: str) -> bytes:
+    """Return the checksum of a text that may hold undecodable bytes."""
+    return checksum(text.encode("utf-8", "surrogateescape"))
+
+
+def names_checksum(names: Iterable[str]) -> bytes:
+    """Return a checksum of names, in whatever order they come."""
+    return checksum(*(name.encode("utf-8", "surrogateescape") for name in sorted(names)))
 
 
 def fingerprint(code: CodeType) -> dict[str, bytes]:
@@ -52,6 +62,24 @@ def whole(units: Mapping[str, bytes]) -> bytes:
     return checksum(*(part for name in sorted(units) for part in (name.encode(), units[name])))
 
 
+def code_only(units: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return units without the list of imports."""
+    return {name: found for name, found in units.items() if name != IMPORTS}
+
+
+def units_of(code: CodeType) -> dict[str, bytes]:
+    """Return the units of a module's code, and among them the names that it imports."""
+    return {**fingerprint(code), IMPORTS: " ".join(sorted(imported_names(code))).encode()}
+
+
+def compiled_text(text: bytes, path: str) -> dict[str, bytes]:
+    """Return the units of a text; a single one if it is not Python."""
+    try:
+        return units_of(compile(text, path, "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {MODULE: checksum(text)}
+
+
 def owners(code: CodeType) -> Iterator[tuple[CodeType, str]]:
     """Give each code object of a module with the name of the unit that it belongs to."""
     yield from _owners(code, (), MODULE)
@@ -64,7 +92,7 @@ def _owners(code: CodeType, path: Path, owner: str) -> Iterator[tuple[CodeType, 
 
 
 def is_unit(code: CodeType) -> bool:
-    """Tell whether a code is the body of a named function."""
+    """Return whether a code is the body of a named function."""
     return bool(code.co_flags & OPTIMIZED) and not code.co_name.startswith("<")
 
 

@@ -14,61 +14,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.core.affected.dependency import describe
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-BODY = "F"
-"""The body of one function."""
-
-SKELETON = "M"
-"""What an import of a file executes."""
-
-FILE = "W"
-"""All code of a file."""
-
-NAMES = "N"
-"""The files of the project that the import statements of a file lead to."""
-
-DATA = "D"
-"""The bytes of a file; of one that is not there, nothing."""
-
-PRESENCE = "X"
-"""Whether there is a file, a folder or nothing at a path."""
-
-LISTING = "L"
-"""The names in a folder."""
-
-IMPORTABLE = "I"
-"""The names in a folder that an import could find."""
-
-ENVIRON = "E"
-"""The value of an environment key."""
-
-PROJECT = "O"
-"""All files of the project: what a test needs that starts a process of which nothing is known."""
+    from pytest_zygote.core.affected.dependency import Need
 
 GOOD = frozenset({"passed", "skipped"})
 """Outcomes that need not be seen again while the row holds."""
 
 NEW = "new"
 FAILED = "failed the last time"
-
-
-class Need(NamedTuple):
-    """One thing that a test depends on.
-
-    Attributes:
-        kind: one of the constants above.
-        path: of the file or folder, relative to the root; '' where there is none.
-        name: of the unit, or the environment key.
-    """
-
-    kind: str
-    path: str = ""
-    name: str = ""
 
 
 class Row(NamedTuple):
@@ -110,24 +69,6 @@ def judge(nodeid: str, rows: Sequence[Row], broken: Callable[[int], Need | None]
             return None if row.outcome in GOOD else Selected(nodeid, "failed", FAILED)
         reason = reason or describe(need)
     return Selected(nodeid, "changed", reason) if rows else Selected(nodeid, NEW, NEW)
-
-
-def describe(need: Need) -> str:
-    """Return what has changed, as a user would say it."""
-    kind, path, name = need
-    texts = {
-        BODY: f"{path}: {name.replace('#', ' no. ')}() changed",
-        SKELETON: f"{path}: what its import executes changed",
-        FILE: f"{path} changed",
-        NAMES: f"{path}: an import leads to another file",
-        DATA: f"{path} changed",
-        PRESENCE: f"{path} came or went",
-        IMPORTABLE: f"modules came to or left {path or 'the root folder'}",
-        LISTING: f"files came to or left {path or 'the root folder'}",
-        ENVIRON: f"environment key {name} changed",
-        PROJECT: "it starts processes, and a file of the project changed",
-    }
-    return texts[kind]
 
 
 def summary(selected: Iterable[Selected], total: int) -> str:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from pytest_zygote.core.affected.baseline import Baseline, BaselineError, decode, encode
-from pytest_zygote.core.affected.impact import BODY, DATA, Need, Row
+from pytest_zygote.core.affected.dependency import BODY, DATA, Need
+from pytest_zygote.core.affected.impact import Row
 
 BASELINE = Baseline(
     name="main",

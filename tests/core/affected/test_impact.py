@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.affected import impact
-from pytest_zygote.core.affected.impact import Need, Row, Selected, judge, summary
+from pytest_zygote.core.affected.dependency import BODY, Need
+from pytest_zygote.core.affected.impact import Row, Selected, judge, summary
 
-CHANGED = Need(impact.BODY, "app.py", "A.method")
+CHANGED = Need(BODY, "app.py", "A.method")
 
 
 def row(outcome: str, *sets: int) -> Row:
@@ -39,12 +39,6 @@ def test_the_newest_row_that_holds_decides(rows: list[Row], kind: str | None) ->
     found = judge("test", rows, broken)
 
     assert (found and found.kind) == kind
-
-
-@pytest.mark.parametrize("kind", ["F", "M", "W", "N", "D", "X", "L", "E", "O"])
-def test_each_kind_of_need_has_words(kind: str) -> None:
-    """For users who ask why."""
-    assert impact.describe(Need(kind, "path", "name"))
 
 
 def test_the_reason_is_that_of_the_newest_row() -> None:

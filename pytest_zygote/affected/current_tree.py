@@ -1,0 +1,212 @@
+"""The present tree: the checksum that each need has now.
+
+Files are compiled only if their text is not known, and read only if they may have changed since
+they were read last. A file that changed within a tick of the clock around that moment might have
+been changed twice, so it is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from importlib.util import cache_from_source
+from typing import TYPE_CHECKING
+
+from pytest_zygote.affected import file_state
+from pytest_zygote.affected.database import StoreError
+from pytest_zygote.affected.file_state import PYTHON, TICK_NS, compiled_units, content, may_be_outdated, stamp
+from pytest_zygote.affected.import_targets import ImportTargets
+from pytest_zygote.affected.project_files import listed, project_files
+from pytest_zygote.core.affected.dependency import KINDS
+from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, checksum, text_checksum
+from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, is_volatile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_zygote.affected.file_cache import FileCache, FileState
+    from pytest_zygote.core.affected.dependency import Need
+
+ABSENT = b""
+
+
+class CurrentTree:
+    """What is on disk and in the environment: `core.affected.dependency.Tree`."""
+
+    def __init__(self, root: str, environ: Mapping[str, str], roots: tuple[str, ...], cache: FileCache) -> None:
+        """Look at nothing yet.
+
+        Args:
+            root: the folder that paths are relative to.
+            environ: the environment that the run was started with.
+            roots: folders of the project's that imports are searched in, in order.
+            cache: remembers files.
+        """
+        self.root = root
+        self._environ = environ
+        self._cache = cache
+        self._targets = ImportTargets(root, roots)
+        self._now: dict[Need, bytes] = {}
+        self._files: dict[str, FileState] | None = None
+        self._digests: dict[str, bytes] = {}
+        self._units: dict[str, dict[str, bytes]] = {}
+        self._new_files: dict[str, FileState] = {}
+        self._new_sources: dict[bytes, dict[str, bytes]] = {}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders of the project's that imports are searched in, in order."""
+        return self._targets.roots
+
+    @roots.setter
+    def roots(self, roots: tuple[str, ...]) -> None:
+        self._targets.roots = roots
+
+    def relative(self, path: str) -> str:
+        """Return a path as needs have it: from the root on, or as it is if it is not below."""
+        return path.removeprefix(f"{self.root}/")
+
+    def absolute(self, path: str) -> str:
+        """Return the file that a need speaks of."""
+        return os.path.join(self.root, path)
+
+    def now(self, need: Need) -> bytes:
+        """Return the checksum of a need in the present tree; b'' for what is not there."""
+        found = self._now.get(need)
+        if found is None:
+            found = self._now[need] = KINDS[need.kind].checksum(self, need)
+        return found
+
+    # Python files
+
+    def units(self, path: str) -> dict[str, bytes]:
+        """Return the units of a Python file; none if it is not there, or not Python."""
+        known = self._units.get(path)
+        if known is None:
+            known = self._units[path] = self._read_units(path)
+        return known
+
+    def imports(self, path: str) -> tuple[str, ...]:
+        """Return the names that a Python file imports."""
+        text = self.units(path).get(IMPORTS, b"")
+        return tuple(text.decode().split()) if text else ()
+
+    def _read_units(self, path: str) -> dict[str, bytes]:
+        digest = self.digest(path)
+        if digest == ABSENT or not path.endswith(".py"):
+            return {MODULE: digest}
+        known = self._known_source(digest)
+        if known is None:
+            known = self._new_sources[digest] = compiled_units(self.absolute(path))
+        return known
+
+    def _known_source(self, digest: bytes) -> dict[str, bytes] | None:
+        known = self._new_sources.get(digest)
+        if known is None:
+            with contextlib.suppress(StoreError):
+                known = self._cache.source(PYTHON, digest)
+        return known
+
+    def is_known(self, path: str) -> bool:
+        """Return whether the units of a file's present text are known, so that nothing need be compiled."""
+        return path in self._units or self._known_source(self.digest(path)) is not None
+
+    def learn(self, path: str, units: dict[str, bytes]) -> None:
+        """Use these as the units of the text that a file has now."""
+        self._new_sources[self.digest(path)] = units
+        self._units[path] = units
+
+    def names(self, path: str, imports: tuple[str, ...]) -> bytes:
+        """Return a checksum of the files that the imports of a file lead to."""
+        return self._targets.checksum(path, imports)
+
+    def find(self, path: str, name: str) -> str:
+        """Return the file of the project's that an import in a file leads to; '' for none."""
+        return self._targets.find(path, name)
+
+    # Any files
+
+    def doubtful(self) -> list[str]:
+        """Return the files that tests import whose compiled file may be that of an older text."""
+        try:
+            paths = self._cache.imported()
+        except StoreError:
+            return []
+        files = (self.absolute(path) for path in paths if path.endswith(".py"))
+        return [file for file in files if may_be_outdated(stamp(cache_from_source(file)), stamp(file))]
+
+    def digest(self, path: str) -> bytes:
+        """Return the checksum of a file's content; b'' if it is not there."""
+        known = self._digests.get(path)
+        if known is None:
+            known = self._digests[path] = self._read_digest(path)
+        return known
+
+    def _read_digest(self, path: str) -> bytes:
+        identity = stamp(self.absolute(path))
+        if not identity:
+            return ABSENT
+        known = self._known_files().get(path)
+        if known is not None and known[0] == identity and identity[1] < known[1] - TICK_NS:
+            return known[2]
+        looked_ns = time.time_ns()
+        digest = content(self.absolute(path), identity)
+        self._new_files[path] = (identity, looked_ns, digest)
+        return digest
+
+    def _known_files(self) -> dict[str, FileState]:
+        if self._files is None:
+            try:
+                self._files = self._cache.files()
+            except StoreError:
+                self._files = {}
+        return self._files
+
+    def presence(self, path: str) -> bytes:
+        """Return what kind of thing is at a path; b'' if nothing is."""
+        return file_state.presence(self.absolute(path))
+
+    def listing(self, path: str) -> bytes:
+        """Return a checksum of the names in a folder; b'' if it is not there."""
+        try:
+            entries = os.listdir(self.absolute(path))
+        except OSError:
+            return ABSENT
+        return listed(entries)
+
+    def importable(self, path: str) -> bytes:
+        """Return a checksum of the names that an import could find in a folder."""
+        return self._targets.importable(self.absolute(path))
+
+    def project(self) -> bytes:
+        """Return a checksum of all files of the project."""
+        paths = project_files(self.root)
+        return checksum(*(part for path in paths for part in (path.encode(), self.digest(path))))
+
+    # Environment
+
+    def value(self, key: str) -> str | None:
+        """Return the value that an environment key had when the run was started; None if it had none."""
+        return self._environ.get(key)
+
+    def environ(self, key: str) -> bytes:
+        """Return a checksum of an environment key's value; '*' stands for the whole environment."""
+        if key != WHOLE:
+            return text_checksum(self._environ.get(key, MISSING))
+        keys = (name for name in sorted(self._environ) if not is_volatile(name))
+        return checksum(*(text_checksum(f"{name}={self._environ[name]}") for name in keys))
+
+    # What is remembered
+
+    def forget(self) -> None:
+        """Look at everything anew: what was seen until now was seen before the run imported anything."""
+        for known in (self._now, self._digests, self._units):
+            known.clear()
+        self._targets.forget()
+
+    def save(self) -> None:
+        """Have the store remember what was read."""
+        if self._new_files or self._new_sources:
+            self._cache.add(PYTHON, self._new_files, self._new_sources)
+            self._new_files, self._new_sources = {}, {}

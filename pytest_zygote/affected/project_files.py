@@ -1,0 +1,38 @@
+"""Which files below the root are the project's own, and which of the names in a folder count."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.affected.fingerprints import names_checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TOOL_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
+"""Folders that tools write into: they hold neither tests nor anything that a test means to read."""
+
+SKIPPED_FOLDERS = frozenset(
+    {"__pycache__", "node_modules", "venv", "htmlcov", "build", "dist", "site-packages", "__pypackages__"}
+)
+"""Folders that hold nothing of the project's own; those whose name begins with a dot besides."""
+
+
+def project_files(root: str) -> list[str]:
+    """Return all files below a folder that may be the project's own, relative to it, in order."""
+    found: list[str] = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name[0] != "." and name not in SKIPPED_FOLDERS]
+        folders[:] = [name for name in folders if not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
+        found += [os.path.join(folder, name)[len(root) + 1 :] for name in files if not _is_temporary(name)]
+    return sorted(found)
+
+
+def listed(entries: Iterable[str]) -> bytes:
+    """Return a checksum of the names in a folder."""
+    return names_checksum(entry for entry in entries if entry not in SKIPPED_FOLDERS and not entry.endswith(".pyc"))
+
+
+def _is_temporary(name: str) -> bool:
+    return name[0] == "." or name.endswith((".pyc", ".pyo", ".log", ".tmp", "~", ".swp"))

@@ -1,0 +1,63 @@
+"""The difference between a commit and the present tree: what each kind of need must know of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.affected.fingerprints import code_only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
+
+
+class TreeChanges:
+    """The files that differ, and what was in them.
+
+    Attributes:
+        paths: of all files that differ, relative to the root of the tests.
+    """
+
+    def __init__(
+        self,
+        paths: AbstractSet[str],
+        came_or_went: AbstractSet[str],
+        *,
+        units_then: Callable[[str], Mapping[str, bytes]],
+        units_now: Callable[[str], Mapping[str, bytes]],
+        imports_now: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        """Compare two trees.
+
+        Args:
+            paths: of all files that differ.
+            came_or_went: those of them that only one of the trees has.
+            units_then: returns the units that a file had in the commit.
+            units_now: returns those that it has.
+            imports_now: returns the names that a file imports.
+        """
+        self.paths = frozenset(paths)
+        self._came_or_went = frozenset(came_or_went)
+        self._units_then = units_then
+        self._units_now = units_now
+        self._imports_now = imports_now
+
+    def has_other_unit(self, path: str, name: str) -> bool:
+        """Return whether a unit of a file is not what it was."""
+        return path in self.paths and self._units_then(path).get(name) != self._units_now(path).get(name)
+
+    def has_other_code(self, path: str) -> bool:
+        """Return whether any unit of a file is not what it was."""
+        if path not in self.paths:
+            return False
+        return path in self._came_or_went or code_only(self._units_then(path)) != code_only(self._units_now(path))
+
+    def has_other_names(self, folder: str) -> bool:
+        """Return whether files came to a folder, or left it."""
+        return any(path.rpartition("/")[0] == folder for path in self._came_or_went)
+
+    def may_lead_elsewhere(self, path: str) -> bool:
+        """Return whether a file that came or went has a name that another file imports."""
+        words = {word for name in self._imports_now(path) for word in name.split(".")}
+        parts = {part.partition(".")[0] for other in self._came_or_went for part in other.split("/")}
+        return not words.isdisjoint(parts)
