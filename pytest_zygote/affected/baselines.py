@@ -1,7 +1,7 @@
-"""What a run keeps under a name, writes to a file for elsewhere, or takes from such a file.
+"""What a run saves under a name, writes to a file for elsewhere, or imports from such a file.
 
 A *baseline* is a row for each test, of one moment: asked about it, ``--affected-frozen NAME`` has the same
-answer until the baseline is written again. A run that writes one keeps the row that it has just stored for a
+answer until the baseline is written again. A run that writes one saves the row that it has just stored for a
 test, or the one by which it has left the test out; tests that it did not collect stay as they are.
 """
 
@@ -59,7 +59,7 @@ class Baselines:
 
     @property
     def is_asked(self) -> bool:
-        """Whether something is to be kept at the end of the run."""
+        """Whether something is to be saved at the end of the run."""
         return bool(self._name or self._file)
 
     def _path(self, name: str) -> str:
@@ -73,7 +73,7 @@ class Baselines:
             message = f"--affected-import: {self._source} cannot be used: {error}"
             raise pytest.UsageError(message) from error
 
-    def take(self) -> list[str]:
+    def store_import(self) -> list[str]:
         """Store what was imported; return what the user should know.
 
         Raises:
@@ -91,11 +91,11 @@ class Baselines:
         self._store.expect(rows)
         self._import_rows(surroundings, rows)
         if found.name:
-            self._keep_rows(found.name, surroundings, rows)
+            self._save_rows(found.name, surroundings, rows)
         name = f" (baseline {found.name})" if found.name else ""
         return [f"affected: {len(rows)} tests are known from {self._source}{name}"]
 
-    def keep(
+    def save(
         self, surroundings: int, digest: bytes, parts: dict[str, str], rows: Mapping[str, Row | None]
     ) -> list[str]:
         """Write the baseline, and the file; return what the user should know.
@@ -113,7 +113,7 @@ class Baselines:
         count = f"{len(known)} of {counted(len(rows), 'test')}"
         lines = []
         if self._name:
-            self._keep_rows(self._name, surroundings, rows)
+            self._save_rows(self._name, surroundings, rows)
             lines.append(f"affected: baseline {self._name} has {count}")
         if self._file:
             self._write(encode(self._baseline(digest, parts, known)))
@@ -130,7 +130,7 @@ class Baselines:
                     first -= 1
                     connection.execute("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (first, *row))
 
-    def _keep_rows(self, name: str, surroundings: int, rows: Mapping[str, Row | None]) -> None:
+    def _save_rows(self, name: str, surroundings: int, rows: Mapping[str, Row | None]) -> None:
         known = {nodeid: row for nodeid, row in rows.items() if row is not None}
         gone = ((name, surroundings, self._store.tests.get(nodeid)) for nodeid in rows.keys() - known.keys())
         with self._store.writing() as connection:

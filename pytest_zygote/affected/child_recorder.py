@@ -240,14 +240,14 @@ def _kind(path: str) -> int:
 
 
 def is_write(mode: object, flags: object) -> bool:
-    """Tell from the arguments of the event ``open`` whether the file may be written."""
+    """Return from the arguments of the event ``open`` whether the file may be written."""
     if isinstance(mode, str):
         return not {"w", "a", "x"}.isdisjoint(mode)
     return isinstance(flags, int) and bool(flags & WRITES)
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Tell whether the import system reads: code has fingerprints of its own."""
+    """Return whether the import system reads: code has fingerprints of its own."""
     while frame is not None and _is_import_system(frame):
         if frame.f_code.co_name == "get_code":
             return True
@@ -260,7 +260,7 @@ def _is_import_system(frame: FrameType | None) -> bool:
 
 
 def _has_processes() -> bool:
-    """Tell whether multiprocessing has made any, which raises no audit event."""
+    """Return whether multiprocessing has made any, which raises no audit event."""
     made = getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)")
     return str(made) != "count(1)"
 

@@ -53,8 +53,8 @@ class ChildReports:
 
         Args:
             tree: gives checksums.
-            is_own: tells whether a Python file is the project's.
-            is_input: tells whether another file may be.
+            is_own: returns whether a Python file is the project's.
+            is_input: returns whether another file may be.
             since_ns: when this run began.
         """
         self._tree = tree
@@ -92,7 +92,7 @@ class ChildReports:
         """Whether children have started, at any time."""
         return bool(self._expected or self._begun)
 
-    def take(self) -> dict[Need, bytes] | None:
+    def drain(self) -> dict[Need, bytes] | None:
         """Return what the children needed that have started since the last time; None if it may be anything."""
         expected, self._expected = self._expected, 0
         if not expected and not self._begun:

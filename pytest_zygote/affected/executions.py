@@ -1,14 +1,13 @@
-"""Tells which code of the project ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
+"""Reports which code of the project ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
 
 The interpreter calls us when code starts; the answer DISABLE makes that code free of charge. Two tools
-share the work. The *scout* hears of each code once, whoever wrote it: what is loaded during a test,
-patched or made by `exec` cannot be forgotten. If a code is the project's, the scout has the *watch*
-look at this code alone, and `restart` re-arms what the watch has seen and the caller wants to hear of
-again. So most of what runs in a short test costs nothing: pytest, the standard library, and files of
-which the caller knows already that the test depends on them. Generators that go on where another test
-left them are not seen: only their start is.
+share the work. The first gets an event for each code once, whoever wrote it: what is loaded during a test,
+patched or made by `exec` cannot be missed. If a code is the project's, the second one watches this code
+alone, and `restart` re-arms what it has seen and the caller wants to see again. So most of what runs in a
+short test costs nothing: pytest, the standard library, and files of which the caller knows already that the
+test depends on them. Of generators, only the start is reported: not that they continue in a later test.
 
-A few functions of the standard library are never disabled: they tell what is read.
+A few functions of the standard library are never disabled: they show what is read.
 
 Nothing here calls `id`: it raises an audit event, and the run has an audit hook.
 """
@@ -44,13 +43,13 @@ class Executions:
         """Watch nothing yet.
 
         Args:
-            is_own: tells whether a file is the project's.
+            is_own: returns whether a file is the project's.
             on_module: called when the code of a module starts: with its globals, and the frame of who executes it.
         """
         self._is_own = is_own
         self._on_module = on_module
-        self._warm_up = CodeStarts("pytest_zygote scout")
-        self._watch = CodeStarts("pytest_zygote watch")
+        self._everything = CodeStarts("pytest_zygote first starts")
+        self._own = CodeStarts("pytest_zygote own code")
         self._started: list[CodeType] = []
         self._disabled: dict[str, list[CodeType]] = {}
         self._watched: dict[int, tuple[CodeType, Callable[[FrameType], None]]] = {}
@@ -58,26 +57,26 @@ class Executions:
     @property
     def knows_functions(self) -> bool:
         """Whether the interpreter reports which code starts."""
-        return self._warm_up.is_claimed
+        return self._everything.is_claimed
 
     @property
     def knows_reads(self) -> bool:
         """Whether the watched functions report their calls."""
-        return self._warm_up.is_claimed
+        return self._everything.is_claimed
 
     def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
         """Watch from now on; for each of these functions, call another with its frame whenever it starts."""
         codes = ((function.__code__, see) for function, see in watched.items())
         self._watched = {identity(code): (code, see) for code, see in codes}
-        if self._watch.claim(self._on_start_of_own(), everywhere=False) and not self._warm_up.claim(
+        if self._own.claim(self._on_start_of_own(), everywhere=False) and not self._everything.claim(
             self._on_first_start()
         ):
-            self._watch.release()
+            self._own.release()
 
     def stop(self) -> None:
         """Watch no more."""
-        self._warm_up.release()
-        self._watch.release()
+        self._everything.release()
+        self._own.release()
 
     def drain(self) -> list[CodeType]:
         """Return what started since the last time."""
@@ -90,17 +89,17 @@ class Executions:
         return started
 
     def restart(self, known: AbstractSet[str] = frozenset()) -> None:
-        """Have what was drained tell us again when it starts next: until then each code does so once.
+        """Report what was drained again when it starts next; without this each code is reported once.
 
         Args:
-            known: names of files of which nothing need be heard.
+            known: names of files whose code need not be reported.
         """
         for name in self._disabled.keys() - known:
-            self._watch.rearm(self._disabled.pop(name))
+            self._own.rearm(self._disabled.pop(name))
 
     def _on_first_start(self) -> Callable[[CodeType, int], object]:
         remember = self._started.append
-        watched, is_own, on_module, watch = self._watched, self._is_own, self._on_module, self._watch
+        watched, is_own, on_module, own = self._watched, self._is_own, self._on_module, self._own
 
         def on_start(code: CodeType, _offset: int) -> object:
             see = watched.get(identity(code))
@@ -112,7 +111,7 @@ class Executions:
                 return None
             if is_own(code.co_filename):
                 remember(code)
-                watch.look_at(code)
+                own.look_at(code)
             if code.co_name == MODULE:
                 frame = frame_above(1)
                 on_module(code, frame.f_globals, frame.f_back)

@@ -1,6 +1,6 @@
 """What a test reads besides code: files, folders, environment keys; and whether it starts processes.
 
-Files are told by an audit hook, which stays until the process ends: a run is a process of its own.
+Files are reported by an audit hook, which stays until the process ends: a run is a process of its own.
 Environment keys and questions whether a path exists raise no audit event, but they go through
 functions written in Python, whose starts `executions` reports with their arguments (3.12 on).
 
@@ -52,7 +52,7 @@ class ExternalInputs:
 
         Args:
             tree: gives checksums.
-            is_own: tells whether a file is the project's.
+            is_own: returns whether a file is the project's.
             started_ns: when this process began.
         """
         self._tree = tree
@@ -63,7 +63,7 @@ class ExternalInputs:
         self._written: set[str] = set()
         self._busy_thread = 0
         self._is_active = False
-        self._unheard = SilentProcesses()
+        self._silent = SilentProcesses()
         self._reports = ChildReports(tree, is_own, self._is_input, started_ns)
         self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
@@ -88,16 +88,16 @@ class ExternalInputs:
         self._is_active = was_active
 
     def is_quiet(self) -> bool:
-        """Tell whether there is nothing to take."""
+        """Return whether there is nothing to drain."""
         is_silent = not (self._read or self._set or self._reports.are_awaited)
-        return is_silent and not self._unheard.have_traces()
+        return is_silent and not self._silent.have_traces()
 
-    def take(self) -> dict[Need, tuple[bytes, str]]:
+    def drain(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
-        told = self._reports.take()
-        if told is None or self._unheard.have_started():
+        reported = self._reports.drain()
+        if reported is None or self._silent.have_started():
             self._need_anything("")
-        for need, checksum in (told or {}).items():
+        for need, checksum in (reported or {}).items():
             self._read.setdefault(need, (checksum, ""))
         found, self._read = self._read, {}
         self._set.clear()
@@ -145,7 +145,7 @@ class ExternalInputs:
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Take note of what a process reads that is about to start."""
-        self._unheard.receive()
+        self._silent.receive()
         reading = reading_of(event, args, frame)
         if reading.files is None:
             self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame))
@@ -194,7 +194,7 @@ class ExternalInputs:
         return changed_ns(path) < self._started_ns
 
     def _is_foreign_import(self, frame: FrameType | None) -> bool:
-        """Tell whether an installed package is being imported: the processes it starts look at the system."""
+        """Return whether an installed package is being imported: the processes it starts look at the system."""
         while frame is not None and not self._is_own(frame.f_code.co_filename):
             if frame.f_code.co_name == "<module>" and not frame.f_code.co_filename.startswith("<"):
                 return True
@@ -223,8 +223,8 @@ class ExternalInputs:
             environ.__getitem__: self._on_key,
             environ.__setitem__: self._on_set,
             environ.__iter__: self._on_environ,
-            pathlib.Path.stat: self._on_question,
-            **dict.fromkeys((genericpath.exists, genericpath.isfile, genericpath.isdir), self._on_question),
+            pathlib.Path.stat: self._on_lookup,
+            **dict.fromkeys((genericpath.exists, genericpath.isfile, genericpath.isdir), self._on_lookup),
         }
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
@@ -248,7 +248,7 @@ class ExternalInputs:
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
 
-    def _on_question(self, frame: FrameType) -> None:
+    def _on_lookup(self, frame: FrameType) -> None:
         if not self._is_active or _caller(frame) is None:
             return
         names = frame.f_code.co_varnames

@@ -2,8 +2,8 @@
 
 Orders (which test) and results go through two pipes that all forks inherit. One fork lives at a time: it takes
 orders until one is the last of its group. The next is made as soon as it has ended, so that it mostly waits already
-when the next order comes. What a fork is busy with stands in memory that all share: if it dies, the nursery tells in
-its place.
+when the next order comes. What a fork is busy with stands in memory that all share: if it dies, the server reports
+that in its place.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S = (0.3, 5.0)
-"""How long a fork may take to end after Ctrl-C: before it is told, too, and before it is killed."""
+"""How long a fork may take to end after Ctrl-C: before it gets the signal, too, and before it is killed."""
 
 NO_MORE = 17
-"""Exit code of a fork that was told that there is nothing to do."""
+"""Exit code of a fork that found no orders left."""
 
 _ORDER = struct.Struct("=I?")
 _LENGTH = struct.Struct("=I")
@@ -58,7 +58,7 @@ class ForkServer:
             run: called in a fork with an order; returns what can be pickled.
             leave: called in a fork that ends in the middle of its group.
         """
-        self._run = run
+        self._run_test = run
         self._leave = leave
         self._state = mmap.mmap(-1, _STATE.size)  # what the fork does, and its process
         self._note(_IDLE, 0)
@@ -70,7 +70,7 @@ class ForkServer:
         if not self._pid:
             os.close(self._orders)
             os.close(self._results)
-            processes.become(lambda: self._breed(orders, results))
+            processes.become(lambda: self._fork_in_turn(orders, results))
         os.close(orders)
         os.close(results)
 
@@ -83,7 +83,7 @@ class ForkServer:
 
     # In the parent
 
-    def ask(self, number: int, *, is_last: bool) -> object:
+    def run(self, number: int, *, is_last: bool) -> object:
         """Have a test run, the last of its group or not; return its result, or its `Death`.
 
         Raises:
@@ -94,7 +94,7 @@ class ForkServer:
             length = _LENGTH.unpack(self._read(_LENGTH.size))[0]
             return pickle.loads(self._read(length))  # noqa: S301 - from our own fork
         except (struct.error, pickle.UnpicklingError, OSError):
-            return Death(-signal.SIGKILL)  # the nursery itself is gone
+            return Death(-signal.SIGKILL)  # the server itself is gone
         except BaseException:
             self.close()
             raise
@@ -113,7 +113,7 @@ class ForkServer:
                 os.kill(pid, number)
 
     def close(self) -> None:
-        """End it, and the fork at work as well: as Ctrl-C would, which it has mostly heard by itself."""
+        """End it, and the fork at work as well: as Ctrl-C would, which the terminal has mostly sent it already."""
         if self._orders < 0:
             return
         os.close(self._orders)
@@ -134,9 +134,9 @@ class ForkServer:
                 return True
         return False
 
-    # In the nursery
+    # In the server
 
-    def _breed(self, orders: int, results: int) -> int:
+    def _fork_in_turn(self, orders: int, results: int) -> int:
         processes.die_with_parent()
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.freeze()  # else looking for garbage would copy every page in each fork
@@ -170,7 +170,7 @@ class ForkServer:
                 has_begun = True
                 number, is_last = _ORDER.unpack(order)
                 self._note(number, os.getpid())
-                result = self._run(number, is_last)
+                result = self._run_test(number, is_last)
                 _flush()
                 _send(results, result)
                 self._note(_IDLE, os.getpid())

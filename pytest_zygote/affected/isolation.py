@@ -1,6 +1,6 @@
 """Runs tests in forks, alone or in small groups, so that what they need is known by functions.
 
-Nothing but imports and collection has happened in the process that is forked: no test, no fixture (`nursery`). The
+Nothing but imports and collection has happened in the process that is forked: no test, no fixture (`fork_server`). The
 reports come back in pytest's own form for other processes. A fork that dies is a failed test with the signal in its
 report, as it would be the end of the run otherwise. Tests that may not run in a fork run where they would anyway.
 """
@@ -54,7 +54,7 @@ _SETUP = ("_xunit_setup_module", "_xunit_setup_class", "_unittest_set")
 
 
 def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
-    """Tell whether tests of this run may have forks at all."""
+    """Return whether tests of this run may have forks at all."""
     options = config.option
     if len(items) < 2 or not hasattr(os, "fork") or threading.active_count() > 1:  # noqa: PLR2004
         return False
@@ -65,7 +65,7 @@ def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
 
 
 def _has_other_runners(config: pytest.Config) -> bool:
-    """Tell whether somebody else than pytest runs tests: a plugin that repeats them, say, would not in a fork."""
+    """Return whether somebody else than pytest runs tests: a plugin that repeats them, say, would not in a fork."""
     implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
     runners = (one for one in implementations if not one.wrapper and not one.hookwrapper)
     return any(not one.function.__module__.startswith(("_pytest.", "pytest_zygote.")) for one in runners)
@@ -122,7 +122,7 @@ class Isolation:
         Args:
             groups: the group of each test, 0 for none.
             begin: called in each fork before its first test.
-            store: called with each test that ran in a fork, and what was kept there.
+            store: called with each test that ran in a fork, and the record that was made there.
         """
         self._groups = groups
         self._begin = begin
@@ -133,16 +133,16 @@ class Isolation:
         self._is_pristine = True
         self._fork_server: ForkServer | None = None
         self._listener: _Listener | None = None
-        self._kept: object = None
+        self._record: object = None
 
     @property
     def is_fork(self) -> bool:
         """Whether this process is a fork."""
         return self._listener is not None
 
-    def keep(self, record: object) -> None:
+    def set_record(self, record: object) -> None:
         """Have the parent of this fork store a record."""
-        self._kept = record
+        self._record = record
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
@@ -181,14 +181,14 @@ class Isolation:
         self._store(item, recorded)
 
     def _run_there(self, item: pytest.Item) -> Result:
-        nursery, self._fork_server = self._fork_server, None
-        assert nursery is not None  # noqa: S101 - the caller has made it
+        server, self._fork_server = self._fork_server, None
+        assert server is not None  # noqa: S101 - the caller has made it
         dump = item.config.hook.pytest_report_to_serializable
         try:
-            result = nursery.ask(self._places[item], is_last=self._next[item] is None)
+            result = server.run(self._places[item], is_last=self._next[item] is None)
         except pytest.fail.Exception as failure:  # a time limit, by a signal
             return [dump(config=item.config, report=_failure(item, str(failure)))], [], None
-        self._fork_server = nursery
+        self._fork_server = server
         if isinstance(result, Stopped):
             result.be_raised()
         if isinstance(result, Death):
@@ -218,7 +218,7 @@ class Isolation:
             return Stopped(str(leaving.msg), leaving.returncode)
         dump = item.config.hook.pytest_report_to_serializable
         sent = [dump(config=item.config, report=report) for report in self._listener.reports]
-        return sent, self._listener.picklable(), self._kept
+        return sent, self._listener.picklable(), self._record
 
     def _leave(self) -> None:
         """Tear down what is still set up."""

@@ -46,13 +46,13 @@ class LoadedFile:
         self.units: dict[str, bytes] = {}
         self.imports: tuple[str, ...] = ()
         self._fingerprint = b""
-        self.take(units)
+        self.replace_units(units)
         self.edges: set[str] = set()
         self.is_early = is_early
         self.name = ""
 
-    def take(self, units: dict[str, bytes]) -> None:
-        """Hold these units from now on."""
+    def replace_units(self, units: dict[str, bytes]) -> None:
+        """Use these units from now on."""
         self.units = units
         self.imports = tuple(units.get(IMPORTS, b"").decode().split())
         self._fingerprint = b""
@@ -74,7 +74,7 @@ class LoadedFiles:
     """
 
     def __init__(self, tree: CurrentTree, is_own: Callable[[str], bool], started_ns: int) -> None:
-        """Know none; `is_own` tells whether a file is the project's, `started_ns` when this process began."""
+        """Know none; `is_own` returns whether a file is the project's, `started_ns` when this process began."""
         self._tree = tree
         self._is_own = is_own
         self._started_ns = started_ns
@@ -102,7 +102,7 @@ class LoadedFiles:
         self._pending.append((code, name, cast("ModuleSpec | None", spec), tuple(above)))
 
     def has(self, filename: str) -> bool:
-        """Tell whether a file is a Python file of the project's; one in an archive is data of the archive."""
+        """Return whether a file is a Python file of the project's; one in an archive is data of the archive."""
         known = self._own.get(filename)
         if known is None:
             known = self._own[filename] = (
@@ -134,7 +134,7 @@ class LoadedFiles:
             known = self.files[path] = LoadedFile(path, units)
         elif known.units != units:  # it was edited and loaded again: which one a test ran is not known
             imports = b" ".join((known.units.get(IMPORTS, b""), units.get(IMPORTS, b"")))
-            known.take({**dict.fromkeys({*known.units, *units}, os.urandom(8)), IMPORTS: imports})
+            known.replace_units({**dict.fromkeys({*known.units, *units}, os.urandom(8)), IMPORTS: imports})
         known.name = known.name or name
 
     def _units(self, path: str, code: CodeType, spec: ModuleSpec | None) -> dict[str, bytes]:
@@ -149,7 +149,7 @@ class LoadedFiles:
         return self._tree.units(path)
 
     def _is_settled(self, path: str) -> bool:
-        """Tell whether the file was last changed before this process began."""
+        """Return whether the file was last changed before this process began."""
         identity = stamp(self._tree.absolute(path))
         return bool(identity) and max(identity[:2]) < self._started_ns - TICK_NS
 

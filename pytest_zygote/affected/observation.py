@@ -22,7 +22,7 @@ class Observation:
         self.needs: dict[Need, bytes] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.units or self.needs)
 
     def copy(self) -> Observation:
@@ -32,7 +32,7 @@ class Observation:
         return copied
 
     def has_all_of(self, other: Observation) -> bool:
-        """Tell whether to add the other would change nothing."""
+        """Return whether to add the other would change nothing."""
         return other.units <= self.units and other.needs.keys() <= self.needs.keys()
 
     def add(self, other: Observation) -> None:

@@ -53,23 +53,23 @@ def _is_conftest(file: str) -> bool:
 
 
 def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[object]) -> bool:
-    """Tell whether a fixture may have been set up in another process, unseen: its value was sent to this one."""
+    """Return whether a fixture may have been set up in another process, unseen: its value was sent to this one."""
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
     found = sharing.declaration_of(definition) if sharing is not None and definition.scope == "session" else None
     return found is not None and (found.scope.outlives_run or hasattr(config, "workerinput"))
 
 
 def is_of_module(request: pytest.FixtureRequest) -> bool:
-    """Tell whether a fixture is set up for a test in a Python module, or in a class of one."""
+    """Return whether a fixture is set up for a test in a Python module, or in a class of one."""
     return item_of(request).getparent(pytest.Module) is not None
 
 
 def is_distributed(config: pytest.Config) -> bool:
-    """Tell whether tests run in processes that are no forks of this one."""
+    """Return whether tests run in processes that are no forks of this one."""
     is_parallel = config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
     return is_parallel and not are_forks(config)
 
 
 def are_forks(config: pytest.Config) -> bool:
-    """Tell whether workers are forks of this process: they record as it would, and store by themselves."""
+    """Return whether workers are forks of this process: they record as it would, and store by themselves."""
     return getattr(config.pluginmanager.get_plugin("xdist"), "__name__", "") == "pytest_zygote.parallel.xdist_plugin"

@@ -25,7 +25,7 @@ from pytest_zygote.affected.store import StoreError
 from pytest_zygote.core.affected.impact import FAILED, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.affected.store import Needs, Store
@@ -42,8 +42,14 @@ class AffectedQuery:
         notes: what the user should know about the answer.
     """
 
-    def __init__(self, config: pytest.Config, store: Store, tree: CurrentTree) -> None:
-        """Understand the options.
+    def __init__(
+        self,
+        config: pytest.Config,
+        store: Store,
+        tree: CurrentTree,
+        diff: Callable[[CurrentTree, str], GitDiff] = GitDiff,
+    ) -> None:
+        """Understand the options; `diff` compares the tree with a commit.
 
         Raises:
             UsageError: they name something that is not there, or cannot go together.
@@ -59,6 +65,7 @@ class AffectedQuery:
         self._digest = b""
         self._digests: dict[str, str] = {}
         self._selection: Selection | None = None
+        self._diff = diff
         self._baselines = Baselines(store, config)
         if self.is_frozen and not options.affected_import and not os.path.exists(store.path):
             store.is_broken = True  # to look at it would make it
@@ -87,7 +94,7 @@ class AffectedQuery:
 
     def _since_of(self, option: str, revision: str, why: str = "") -> GitDiff:
         try:
-            return GitDiff(self._tree, revision)
+            return self._diff(self._tree, revision)
         except GitError as error:
             given = f"{option}={revision}" if revision else option
             message = f"{given} asks git{why}: {error}"
@@ -115,7 +122,7 @@ class AffectedQuery:
         """
         parts = run_key.parts_of(self._config, knows_environ=knows_environ)
         self._digests, self._digest = run_key.digests_of(parts), run_key.digest_of(parts)
-        self.notes += self._baselines.take()
+        self.notes += self._baselines.store_import()
         find = self._store.find_surroundings
         self.surroundings = (
             find(self._digest) if self.is_frozen else self._store.surroundings(self._digest, self._digests)
@@ -123,7 +130,7 @@ class AffectedQuery:
         self.rows = self._rows()
         selection = self._selection = Selection(self._store, self._tree, self.rows)
         if not self.rows:
-            self._say_what_moved()
+            self._note_what_moved()
         if self._since is None:
             return selection.select(nodeids)
         return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
@@ -138,25 +145,25 @@ class AffectedQuery:
         known = self._store.rows(self.surroundings)
         return rows_of(self._store, self._name, self.surroundings) if self._name else known
 
-    def _say_what_moved(self) -> None:
+    def _note_what_moved(self) -> None:
         before = self._store.last_surroundings(self.surroundings)
         moved = [name for name, digest in self._digests.items() if before and before.get(name) != digest]
         if moved:
             self.notes.append(f"affected: nothing is known for {' and '.join(moved)} of this run")
 
-    def keep(self, nodeids: Iterable[str], ran: Collection[str]) -> list[str]:
-        """Keep the results under the name that was asked for; return what the user should know.
+    def save(self, nodeids: Iterable[str], ran: Collection[str]) -> list[str]:
+        """Save the results under the name that was asked for; return what the user should know.
 
         Args:
             nodeids: of all tests that were collected.
             ran: those that ran.
 
         Raises:
-            StoreError: they cannot be kept.
+            StoreError: they cannot be saved.
         """
         if not self._baselines.is_asked or self._selection is None:
             return []
         now = self._store.rows(self.surroundings)
         held = self._selection.holding
         rows = {nodeid: now[nodeid][0] if nodeid in ran and nodeid in now else held(nodeid) for nodeid in nodeids}
-        return self._baselines.keep(self.surroundings, self._digest, self._digests, rows)
+        return self._baselines.save(self.surroundings, self._digest, self._digests, rows)

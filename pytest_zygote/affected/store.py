@@ -33,8 +33,8 @@ __all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_
 
 SCHEMA = 3
 APPLICATION = 0x7A796774
-KEPT_ROWS = 8
-"""Rows kept of each test: so many states of the project can come back without a run."""
+ROWS_PER_TEST = 8
+"""That are held, at most: so many states of the project can come back without a run."""
 
 Needs: TypeAlias = "dict[Need, bytes]"
 
@@ -137,7 +137,7 @@ class Store(Database):
         outcome, is_exact, duration_s = result
         if nodeid not in self.tests:
             self.expect([nodeid])
-        number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own: not kept
+        number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own
         values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
         with self.using() as connection:
             connection.execute(_ADD, values)
@@ -204,7 +204,7 @@ class Store(Database):
             ):
                 rows = found.setdefault(nodeids[test], [])
                 rows.append(Row(outcome, bool(exact), (shared, own), duration_s))
-                if len(rows) > KEPT_ROWS:
+                if len(rows) > ROWS_PER_TEST:
                     self._surplus.append(number)
         return found
 
@@ -233,7 +233,7 @@ class Store(Database):
 
 
 def reads_path(path: str, names: Collection[str]) -> bool:
-    """Tell whether any recorded test read one of these paths; no, if there is no store."""
+    """Return whether any recorded test read one of these paths; no, if there is no store."""
     kinds = [code for code, kind in KINDS.items() if kind.is_read]
     query = f"SELECT 1 FROM need WHERE kind IN ({_marks(kinds)}) AND path IN ({_marks(names)}) LIMIT 1"  # noqa: S608
     return look(path, query, (*kinds, *names)) is not None

@@ -38,11 +38,11 @@ class SilentProcesses:
         self._has_reports = True
 
     def have_traces(self) -> bool:
-        """Tell whether there is anything new that could come from processes."""
+        """Return whether there is anything new that could come from processes."""
         return self._seen != _traces()
 
     def have_started(self) -> bool:
-        """Tell whether processes have started, or ended, of which nothing was heard since the last time."""
+        """Return whether processes have started, or ended, of which nothing was heard since the last time."""
         before, self._seen = self._seen, _traces()
         return self._seen[0] != before[0] or (self._seen[1] != before[1] and not self._has_reports)
 
@@ -88,7 +88,7 @@ def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) ->
 
 
 def _runs_nothing_before(frame: FrameType | None) -> bool:
-    """Tell whether the new process executes the program at once, and no function of the test's."""
+    """Return whether the new process executes the program at once, and no function of the test's."""
     if frame is None or frame.f_code.co_name != "_execute_child":
         return False
     return frame.f_locals.get("preexec_fn", frame) is None

@@ -74,14 +74,14 @@ def _may_fork(test: Candidate, *, is_few: bool) -> bool:
 def _split(tests: Sequence[Candidate], last: int, *, is_few: bool) -> list[int]:
     """Number the groups of tests that need not stay together, counting on from the last number."""
     numbers: list[int] = []
-    size, took_s = MOST, 0.0
+    size, total_s = MOST, 0.0
     for test in tests:
         if not _may_fork(test, is_few=is_few):
             numbers.append(0)
             continue
-        if is_few or size == MOST or took_s >= LONG_S:
+        if is_few or size == MOST or total_s >= LONG_S:
             last += 1
-            size, took_s = 0, 0.0
+            size, total_s = 0, 0.0
         numbers.append(last)
-        size, took_s = size + 1, took_s + (test.duration_s or 0.0)
+        size, total_s = size + 1, total_s + (test.duration_s or 0.0)
     return numbers

@@ -75,12 +75,12 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
 
 
 def _edits_in_place(option: str) -> bool:
-    """Tell whether this is sed's ``-i``, with the end of the name of a copy or without."""
+    """Return whether this is sed's ``-i``, with the end of the name of a copy or without."""
     return option.startswith("-i") and "/" not in option and "*" not in option
 
 
 def _is_substitution(script: str) -> bool:
-    """Tell whether a script of sed's is one ``s/this/that/g``: other commands read and write files."""
+    """Return whether a script of sed's is one ``s/this/that/g``: other commands read and write files."""
     if len(script) < len("s///") or script[0] != "s" or script[1].isalnum() or script[1] in "\\\n":
         return False
     return "\\" not in script and script.count(script[1]) == 3 and script.rpartition(script[1])[2] in ("", "g")  # noqa: PLR2004

@@ -1,0 +1,141 @@
+"""Hooks that record what each test depends on, and store it when the test has ended.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import pytest
+
+from pytest_zygote.adapters.pytest.private import configuration
+from pytest_zygote.affected.database import StoreError
+from pytest_zygote.affected.pytest_facts import is_from_elsewhere, is_of_module
+from pytest_zygote.core.affected.outcomes import FAILED, PASSED, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from pytest_zygote.affected.attribution import Needs, Place
+    from pytest_zygote.affected.isolation import Isolation
+    from pytest_zygote.affected.query import AffectedQuery
+    from pytest_zygote.affected.recorder import Recorder
+    from pytest_zygote.affected.store import Store
+
+    Result: TypeAlias = tuple[str, bool, float]
+    """Outcome, exactness and duration of a test."""
+
+
+class Present(NamedTuple):
+    """The test that runs, or has run last."""
+
+    item: pytest.Item | None
+    nodeid: str
+    place: Place
+
+
+class Recording:
+    """Records the tests of one session.
+
+    Attributes:
+        isolation: hooks of the run in which tests have forks, if it is such a run.
+        ran: names of the tests that ran, here or in a worker.
+    """
+
+    def __init__(self, config: pytest.Config, recorder: Recorder, store: Store, query: AffectedQuery) -> None:
+        """Record nothing yet."""
+        self.isolation: Isolation | None = None
+        self.ran: set[str] = set()
+        self._config = config
+        self._recorder = recorder
+        self._store = store
+        self._query = query
+        self._outcomes: dict[str, str] = {}
+        self._places: dict[Path, Place] = {}
+        self._present = Present(None, "", ("", ()))
+        self._started_s = 0.0
+        self._is_stored = False
+
+    def prepare(self, items: Iterable[pytest.Item]) -> None:
+        """Find out now, once for all forks, what tests share."""
+        configuration.basetemp(self._config)
+        self._recorder.prepare(map(self._place_of, items))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Record one test."""
+        self._present = Present(item, item.nodeid, self._place_of(item))
+        self._outcomes.pop(self._present.nodeid, None)
+        self._recorder.begin_test(self._present.place)
+        self._started_s = time.perf_counter()
+        self._is_stored = False
+        outcome = yield
+        if self.isolation is not None and self.isolation.is_fork:
+            result, own, shared = self._end(item)
+            self.isolation.set_record((result, own, self._recorder.shorten(shared)))
+        elif not self._is_stored:
+            self.store(item, self._end(item))
+        return outcome
+
+    def _end(self, item: pytest.Item) -> tuple[Result, Needs, Needs]:
+        duration_s = time.perf_counter() - self._started_s
+        is_exact, own, shared = self._recorder.end_test(self._place_of(item), is_code=isinstance(item, pytest.Function))
+        return (self._outcomes.get(self._nodeid_of(item), ""), is_exact, duration_s), own, shared
+
+    def _place_of(self, item: pytest.Item) -> Place:
+        """Return the file of a test, and the conftest files that hold for it."""
+        known = self._places.get(item.path)
+        if known is None:
+            modules = configuration.conftest_modules(item.config, item.path)
+            known = self._places[item.path] = (str(item.path), tuple(str(module.__file__) for module in modules))
+        return known
+
+    def store(self, item: pytest.Item, record: object) -> None:
+        """Store how a test ended, and on what; None stands for a process that died: it has not passed."""
+        self._is_stored = True
+        if record is None or self._store.is_broken or self._query.is_frozen:
+            return
+        result, own, shared = cast("tuple[Result, Needs, Needs | int]", record)
+        if result[0]:
+            needs = self._recorder.spell_out(shared)
+            with contextlib.suppress(StoreError):
+                self._store.add(self._query.surroundings, self._nodeid_of(item), result, own, needs)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the worst outcome of the phases."""
+        report = yield
+        nodeid = self._nodeid_of(item)
+        self._outcomes[nodeid] = worst(self._outcomes.get(nodeid, PASSED), report.outcome)
+        return report
+
+    def _nodeid_of(self, item: pytest.Item) -> str:
+        """Return the name of an item. pytest puts it together each time; that of the present test is known."""
+        return self._present.nodeid if item is self._present.item else item.nodeid
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Attribute what a fixture of a wider scope does to all tests that follow."""
+        if fixturedef.scope == "function":
+            return (yield)
+        is_of_place = fixturedef.scope in ("class", "module") and is_of_module(request)
+        before = self._recorder.begin_fixture(self._present.place, is_of_place=is_of_place)
+        try:
+            return (yield)
+        finally:
+            self._recorder.end_fixture(fixturedef, before, is_known=not is_from_elsewhere(self._config, fixturedef))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note which tests ran; and that one has failed of which only a part did: a subtest."""
+        if report.when == "teardown" and report.outcome != FAILED:
+            return
+        self.ran.add(report.nodeid)
+        if report.outcome == FAILED:
+            self._outcomes[report.nodeid] = FAILED

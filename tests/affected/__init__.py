@@ -1,0 +1,1 @@
+"""Tests of what `--affected` does inside a run: no process is started."""
