@@ -64,8 +64,8 @@ class CurrentTree:
         self._targets.roots = roots
 
     def relative(self, path: str) -> str:
-        """Return a path as needs have it: from the root on, or as it is if it is not below."""
-        return path.removeprefix(f"{self.root}/")
+        """Return a path as needs have it: from the root on, '' for the root, or as it is if it is not below."""
+        return "" if path == self.root else path.removeprefix(f"{self.root}/")
 
     def absolute(self, path: str) -> str:
         """Return the file that a need speaks of."""

@@ -94,9 +94,9 @@ def test_files_folders_and_lookups_are_needed(reports: ChildReports, tree: Curre
 
     assert reports.drain() == {
         Need(DATA, "data.txt"): tree.now(Need(DATA, "data.txt")),
-        Need(LISTING, root): tree.now(Need(LISTING, "")),
+        Need(LISTING, ""): tree.now(Need(LISTING, "")),
         Need(PRESENCE, "flag"): b"",
-        Need(PRESENCE, root): b"%d" % 0o040000,
+        Need(PRESENCE, ""): b"%d" % 0o040000,
     }
 
 

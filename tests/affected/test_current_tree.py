@@ -112,6 +112,7 @@ def test_paths_are_those_of_the_root(tmp_path: Path) -> None:
     tree = tree_at(tmp_path)
 
     assert tree.relative(str(tmp_path / "a" / "b.py")) == "a/b.py"
+    assert tree.relative(str(tmp_path)) == ""
     assert tree.relative("/elsewhere/b.py") == "/elsewhere/b.py"
     assert tree.absolute("a/b.py") == str(tmp_path / "a" / "b.py")
     assert tree.absolute("/elsewhere/b.py") == "/elsewhere/b.py"

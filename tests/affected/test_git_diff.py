@@ -96,6 +96,16 @@ def test_new_and_deleted_files_change_their_folder(tmp_path: Path, git: FakeGit)
     assert diff.has_changed(Need(LISTING, "data"))
     assert diff.has_changed(Need(LISTING, "more"))
     assert not diff.has_changed(Need(LISTING, "other"))
+    assert not diff.has_changed(Need(LISTING, ""))
+
+
+def test_a_new_file_in_the_root_changes_its_listing(tmp_path: Path, git: FakeGit) -> None:
+    """Which a test may have listed by its whole path."""
+    git.new = ["new.txt"]
+    (tmp_path / "new.txt").write_text("1")
+    tree = tree_at(tmp_path)
+
+    assert GitDiff(tree, "main", git).has_changed(Need(LISTING, tree.relative(str(tmp_path))))
 
 
 def test_paths_are_those_of_the_tests_root(tmp_path: Path, git: FakeGit) -> None:
