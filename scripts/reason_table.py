@@ -182,6 +182,11 @@ TABLE: dict[Code, Entry] = {
         "Name the module that the text or the log shows in `zygote_exclude`.",
         COLD,
     ),
+    "internals-changed": Entry(
+        "Something of CPython or pytest that has no public name is not as we know it: this version is too new for us.",
+        "Update this package; docs/internals-we-rely-on.md lists what we rely on.",
+        "What relies on it is not done: no layers, or no patches, or no collected sessions.",
+    ),
     "inputs-unstable": Entry(
         "Files or settings change as fast as layers are built; the text names the last change.",
         "Find out what writes the file all the time.",

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         "zygote-died",
         "import-failed",
         "layer-broken",
+        "internals-changed",
         "inputs-unstable",
         # A persistent fixture is set up anew.
         "keeper-lost",

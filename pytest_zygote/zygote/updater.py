@@ -54,7 +54,7 @@ class Updater:
         self._patcher = Patcher(root, self._starts, _is_own, self._is_quiet)
         lost = why_lost(Feature.PATCHES)
         if lost:
-            self._patcher.forbid_all(Reason("patch-failed", lost))
+            self._patcher.forbid_all(Reason("internals-changed", lost))
         self._waiting: Iterator[tuple[str, str]] = iter(())
         self._looked_at: frozenset[str] = frozenset()
         self._folders: dict[str, str] = {}

@@ -23,6 +23,7 @@ TO_COME = frozenset(
         "environment-read",
         "file-relinked",
         "imported-too-early",
+        "internals-changed",
         "keeper-lost",
         "module-moved",
         "patch-failed",
