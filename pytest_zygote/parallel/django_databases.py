@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_zygote.adapters.interpreter import fork_safety
+from pytest_zygote.adapters.pytest.private import fixtures
 from pytest_zygote.core.parallel.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, close_captured
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from contextlib import AbstractContextManager
 
-    from _pytest.fixtures import SubRequest
-
+    from pytest_zygote.adapters.pytest.private.fixtures import SubRequest
     from pytest_zygote.django.connections import DatabaseNames
     from pytest_zygote.django.test_databases import OriginalDatabase
     from pytest_zygote.parallel.xdist_node import Node
@@ -93,16 +93,18 @@ class WorkerDatabases:
 
     def _items(self) -> list[pytest.Item]:
         """Return the tests that need databases, as far as that is known before they run."""
-        fixtures = sys.modules.get("pytest_django.fixtures")
-        databases_for = getattr(fixtures, "_get_databases_for_test", None)
+        of_plugin = sys.modules.get("pytest_django.fixtures")
+        databases_for = getattr(of_plugin, "_get_databases_for_test", None)
         if databases_for is None or not uses_django(self._config):
             return []
         return [item for item in self._session.items if databases_for(item)[0]]
 
     def _ineligibility(self, items: list[pytest.Item]) -> str:
         parents = dict.fromkeys(item.parent for item in items if item.parent is not None)
-        known = self._session._fixturemanager.getfixturedefs
-        definitions = {name: {d for parent in parents for d in known(name, parent) or ()} for name in FIXTURES}
+        definitions = {
+            name: {d for parent in parents for d in fixtures.definitions_for(self._session, name, parent)}
+            for name in FIXTURES
+        }
         name = overridden({name: [(_module(d), d.argnames) for d in found] for name, found in definitions.items()})
         if name:
             return f"the project has a {name!r} of its own"
