@@ -91,7 +91,7 @@ class InheritedLayer:
         self.known = self.own | self.ledger.digests.reach.keys()
         foreign = self.ledger.imported_by(self.own) - self.own
         # In the order in which they were complete: what two of them hold belongs to the first.
-        self.namespaces.remember([name for name in self.ledger.took_s if name in self.own], foreign)
+        self.namespaces.remember([name for name in self.ledger.duration_s if name in self.own], foreign)
         self.homes.remember(self.own | foreign)
         found = (sys.path_importer_cache.get(folder) for folder in built.directories)
         self.finders += tuple(finder for finder in found if isinstance(finder, FileFinder))

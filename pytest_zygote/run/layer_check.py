@@ -52,9 +52,9 @@ class RunPlugin:
         self._facts = facts_of(early_config)
         layer = self._run.layer
         if layer.facts or layer.base_files:
-            misfit = layer_fit.shallower(layer.traits(), self._facts)
-            if misfit is not None:
-                self._run.start_over(misfit.depth, misfit.reason)
+            found = layer_fit.shallower(layer.traits(), self._facts)
+            if found is not None:
+                self._run.start_over(found.depth, found.reason)
             self._look_for_hidden(map(str, early_config.getini("pythonpath")))
             if early_config.known_args_namespace.affected and layer.kind == "project":
                 self._run.start_over("base", Reason("affected-imports", "--affected must see the imports"))

@@ -141,11 +141,11 @@ class Recollection:
 
         Nothing is written meanwhile, so that a run for which it is not can start over.
         """
-        obstacle = self.judge(paths)
+        reason = self.judge(paths)
         for path in sorted(paths, key=lambda path: self._spans[path]):
-            if not obstacle and not self._exchange(self._modules[path], self._spans[path]):
-                obstacle = f"{os.path.basename(path)} changed: it warns, or cannot be collected"
-        return obstacle
+            if not reason and not self._exchange(self._modules[path], self._spans[path]):
+                reason = f"{os.path.basename(path)} changed: it warns, or cannot be collected"
+        return reason
 
     def select(self) -> None:
         """Have the new tests selected or left out, and all sorted again.
@@ -177,8 +177,8 @@ class Recollection:
 
     def _has_warned(self, path: str) -> bool:
         """Tell whether there were warnings of the old text, which belong to the session now."""
-        told = _stats(self._session).get("warnings", ())
-        return any(path in (getattr(warning, "fslocation", None) or ()) for warning in told)
+        shown = _stats(self._session).get("warnings", ())
+        return any(path in (getattr(warning, "fslocation", None) or ()) for warning in shown)
 
     def _exchange(self, node: pytest.Module, span: Span) -> bool:
         """Have the file of a node as it is now in the place of what it was; tell whether all went well."""
@@ -187,12 +187,12 @@ class Recollection:
         reporter = terminal.reporter_of(session.config)
         if reporter is not None:
             terminal.count_collected(reporter, span[0] - span[1])
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             made = session.gethookproxy(node.path).pytest_collect_file(file_path=node.path, parent=node.parent)
             new = list(session.genitems(made[0])) if [type(one) for one in made] == [pytest.Module] else []
         terminal.forget_collection(session)
-        if told or session.testsfailed or session.shouldstop or session.shouldfail or not new:
+        if warned or session.testsfailed or session.shouldstop or session.shouldfail or not new:
             return False
         self._fresh.append((span, new))
         return True

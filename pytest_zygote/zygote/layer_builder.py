@@ -274,7 +274,7 @@ class _Builder:
         """Describe the layer to the daemon."""
         files.drop_bytecode(self._bytecode)
         folders = _import_folders(self._plan.path, [name for name in sys.modules if name not in before])
-        times = sorted(self._ledger.took_s.items(), key=_took)
+        times = sorted(self._ledger.duration_s.items(), key=_took)
         return Built(
             names=tuple(sys.modules),
             # A module that asks whether its own file is there is an input as a whole all the same.

@@ -55,9 +55,9 @@ class ClosedImports:
     A module that does not exist is reported missing, as always.
     """
 
-    def __init__(self, refusal: type[BaseException]) -> None:
-        """Raise `refusal` at every attempt."""
-        self._refusal = refusal
+    def __init__(self, error: type[BaseException]) -> None:
+        """Raise `error` at every attempt."""
+        self._error = error
 
     def __enter__(self) -> None:
         """Be asked first."""
@@ -75,4 +75,4 @@ class ClosedImports:
         """
         for finder in sys.meta_path:
             if finder is not self and finder.find_spec(name, path, target) is not None:
-                raise self._refusal(name)
+                raise self._error(name)

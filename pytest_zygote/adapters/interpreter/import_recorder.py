@@ -50,7 +50,7 @@ class Ledger:
         log: name → what executing the module did, in order.
         importers: name → the modules that import it.
         digests: of the logs, once the layer is built.
-        took_s: name → duration of its import, with what it imported; of that layer, in the order
+        duration_s: name → duration of its import, with what it imported; of that layer, in the order
             in which the imports ended.
         stack: the modules being executed, outermost first.
         on_turn: called when another module's code begins or goes on.
@@ -64,7 +64,7 @@ class Ledger:
         self.log: dict[str, list[Event]] = {}
         self.importers: dict[str, set[str]] = {}
         self.digests = ImportDigests()
-        self.took_s: dict[str, float] = {}
+        self.duration_s: dict[str, float] = {}
         self.stack: list[str] = []
         self.on_turn: Callable[[], None] = _nothing
         self.on_loaded: Callable[[str], None] = _nothing
@@ -74,7 +74,7 @@ class Ledger:
         self._path: list[str] = []
         self._statements = ImportStatements(self._see)
         self._has_marked_all = False
-        self._kept: set[str] = set()
+        self._own: set[str] = set()
         self._former: list[tuple[dict[str, tuple[int, ...]], dict[str, float]]] = []
 
     def note(self, event: Event) -> None:
@@ -90,8 +90,8 @@ class Ledger:
         """
         self._path = list(sys.path)
         # Kept, though nobody will ask: to free what the layer below has made is to write to its pages.
-        self._former.append((self.files, self.took_s))
-        self.files, self.took_s = {}, {}
+        self._former.append((self.files, self.duration_s))
+        self.files, self.duration_s = {}, {}
 
         def load(spec: ModuleSpec) -> ModuleType:
             return self._observed_load(spec)
@@ -111,17 +111,17 @@ class Ledger:
         else:
             self._statements.start()
 
-    def stop_observing(self, kept: Iterable[str]) -> None:
+    def stop_observing(self, own: Iterable[str]) -> None:
         """Leave the import system as it was; the marks stay on the modules to keep and on those with a digest."""
         importing.load_unlocked.function = self._load
         importing.handle_fromlist.function = self._from_list
         importing.lock_unlock_module.function = self._lock_unlock
-        self.digests.add(tuple(self.took_s), self.log)
-        self._kept.update(kept)
+        self.digests.add(tuple(self.duration_s), self.log)
+        self._own.update(own)
         self._statements.stop()
-        marked = sys.modules if self._has_marked_all else self.took_s
+        marked = sys.modules if self._has_marked_all else self.duration_s
         for name in tuple(marked):
-            if name not in self.digests.reach and name not in self._kept:
+            if name not in self.digests.reach and name not in self._own:
                 importing.mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
@@ -136,8 +136,8 @@ class Ledger:
         try:
             module = self._load(spec)
         finally:
-            self.took_s.pop(spec.name, None)
-            self.took_s[spec.name] = time.perf_counter() - started
+            self.duration_s.pop(spec.name, None)
+            self.duration_s[spec.name] = time.perf_counter() - started
             self._turn()
             self.stack.pop()
         self.on_loaded(spec.name)

@@ -39,9 +39,9 @@ class _Watched:
         self.dictionary = contents
         self.kind = kind
         self._had = {*names}
-        self.take()
+        self.snapshot()
 
-    def take(self) -> None:
+    def snapshot(self) -> None:
         """Take what it holds now as right."""
         contents = self.dictionary
         self.known: Contents = {key: id(value) for key, value in contents.items()}
@@ -79,10 +79,10 @@ class _WatchedModules(_Watched):
         self._names = names
         super().__init__("sys.modules", sys.modules, "modules")  # type: ignore[arg-type]  # modules are objects
 
-    def take(self) -> None:
+    def snapshot(self) -> None:
         self.known = {name: id(sys.modules[name]) for name in self._names if name in sys.modules}
 
-    accept = take
+    accept = snapshot
 
     def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
         named = self._names if suspects is None else [name for name in self._names if name in suspects]
@@ -139,14 +139,14 @@ class NamespaceWatch:
         """Take what modules hold now as right once more, and watch more that they import."""
         for watched in self._watched.values():
             if watched.owner in own:
-                watched.take()
+                watched.snapshot()
                 self._changes.watch(watched.dictionary)
         for name in foreign:
             module = sys.modules.get(name)
             if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
                 self._modules.add(name)
                 self._add(name, module.__dict__, "foreign")
-        self._watched[id(sys.modules)].take()
+        self._watched[id(sys.modules)].snapshot()
         self._changes.begin()
 
     def changed(self, imported: Iterable[str]) -> dict[str, str]:

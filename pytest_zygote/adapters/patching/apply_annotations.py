@@ -47,14 +47,16 @@ class Annotator:
         return functions[0]
 
     def _is_untouched(self, function: FunctionType, change: Annotated) -> bool:
-        kept = gc.get_referents(function)
+        referents = gc.get_referents(function)
         ours = self._ours.get(id(function))
         if ours is not None:
-            return ours == change.old and any(thing is ours for thing in kept)
+            return ours == change.old and any(thing is ours for thing in referents)
         if not change.old:
-            return not change.is_decorated and not _unknown_dicts(function, kept)
+            return not change.is_decorated and not _unknown_dicts(function, referents)
         texts = tuple(text for item in change.old.items() for text in item)
-        return any(type(thing) is tuple and thing == texts and thing is not function.__defaults__ for thing in kept)
+        return any(
+            type(thing) is tuple and thing == texts and thing is not function.__defaults__ for thing in referents
+        )
 
     def set(self, function: FunctionType, change: Annotated) -> None:
         """Do it."""
@@ -65,9 +67,9 @@ class Annotator:
         self._ours.clear()
 
 
-def _unknown_dicts(function: FunctionType, kept: Sequence[object]) -> list[object]:
+def _unknown_dicts(function: FunctionType, referents: Sequence[object]) -> list[object]:
     """Return the dictionaries of a function that are not of the kinds it has without annotations."""
     known = [function.__globals__, function.__globals__["__builtins__"], function.__kwdefaults__]
-    unknown = [thing for thing in kept if type(thing) is dict and not any(thing is one for one in known)]
+    unknown = [thing for thing in referents if type(thing) is dict and not any(thing is one for one in known)]
     # Not before: a function that has no namespace would get one.
     return [thing for thing in unknown if thing is not vars(function)]

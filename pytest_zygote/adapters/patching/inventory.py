@@ -28,7 +28,7 @@ class Inventory:
         self._functions: dict[int, list[FunctionType]] = {}
         self._elsewhere: frozenset[str] = frozenset()
 
-    def take(self, namespaces: Mapping[str, Namespace]) -> None:
+    def scan(self, namespaces: Mapping[str, Namespace]) -> None:
         """Look at everything once; these are the namespaces of all modules that will be asked for, by their files."""
         self._scan_names()
         self._functions = {id(namespace): [] for namespace in namespaces.values()}

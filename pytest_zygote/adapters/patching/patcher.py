@@ -107,7 +107,7 @@ class Patcher:
     def scan(self) -> None:
         """Look at all functions once, so that no patch has to; nothing but patches may be executed afterwards."""
         modules = {path: sys.modules.get(memory.name) for path, memory in self._memory.items()}
-        self._stock.take({path: vars(module) for path, module in modules.items() if type(module) is ModuleType})
+        self._stock.scan({path: vars(module) for path, module in modules.items() if type(module) is ModuleType})
 
     def distrust_stock(self) -> None:
         """Look for functions again with each patch: something was executed."""

@@ -90,7 +90,7 @@ class _Recorder:
         self.recorded = b""
         self.opening = b""
         self.reading = -1
-        self._kept = _move_away(os.memfd_create("zygote"))
+        self._written = _move_away(os.memfd_create("zygote"))
         self._path = ""
         if self.kind == TTY:
             self.reading, self.writing = map(_move_away, os.openpty())
@@ -100,7 +100,7 @@ class _Recorder:
         elif self.kind == PIPE:
             self.reading, self.writing = map(_move_away, os.pipe())
         else:
-            self.writing = self._kept
+            self.writing = self._written
         status = os.fstat(self.writing)
         self.identity = (status.st_dev, status.st_ino)
 
@@ -117,13 +117,13 @@ class _Recorder:
 
     def keep(self, data: bytes) -> None:
         """Add what was read, in the process that reads; the file is shared."""
-        os.write(self._kept, data)
+        os.write(self._written, data)
 
     def finish(self, mark: bytes) -> None:
-        opening, found, rest = os.pread(self._kept, os.fstat(self._kept).st_size, 0).partition(mark)
+        opening, found, rest = os.pread(self._written, os.fstat(self._written).st_size, 0).partition(mark)
         self.recorded = opening + rest
         self.opening = opening if found else self.recorded
-        for descriptor in {self._kept, self.writing, *([self.reading] if self.reading >= 0 else [])}:
+        for descriptor in {self._written, self.writing, *([self.reading] if self.reading >= 0 else [])}:
             os.close(descriptor)
 
     def source_of(self, descriptor: int) -> int:

@@ -77,10 +77,10 @@ class Channel(Generic[Received_co, Sent_contra]):
             return None
         for level, kind, packed in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                self._take(packed)
+                self._adopt(packed)
         return self._reader.receive(data) if data else None
 
-    def _take(self, packed: bytes) -> None:
+    def _adopt(self, packed: bytes) -> None:
         whole = len(packed) - len(packed) % _DESCRIPTOR_SIZE
         for at in range(0, whole, _DESCRIPTOR_SIZE):
             descriptor = int.from_bytes(packed[at : at + _DESCRIPTOR_SIZE], sys.byteorder)
@@ -98,9 +98,9 @@ class Channel(Generic[Received_co, Sent_contra]):
 
         Those of messages that came together lie in one row; the receiver knows how many are of each.
         """
-        taken = self.descriptors[:count]
+        adopted = self.descriptors[:count]
         del self.descriptors[:count]
-        return taken
+        return adopted
 
     def peer_user(self) -> int:
         """Return the user id of the process at the other end."""

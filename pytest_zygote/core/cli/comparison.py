@@ -67,8 +67,8 @@ class Phase:
 
     def describe(self) -> str:
         """Show the phase as the user may read it: ``call failed: assert 1 == 2``."""
-        told = f"{self.when} {self.outcome}"
-        return f"{told}: {self.message}" if self.message else told
+        text = f"{self.when} {self.outcome}"
+        return f"{text}: {self.message}" if self.message else text
 
 
 @dataclass(frozen=True, slots=True)

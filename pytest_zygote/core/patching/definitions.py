@@ -97,19 +97,19 @@ def _align_scope(
 ) -> None:
     before, after = list(_statements(old, lazy[0])), list(_statements(new, lazy[1]))
     decorators = tuple(new.decorator_list) if isinstance(new, ast.ClassDef) else ()
-    kept: list[ast.stmt] = []
+    remaining: list[ast.stmt] = []
     rest = [(key(node), node) for node in before]
     for at, node in enumerate(after):
         if rest and key(node) == rest[0][0]:
             _align_pair(alignment, rest.pop(0)[1], node, path, lazy)
-            kept.append(node)
+            remaining.append(node)
         elif isinstance(node, (*FUNCTIONS, *IMPORTS)):
             alignment.additions.append(Addition(path, node, tuple(after), at, decorators))
         else:
             alignment.difference = alignment.difference or _describe(node, rest, path)
     if rest:
         alignment.difference = alignment.difference or _describe_lost(rest[0][1], after, path)
-    old.body, new.body = before or [_nothing()], kept or [_nothing()]
+    old.body, new.body = before or [_nothing()], remaining or [_nothing()]
 
 
 def _nothing() -> ast.stmt:

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pytest_zygote.core.sessions.eligibility import Key
 
-KEPT = 50
+MAX_REMEMBERED = 50
 """Command lines of which something is remembered."""
 
 MAX_WASTED = 5
@@ -27,7 +27,7 @@ class Backoff:
     def add(self, key: Key, below: object, reason: str) -> None:
         """Remember why no session can be collected on this layer."""
         self._refused[key] = (below, reason)
-        if len(self._refused) > KEPT:
+        if len(self._refused) > MAX_REMEMBERED:
             del self._refused[next(iter(self._refused))]
 
     def reason(self, key: Key) -> str:
@@ -47,7 +47,7 @@ class Backoff:
     def waste(self, key: Key) -> None:
         """Take note of a session that was closed and never used."""
         self._wasted[key] = self._wasted.pop(key, 0) + 1
-        if len(self._wasted) > KEPT:
+        if len(self._wasted) > MAX_REMEMBERED:
             del self._wasted[next(iter(self._wasted))]
 
     def use(self, key: Key) -> None:

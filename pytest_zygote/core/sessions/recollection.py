@@ -72,9 +72,9 @@ class _Outline:
 
     def _pair_all(self, statements: Iterable[ast.stmt], *, is_class: bool = False) -> None:
         for statement in statements:
-            self._take(statement, is_class=is_class)
+            self._read(statement, is_class=is_class)
 
-    def _take(self, statement: ast.stmt, *, is_class: bool) -> None:
+    def _read(self, statement: ast.stmt, *, is_class: bool) -> None:
         match statement:
             case ast.Import() | ast.ImportFrom() if not is_class:
                 self._import(statement)

@@ -109,11 +109,11 @@ def test_each_layer_tells_its_own_files_and_times(folder: Path) -> None:
     """The daemon has those of the layer below already."""
     ledger = Ledger(files.identity)
     layer(ledger, "low.deep")
-    assert set(ledger.took_s) == {"low", "low.deep"}
+    assert set(ledger.duration_s) == {"low", "low.deep"}
     layer(ledger, "high")
 
     assert set(ledger.files) == {str(folder / "high.py")}
-    assert set(ledger.took_s) == {"high"}
+    assert set(ledger.duration_s) == {"high"}
 
 
 def test_afterwards_the_import_system_is_as_before(folder: Path) -> None:

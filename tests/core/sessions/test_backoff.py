@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_zygote.core.sessions.backoff import KEPT, MAX_WASTED, RETRY, Backoff
+from pytest_zygote.core.sessions.backoff import MAX_REMEMBERED, MAX_WASTED, RETRY, Backoff
 from pytest_zygote.core.sessions.eligibility import Key
 
 KEY = Key((1,), (), ())
@@ -44,8 +44,8 @@ def test_only_so_much_is_remembered() -> None:
     """Command lines are endless."""
     below = object()
     refusals = Backoff()
-    for number in range(3 * KEPT):
+    for number in range(3 * MAX_REMEMBERED):
         refusals.add(Key((number,), (), ()), below, "a thread")
         refusals.waste(Key((number,), (), ()))
     assert not refusals.reason(Key((0,), (), ()))
-    assert refusals.reason(Key((3 * KEPT - 1,), (), ()))
+    assert refusals.reason(Key((3 * MAX_REMEMBERED - 1,), (), ()))

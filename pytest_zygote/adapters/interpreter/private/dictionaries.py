@@ -80,7 +80,7 @@ def new_watch() -> WatchedDictionaries | DictionaryVersions:
     return WatchedDictionaries() if hasattr(ctypes.pythonapi, "PyDict_AddWatcher") else DictionaryVersions()
 
 
-def _is_told_of_changes() -> bool:
+def _reports_changes() -> bool:
     watch, changed, same = new_watch(), dict[str, object](key=1), dict[str, object](key=1)
     try:
         for dictionary in (changed, same):
@@ -99,6 +99,6 @@ INTERNALS = (
         ("new_watch", "WatchedDictionaries", "DictionaryVersions"),
         Feature.LAYERS,
         "a run that changes a module before others of its layer are imported is found",
-        _is_told_of_changes,
+        _reports_changes,
     ),
 )
