@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Limits: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 
-PROCESSORS, PRIORITY = "processor affinity", "priority"
+PROCESSORS, PRIORITY, SCHEDULING, OOM_SCORE = "processor affinity", "priority", "scheduling policy", "oom_score_adj"
 
 
 def limits_of(pid: int) -> Limits:
@@ -34,6 +34,10 @@ def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield name, resource.prlimit(pid, getattr(resource, name))
     yield PROCESSORS, tuple(sorted(os.sched_getaffinity(pid)))
     yield PRIORITY, (os.getpriority(os.PRIO_PROCESS, pid),)
+    with contextlib.suppress(PermissionError):
+        yield SCHEDULING, (os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority)
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        yield OOM_SCORE, (int(file.read()),)
 
 
 def adopt_rlimits(limits: Limits) -> str:
@@ -59,5 +63,10 @@ def _set(name: str, wanted: tuple[int, ...]) -> None:
         os.sched_setaffinity(0, wanted)
     elif name == PRIORITY:
         os.setpriority(os.PRIO_PROCESS, 0, wanted[0])
+    elif name == SCHEDULING:
+        os.sched_setscheduler(0, wanted[0], os.sched_param(wanted[1]))
+    elif name == OOM_SCORE:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(wanted[0]))
     else:
         resource.setrlimit(getattr(resource, name), (wanted[0], wanted[1]))

@@ -1,0 +1,97 @@
+"""What prepared this interpreter before pytest began, beyond what starting Python does.
+
+A run happens in another process. What a launcher (``kernprof``, ``python -m gevent.monkey``, ``memray run``), a program
+that calls `pytest.main`, or a ``sitecustomize`` has done to this one is not there. Client and daemon both describe
+their interpreter, and a difference makes the run cold: what is not known to be the same is not taken to be.
+
+Nothing here asks an object anything but its type: it may be anybody's.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from types import BuiltinFunctionType, FunctionType, ModuleType
+
+from pytest_zygote.adapters.interpreter.debugpy import PREFIXES as DEBUGGERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONFIGURED = "_pytest.pastebin"
+"""A plugin that pytest imports when it makes its configuration, and ``import pytest`` does not."""
+
+_EXPECTED = frozenset(
+    "__main__ __mp_main__ pytest _pytest pytest_zygote pluggy iniconfig packaging pygments exceptiongroup tomli py "
+    "colorama coverage".split()
+)
+"""Packages of pytest's and ours. coverage has a reason of its own (`client.request`)."""
+
+_RUNNERS = ("_jb_", "teamcity", "testing_tools", "unittestadapter", "vscode_", *DEBUGGERS)
+"""What the runners of PyCharm and VS Code load into their own process before they call pytest."""
+
+_IMPORTERS = frozenset({"BuiltinImporter", "FrozenImporter", "PathFinder", "AssertionRewritingHook"})
+_SITE_NAMES = frozenset({"exit", "quit", "copyright", "credits", "license", "help"})
+
+
+def start_state() -> tuple[str, ...]:
+    """Return, sorted, what this interpreter has that a bare one has not: ``module x``, ``builtin x``, ``import hook x``."""
+    return tuple(sorted({*_modules(), *_builtin_names(), *_hooks()}))
+
+
+def _modules() -> Iterator[str]:
+    first_own = _CONFIGURED if _CONFIGURED in sys.modules else "pytest_zygote"
+    for name in tuple(sys.modules):
+        if name == first_own:
+            return
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and top not in _EXPECTED and not top.startswith(_RUNNERS):
+            yield f"module {top}"
+
+
+def _builtin_names() -> Iterator[str]:
+    for name, value in tuple(vars(builtins).items()):
+        kind = type(value)
+        is_plain = kind is BuiltinFunctionType or (kind is type and _module_of(value) == "builtins")
+        is_constant = value is None or kind in (bool, type(...), type(NotImplemented)) or name in _SITE_NAMES
+        is_import = name in ("__import__", "__build_class__")
+        if not is_plain and not is_constant and (is_import or not name.startswith("_")):
+            yield f"builtin {name}"
+
+
+def _hooks() -> Iterator[str]:
+    for finder in sys.meta_path:
+        kind: type = finder if type(finder) is type else type(finder)
+        if kind.__name__ not in _IMPORTERS:
+            yield f"import hook {_module_of(kind)}.{kind.__name__}"
+    for hook in sys.path_hooks:
+        if type(hook) is FunctionType and hook.__module__ != "importlib._bootstrap_external":
+            yield f"path hook {hook.__module__}.{hook.__qualname__}"
+    if not any(name.startswith(tuple(DEBUGGERS)) for name in sys.modules):
+        for name in ("excepthook", "displayhook", "unraisablehook"):
+            if getattr(sys, name) is not getattr(sys, f"__{name}__"):
+                yield f"sys.{name}"
+
+
+def _module_of(kind: object) -> str:
+    return str(type.__getattribute__(kind, "__module__")) if type(kind) is type else ""
+
+
+def patched_by_program() -> tuple[str, ...]:
+    """Return the attributes of the standard library that the program in ``__main__`` has put functions of its own into.
+
+    Takes some milliseconds: to be asked only where `__main__` is no known way to start pytest.
+    """
+    main = vars(sys.modules["__main__"])
+    found = []
+    for module_name, module in tuple(sys.modules.items()):
+        if type(module) is ModuleType and module_name.partition(".")[0] in sys.stdlib_module_names:
+            found += [f"{module_name}.{name}" for name, value in tuple(vars(module).items()) if _is_of(main, value)]
+    return tuple(sorted(found))
+
+
+def _is_of(main: dict[str, object], value: object) -> bool:
+    if type(value) is FunctionType:
+        return value.__globals__ is main
+    return type(value) is type and _module_of(value) == "__main__"

@@ -1,0 +1,66 @@
+"""Whether a daemon's processes are to the kernel, and to Python, what the command's own process is.
+
+Pure: what either side is comes as values (`adapters.interpreter.start_state`, `adapters.system.kernel_context`).
+"""
+
+from __future__ import annotations
+
+from pytest_zygote.core.reasons import Reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FLAG_SOURCES = {
+    "utf8_mode": "PYTHONUTF8, -X utf8, or no locale: LANG, LC_ALL",
+    "dont_write_bytecode": "PYTHONDONTWRITEBYTECODE or -B",
+    "optimize": "PYTHONOPTIMIZE or -O",
+    "dev_mode": "PYTHONDEVMODE or -X dev",
+    "hash_randomization": "PYTHONHASHSEED or -R",
+    "no_user_site": "PYTHONNOUSERSITE or -s",
+    "safe_path": "PYTHONSAFEPATH or -P",
+    "isolated": "-I",
+    "ignore_environment": "-E or -I",
+    "no_site": "-S",
+    "verbose": "PYTHONVERBOSE or -v",
+    "inspect": "PYTHONINSPECT or -i",
+    "interactive": "-i",
+    "bytes_warning": "-b",
+    "debug": "PYTHONDEBUG or -d",
+    "int_max_str_digits": "PYTHONINTMAXSTRDIGITS or -X int_max_str_digits",
+    "warn_default_encoding": "PYTHONWARNDEFAULTENCODING or -X warn_default_encoding",
+    "context_aware_warnings": "-X context_aware_warnings",
+    "thread_inherit_context": "-X thread_inherit_context",
+    "gil": "PYTHON_GIL or -X gil",
+}
+"""What sets a field of `sys.flags`: the command-line chapter of Python's documentation."""
+
+
+def differing_flags(names: Sequence[str], command: Sequence[str], daemon: Sequence[str]) -> str:
+    """Return which fields of `sys.flags` differ and what sets them: 'utf8_mode is 1, not 0 (PYTHONUTF8, …)'."""
+    differences = (
+        f"{name} is {ours}, not {theirs} ({FLAG_SOURCES.get(name, name)})"
+        for name, ours, theirs in zip(names, command, daemon, strict=False)
+        if ours != theirs
+    )
+    return "; ".join(differences)
+
+
+def start_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | None:
+    """Return why a run would miss what was done to the command's interpreter before pytest; None if nothing was."""
+    more, less = sorted({*command} - {*daemon}), sorted({*daemon} - {*command})
+    if not more and not less:
+        return None
+    whose = "pytest was started in an interpreter with" if more else "the daemon was started in an interpreter with"
+    names = more or less
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - three names still read well
+    return Reason("interpreter-prepared", f"{whose} {', '.join(names[:3])}{rest}")
+
+
+def context_difference(command: Mapping[str, str], daemon: Mapping[str, str]) -> Reason | None:
+    """Return what the kernel would do otherwise for a run than for the command; None for nothing."""
+    different = [name for name in {**daemon, **command} if command.get(name) != daemon.get(name)]
+    if not different:
+        return None
+    text = f"the daemon has another {different[0]} than this command"
+    return Reason("kernel-context", f"{text} (pytest --stop-daemon lets the next one start here)")
