@@ -118,6 +118,20 @@ TABLE: dict[Code, Entry] = {
         "Start the daemon from a shell with the higher limits.",
         COLD,
     ),
+    "interpreter-prepared": Entry(
+        "Something was done to the interpreter of this command before pytest began that plain `pytest` does not do: a "
+        "program has imported modules or replaced functions before it called `pytest.main`, or a launcher "
+        "(`kernprof`, `memray run`, `python -m gevent.monkey`) or a `sitecustomize` module has prepared it. A run "
+        "happens in another process, which has none of that.",
+        "Start plain `pytest` or `pz`, or do the preparation in a conftest file.",
+        COLD,
+    ),
+    "kernel-context": Entry(
+        "The command is in another namespace, control group with limits, root folder, or has other groups or "
+        "capabilities than the daemon: its tests would reach what it may not, or the other way round.",
+        "If all commands are to run in this context: `pytest --stop-daemon`, and the next one starts a daemon here.",
+        COLD,
+    ),
     "assert-mode": Entry(
         "`--assert=plain` was given, and plugins are loaded with rewritten assertions.", "Nothing.", COLD
     ),

@@ -7,9 +7,9 @@ import sys
 
 import pytest_zygote
 from pytest_zygote.adapters.interpreter import debugpy
-from pytest_zygote.adapters.interpreter.private.light import x_options
+from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, patched_by_program, start_state
 from pytest_zygote.adapters.system import signals
-from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, describe_options
+from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES
 from pytest_zygote.core.protocol.client_messages import RunRequest
 from pytest_zygote.core.reasons import Reason
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
+
+SCRIPTS = ("pytest", "py.test", "pz", "__main__.py")
+"""Scripts that are pytest and do nothing before it."""
 
 PLAIN_OPTIONS = ("--help", "-h", "--version", "-V")
 """Options that plain pytest serves as fast."""
@@ -57,12 +60,23 @@ def _observer() -> Reason | None:
         return Reason("debugger-attached", "this debugger cannot follow the run into another process")
     if _is_traced() or _is_monitored():
         return Reason("tracer-active", "a tracer is active in this process")
+    if _is_traced_from_outside():
+        return Reason("tracer-active", "this process is traced (strace, gdb), and its tracer would not see the run")
     return None
 
 
 def _is_traced() -> bool:
     tracers = [tracer for tracer in (sys.gettrace(), sys.getprofile()) if tracer is not None]
     return any(not _is_known(getattr(tracer, "__module__", type(tracer).__module__)) for tracer in tracers)
+
+
+def _is_traced_from_outside() -> bool:
+    """Return whether another process traces this one: the line TracerPid of proc_pid_status(5)."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            return b"\nTracerPid:\t0\n" not in file.read()
+    except OSError:
+        return False
 
 
 def _is_monitored() -> bool:
@@ -78,10 +92,8 @@ def _is_known(name: object) -> bool:
 
 
 def interpreter_identity() -> tuple[str, ...]:
-    """Return what must be equal in client and zygote: executable, version, flags."""
-    flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(x_options())
-    return (sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions))
+    """Return what must be equal in client and zygote: executable, version, prefix, flags."""
+    return (sys.executable, sys.version, sys.prefix, *interpreter_flags())
 
 
 def make_request(
@@ -110,9 +122,17 @@ def make_request(
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),
+        start=(*start_state(), *_patches()),
         debugger=debugpy.lend(),
         options=tuple(options.by_flag.items()) if options is not None else (),
     )
+
+
+def _patches() -> tuple[str, ...]:
+    """Return what a program that calls pytest has replaced in the standard library; () where pytest is the program."""
+    name, script = _main_module()
+    is_pytest = bool(name) or os.path.basename(script).removesuffix(".exe") in SCRIPTS
+    return () if is_pytest else tuple(f"{patch} of the program" for patch in patched_by_program())
 
 
 def _main_module() -> tuple[str, str]:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         "descriptors-missing",
         "python-flags",
         "resource-limits",
+        "interpreter-prepared",
+        "kernel-context",
         # No layer is exact for the run.
         "assert-mode",
         "import-warning",

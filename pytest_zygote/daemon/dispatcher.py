@@ -15,7 +15,8 @@ from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.daemon import events, status, status_snapshot
-from pytest_zygote.daemon.request_queue import RequestQueue, outdated_reason
+from pytest_zygote.daemon.client_check import outdated_reason
+from pytest_zygote.daemon.request_queue import RequestQueue
 from pytest_zygote.daemon.run_results import RunResults, settled_layer
 from pytest_zygote.daemon.shutdown import Shutdown
 

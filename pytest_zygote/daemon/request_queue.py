@@ -7,19 +7,14 @@ Events only note that something has changed (`wake`); `serve` looks at it when t
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
-import pytest_zygote
-from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.core.layers import lifecycle, serving
 from pytest_zygote.core.layers.layer_fit import sees_imports
-from pytest_zygote.core.layers.layer_inputs import describe_options
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.reasons import Reason
-from pytest_zygote.daemon.client import TERMINAL
+from pytest_zygote.daemon.client_check import cold_reason
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
@@ -53,7 +48,7 @@ class RequestQueue:
     def admit(self, client: Client, request: RunRequest) -> None:
         """Append a client that has made its request, unless this daemon can never serve it."""
         parts = self._parts
-        reason = cold_reason(request, client.terminal)
+        reason = cold_reason(request, client.terminal, client.channel.peer_pid())
         if reason:
             self.send_cold(client, reason)
             return
@@ -166,26 +161,3 @@ class RequestQueue:
         )
         if notice:
             client.send(messages.Notice(notice))
-
-
-def outdated_reason(request: RunRequest) -> Reason | None:
-    """Return why another daemon must serve a client; None if this one can."""
-    ours = pytest_zygote.__version__
-    if request.version != ours:
-        return Reason("daemon-version", f"the daemon is version {ours}, this is {request.version}")
-    executable, version, prefix = request.interpreter[:3]
-    # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
-    if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
-        return Reason("daemon-interpreter", "the daemon runs another interpreter")
-    return None
-
-
-def cold_reason(request: RunRequest, terminal: list[int]) -> Reason | None:
-    """Return why a request cannot be served warm by any layer; None if it can."""
-    if len(terminal) != TERMINAL:
-        return Reason("descriptors-missing", "the descriptors did not arrive")
-    flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(x_options())
-    if request.interpreter[3:] != (flags, options, ",".join(sys.warnoptions)):
-        return Reason("python-flags", "python was started with other flags than the daemon")
-    return None

@@ -91,7 +91,8 @@ def test_interpreter_flags(app: Project, flags: tuple[str, ...]) -> None:
     result = app.run(command)
 
     assert not result.was_warm
-    assert "cold run [python-flags]: python was started with other flags than the daemon" in result.said
+    said = "cold run [python-flags]: python was started with other flags than the daemon: "
+    assert any(line.startswith(said) for line in result.said)
     assert _shown(result.stdout) == _shown(app.run(command, {"PYTEST_DAEMON_DISABLE": "1"}).stdout)
 
 

@@ -13,7 +13,7 @@ import builtins
 import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from pytest_zygote.adapters.interpreter.debugpy import PREFIXES as DEBUGGERS
+from pytest_zygote.core.layers.layer_inputs import describe_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,20 +23,26 @@ _CONFIGURED = "_pytest.pastebin"
 """A plugin that pytest imports when it makes its configuration, and ``import pytest`` does not."""
 
 _EXPECTED = frozenset(
-    "__main__ __mp_main__ pytest _pytest pytest_zygote pluggy iniconfig packaging pygments exceptiongroup tomli py "
-    "colorama coverage".split()
+    {"__main__", "__mp_main__", "pytest", "_pytest", "pytest_zygote", "pluggy", "iniconfig", "packaging", "pygments"}
+    | {"exceptiongroup", "tomli", "py", "colorama", "coverage"}
 )
 """Packages of pytest's and ours. coverage has a reason of its own (`client.request`)."""
 
-_RUNNERS = ("_jb_", "teamcity", "testing_tools", "unittestadapter", "vscode_", *DEBUGGERS)
+_RUNNERS = ("_jb_", "teamcity", "testing_tools", "unittestadapter", "vscode_", "debugpy", "pydevd", "_pydevd")
 """What the runners of PyCharm and VS Code load into their own process before they call pytest."""
 
 _IMPORTERS = frozenset({"BuiltinImporter", "FrozenImporter", "PathFinder", "AssertionRewritingHook"})
 _SITE_NAMES = frozenset({"exit", "quit", "copyright", "credits", "license", "help"})
 
 
+def interpreter_flags() -> tuple[str, str, str]:
+    """Return how this interpreter was started: `sys.flags`, its ``-X`` options, and its ``-W`` options."""
+    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
+    return repr(sys.flags), options, ",".join(sys.warnoptions)
+
+
 def start_state() -> tuple[str, ...]:
-    """Return, sorted, what this interpreter has that a bare one has not: ``module x``, ``builtin x``, ``import hook x``."""
+    """Return, sorted, what this interpreter has that a bare one has not: 'module x', 'builtin x', 'import hook x'."""
     return tuple(sorted({*_modules(), *_builtin_names(), *_hooks()}))
 
 
@@ -61,14 +67,15 @@ def _builtin_names() -> Iterator[str]:
 
 
 def _hooks() -> Iterator[str]:
-    for finder in sys.meta_path:
-        kind: type = finder if type(finder) is type else type(finder)
+    finders: list[object] = [*sys.meta_path]
+    for finder in finders:
+        kind = finder if type(finder) is type else type(finder)
         if kind.__name__ not in _IMPORTERS:
             yield f"import hook {_module_of(kind)}.{kind.__name__}"
     for hook in sys.path_hooks:
         if type(hook) is FunctionType and hook.__module__ != "importlib._bootstrap_external":
             yield f"path hook {hook.__module__}.{hook.__qualname__}"
-    if not any(name.startswith(tuple(DEBUGGERS)) for name in sys.modules):
+    if not any(name.startswith(("pydevd", "_pydevd")) for name in sys.modules):
         for name in ("excepthook", "displayhook", "unraisablehook"):
             if getattr(sys, name) is not getattr(sys, f"__{name}__"):
                 yield f"sys.{name}"

@@ -106,9 +106,13 @@ class Channel(Generic[Received_co, Sent_contra]):
         """Return the user id of the process at the other end."""
         return peer_user(self._raw)
 
+    def peer_pid(self) -> int:
+        """Return the process at the other end; 0 if it is in a pid namespace that cannot be seen from here."""
+        return int.from_bytes(_credentials(self._raw)[:4], sys.byteorder)
+
     def stopped_peer(self) -> int:
         """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
-        pid = int.from_bytes(_credentials(self._raw)[:4], sys.byteorder)
+        pid = self.peer_pid()
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 state = file.read().rpartition(b")")[2].split()[0]

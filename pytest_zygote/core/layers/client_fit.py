@@ -36,14 +36,29 @@ FLAG_SOURCES = {
 """What sets a field of `sys.flags`: the command-line chapter of Python's documentation."""
 
 
-def differing_flags(names: Sequence[str], command: Sequence[str], daemon: Sequence[str]) -> str:
-    """Return which fields of `sys.flags` differ and what sets them: 'utf8_mode is 1, not 0 (PYTHONUTF8, …)'."""
-    differences = (
-        f"{name} is {ours}, not {theirs} ({FLAG_SOURCES.get(name, name)})"
-        for name, ours, theirs in zip(names, command, daemon, strict=False)
-        if ours != theirs
-    )
-    return "; ".join(differences)
+def flags_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | None:
+    """Return with which flags the command's interpreter was started that the daemon's was not; None if they are equal.
+
+    Args:
+        command: of the command: `sys.flags` as ``repr`` shows it, ``-X`` options, warning filters of ``-W``.
+        daemon: those of the daemon.
+    """
+    known = _fields(daemon[0])
+    differences = [
+        f"{name}={value}, not {known.get(name, 'unknown')} (set by {FLAG_SOURCES.get(name, name)})"
+        for name, value in _fields(command[0]).items()
+        if known.get(name) != value
+    ]
+    for option, ours, theirs in zip(("-X", "-W"), command[1:], daemon[1:], strict=True):
+        if ours != theirs:
+            differences.append(f"{option} {ours or 'nothing'}, not {theirs or 'nothing'}")
+    if not differences:
+        return None
+    return Reason("python-flags", f"python was started with other flags than the daemon: {'; '.join(differences)}")
+
+
+def _fields(flags: str) -> dict[str, str]:
+    return dict(field.split("=", 1) for field in flags.partition("(")[2].rstrip(")").split(", ") if "=" in field)
 
 
 def start_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | None:

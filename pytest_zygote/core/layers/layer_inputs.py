@@ -30,12 +30,13 @@ VOLATILE_PREFIXES = ("PYTEST_",)
 NATIVE_PREFIXES = (
     *("OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GFORTRAN_"),
     *("POLARS_", "RUST_", "RAYON_", "GRPC_", "NPY_", "ARROW_", "_RJEM_", "MALLOC_", "GLIBC_", "LD_", "DYLD_"),
+    *("OPENSSL_", "SSL_CERT_", "FAKETIME", "GCONV_PATH", "LOCPATH", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"),
     *("LC_", "LANG", "LANGUAGE", "TZ", "PYTHON", "CUDA_", "TF_", "TORCH_", "PYTORCH_"),
 )
 """Families that C code and the interpreter read by themselves, unseen by any recorder in Python.
 
 Found with a shim of getenv under numpy, scipy, pandas, polars, grpc and pyarrow, and from the
-manuals of OpenMP and CPython."""
+manuals of OpenMP, CPython, OpenSSL (openssl-env(7)) and the GNU C library (environ(7), resolver(3))."""
 
 OWN_PYTHON_KEYS = frozenset(
     {"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING"}

@@ -24,6 +24,7 @@ class RunRequest(Record):
         path: `sys.path` before pytest touched it.
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
+        start: what its interpreter has that a bare one has not (`adapters.interpreter.start_state`).
         debugger: how to join the client's debug session (`adapters.interpreter.debugpy`); () if it is not debugged.
         options: what the daemon must know of options (`core.cli.daemon_options`), (flag, value) each; () from a client
             that has not read the ini-file.
@@ -42,6 +43,7 @@ class RunRequest(Record):
     ignored: tuple[int, ...]
     closed: tuple[int, ...]
     pid: int
+    start: tuple[str, ...] = ()
     debugger: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     seen: str = ""

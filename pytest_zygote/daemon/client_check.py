@@ -1,0 +1,64 @@
+"""Whether this daemon's processes are what a client's process is: what the daemon compares before it serves a run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest_zygote
+from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, start_state
+from pytest_zygote.adapters.system.kernel_context import context_of
+from pytest_zygote.core.layers.client_fit import context_difference, flags_difference, start_difference
+from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.client import TERMINAL
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.protocol.client_messages import RunRequest
+
+_own_start = functools.cache(start_state)
+
+
+def outdated_reason(request: RunRequest) -> Reason | None:
+    """Return why another daemon must serve a client; None if this one can."""
+    ours = pytest_zygote.__version__
+    if request.version != ours:
+        return Reason("daemon-version", f"the daemon is version {ours}, this is {request.version}")
+    executable, version, prefix = request.interpreter[:3]
+    # Its links have names of their own: ``python -m pytest`` and the script ``pytest`` often use two.
+    if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
+        return Reason("daemon-interpreter", "the daemon runs another interpreter")
+    return None
+
+
+def cold_reason(request: RunRequest, terminal: list[int], pid: int) -> Reason | None:
+    """Return why a request cannot be served warm by any layer; None if it can.
+
+    Args:
+        request: what the client asks for.
+        terminal: the descriptors that came with it.
+        pid: the client's process, as it is called here; 0 if it cannot be seen from here.
+    """
+    if len(terminal) != TERMINAL:
+        return Reason("descriptors-missing", "the descriptors did not arrive")
+    return (
+        flags_difference(request.interpreter[3:], interpreter_flags())
+        or start_difference(request.start, _own_start())
+        or _in_other_context(pid)
+    )
+
+
+@functools.cache
+def _own_context() -> dict[str, str]:
+    return context_of(os.getpid())
+
+
+def _in_other_context(pid: int) -> Reason | None:
+    own = _own_context()
+    if not own:
+        return None
+    try:
+        return context_difference(context_of(pid), own)
+    except ProcessLookupError:
+        return Reason("kernel-context", "the daemon cannot see this command: it runs in another pid namespace")

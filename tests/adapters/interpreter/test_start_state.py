@@ -1,0 +1,95 @@
+"""What prepared an interpreter before pytest began."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+
+import pytest
+
+from pytest_zygote.adapters.interpreter import start_state
+
+state = start_state.start_state
+
+
+class Hostile:
+    """An object that nobody may ask anything."""
+
+    def __getattribute__(self, name: str) -> object:
+        """Raise."""
+        raise AssertionError(name)
+
+    def __eq__(self, other: object) -> bool:
+        """Raise."""
+        raise AssertionError(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_a_builtin_that_a_launcher_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``kernprof`` does with ``profile``."""
+    before = state()
+    monkeypatch.setattr(builtins, "profile", lambda function: function, raising=False)
+
+    assert {*state()} - {*before} == {"builtin profile"}
+
+
+def test_a_hostile_builtin_is_named_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its type is looked at."""
+    monkeypatch.setattr(builtins, "placeholder", Hostile(), raising=False)
+
+    assert "builtin placeholder" in state()
+
+
+def test_a_replaced_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``builtins.__import__`` of a lazy importer."""
+    plain = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", lambda *args, **named: plain(*args, **named))
+
+    assert "builtin __import__" in state()
+
+
+def test_import_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance and a class, as finders are."""
+
+    class Finder:
+        find_spec = None
+
+    before = state()
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+    assert {*state()} - {*before} == {f"import hook {__name__}.Finder"}
+
+
+def test_an_exception_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash reporter's."""
+    monkeypatch.setattr(sys, "excepthook", print)
+
+    assert "sys.excepthook" in state()
+
+
+def test_modules_before_pytest_count_and_those_after_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Early plugins (``-p``) are imported by pytest itself, and again in the run."""
+    modules = {"sys": sys, "gevent": sys, "gevent.monkey": sys, "_pytest.pastebin": sys, "an_early_plugin": sys}
+    monkeypatch.setattr(sys, "modules", modules)
+
+    assert [name for name in state() if name.startswith("module ")] == ["module gevent"]
+
+
+def test_runners_of_editors_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyCharm's and VS Code's load helpers before they call pytest."""
+    monkeypatch.setattr(sys, "modules", {"_jb_runner_tools": sys, "teamcity.common": sys, "_pytest.pastebin": sys})
+
+    assert not [name for name in state() if name.startswith("module ")]
+
+
+def test_patches_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that replaces functions of the standard library with its own, and calls `pytest.main`."""
+    main = sys.modules["__main__"]
+    exec("def getcwd(): return '/'", vars(main))  # noqa: S102 - a function of the program
+    try:
+        monkeypatch.setattr("shlex.quote", vars(main)["getcwd"])
+
+        assert start_state.patched_by_program() == ("shlex.quote",)
+    finally:
+        del vars(main)["getcwd"]
