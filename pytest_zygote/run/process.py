@@ -33,10 +33,11 @@ from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
 from pytest_zygote.adapters.interpreter.private import ending
+from pytest_zygote.adapters.interpreter.private.state import renew_native_id
 from pytest_zygote.adapters.pytest.entry import console_main
 from pytest_zygote.adapters.system import signals, sockets, stdio
 from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
-from pytest_zygote.adapters.system.titles import set_thread_title, set_title
+from pytest_zygote.adapters.system.titles import set_command_line, set_thread_title
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 from pytest_zygote.core.protocol import framing, messages
@@ -229,7 +230,8 @@ def _join_debugger(run: RunProcess) -> None:
 
 def adopt_name(request: messages.RunRequest) -> None:
     """Have the name that ps, top and psutil show for the program that the user started."""
-    set_title(" ".join(sys.orig_argv))
+    renew_native_id()
+    set_command_line(sys.orig_argv)
     # The kernel names a process after the file that was executed: a script, or the interpreter.
     set_thread_title(os.path.basename(sys.executable if request.main[0] else request.argv0))
 

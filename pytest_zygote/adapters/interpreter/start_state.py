@@ -13,6 +13,7 @@ import builtins
 import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
+from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.core.layers.layer_inputs import describe_options
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ _SITE_NAMES = frozenset({"exit", "quit", "copyright", "credits", "license", "hel
 
 def interpreter_flags() -> tuple[str, str, str]:
     """Return how this interpreter was started: `sys.flags`, its ``-X`` options, and its ``-W`` options."""
-    options = describe_options(sys._xoptions)  # noqa: SLF001 - documented
+    options = describe_options(x_options())
     return repr(sys.flags), options, ",".join(sys.warnoptions)
 
 

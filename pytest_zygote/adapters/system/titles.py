@@ -6,12 +6,43 @@ end a process because it cannot be shown.
 
 from __future__ import annotations
 
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
 from setproctitle import setproctitle, setthreadtitle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ARGUMENT_FIELDS = slice(45, 47)
+"""Where arg_start and arg_end stand in /proc/PID/stat, behind the name (proc_pid_stat(5))."""
 
 
 def set_title(title: str) -> None:
     """Show this as the command line of this process; what cannot be shown as question marks."""
     setproctitle(_shown(title))
+
+
+def set_command_line(arguments: Sequence[str]) -> None:
+    """Show these as the arguments of this process, each for itself, as `execve` leaves them.
+
+    Where there is no room for them, or the system has no such memory file, they are shown as one text.
+    """
+    set_title(" ".join(arguments))
+    data = b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/stat", "rb") as file:
+        start, end = map(int, file.read().rpartition(b") ")[2].split()[_ARGUMENT_FIELDS])
+        if len(data) <= end - start:
+            _write_memory(start, data.ljust(end - start, b"\0"))
+
+
+def _write_memory(address: int, data: bytes) -> None:
+    memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.pwrite(memory, data, address)
+    finally:
+        os.close(memory)
 
 
 def set_thread_title(title: str) -> None:

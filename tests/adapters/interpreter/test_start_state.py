@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
-
-import pytest
+from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import start_state
+
+if TYPE_CHECKING:
+    import pytest
 
 state = start_state.start_state
 
@@ -43,8 +46,7 @@ def test_a_hostile_builtin_is_named_and_not_asked(monkeypatch: pytest.MonkeyPatc
 
 def test_a_replaced_import(monkeypatch: pytest.MonkeyPatch) -> None:
     """``builtins.__import__`` of a lazy importer."""
-    plain = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", lambda *args, **named: plain(*args, **named))
+    monkeypatch.setattr(builtins, "__import__", functools.partial(builtins.__import__))
 
     assert "builtin __import__" in state()
 

@@ -24,6 +24,7 @@ REQUEST = {
     "closed": (),
     "pid": 1,
     "seen": "",
+    "start": (),
     "debugger": (),
     "options": (),
 }
@@ -56,6 +57,7 @@ def test_equal_requests_have_equal_keys() -> None:
         {"path": ("/lib",)},
         {"ignored": (1,)},
         {"closed": (0,)},
+        {"start": ("module gevent",)},
         {"debugger": ("join",)},
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ def interpreter_flags() -> list[str]:
     return list(subprocess._args_from_interpreter_flags())  # type: ignore[attr-defined]
 
 
+def renew_native_id() -> None:
+    """Have the main thread know what the kernel calls it: `threading` keeps the number that it had before the fork."""
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+
+
 def _is_showing_known() -> bool:
     seen: list[object] = []
     with warnings.catch_warnings():
@@ -52,6 +58,13 @@ INTERNALS = (
         Feature.SESSIONS,
         "a session whose collection draws random numbers is found",
         lambda: "seed" in dir(generator) and vars(random)["random"].__self__ is generator,
+    ),
+    Internal(
+        "threading.Thread._set_native_id",
+        ("renew_native_id",),
+        Feature.LAYERS,
+        "`threading.main_thread().native_id` is that of the run's thread",
+        lambda: callable(threading.Thread._set_native_id),  # type: ignore[attr-defined]
     ),
     Internal(
         "subprocess._args_from_interpreter_flags",
