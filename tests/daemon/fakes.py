@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
 import pytest_zygote
-from pytest_zygote.adapters.interpreter.private.light import x_options
+from pytest_zygote.adapters.interpreter.start_state import start_state
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.sockets import Channel, Listener
+from pytest_zygote.client.request import interpreter_identity
 from pytest_zygote.core.cli.daemon_options import DaemonOptions, options_of
 from pytest_zygote.core.cli.options import Settings
-from pytest_zygote.core.layers.layer_inputs import describe_options
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.daemon.connections import Connections
@@ -142,6 +141,10 @@ class FakeChannel(AnyChannel):
             received.append(message)
         return received if received or not self.is_cut else None
 
+    def peer_pid(self) -> int:
+        """Return the process at the other end: this one."""
+        return os.getpid()
+
     def is_readable(self) -> bool:
         """Return whether there is a message, or the end."""
         return bool(self.inbox) or self.is_cut
@@ -269,11 +272,9 @@ class FakeEndpoint(Endpoint):
 
 def request(root: str, *args: str, **fields: object) -> messages.RunRequest:
     """Return a request that a daemon of this interpreter can serve."""
-    flags = ",".join(str(flag) for flag in sys.flags)
-    options = describe_options(x_options())
     made = messages.RunRequest(
         version=pytest_zygote.__version__,
-        interpreter=(sys.executable, sys.version, sys.prefix, flags, options, ",".join(sys.warnoptions)),
+        interpreter=interpreter_identity(),
         args=args,
         argv0="pytest",
         main=("", "pytest"),
@@ -284,6 +285,7 @@ def request(root: str, *args: str, **fields: object) -> messages.RunRequest:
         ignored=(),
         closed=(),
         pid=os.getpid(),
+        start=start_state(),
     )
     return made.replaced(**fields)
 

@@ -58,7 +58,7 @@ def test_client_of_another_interpreter_ends_the_daemon(daemon: FakeDaemon) -> No
 def test_python_flags_are_a_reason_for_a_cold_run(daemon: FakeDaemon) -> None:
     """Flags decide how modules are compiled, and a daemon has but one set."""
     interpreter = request(daemon.root).interpreter
-    client = daemon.ask(interpreter=(*interpreter[:3], "other", *interpreter[4:]))
+    client = daemon.ask(interpreter=(*interpreter[:3], "sys.flags(optimize=7)", *interpreter[4:]))
     assert client.last(messages.Cold).reason.code == "python-flags"
     assert daemon.history.cold[0]["reason"].startswith("[python-flags]")
 
