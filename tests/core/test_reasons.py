@@ -19,7 +19,6 @@ TO_COME = frozenset(
     {
         "addition-fails",
         "affected-imports",
-        "django-settings",
         "environment-read",
         "file-relinked",
         "imported-too-early",
