@@ -123,7 +123,7 @@ class RunResults:
     def on_layer_rejected(self, run: Run, ineligible: messages.LayerIneligible) -> None:
         """Have the next layers not hold what was wrong for this run."""
         log.info("a run found its layer not exact: %s", ineligible.reason)
-        self._parts.supervisor.unlearn(ineligible.culprits, ineligible.reason.text, run.request, self._parts.loop.now)
+        self._parts.supervisor.unlearn(ineligible.modules, ineligible.reason.text, run.request, self._parts.loop.now)
         self._on_graph_changed()
 
     def _on_graph_changed(self) -> None:

@@ -13,49 +13,46 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
 from pytest_zygote.adapters.interpreter.import_finders import LeafGuard, LeafReached, MissRecorder
-from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.internals import Feature
-from pytest_zygote.core.layers.import_effects import Compiled, Read, Warned, Wrote
+from pytest_zygote.core.layers.import_effects import Read, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.messages import Built
+from pytest_zygote.zygote import layer_inventory
+from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
-    from types import FrameType
+    from collections.abc import Callable, Iterator
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.protocol.messages import Build
     from pytest_zygote.zygote.updater import Updater
 
-SLOWEST = 15
-"""How many of the longest imports the status shows."""
-
 
 class IneligibleModulesError(BuildError):
     """Modules did at import what a process that forks must not have; without them the layer can be built."""
 
-    def __init__(self, culprits: dict[str, str]) -> None:
+    def __init__(self, modules: dict[str, str]) -> None:
         """Name the modules, each with the reason."""
-        super().__init__(next(iter(culprits.values())))
-        self.culprits = culprits
+        super().__init__(next(iter(modules.values())))
+        self.modules = modules
 
 
-def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: Updater | None) -> Built:
+def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater: Updater | None) -> Built:
     """Import the modules of a plan into this process.
 
     Args:
         plan: what to import.
         ledger: where imports are recorded.
         announce: is told the name of each module before it is imported.
-        editor: is to patch this layer later.
+        updater: is to patch this layer later.
 
     Raises:
         IneligibleModulesError: a module cannot be in a layer, and left something behind; leave this process.
@@ -67,23 +64,23 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], editor: 
         raise RuntimeError(lost)
     builder = _Builder(plan, ledger)
     before = set(sys.modules)
-    recording_starts = editor.recording() if editor is not None else contextlib.nullcontext()
+    recording_starts = updater.recording() if updater is not None else contextlib.nullcontext()
     with recording_starts, builder.watching(), rewriting(plan.rewritten):
         for name, origin in zip(plan.modules, plan.origins, strict=True):
             if name not in sys.modules:
                 announce(name)
                 builder.import_early(name, origin)
-    builder.blame()
+    builder.raise_if_ineligible()
     if plan.kind == "base" and "pytest" in sys.modules:
         _import_plugin()
     # Modules that were imported and dropped again are garbage now. What stays is never looked
     # at by the collector again: a collection in a run would touch, and so copy, every page. The
     # patcher must find what is in a project layer; so that is frozen in each run (`run.execute`).
     gc.collect()
-    if editor is None:
+    if updater is None:
         gc.freeze()
     else:
-        editor.see(builder.looked_at())
+        updater.see(builder.looked_at())
     return builder.report(before, started)
 
 
@@ -100,13 +97,13 @@ class _Builder:
         self._reads: dict[str, str] = {}
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
-        self._culprits: dict[str, str] = {}
+        self._ineligible: dict[str, str] = {}
         self._files = io_recorder.FileRecorder(files.identity, files.presence)
         self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
-        self._leftovers = LeakCheck()
-        self._bytecode: list[str] = []
+        self._leaks = LeakCheck()
+        self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
@@ -130,7 +127,7 @@ class _Builder:
         sys.setrecursionlimit(limit * 2 + 1)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            show_warnings_by(self._on_warning)
+            show_warnings_by(self._warnings.note)
             self._start()
             try:
                 yield
@@ -172,56 +169,56 @@ class _Builder:
         try:
             __import__(name)
         except LeafReached as leaf:
-            self._culprits[name] = f"{FAILED}it imports {leaf}, which each run imports itself"
+            self._ineligible[name] = f"{FAILED}it imports {leaf}, which each run imports itself"
         except ModuleNotFoundError as error:
             # If the module itself is not there, nothing was executed.
-            (self._rejected if error.name == name else self._culprits)[name] = f"{FAILED}{_line(error)}"
+            (self._rejected if error.name == name else self._ineligible)[name] = f"{FAILED}{_line(error)}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, a run that needs the module will show it
-            self._culprits[name] = f"{FAILED}{_line(error)}"
+            self._ineligible[name] = f"{FAILED}{_line(error)}"
         else:
             self._check_origin(name, origin)
-        self._check_leftovers(name)
+        self._check_leaks(name)
 
     def _check_origin(self, name: str, origin: str) -> None:
         here = code_origin.origin_of(sys.modules[name]) if name in sys.modules else "not there"
         if origin not in ("*", here):
-            self._culprits[name] = f"{FAILED}it is {here or 'no file'} here, was {origin or 'no file'} in a run"
+            self._ineligible[name] = f"{FAILED}it is {here or 'no file'} here, was {origin or 'no file'} in a run"
 
-    def _check_leftovers(self, name: str) -> None:
+    def _check_leaks(self, name: str) -> None:
         if self._plan.kind == "base":
             for change in self._state.changes():
                 self._ledger.log.setdefault(name, []).append(change)
-        left_open = self._leftovers.opened()
+        left_open = self._leaks.opened()
         if left_open:
-            self._culprits[name] = f"{name} {left_open} when it is imported"
+            self._ineligible[name] = f"{name} {left_open} when it is imported"
         if end_children():
-            self._culprits[name] = f"{name} starts a process when it is imported"
-        if any(not reason.startswith(FAILED) for reason in self._culprits.values()):
-            self.blame()
+            self._ineligible[name] = f"{name} starts a process when it is imported"
+        if any(not reason.startswith(FAILED) for reason in self._ineligible.values()):
+            self.raise_if_ineligible()
 
-    def blame(self) -> None:
+    def raise_if_ineligible(self) -> None:
         """End the build if a module must not be in the layer.
 
         Raises:
-            CulpritError: one must not.
+            IneligibleModulesError: one must not.
         """
-        if self._culprits:
-            raise IneligibleModulesError(self._culprits)
+        if self._ineligible:
+            raise IneligibleModulesError(self._ineligible)
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
-        started = self._leftovers.threads(lambda: _is_own(name))
+        started = self._leaks.threads(lambda: _is_own(name))
         if started:
-            for culprit in (*self._ledger.stack, name):
-                self._culprits.setdefault(culprit, f"{name} starts a thread when it is imported ({started})")
+            for module in (*self._ledger.stack, name):
+                self._ineligible.setdefault(module, f"{name} starts a thread when it is imported ({started})")
 
     def _note_state(self) -> None:
         for change in self._state.changes():
             if change.what.startswith("root "):
                 # ``logging.basicConfig`` does nothing while pytest collects, and much before.
-                for culprit in self._ledger.stack:
-                    self._culprits.setdefault(
-                        culprit, f"{self._ledger.stack[-1]} configures logging when it is imported"
+                for module in self._ledger.stack:
+                    self._ineligible.setdefault(
+                        module, f"{self._ledger.stack[-1]} configures logging when it is imported"
                     )
             self._ledger.note(change)
 
@@ -244,47 +241,29 @@ class _Builder:
         self._written.add(key)
         self._note_once(Wrote(key, written), written)
 
-    def _on_warning(self, warning: warnings.WarningMessage) -> None:
-        module = self._ledger.stack[-1] if self._ledger.stack else ""
-        compiled = self._compiled(module, warning)
-        if compiled:
-            self._ledger.note(Compiled(module))
-        else:
-            self._ledger.note(Warned(warning, *_blamed(warning.filename)))
-
-    def _compiled(self, module: str, warning: warnings.WarningMessage) -> bool:
-        """Tell whether the compiler warned; if so, let a run that would compile the module do it."""
-        loader = getattr(sys.modules.get(module), "__loader__", None)
-        path = getattr(loader, "path", None)
-        if not hasattr(loader, "get_code") or path != warning.filename or _is_executing(warning.filename):
-            return False
-        self._bytecode.append(path)
-        return True
-
-    def _fingerprint(self) -> dict[str, tuple[int, ...]]:
-        if self._plan.kind != "base":
-            return {}
-        return {path: files.identity(path) for path in code_origin.fingerprint_paths(self._plan.path)}
-
     def looked_at(self) -> frozenset[str]:
         """Return the paths whose contents or attributes were looked at by code that was imported."""
         return frozenset(path for path, known in self._files.paths.items() if len(known) > 1) | self._files.measured
 
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""
-        files.drop_bytecode(self._bytecode)
-        folders = _import_folders(self._plan.path, [name for name in sys.modules if name not in before])
-        times = sorted(self._ledger.duration_s.items(), key=_took)
+        files.drop_bytecode(self._warnings.bytecode)
+        new = [name for name in sys.modules if name not in before]
         return Built(
             names=tuple(sys.modules),
             # A module that asks whether its own file is there is an input as a whole all the same.
-            files={**_packages_to_come(before), **self._files.paths, **self._ledger.files, **self._fingerprint()},
-            directories=folders,
+            files={
+                **layer_inventory.hiding_packages(new),
+                **self._files.paths,
+                **self._ledger.files,
+                **layer_inventory.installed_files(self._plan),
+            },
+            directories=layer_inventory.import_folders(self._plan.path, new),
             missing=tuple(sorted(self._misses.names)),
             environ=self._reads,
             readers=self._readers,
             written=self._ledger.written(),
-            slowest=tuple((name, round(took * 1000)) for name, took in times[: -SLOWEST - 1 : -1]),
+            slowest=layer_inventory.slowest(self._ledger.duration_s),
             rejected=self._rejected,
             warned=self._ledger.warned(),
             took_ms=round((time.perf_counter() - started) * 1000),
@@ -302,50 +281,3 @@ def _nothing() -> None:
 
 def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
-
-
-def _took(entry: tuple[str, float]) -> float:
-    return entry[1]
-
-
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = frame_above(1)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def _is_executing(filename: str) -> bool:
-    return any(frame.f_code.co_filename == filename for frame in _frames())
-
-
-def _blamed(filename: str) -> tuple[str, int]:
-    """Return the module whose code warned, and how far outside of the imports it stands (-1: inside)."""
-    outside = -1
-    for frame in _frames():
-        if frame.f_code is _Builder.import_early.__code__:
-            outside = 0
-        elif outside >= 0 and "importlib" not in frame.f_code.co_filename:
-            outside += 1
-        if frame.f_code.co_filename == filename and (outside >= 0 or filename != __file__):
-            return str(frame.f_globals.get("__name__", "")), outside
-    return "", -1
-
-
-def _import_folders(path: tuple[str, ...], modules: Iterable[str]) -> dict[str, str]:
-    """Return the folders of the project's own code where a new file may supply or hide a module."""
-    folders = dict.fromkeys(code_origin.own_folders(path), "")
-    for name in modules:
-        for folder in getattr(sys.modules[name], "__path__", ()):
-            if isinstance(folder, str) and not code_origin.is_third_party(f"{folder}/"):
-                folders[folder] = f"{name}."
-    return folders
-
-
-def _packages_to_come(before: Collection[str]) -> dict[str, tuple[int, ...]]:
-    """Return what would make packages of the folders beside modules of their names, which they would hide."""
-    own = code_origin.own_modules(name for name in sys.modules if name not in before)
-    folders = {code_origin.origin_of(sys.modules[name]).removesuffix(".py") for name in own}
-    return {
-        path: files.presence(path) for path in (f"{folder}/__init__.py" for folder in folders if os.path.isdir(folder))
-    }

@@ -152,7 +152,7 @@ class Zygote:
             if updater is not None:
                 updater.take(self._layer.own)
         except IneligibleModulesError as error:
-            return zygote_loop.BuildEnded(messages.BuildFailed(error.culprits, Reason("import-failed", str(error))))
+            return zygote_loop.BuildEnded(messages.BuildFailed(error.modules, Reason("import-failed", str(error))))
         except (RuntimeError, OSError) as error:
             return zygote_loop.BuildEnded(messages.BuildFailed({}, Reason("layer-broken", str(error))))
         self._updater = updater

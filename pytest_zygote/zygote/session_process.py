@@ -30,7 +30,7 @@ from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.zygote import run_table, session_loop
 from pytest_zygote.core.zygote.zygote_loop import DaemonGone, Idle, Leave, StopListening
-from pytest_zygote.run import process
+from pytest_zygote.run import client_identity, interpreter_exit, process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
 from pytest_zygote.zygote.collection_inputs import CollectionInputs
 from pytest_zygote.zygote.run_forker import DESCRIPTOR_COUNTS, RunForker, child_events
@@ -60,9 +60,9 @@ class SessionRun(process.RunProcess):
 
     session: SessionProcess
 
-    def start_over(self, depth_: str, reason: Reason, culprits: tuple[str, ...] = ()) -> NoReturn:
+    def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
-        del depth_, culprits
+        del depth, modules
         self.session.abort(reason.text)  # a run can start over only before it has written anything: see `give_up`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
@@ -107,7 +107,7 @@ class SessionProcess:
         set_title(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
         self._run.admission.on_found = self._watch.found
         self._environ = dict(os.environ)
-        status = process.pytest_status()
+        status = interpreter_exit.pytest_status()
         self.abort(f"pytest ended before the first test, with {status}")
         status = process.finish(self._run, status)
         self._runs.learn()
@@ -267,9 +267,9 @@ class SessionProcess:
         for key in eligibility.RENEWED:
             if os.environ.get(key) == self._environ.get(key):  # else collection has set it
                 _set(key, request.environ.get(key))
-        process.reseed(sys.modules)
+        client_identity.reseed(sys.modules)
         self._restore_random()
-        process.adopt_name(request)
+        client_identity.adopt_name(request)
 
 
 def _set(key: str, value: str | None) -> None:

@@ -149,9 +149,9 @@ class Built(Record):
 
 
 class BuildFailed(Record):
-    """This layer cannot be built; without the `culprits` it may be."""
+    """This layer cannot be built; without these `modules` it may be."""
 
-    culprits: dict[str, str]
+    modules: dict[str, str]
     reason: Reason
 
 

@@ -38,13 +38,13 @@ class LayerIneligible(Record):
 
     Attributes:
         depth: 'base' or 'cold', from where it would be exact.
-        culprits: modules that must not be in the layer for runs like this one.
+        modules: those that must not be in the layer for runs like this one.
         seen: what the user has seen of pytest's output.
     """
 
     depth: str
     reason: Reason
-    culprits: tuple[str, ...]
+    modules: tuple[str, ...]
     seen: str = ""
 
 

@@ -1,0 +1,75 @@
+"""Takes down the warnings of imports, to be given again in the runs that import the modules."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.layers.import_effects import Compiled, Warned
+
+if TYPE_CHECKING:
+    import warnings
+    from collections.abc import Iterable, Iterator
+    from types import CodeType, FrameType
+
+    from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+
+
+class ImportWarnings:
+    """Notes each warning with the module that is being imported.
+
+    Attributes:
+        bytecode: sources whose compiler warned: a run that compiles them must warn, so their compiled files must go.
+    """
+
+    def __init__(self, ledger: Ledger, importer: CodeType) -> None:
+        """Note them in a ledger; `importer` is the code that begins each import."""
+        self._ledger = ledger
+        self._importer = importer
+        self.bytecode: list[str] = []
+
+    def note(self, warning: warnings.WarningMessage) -> None:
+        """Note a warning, in the place of showing it."""
+        module = self._ledger.stack[-1] if self._ledger.stack else ""
+        frames = tuple(_frames())
+        if self._is_of_compiler(module, warning, frames):
+            self._ledger.note(Compiled(module))
+            self.bytecode.append(warning.filename)
+        else:
+            self._ledger.note(Warned(warning, *attributed(warning.filename, frames, self._importer)))
+
+    @staticmethod
+    def _is_of_compiler(module: str, warning: warnings.WarningMessage, frames: Iterable[FrameType]) -> bool:
+        """Return whether the compiler warned: then the module that it names is being imported, and runs no code yet."""
+        loader = getattr(sys.modules.get(module), "__loader__", None)
+        if not hasattr(loader, "get_code") or getattr(loader, "path", None) != warning.filename:
+            return False
+        return not any(frame.f_code.co_filename == warning.filename for frame in frames)
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = frame_above(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def attributed(filename: str, frames: Iterable[FrameType], importer: CodeType) -> tuple[str, int]:
+    """Return the module whose code warned, and how far outside of the imports it stands (-1: inside).
+
+    Args:
+        filename: where the warning says that it comes from.
+        frames: the stack, the innermost first.
+        importer: the code that begins each import: what is further out is the zygote's.
+    """
+    outside = -1
+    for frame in frames:
+        code = frame.f_code
+        if code is importer:
+            outside = 0
+        elif outside >= 0 and "importlib" not in code.co_filename:
+            outside += 1
+        if code.co_filename == filename and (outside >= 0 or filename != importer.co_filename):
+            return str(frame.f_globals.get("__name__", "")), outside
+    return "", -1
