@@ -1,0 +1,1 @@
+"""Tests of what lives in the forked process of a run: no process is started."""
