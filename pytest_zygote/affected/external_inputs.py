@@ -108,28 +108,34 @@ class ExternalInputs:
     def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
         """Return a function that does as little as possible: it is called for whatever can be audited."""
         events = EVENTS
-        audit = self._audit
+        on_event = self.on_event
 
         def hook(event: str, args: tuple[object, ...]) -> None:
             if event in events:
-                audit(event, args)
+                on_event(event, args, frame_above(1))
 
         return hook
 
-    def _audit(self, event: str, args: tuple[object, ...]) -> None:
+    def on_event(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
+        """Note an audit event; never fail.
+
+        Args:
+            event: one of `EVENTS`.
+            args: of this event.
+            frame: in which it was raised.
+        """
         thread = threading.get_ident()
         if not self._is_active or self._busy_thread == thread:
             return  # this is our own looking
         self._busy_thread = thread
         try:
-            self._on_event(event, args)
+            self._note_event(event, args, frame)
         except Exception:  # noqa: BLE001, S110 - whatever it is, it must not reach the test
             pass
         finally:
             self._busy_thread = 0
 
-    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
-        frame = frame_above(3)
+    def _note_event(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         if event in STARTS:
             self._on_process(event, args, frame)
         elif event == "import":

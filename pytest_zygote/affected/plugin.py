@@ -25,7 +25,7 @@ from pytest_zygote.affected.pytest_facts import (
     store_file,
 )
 from pytest_zygote.affected.query import AffectedQuery
-from pytest_zygote.affected.recorder import Recorder
+from pytest_zygote.affected.recorder import new_recorder
 from pytest_zygote.affected.recording import Recording
 from pytest_zygote.affected.store import Store, StoreError
 from pytest_zygote.core.affected.impact import NEW, Selected, summary
@@ -83,7 +83,7 @@ class AffectedPlugin:
         self._store = Store(store_file(config), self._print)
         self._tree = CurrentTree(str(config.rootpath), dict(os.environ), (), self._store.cache)
         self._started_ns = time.time_ns()
-        self._recorder = Recorder(self._tree, self._started_ns, loaded_by(config))
+        self._recorder = new_recorder(self._tree, self._started_ns, loaded_by(config))
         self._unchanged: SkipCollection | None = None
         self._selected: dict[str, Selected] = {}
         self._total = 0

@@ -1,7 +1,7 @@
 """Watches a run, and divides what happens in it among session, fixtures and tests.
 
 `executions` reports the code that starts, `external_inputs` what is read; what that means for a test is decided in
-`attribution`. Whoever records dependencies in another way replaces those two: this module only says when.
+`attribution`. To record in another way, replace those two: this module only decides when.
 """
 
 from __future__ import annotations
@@ -22,14 +22,34 @@ from pytest_zygote.affected.observation import Observation
 from pytest_zygote.core.affected.dependency import PROJECT, Need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from types import CodeType
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import CodeType, FrameType, FunctionType
+    from typing import TypeAlias
 
     from pytest_zygote.affected.attribution import Needs, Place
     from pytest_zygote.affected.current_tree import CurrentTree
 
+    Watched: TypeAlias = Mapping[FunctionType, Callable[[FrameType], None]]
+    """Functions of the standard library, and what to call when they start."""
 
 _NO_FILES: frozenset[str] = frozenset()
+
+
+def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileExecutions:
+    """Return what reports the functions that run from now on; where that cannot be known, the modules."""
+    functions = Executions(files.has, files.see)
+    functions.start(watched)
+    if functions.knows_functions:
+        return functions
+    modules = FileExecutions(files.has, files.see)
+    modules.start(watched)
+    return modules
+
+
+def new_recorder(tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> Recorder:
+    """Return what records a run that began at this time."""
+    files = LoadedFiles(tree, _owner_of(tree.root), started_ns)
+    return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns), loaded)
 
 
 class Recorder:
@@ -44,13 +64,29 @@ class Recorder:
 
     # A *group* is the few tests that run in one fork: see `core.affected.fork_groups`.
 
-    def __init__(self, tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> None:
-        """Watch nothing yet; `loaded` returns the names of the modules that may be the project's."""
+    def __init__(
+        self,
+        tree: CurrentTree,
+        files: LoadedFiles,
+        inputs: ExternalInputs,
+        loaded: Callable[[], Iterable[str]],
+        start: Callable[[LoadedFiles, Watched], Executions | FileExecutions] = start_executions,
+    ) -> None:
+        """Watch nothing yet.
+
+        Args:
+            tree: gives checksums.
+            files: of the project that are loaded.
+            inputs: what is read.
+            loaded: returns the names of the modules that may be the project's.
+            start: begins to watch which code runs.
+        """
         self._tree = tree
         self._loaded = loaded
-        self._files = LoadedFiles(tree, _owner_of(tree.root), started_ns)
-        self._inputs = ExternalInputs(tree, self._files.has, started_ns)
-        self._executions: Executions | FileExecutions = Executions(self._files.has, self._files.see)
+        self._files = files
+        self._inputs = inputs
+        self._start_executions = start
+        self._executions: Executions | FileExecutions = FileExecutions(files.has, files.see)
         self._attribution = Attribution(tree, self._files)
         self._now = Observation()
         self._known_fixtures: set[object] = set()
@@ -64,11 +100,7 @@ class Recorder:
     def start(self) -> None:
         """Watch from now on."""
         self._files.see_early(self._loaded_files())
-        watched = self._inputs.watched()
-        self._executions.start(watched)
-        if not self._executions.knows_functions:
-            self._executions = FileExecutions(self._files.has, self._files.see)
-            self._executions.start(watched)
+        self._executions = self._start_executions(self._files, self._inputs.watched())
         self.is_precise = self._attribution.is_precise = self._executions.knows_functions
         self.knows_environ = self._executions.knows_reads
         self._inputs.start()

@@ -1,0 +1,150 @@
+"""What a test reads besides code; events are those of the test's own making."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pathlib
+import time
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.affected import external_inputs
+from pytest_zygote.affected.external_inputs import ExternalInputs
+from pytest_zygote.core.affected.dependency import DATA, ENVIRON, LISTING, PRESENCE, PROJECT, Need
+from tests.affected.fakes import tree_at
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+@pytest.fixture(name="root")
+def _root(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Give a project with a module and some data."""
+    for name in ("app.py", "data.txt", ".git/index", "__pycache__/app.pyc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    return tmp_path
+
+
+@pytest.fixture(name="inputs")
+def _inputs(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ExternalInputs:
+    """Give inputs that are collected without a hook."""
+    monkeypatch.chdir(root)
+    found = ExternalInputs(tree_at(root, {"MODE": "x"}), lambda path: path == str(root / "app.py"), time.time_ns() * 2)
+    found.resume(was_active=True)
+    return found
+
+
+def frame_of(filename: str, name: str = "reader", /, **names: object) -> FrameType:
+    """Return the frame of a function in another file, of a module of this name, that got these arguments."""
+    namespace: dict[str, object] = {"frame": inspect.currentframe, "__name__": name}
+    compiled = compile(f"def f({', '.join(names)}): return frame()", filename, "exec")
+    code = next(constant for constant in compiled.co_consts if isinstance(constant, CodeType))
+    found = FunctionType(code, namespace)(*names.values())
+    assert inspect.isframe(found)
+    return found
+
+
+def read(inputs: ExternalInputs, path: str, filename: str = "/srv/reader.py", name: str = "reader") -> set[Need]:
+    """Return what is needed by a function that reads a file."""
+    inputs.on_event("open", (path, "r", os.O_RDONLY), frame_of(filename, name))
+    return {*inputs.drain()}
+
+
+def test_a_file_that_is_read_is_needed(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """By its path from the root on; one that is elsewhere by its whole path."""
+    assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+    assert read(inputs, str(root / "data.txt")) == {Need(DATA, "data.txt")}
+    assert read(inputs, "/etc/hosts") == {Need(DATA, "/etc/hosts")}
+
+
+@pytest.mark.parametrize("path", [".git/index", "__pycache__/app.pyc", "/proc/self/stat", "/dev/null"])
+def test_what_tools_and_the_system_keep_there_is_not(inputs: ExternalInputs, path: str) -> None:
+    """No test means it."""
+    assert read(inputs, path) == set()
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [("/site/_pytest/config.py", "_pytest.config"), ("/site/coverage/x.py", "coverage.x"), ("<frozen importlib>", "x")],
+)
+def test_what_pytest_or_an_import_reads_says_nothing_of_a_test(
+    inputs: ExternalInputs, filename: str, name: str
+) -> None:
+    """Code has fingerprints of its own."""
+    assert read(inputs, "data.txt", filename, name) == set()
+
+
+def test_the_nearest_file_of_the_project_is_the_reader(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """It may cache what it has read."""
+    inputs.on_event("open", ("data.txt", "r", 0), frame_of(str(root / "app.py")))
+
+    assert [reader for _, reader in inputs.drain().values()] == ["app.py"]
+
+
+def test_a_file_that_was_written_is_no_input(inputs: ExternalInputs) -> None:
+    """Whether it is read or looked for afterwards."""
+    inputs.on_event("open", ("made.txt", "w", 0), frame_of("/srv/reader.py"))
+
+    assert read(inputs, "made.txt") == set()
+
+
+def test_a_folder_that_is_listed_is_needed(inputs: ExternalInputs) -> None:
+    """None stands for the present one."""
+    inputs.on_event("os.listdir", (None,), frame_of("/srv/reader.py"))
+
+    assert {*inputs.drain()} == {Need(LISTING, "")}
+
+
+def test_a_process_may_read_anything(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """Unless it is known."""
+    inputs.on_event("os.fork", (), frame_of(str(root / "app.py")))
+    assert {*inputs.drain()} == {Need(PROJECT), Need(ENVIRON, "", "*")}
+    inputs.on_event("os.system", (b"cat data.txt",), frame_of("/srv/reader.py"))
+
+    assert {*inputs.drain()} == {Need(DATA, "data.txt")}
+
+
+def test_nothing_is_collected_while_it_is_paused(inputs: ExternalInputs) -> None:
+    """Our own reading does not count."""
+    was_active = inputs.pause()
+    assert read(inputs, "data.txt") == set()
+    inputs.resume(was_active)
+    assert inputs.is_quiet()
+
+    assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+
+
+def test_an_error_of_ours_does_not_reach_the_test(inputs: ExternalInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is."""
+    monkeypatch.setattr(external_inputs, "changed_ns", lambda _: 1 // 0)
+
+    assert read(inputs, "data.txt") == set()
+
+
+def call(inputs: ExternalInputs, function: object, **names: object) -> set[Need]:
+    """Return what is needed by a function that calls one of those that are watched, with these arguments."""
+    assert isinstance(function, FunctionType)
+    inputs.watched()[function](frame_of("/srv/reader.py", **names))
+    return {*inputs.drain()}
+
+
+def test_environment_keys_that_are_read_are_needed(inputs: ExternalInputs) -> None:
+    """Not those that the test has set before, nor those that change all the time."""
+    environ = type(os.environ)
+
+    assert call(inputs, environ.__getitem__, key="MODE") == {Need(ENVIRON, "", "MODE")}
+    assert call(inputs, environ.__getitem__, key="PYTEST_CURRENT_TEST") == set()
+    assert call(inputs, environ.__iter__) == {Need(ENVIRON, "", "*")}
+    setting = next(function for function in inputs.watched() if function.__name__ == "__setitem__")
+    inputs.watched()[setting](frame_of("/srv/reader.py", key="OTHER"))
+    assert call(inputs, environ.__getitem__, key="OTHER") == set()
+
+
+def test_paths_that_are_looked_for_are_needed(inputs: ExternalInputs) -> None:
+    """By what is there."""
+    assert call(inputs, os.path.exists, path="flag") == {Need(PRESENCE, "flag")}
+    assert call(inputs, pathlib.Path.stat, self="data.txt") == {Need(PRESENCE, "data.txt")}
