@@ -5,7 +5,6 @@ A part stands between two comments, `<!-- begin NAME -->` and `<!-- end -->`; al
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from pathlib import Path
@@ -24,6 +23,8 @@ REPOSITORY = Path(__file__).parents[1]
 DOCUMENT = REPOSITORY / "docs" / "architecture.md"
 PACKAGE = REPOSITORY / "pytest_zygote"
 CHANNEL_MODULES = (client_messages, layer_messages, run_messages, fixtures)
+DOCSTRING = re.compile(r'"""(.+?)(?:\n\n|""")', re.DOTALL)
+"""Its first paragraph; the syntax trees of all modules would take much longer."""
 PART = re.compile(r"(<!-- begin (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -91,8 +92,8 @@ def _parts(name: str) -> list[str]:
 
 
 def _purpose(path: Path) -> str:
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return text.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+    docstring = DOCSTRING.match(path.read_text(encoding="utf-8"))
+    return " ".join(docstring[1].split()).replace("|", "\\|") if docstring else ""
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, KeysView
 
 ROOT = Path(__file__).parents[1]
+# Not the syntax tree: of all files, that would take longer than all that the unit tests of a room do.
+IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (\([^)]*\)|.*)|import ([\w.]+))", re.MULTILINE)
 
 
 @pytest.mark.parametrize("package", ["pytest_zygote", "scripts", "tests"])
@@ -32,9 +34,8 @@ def _name(path: Path) -> str:
 
 
 def _imports(path: Path, modules: KeysView[str]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in modules)
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in modules else str(node.module) for name in names if str(node.module) in modules)
+    for source, names, whole in IMPORT.findall(path.read_text(encoding="utf-8")):
+        full = [f"{source}.{name}" for name in re.findall(r"\w+", names)]
+        yield from (
+            name for name in (whole, *(name if name in modules else source for name in full)) if name in modules
+        )

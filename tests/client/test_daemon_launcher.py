@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(name="launcher")
-def _launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DaemonLauncher:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return DaemonLauncher(
-        Rendezvous(str(tmp_path / "project")), cache="", options=DaemonOptions({"--daemon-timeout": "60"})
-    )
+def _launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonLauncher]:
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as runtime:  # a socket's path is short
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        yield DaemonLauncher(
+            Rendezvous(str(tmp_path / "project")), cache="", options=DaemonOptions({"--daemon-timeout": "60"})
+        )
 
 
 @pytest.fixture(name="start")

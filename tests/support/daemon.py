@@ -36,6 +36,7 @@ WAITING = re.compile(r" … \(\d+\.\d s\)$")
 """How a line ends that tells a client what it waits for."""
 
 LOOK_AGAIN_S = 0.02
+MAX_LOOK_AGAIN_S = 0.25
 BIN = Path(sys.executable).parent
 INI = "[pytest]\naddopts = -p pytest_zygote -p no:randomly -p no:hypothesispytest\n"
 """Enables the plugin. Those of our own tests' tools are blocked: hypothesis' imports hypothesis at the end of each
@@ -54,15 +55,18 @@ RUNTIME_FILES = (".lock", ".start", ".log")
 def eventually(condition: Callable[[], object], what: str, *, units: float = 4) -> None:
     """Wait until a condition holds: for what tells nobody when it happens.
 
+    The longer it takes, the more seldom it looks: to ask a daemon costs the processor what it would build with.
+
     Raises:
         AssertionError: it did not within the deadline.
     """
-    deadline = time.monotonic() + units * UNIT_S
+    started = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited_s = time.monotonic() - started
+        if waited_s > units * UNIT_S:
             message = f"not within {units * UNIT_S} s: {what}"
             raise AssertionError(message)
-        select.select([], [], [], LOOK_AGAIN_S)
+        select.select([], [], [], min(max(LOOK_AGAIN_S, waited_s / 10), MAX_LOOK_AGAIN_S))
 
 
 @dataclass(frozen=True)
