@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private import plain
 from pytest_zygote.client import DISABLE, addopts, print_cold
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.core.cli.options import OPTIONS, Settings, asks_for_daemon
@@ -57,9 +58,7 @@ class Word(Value):
     ) -> None:
         """Take the word; give a path to those who look at what is left of the command line."""
         if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
-            from pytest_zygote.adapters.pytest.private import configuration
-
-            configuration.unrecognized(namespace).append(values)
+            plain.unrecognized(namespace).append(values)
             values = self.const
         super().__call__(parser, namespace, values, option_string)
 
@@ -124,9 +123,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take back that our modules are loaded by pytest's rewriter of assertions: it is slow, and nobody reads ours."""
-    from pytest_zygote.adapters.pytest.private import assertion
-
-    assertion.unmark(pluginmanager, "pytest_zygote")
+    plain.unmark(pluginmanager, "pytest_zygote")
 
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:

@@ -10,12 +10,23 @@ import functools
 from pytest_zygote.adapters.interpreter.private import checks as interpreter_checks
 from pytest_zygote.adapters.pytest.private import assertion
 from pytest_zygote.core.internals import Feature, Internal, loss
+from pytest_zygote.core.reasons import Reason
 
 
 @functools.cache
 def why_lost(feature: Feature) -> str:
     """Return why a feature cannot be offered in this process and its forks; '' if it can."""
-    return loss(internals(everything=feature is not Feature.LAYERS), feature)
+    try:
+        relied_on = internals(everything=feature is not Feature.LAYERS)
+    except ImportError as error:
+        return f"{error}: {feature.value}"
+    return loss(relied_on, feature)
+
+
+def lost_reason(feature: Feature) -> Reason | None:
+    """Return the same as a reason with a code; None if the feature can be offered."""
+    lost = why_lost(feature)
+    return Reason("internals-changed", lost) if lost else None
 
 
 def internals(*, everything: bool = True) -> tuple[Internal, ...]:

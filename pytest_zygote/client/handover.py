@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.pytest import entry
-from pytest_zygote.adapters.pytest.private import configuration
+from pytest_zygote.adapters.pytest.private import plain
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
@@ -88,7 +88,7 @@ def _plugin_names(plugins: Sequence[object]) -> list[str] | None:
 
 def _python_path(config: pytest.Config) -> tuple[str, ...]:
     """Return what ``pythonpath`` of the ini-file has added by now: pytest 9 does so before it loads plugins."""
-    is_done = configuration.is_python_path_early(config)
+    is_done = plain.is_python_path_early(config)
     return tuple(str(path) for path in config.getini("pythonpath")) if is_done else ()
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,12 +73,12 @@ class ProcessTable:
 
     def children(self, pid: int) -> list[int]:
         """Return the children of a process; none where the system does not say."""
-        return processes.children(pid)
+        return procfs.children(pid)
 
     def private_kib(self, pid: int) -> int:
         """Return the memory that a process shares with no other, in KiB; 0 where the system does not say."""
-        return processes.private_kib(pid)
+        return procfs.private_kib(pid)
 
     def pss_kib(self, pid: int) -> int:
         """Return the proportional set size of a process in KiB; 0 where the system does not say."""
-        return processes.pss_kib(pid)
+        return procfs.pss_kib(pid)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from pytest_zygote.adapters.interpreter import fork_safety
 from pytest_zygote.adapters.pytest.private import fixtures
+from pytest_zygote.adapters.system.connections import connections as open_connections
 from pytest_zygote.core.parallel.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, close_captured
@@ -123,7 +123,7 @@ class WorkerDatabases:
         from pytest_zygote.django import connections, test_databases
 
         option = self._config.option
-        threads, sockets = foreign_threads(self._config), fork_safety.connections()
+        threads, sockets = foreign_threads(self._config), open_connections()
         self._names = connections.DatabaseNames()
         setup = DatabaseSetup(self._session)
         self._config.pluginmanager.register(setup, "zygote_database_setup")
@@ -140,7 +140,7 @@ class WorkerDatabases:
             error = self._adopt(setup)
         if error is not None:
             return str(error)
-        if len(foreign_threads(self._config)) > len(threads) or set(fork_safety.connections()) - set(sockets):
+        if len(foreign_threads(self._config)) > len(threads) or set(open_connections()) - set(sockets):
             return "what a migration starts does not survive a fork"
         return None
 

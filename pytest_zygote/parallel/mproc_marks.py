@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_zygote.adapters.pytest.private.fixtures import function_of, info_of
+from pytest_zygote.adapters.pytest.private.fixtures import info_of
+from pytest_zygote.adapters.pytest.private.plain import function_of
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:

@@ -16,9 +16,7 @@ from pytest_zygote.adapters.interpreter.import_finders import LeafGuard, LeafRea
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
-from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers.import_effects import Read, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
@@ -56,12 +54,8 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
 
     Raises:
         IneligibleModulesError: a module cannot be in a layer, and left something behind; leave this process.
-        RuntimeError: this interpreter or this pytest is not as it is known.
     """
     started = time.perf_counter()
-    lost = why_lost(Feature.LAYERS)
-    if lost:
-        raise RuntimeError(lost)
     builder = _Builder(plan, ledger)
     before = set(sys.modules)
     recording_starts = updater.recording() if updater is not None else contextlib.nullcontext()

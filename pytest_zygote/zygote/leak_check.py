@@ -9,7 +9,7 @@ import signal
 import stat
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ class LeakCheck:
         """Take what there is now as given."""
         self._shared = _shared_descriptors()
         self._descriptors = _open_descriptors()
-        self._tasks = processes.count_tasks()
+        self._tasks = procfs.thread_links()
 
     def opened(self) -> str:
         """Return what was opened that runs must not share; '' for nothing.
@@ -46,7 +46,7 @@ class LeakCheck:
             is_own: tells whether it was code of the project that started them.
         """
         others = processes.strangers()
-        native, self._tasks = processes.count_tasks() - self._tasks, processes.count_tasks()
+        native, self._tasks = procfs.thread_links() - self._tasks, procfs.thread_links()
         if others:
             return ", ".join(thread.name for thread in others)
         # Libraries start such threads when they are imported, and know of forks (OpenBLAS). Code of the project
@@ -57,14 +57,14 @@ class LeakCheck:
 def end_children() -> bool:
     """End the processes that imports have started and not waited for; tell whether there were any."""
     found = processes.has_children()
-    for pid in processes.children(os.getpid()) if found else ():
+    for pid in procfs.children(os.getpid()) if found else ():
         processes.signal_process(pid, signal.SIGTERM)
     return found
 
 
 def _open_descriptors() -> int:
     try:
-        return len(os.listdir("/proc/self/fd"))
+        return len(procfs.open_descriptors())
     except OSError:
         return 0
 
@@ -73,7 +73,7 @@ def _shared_descriptors() -> tuple[int, int]:
     """Count the open sockets, and the regular files that are open for writing."""
     sockets = writable = 0
     with contextlib.suppress(OSError):
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
+        for descriptor in procfs.open_descriptors():
             with contextlib.suppress(OSError):
                 mode = os.fstat(descriptor).st_mode
                 sockets += stat.S_ISSOCK(mode)

@@ -13,6 +13,8 @@ from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.adapters.system.files import identity
 from pytest_zygote.adapters.system.titles import set_title
+from pytest_zygote.adapters.self_checks import lost_reason
+from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table, zygote_loop
@@ -140,6 +142,9 @@ class Zygote:
 
     def _build(self, plan: messages.Build) -> zygote_loop.BuildEnded:
         set_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
+        lost = lost_reason(Feature.LAYERS)
+        if lost is not None:
+            return zygote_loop.BuildEnded(messages.BuildFailed({}, lost))
         updater = Updater(plan.cwd, self._ledger) if plan.kind == "project" else None
         self._runs = self._new_forker()  # what runs of another layer write to says nothing of ours
         try:

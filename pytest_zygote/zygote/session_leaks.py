@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ class SessionLeaks:
 
     def __init__(self) -> None:
         """Note which files are open before pytest starts."""
-        self._before = _open_files()
+        self._before = procfs.open_files()
 
     def found(self, known: Collection[int], captures: Sequence[int]) -> str:
         """Return what collection has left; '' for nothing.
@@ -31,7 +31,7 @@ class SessionLeaks:
         """
         return (
             _children_or_threads()
-            or opened(self._before, _open_files(), known)
+            or opened(self._before, procfs.open_files(), known)
             or ("something was written that no report shows" if _has_content(captures) else "")
             or _complaint_of_garbage()
         )
@@ -51,20 +51,12 @@ def opened(before: Mapping[int, str], after: Mapping[int, str], known: Collectio
     return ""
 
 
-def _open_files() -> dict[int, str]:
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
-    return found
-
-
 def _has_content(descriptors: Sequence[int]) -> bool:
     return any(os.fstat(descriptor).st_size for descriptor in descriptors)
 
 
 def _children_or_threads() -> str:
-    if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
+    if threading.active_count() > 1 or procfs.count_threads() > 1:
         return "collection leaves a thread"
     return "collection leaves a process" if processes.has_children() else ""
 

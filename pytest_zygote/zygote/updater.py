@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.executed_code import new_starts
 from pytest_zygote.adapters.patching import Patcher, PatchError
-from pytest_zygote.adapters.self_checks import why_lost
+from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers.import_effects import Compiled, Imported, Warned
@@ -52,9 +52,9 @@ class Updater:
         self._ledger = ledger
         self._starts = new_starts(self._is_new)
         self._patcher = Patcher(root, self._starts, _is_own, self._is_quiet)
-        lost = why_lost(Feature.PATCHES)
-        if lost:
-            self._patcher.forbid_all(Reason("internals-changed", lost))
+        lost = lost_reason(Feature.PATCHES)
+        if lost is not None:
+            self._patcher.forbid_all(lost)
         self._waiting: Iterator[tuple[str, str]] = iter(())
         self._looked_at: frozenset[str] = frozenset()
         self._folders: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What does not survive a fork: found in a value, and in the descriptors that came with it.
+"""What in a value does not survive a fork.
 
 A connection has one stream and two processes that would talk on it at once; libpq calls the
 results unpredictable, SQLite calls it a way to corrupt a database. Executors, pools and event
@@ -7,9 +7,6 @@ loops need threads, and a fork has none of them.
 
 from __future__ import annotations
 
-import os
-import socket
-import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,32 +30,6 @@ UNSAFE = {
     "threading.Thread": "",
 }
 """Class → what it is; '' for what is looked into no further."""
-
-
-def connections() -> dict[tuple[int, int], str]:
-    """Return the connected sockets of this process: descriptor and inode → the other end."""
-    found = {}
-    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        try:
-            status = os.fstat(int(name))
-            peer = _peer(int(name)) if stat.S_ISSOCK(status.st_mode) else ""
-        except OSError:
-            continue
-        if peer:
-            found[int(name), status.st_ino] = peer
-    return found
-
-
-def _peer(descriptor: int) -> str:
-    """Return the other end of a connection; '' for a pair within this process, and for what is not connected."""
-    end = socket.socket(fileno=os.dup(descriptor))
-    try:
-        peer = end.getpeername()
-    except OSError:
-        return ""
-    finally:
-        end.close()
-    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer or "")
 
 
 def unsafe(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pytest_zygote.adapters.pytest.private.configuration import console_main
+from pytest_zygote.adapters.pytest.private.plain import console_main
 from pytest_zygote.core.layers.layer_inputs import MAIN_MODULES
 
 __all__ = ["console_main", "is_the_program"]

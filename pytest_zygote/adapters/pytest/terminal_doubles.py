@@ -21,6 +21,8 @@ import termios
 import tty
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.adapters.system import procfs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
@@ -209,8 +211,7 @@ class TerminalDoubles:
         """Return the descriptors of this process that lead here, those that pytest has saved included."""
         known = {recorder.identity: recorder for recorder in self._recorders.values()}
         found = []
-        for name in os.listdir("/proc/self/fd"):
-            descriptor = int(name)
+        for descriptor in procfs.open_descriptors():
             with contextlib.suppress(OSError):  # the folder's own
                 status = os.fstat(descriptor)
                 recorder = known.get((status.st_dev, status.st_ino))

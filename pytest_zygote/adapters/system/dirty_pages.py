@@ -7,39 +7,27 @@ copies. A run of one test writes to some thousand pages, nearly the same ones in
 from __future__ import annotations
 
 import ctypes
-import os
-import re
 import resource
 from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.system import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PAGE = resource.getpagesize()
 
-_ENTRY = 8
-_OWN = re.compile(rb"\x81+")
-"""The uppermost bytes of pages that are present (bit 63) and mapped by nobody else (bit 56): proc_pid_pagemap(5)."""
-
 _POPULATE_WRITE = 23
 """MADV_POPULATE_WRITE, since Linux 5.14: madvise(2)."""
 
 
 def written() -> Iterator[tuple[int, int]]:
-    """Give address and length, in bytes, of what this process shares with no other.
+    """Return address and length, in bytes, of what this process shares with no other.
 
     Raises:
-        OSError: the system does not tell.
+        OSError: the system does not tell, at the first step.
     """
-    with open("/proc/self/maps", "rb") as maps, open("/proc/self/pagemap", "rb", buffering=0) as entries:
-        for line in maps:
-            span, mode = line.split(maxsplit=2)[:2]
-            if mode != b"rw-p":
-                continue
-            begin, end = (int(address, 16) for address in span.split(b"-"))
-            found = os.pread(entries.fileno(), (end - begin) // PAGE * _ENTRY, begin // PAGE * _ENTRY)
-            for run in _OWN.finditer(found[_ENTRY - 1 :: _ENTRY]):
-                yield begin + run.start() * PAGE, len(run.group()) * PAGE
+    return procfs.own_pages(PAGE)
 
 
 def populate(ranges: Iterable[tuple[int, int]]) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.layers.file_systems import silent_type
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class FileWatcher:
         threading.Thread(target=self._start, name="watch", daemon=True).start()
 
     def _start(self) -> None:
-        kind = silent_type(_mountinfo(), os.path.realpath(self._root))
+        kind = silent_type(procfs.mountinfo(), os.path.realpath(self._root))
         if kind:
             self._give_up(f"file system of type {kind}, where others may change files without a word")
             return
@@ -168,14 +169,6 @@ class FileWatcher:
         if not name or not IGNORED_FOLDERS.isdisjoint((*folders, name)):
             return False
         return not any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in self._ignored)
-
-
-def _mountinfo() -> str:
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 class _Handler(FileSystemEventHandler):

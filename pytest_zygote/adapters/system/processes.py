@@ -15,8 +15,6 @@ group takes the zygote with it at Ctrl-C.
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
 import sys
 import threading
@@ -96,14 +94,6 @@ def strangers() -> list[threading.Thread]:
     return [thread for thread in others if not getattr(thread, "is_pydev_daemon_thread", False)]
 
 
-def count_tasks() -> int:
-    """Count the threads of this process, those of native code too; 0 where the system does not tell."""
-    try:
-        return os.stat("/proc/self/task").st_nlink
-    except OSError:
-        return 0
-
-
 def signal_group(pgid: int, number: int) -> None:
     """Send a signal to a process group; nothing happens if it is gone."""
     try:
@@ -155,33 +145,6 @@ def has_children() -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-def children(pid: int) -> list[int]:
-    """Return the children of a process; none where the system does not tell."""
-    found: list[int] = []
-    for path in glob.glob(f"/proc/{pid}/task/*/children"):
-        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-            found += map(int, file.read().split())
-    return found
-
-
-def private_kib(pid: int) -> int:
-    """Return what memory a process shares with no other, in KiB; 0 where the system does not tell."""
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
-    except OSError:
-        return 0
-
-
-def pss_kib(pid: int) -> int:
-    """Return the proportional set size of a process in KiB; 0 where the system does not tell."""
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        return 0
 
 
 def become_subreaper() -> None:

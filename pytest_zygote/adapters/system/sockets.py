@@ -10,6 +10,7 @@ import os
 import sys
 
 from pytest_zygote.adapters.interpreter.private.light import accept, socket
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.protocol.client_messages import TO_CLIENT
 from pytest_zygote.core.protocol.framing import FrameReader, pack
 from pytest_zygote.core.record import Generic, Record, TypeVar
@@ -113,12 +114,7 @@ class Channel(Generic[Received_co, Sent_contra]):
     def stopped_peer(self) -> int:
         """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
         pid = self.peer_pid()
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                state = file.read().rpartition(b")")[2].split()[0]
-        except OSError:  # it is gone, or the system does not tell
-            return 0
-        return pid if state == b"T" else 0
+        return pid if procfs.is_stopped(pid) else 0
 
     def close(self) -> None:
         """Close the connection and the descriptors that nobody took."""

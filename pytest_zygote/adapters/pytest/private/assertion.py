@@ -17,8 +17,6 @@ from pytest_zygote.core.internals import Feature, Internal, parameters_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
-
     Mark = Callable[[Config, AssertionRewritingHook, bool], None]
 
 __all__ = ["AssertionRewritingHook", "install_importhook", "rewrite_asserts"]
@@ -55,12 +53,6 @@ def marked_plugins() -> list[str]:
     return found
 
 
-def unmark(manager: pytest.PytestPluginManager, name: str) -> None:
-    """Have a package of ours imported plainly, though its distribution brings a plugin."""
-    marked: set[str] = getattr(manager.rewrite_hook, "_must_rewrite", set())
-    marked.discard(name)
-
-
 INTERNALS = (
     Internal(
         "_pytest.assertion.install_importhook, _pytest.config.get_config",
@@ -82,12 +74,5 @@ INTERNALS = (
         Feature.NOTHING,
         "a layer asks once for the modules of all plugins; without it, each session asks (6 ms)",
         lambda: parameters_of(plugin_marking()) == ("self", "hook", "disable_autoload"),
-    ),
-    Internal(
-        "AssertionRewritingHook._must_rewrite",
-        ("unmark",),
-        Feature.NOTHING,
-        "this package is imported without rewriting; without it, a cold run starts some milliseconds later",
-        lambda: "_must_rewrite" in AssertionRewritingHook.__init__.__code__.co_names,
     ),
 )

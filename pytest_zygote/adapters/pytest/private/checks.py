@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-from pytest_zygote.adapters.pytest.private import assertion, configuration, fixtures, running, terminal
+from pytest_zygote.adapters.pytest.private import assertion, configuration, fixtures, plain, running, terminal
 
 INTERNALS = (
     *assertion.INTERNALS,
@@ -13,4 +13,5 @@ INTERNALS = (
     *running.INTERNALS,
     *configuration.INTERNALS,
     *terminal.INTERNALS,
+    *plain.INTERNALS,
 )

@@ -5,12 +5,10 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from _pytest import config as _config
 from _pytest.capture import CaptureManager, FDCapture, MultiCapture
 from _pytest.config.argparsing import OptionGroup
 
@@ -27,29 +25,9 @@ if TYPE_CHECKING:
 # The command line
 
 
-def console_main() -> int:
-    """Run pytest on `sys.argv` and return its exit code; a closed pipe is no error.
-
-    pytest 9.1 deprecated the public name for programs and made its own script call another.
-    """
-    entry = getattr(_config, "_console_main", None) or _config.console_main
-    return int(entry())
-
-
 def short_options(group: OptionGroup) -> Callable[..., None]:  # type: ignore[explicit-any]  # what argparse takes
     """Return the function that adds options, also those with one lower-case letter, which plugins may not have."""
     return group._addoption
-
-
-def unrecognized(namespace: argparse.Namespace) -> list[str]:
-    """Return what is left of a command line while it is parsed, the list itself: argparse takes it for paths later."""
-    rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
-    return rest
-
-
-def is_python_path_early(config: pytest.Config) -> bool:
-    """Return whether ``pythonpath`` of the ini-file has been added before plugins are loaded: from pytest 9 on."""
-    return hasattr(config, "_configure_python_path")
 
 
 def conftest_modules(config: pytest.Config, path: Path) -> Sequence[ModuleType]:
@@ -156,32 +134,11 @@ def _has_cov_switch() -> bool:
 
 INTERNALS = (
     Internal(
-        "_pytest.config._console_main (9.1 on)",
-        ("console_main",),
-        Feature.NOTHING,
-        "`pz` runs pytest as its own script does; without it, by the public function of the same kind",
-        lambda: callable(getattr(_config, "_console_main", None) or _config.console_main),
-    ),
-    Internal(
         "OptionGroup._addoption",
         ("short_options",),
         Feature.WORKERS,
         "`-n` and `-d` are options, as with pytest-xdist",
         lambda: callable(OptionGroup._addoption),
-    ),
-    Internal(
-        "argparse.Namespace._unrecognized_args",
-        ("unrecognized",),
-        Feature.NOTHING,
-        "`--affected tests` takes `tests` for a path",
-        lambda: argparse._UNRECOGNIZED_ARGS_ATTR == "_unrecognized_args",
-    ),
-    Internal(
-        "pytest.Config._configure_python_path (9 on)",
-        ("is_python_path_early",),
-        Feature.NOTHING,
-        "the search path of a run is known before plugins are loaded; without it, it is as before pytest 9",
-        lambda: True,
     ),
     Internal(
         "pytest.PytestPluginManager._getconftestmodules",

@@ -65,13 +65,6 @@ def finalizers_of(definition: Definition) -> list[Callable[[], object]]:
     return definition._finalizers
 
 
-def function_of(definition: object) -> object:
-    """Return the function that the user wrote, which pytest keeps in different places."""
-    definition = getattr(definition, "_fixture_function", definition)  # pytest 8.4 and newer
-    wrapped = getattr(definition, "__pytest_wrapped__", None)  # older
-    return definition if wrapped is None else wrapped.obj
-
-
 def parameter_scopes(item: pytest.Item) -> Mapping[str, Scope]:
     """Return the scope of each parameter of a test."""
     scopes: Mapping[str, Scope] = getattr(getattr(item, "callspec", None), "_arg2scope", {})
@@ -174,13 +167,6 @@ INTERNALS = (
         Feature.WORKERS,
         "warnings of a shared fixture are shown like those of a test",
         lambda: callable(catch_warnings_for_item),
-    ),
-    Internal(
-        "_fixture_function (8.4 on), __pytest_wrapped__",
-        ("function_of",),
-        Feature.WORKERS,
-        "the mark on a shared fixture is put on the function that the user wrote",
-        lambda: callable(function_of(pytest.fixture(names_in))) and function_of(pytest.fixture(names_in)) is names_in,
     ),
     Internal(
         "CallSpec2._arg2scope",
