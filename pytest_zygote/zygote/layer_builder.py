@@ -80,7 +80,15 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
 
 def _import_plugin() -> None:
     """Import what runs need of ours; each would import it through pytest's rewriting, a file at a time."""
-    for name in ("run.layer_check", "plugin", "parallel.mproc_fixtures", "parallel.xdist_plugin", "parallel.plugin"):
+    # The self-checks, too: a project layer must not be the first to make them.
+    for name in (
+        "adapters.pytest.private.checks",
+        "run.layer_check",
+        "plugin",
+        "parallel.mproc_fixtures",
+        "parallel.xdist_plugin",
+        "parallel.plugin",
+    ):
         importlib.import_module(f"pytest_zygote.{name}")
 
 
