@@ -17,6 +17,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import exit_handlers
+from pytest_zygote.adapters.interpreter.private import ending
+from pytest_zygote.adapters.pytest.private import configuration, terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.parallel.shared_flags import SharedFlags
     from pytest_zygote.parallel.xdist_node import Node
+
+_CREATOR = "_creator_pid"
+"""In which process a lock of filelock was made."""
 
 
 class Interrupts:
@@ -81,16 +86,14 @@ class Interrupts:
 
 def flush(config: pytest.Config) -> None:
     """Write what is buffered, before the fork: each fork would write it once more."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, reporter and reporter._tw):
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, terminal.writer_of(config)):
         if stream is not None and not getattr(stream, "closed", False):
             stream.flush()
 
 
 def basetemp(config: pytest.Config) -> Path | None:
     """Return where this process has its temporary folders: those of workers are inside."""
-    factory = getattr(config, "_tmp_path_factory", None)
-    return None if factory is None else factory.getbasetemp()
+    return configuration.basetemp(config)
 
 
 def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
@@ -98,7 +101,7 @@ def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     gc.freeze()  # a collection would copy all pages of the parent
     exit_handlers.forget()
     signal.set_wakeup_fd(-1)
-    _forget_children()
+    ending.forget_children()  # multiprocessing would terminate them when this process ends
     _renew_file_locks()
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
     config.workeroutput = {}  # type: ignore[attr-defined]
@@ -109,18 +112,10 @@ def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     option.numprocesses = option.maxprocesses = None
     option.tx = []
     os.environ.update(node.environ)
-    factory = getattr(config, "_tmp_path_factory", None)
-    if factory is not None and basetemp is not None:
+    if basetemp is not None:
         option.basetemp = str(basetemp)
         basetemp.mkdir(mode=0o700)
-        factory._given_basetemp = factory._basetemp = basetemp
-
-
-def _forget_children() -> None:
-    """Forget the parent's children: multiprocessing would terminate them when this process ends."""
-    processes = sys.modules.get("multiprocessing.process")
-    if processes is not None:
-        processes._children.clear()
+        configuration.set_basetemp(config, basetemp)
 
 
 def _renew_file_locks() -> None:
@@ -131,8 +126,8 @@ def _renew_file_locks() -> None:
     """
     locks = getattr(sys.modules.get("filelock._api"), "_FORK_OBJECTS", {})
     for lock in list(locks.values()):
-        if hasattr(lock, "_creator_pid"):
-            lock._creator_pid = os.getpid()
+        if hasattr(lock, _CREATOR):
+            setattr(lock, _CREATOR, os.getpid())
 
 
 def adopt_output(config: pytest.Config, dump: int) -> list[int]:
@@ -144,17 +139,8 @@ def adopt_output(config: pytest.Config, dump: int) -> list[int]:
     """
     if faulthandler.is_enabled():
         faulthandler.enable(dump)
-    capture = config.pluginmanager.getplugin("capturemanager")
-    shared = getattr(capture, "_global_capturing", None)
-    if capture is None or shared is None:
-        return [dump]
-    was_started = shared.is_started()
-    shared.stop_capturing()
-    capture._global_capturing = None
-    capture.start_global_capturing()
-    if not was_started:
-        capture.suspend_global_capture()
-    file = getattr(capture._global_capturing.err, "tmpfile", None)
+    capture = configuration.restart_capture(config)
+    file = getattr(capture.err, "tmpfile", None) if capture is not None else None
     try:
         return [file.fileno(), dump] if file is not None else [dump]
     except (OSError, ValueError):  # captured in memory only

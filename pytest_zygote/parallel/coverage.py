@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.pytest.private.configuration import is_coverage_disabled
+
 if TYPE_CHECKING:
     import pytest
 
@@ -18,7 +20,7 @@ def start(config: pytest.Config) -> None:
     """Measure anew, if coverage is measured."""
     plugin = config.pluginmanager.getplugin("_cov")
     controller = getattr(plugin, "cov_controller", None)
-    if plugin is None or controller is None or plugin._disabled:
+    if plugin is None or controller is None or is_coverage_disabled(plugin):
         return
     from pytest_cov import engine
     from pytest_cov.plugin import TestContextPlugin
@@ -33,5 +35,5 @@ def finish(config: pytest.Config) -> None:
     """Write what was measured, and note for the parent that it is there."""
     plugin = config.pluginmanager.getplugin("_cov")
     controller = getattr(plugin, "cov_controller", None)
-    if plugin is not None and controller is not None and not plugin._disabled:
+    if plugin is not None and controller is not None and not is_coverage_disabled(plugin):
         controller.finish()

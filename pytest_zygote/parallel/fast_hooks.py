@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pluggy import HookCaller, _manager
+from pluggy import HookCaller
+
+from pytest_zygote.adapters.pytest.private.running import is_traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -37,7 +39,7 @@ class FastHookCaller(HookCaller):
         plan = _plans[self]
         if plan.known != self._hookimpls:
             plan.update(self._hookimpls)
-        if not plan.is_plain or plan.names != arguments.keys() or plan.manager._inner_hookexec is not plan.pluggy_call:
+        if not plan.is_plain or plan.names != arguments.keys() or is_traced(plan.manager):
             return super().__call__(**arguments)
         results: list[object] = []
         for function, names in plan.functions:
@@ -59,7 +61,6 @@ class HookPlan:
         is_plain: whether pluggy would do nothing else.
         is_first: whether the first result ends the call.
         manager: of the plugins.
-        pluggy_call: how it calls hooks while nobody traces them.
     """
 
     def __init__(self, hook: HookCaller, manager: pytest.PytestPluginManager) -> None:
@@ -70,7 +71,6 @@ class HookPlan:
         self.is_plain = True
         self.is_first = bool(hook.spec and hook.spec.opts.get("firstresult"))
         self.manager = manager
-        self.pluggy_call = _manager._multicall  # type: ignore[attr-defined]  # where it is in all versions
 
     def update(self, implementations: list[HookImpl]) -> None:
         """Note the implementations that are to be called."""

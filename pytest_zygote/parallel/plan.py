@@ -10,6 +10,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.ending import target_of
+from pytest_zygote.adapters.pytest.private.configuration import saved_stdin
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
 from pytest_zygote.core.parallel.scheduler import Schedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
@@ -90,15 +92,13 @@ def foreign_threads(config: pytest.Config) -> list[str]:
         thread.name
         for thread in threading.enumerate()
         if thread not in {threading.main_thread(), threading.current_thread()}
-        and getattr(getattr(thread, "_target", None), "__module__", "") not in known
+        and getattr(target_of(thread), "__module__", "") not in known
     ]
 
 
 def _has_terminal(config: pytest.Config) -> bool:
     """Return whether a user can type: from a pipe, each process would read a part of what is there."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    stdin = getattr(getattr(capture, "_global_capturing", None), "in_", None)
-    return os.isatty(getattr(stdin, "targetfd_save", 0))
+    return os.isatty(saved_stdin(config))
 
 
 def why_not_parallel(session: pytest.Session) -> Reason | None:

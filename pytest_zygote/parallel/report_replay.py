@@ -6,12 +6,11 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import pytest
-from _pytest.unittest import TestCaseFunction
 
+from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, count_subtest
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import messages
@@ -178,7 +177,7 @@ class ReportReplay:
         vars(report).update(marks)
         item = marks["item_index"]
         if isinstance(item, int) and not isinstance(self._session.items[item], TestCaseFunction):
-            _count_subtest(self._config, report)
+            count_subtest(self._config, report)
         return report
 
     def _report(self, context: ReportContext, report: pytest.TestReport) -> None:
@@ -205,16 +204,6 @@ class ReportReplay:
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=request)
         context.hook.pytest_runtest_logreport(report=report)
         return request.is_made
-
-
-def _count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Count a failed subtest: pytest fails a test that has some when it shows the report, which is here.
-
-    The fixture of pytest counts them, ``self.subTest`` of a TestCase does not.
-    """
-    subtests = sys.modules.get("_pytest.subtests")
-    if subtests is not None and isinstance(report, subtests.SubtestReport) and report.failed:
-        config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
 
 
 def _cause(status: int) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.pytest.private.terminal import redirect, stream_of, writer_of
+
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -59,9 +61,9 @@ class WorkerOutput:
         """Begin lines with the name of a worker."""
         self._prefix = f"[{name}] "
         self._streams: list[Prefixed] = []
-        writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+        writer = writer_of(config)
         if writer is not None:
-            writer._file = self._prefixed(writer._file)
+            redirect(writer, self._prefixed(stream_of(writer)))
         if config.option.capture == "no":
             sys.stdout, sys.stderr = self._prefixed(sys.stdout), self._prefixed(sys.stderr)
 
@@ -146,14 +148,14 @@ class Screen:
 
     def __init__(self, config: pytest.Config) -> None:
         """Change nothing yet."""
-        self._writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+        self._writer = writer_of(config)
         self._buffered: BufferedStream | None = None
 
     def hold(self) -> None:
         """Write only when `show` is called."""
         if self._writer is not None:
-            self._buffered = BufferedStream(self._writer._file)
-            self._writer._file = self._buffered
+            self._buffered = BufferedStream(stream_of(self._writer))
+            redirect(self._writer, self._buffered)
             if sys.stdout is self._buffered.stream:
                 sys.stdout = FlushingStream(self._buffered)
 
@@ -167,7 +169,7 @@ class Screen:
         buffered, self._buffered = self._buffered, None
         if self._writer is None or buffered is None:
             return
-        self._writer._file = buffered.stream
+        redirect(self._writer, buffered.stream)
         if isinstance(sys.stdout, FlushingStream):
             sys.stdout = buffered.stream
         buffered.show()

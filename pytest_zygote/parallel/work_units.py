@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private.fixtures import parameter_scopes
 from pytest_zygote.core.parallel.work_units import Unit
 from pytest_zygote.parallel import mproc_marks
 from pytest_zygote.parallel.test_order import late_tests
@@ -18,7 +19,7 @@ from pytest_zygote.parallel.test_order import late_tests
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from _pytest import nodes
+    from pytest_zygote.adapters.pytest.private.running import Node
 
 KEY = "zygote/durations"
 SCHEDULE = "zygote/schedule"
@@ -158,14 +159,14 @@ class Marks:
         """Return the name of the group of a test, several joined as pytest-xdist does it; '' for none."""
         return "_".join(sorted(_named(item) | self._inherited(item.parent)))
 
-    def _inherited(self, parent: nodes.Node | None) -> frozenset[str]:
+    def _inherited(self, parent: Node | None) -> frozenset[str]:
         names = self._names.get(parent)
         if names is None and parent is not None:
             names = self._names[parent] = _named(parent) | self._inherited(parent.parent)
         return names or frozenset()
 
 
-def _named(node: nodes.Node) -> frozenset[str]:
+def _named(node: Node) -> frozenset[str]:
     return frozenset(
         str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
         for mark in node.own_markers
@@ -194,6 +195,6 @@ def _shared_parameters(item: pytest.Item) -> str:
     spec = getattr(item, "callspec", None)
     if spec is None:
         return ""
-    scopes, indices = getattr(spec, "_arg2scope", {}), getattr(spec, "indices", {})
+    scopes, indices = parameter_scopes(item), getattr(spec, "indices", {})
     shared = [f"{name}={indices.get(name)}" for name, scope in scopes.items() if scope.value != "function"]
     return ",".join(sorted(shared))

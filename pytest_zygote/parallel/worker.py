@@ -9,15 +9,15 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import atexit
 import os
 import select
-import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pytest_zygote.adapters.interpreter.private import ending
+from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.system import processes, stdio
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.fixtures import transfer
@@ -80,15 +80,13 @@ class Worker:
         self._sender.is_active = True
         manager.register(self, "zygote_worker")
         manager.register(self._debugger_lock, "zygote_debugger_lock")
-        state = self._session._setupstate
-        teardown = state.teardown_exact
 
         def teardown_exact(nextitem: pytest.Item | None) -> None:
             del nextitem
             following = self._following()
-            teardown(None if following == END else self._session.items[following])
+            tear_down(None if following == END else self._session.items[following])
 
-        state.teardown_exact = teardown_exact  # type: ignore[method-assign]
+        tear_down = running.replace_tear_down(self._session, teardown_exact)
 
     def _following(self) -> int:
         """Return the next test; decide it now if that has not been done."""
@@ -189,8 +187,8 @@ class Worker:
     def tear_down(self) -> None:
         """Tear down what is left of a test that did not end, or was kept for a next test that may not begin."""
         self._next = END
-        if self._session._setupstate.stack:
-            self._session._setupstate.teardown_exact(None)
+        if running.set_up_nodes(self._session):
+            running.tear_down(self._session, None)
 
 
 def _uses_nextitem(config: pytest.Config) -> bool:
@@ -275,6 +273,6 @@ def _guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
 
 def _end() -> None:
     """Do what an interpreter does at its end."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
+    ending.wait_for_threads()
+    ending.run_exit_functions()
     stdio.flush_streams()

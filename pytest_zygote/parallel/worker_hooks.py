@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private.running import remove_hook
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import messages
 from pytest_zygote.parallel.report_delta import DeltaEncoder
@@ -45,7 +46,7 @@ def silence(config: pytest.Config) -> None:
     for name in REPORTING:
         caller = getattr(config.hook, name)
         for implementation in caller.get_hookimpls():
-            caller._remove_plugin(implementation.plugin)
+            remove_hook(caller, implementation)
 
 
 class ReportSender:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system import cpu_count
 from pytest_zygote.core.cli.options import FALSE, TRUE
 
@@ -76,7 +77,7 @@ def _truth(text: str) -> bool:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options of pytest-xdist that are about this machine."""
     group = parser.getgroup("xdist", "parallel runs, by forks of one process that has collected the tests")
-    add = group._addoption  # as pytest-xdist does: a plugin may not define lower-case short options
+    add = configuration.short_options(group)  # as pytest-xdist does: a plugin may not define lower-case short options
     add("-n", "--numprocesses", dest="numprocesses", metavar="N", type=_processes, help="workers: N, auto or logical")
     add("--maxprocesses", dest="maxprocesses", metavar="N", type=int, help="not more workers than this with auto")
     add("--max-worker-restart", dest="maxworkerrestart", metavar="N", help="dead workers that are replaced (4 each)")

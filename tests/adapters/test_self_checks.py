@@ -27,7 +27,7 @@ from pluggy import HookCaller
 
 from pytest_zygote.adapters import self_checks
 from pytest_zygote.adapters.interpreter.private import dictionaries, importing
-from pytest_zygote.adapters.pytest.private import assertion
+from pytest_zygote.adapters.pytest.private import assertion, plain
 from pytest_zygote.core.internals import Feature, Internal
 
 if TYPE_CHECKING:
@@ -107,19 +107,31 @@ BREAKS: dict[str, tuple[Feature, Break]] = {
     "TerminalWriter._file": (Feature.WORKERS, _with_other(TerminalWriter, "__init__")),
     "runtestprotocol": (Feature.ISOLATION, _with_other(runner, "runtestprotocol")),
     "_getconftestmodules": (Feature.ISOLATION, _with_other(pytest.PytestPluginManager, "_getconftestmodules")),
+    "_inner_hookexec": (Feature.WORKERS, lambda patch: patch.setattr(HookCaller, "__slots__", ())),
+    "__pytest_wrapped__": (Feature.WORKERS, _with_other(plain, "function_of")),
+    "_mark_plugins_for_rewrite": (Feature.NOTHING, _with_other(pytest.Config, "_mark_plugins_for_rewrite")),
     "_must_rewrite": (Feature.NOTHING, _with_other(AssertionRewritingHook, "__init__")),
     "Thread._target": (Feature.NOTHING, _with_other(threading.Thread, "__init__")),
 }
 """A part of the name of something relied on → the feature that goes with it, and how it can go."""
 
-UNBREAKABLE = {
-    "atexit._clear",  # bound when the module is imported: without it, that fails
-    "get_data of importlib's FileLoader",
-    "PyCodeObject.co_warmup (3.11)",
-    "sys._getframe, sys._xoptions",
-    "_signal, _socket, _socket.socket._accept, _blake2",
-}
-"""What no test can take away from a running interpreter."""
+ALWAYS = (
+    "atexit._clear",
+    "get_data of importlib",
+    "PyCodeObject.co_warmup",
+    "sys._getframe",
+    "_signal, _socket",
+    "_process_counter",
+    "_args_from_interpreter_flags",
+    "_console_main",
+    "_unrecognized_args",
+    "_configure_python_path",
+    "catch_warnings_for_item",
+    "TestCaseFunction",
+    "_arg2scope",
+    "CovPlugin",
+)
+"""What is bound when its room is imported, which fails without it, and what the caller does without at each use."""
 
 
 def _internal(part: str) -> Internal:
@@ -167,6 +179,13 @@ def test_other_features_stay(part: str, monkeypatch: pytest.MonkeyPatch) -> None
         lost = self_checks.why_lost(Feature.PATCHES)
 
     assert bool(lost) == (feature is Feature.PATCHES)
+
+
+def test_everything_is_tried() -> None:
+    """No self-check is made of which nobody knows whether it can fail."""
+    tried = {_internal(part).name for part in (*BREAKS, *ALWAYS)}
+
+    assert tried == {one.name for one in self_checks.internals()}
 
 
 def test_answer_holds_for_all_forks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def _capture_manager(config: pytest.Config) -> CaptureManager | None:
     return manager
 
 
-def capture_of(config: pytest.Config) -> MultiCapture[str] | None:
+def _capture_of(config: pytest.Config) -> MultiCapture[str] | None:
     """Return what captures the session's output; None if nothing does."""
     capture: MultiCapture[str] | None = getattr(_capture_manager(config), "_global_capturing", None)
     return capture
@@ -92,7 +92,7 @@ def restart_capture(
         between: called when nothing is captured.
         is_suspended: suspend it in any case; by default, if it was suspended.
     """
-    capture, manager = capture_of(config), _capture_manager(config)
+    capture, manager = _capture_of(config), _capture_manager(config)
     is_suspended = is_suspended or capture is None or not capture.is_started()
     if capture is not None:
         capture.stop_capturing()
@@ -102,12 +102,12 @@ def restart_capture(
         manager.start_global_capturing()
         if is_suspended:
             manager.suspend_global_capture()
-    return capture_of(config)
+    return _capture_of(config)
 
 
 def capture_files(config: pytest.Config) -> list[int]:
     """Return the descriptors of the files that hold what is captured from descriptors 1 and 2."""
-    capture = capture_of(config)
+    capture = _capture_of(config)
     streams = () if capture is None else (capture.out, capture.err)
     files = [stream.tmpfile for stream in streams if isinstance(stream, FDCapture)]
     return [file.fileno() for file in files]
@@ -115,7 +115,7 @@ def capture_files(config: pytest.Config) -> list[int]:
 
 def saved_stdin(config: pytest.Config) -> int:
     """Return the descriptor of what stdin was before it was captured."""
-    stream = getattr(capture_of(config), "in_", None)
+    stream = getattr(_capture_of(config), "in_", None)
     return int(getattr(stream, "targetfd_save", 0))
 
 
@@ -163,7 +163,7 @@ INTERNALS = (
     ),
     Internal(
         "CaptureManager._global_capturing, MultiCapture.out, err, in_",
-        ("capture_of", "restart_capture", "capture_files", "saved_stdin"),
+        ("restart_capture", "capture_files", "saved_stdin"),
         Feature.WORKERS,
         "each worker captures output into files of its own",
         lambda: (

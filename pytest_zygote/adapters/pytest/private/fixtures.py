@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Definition = pytest.FixtureDef[object]
 
-__all__ = ["FuncFixtureInfo", "SubRequest", "catch_warnings_for_item", "resolve_fixture_function"]
+__all__ = ["SubRequest", "catch_warnings_for_item", "resolve_fixture_function"]
 
 _IS_FOUND_BY_NODE = "node" in parameters_of(FixtureManager.getfixturedefs)
 """From pytest 8.1 on; before, by the node's id."""
@@ -116,7 +116,7 @@ def _is_manager_known() -> bool:
 INTERNALS = (
     Internal(
         "pytest.Item._fixtureinfo",
-        ("info_of", "FuncFixtureInfo"),
+        ("info_of",),
         Feature.WORKERS,
         "tests that share fixtures are kept together, and shared fixtures are set up once",
         lambda: (

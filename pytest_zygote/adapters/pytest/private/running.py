@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pytest
     from pluggy import HookImpl
 
+    TearDown = Callable[[pytest.Item | None], None]
+
 __all__ = ["Node", "TestCaseFunction"]
 
 
@@ -42,9 +44,11 @@ def tear_down(session: pytest.Session, following: pytest.Item | None) -> None:
     session._setupstate.teardown_exact(following)
 
 
-def replace_tear_down(session: pytest.Session, function: Callable[[pytest.Item | None], None]) -> None:
-    """Have tests tear down by this function."""
+def replace_tear_down(session: pytest.Session, function: TearDown) -> TearDown:
+    """Have tests tear down by this function; return the one that they have torn down by."""
+    before = session._setupstate.teardown_exact
     session._setupstate.teardown_exact = function  # type: ignore[assignment,method-assign]
+    return before
 
 
 # One test
@@ -76,11 +80,6 @@ def count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
 def remove_hook(caller: HookCaller, implementation: HookImpl) -> None:
     """Have one hook of a plugin called no more; the others go on."""
     caller._remove_plugin(implementation.plugin)
-
-
-def implementations(caller: HookCaller) -> list[HookImpl]:
-    """Return the list, itself, of what a hook calls: plugins that come and go change it."""
-    return caller._hookimpls
 
 
 def is_traced(manager: PluginManager) -> bool:
@@ -139,7 +138,7 @@ INTERNALS = (
     ),
     Internal(
         "pluggy.PluginManager._inner_hookexec, HookCaller._hookimpls, pluggy._manager._multicall",
-        ("implementations", "is_traced"),
+        ("is_traced",),
         Feature.WORKERS,
         "hooks that are called for each test are called in less time",
         _is_calling_known,

@@ -85,7 +85,7 @@ def _is_counting_known() -> bool:
 INTERNALS = (
     Internal(
         "TerminalReporter._tw, TerminalWriter._file",
-        ("reporter_of", "writer_of", "stream_of", "redirect"),
+        ("TerminalWriter", "reporter_of", "writer_of", "stream_of", "redirect"),
         Feature.WORKERS,
         "the header of a run that starts over is printed once, and lines of workers bear their names",
         lambda: "_tw" in names_in(terminal.TerminalReporter.__init__) and "_file" in names_in(TerminalWriter.__init__),
