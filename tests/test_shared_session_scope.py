@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.adapters.pytest.private.fixtures import function_of
+from pytest_zygote.adapters.pytest.private.plain import function_of
 from pytest_zygote.shared_session_scope import (
     CleanupToken,
     SetupToken,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.ending import target_of
 from pytest_zygote.adapters.pytest.private.configuration import saved_stdin
+from pytest_zygote.adapters.self_checks import lost_reason
+from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
 from pytest_zygote.core.parallel.scheduler import Schedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
@@ -116,4 +118,4 @@ def why_not_parallel(session: pytest.Session) -> Reason | None:
         return Reason("plugin-ends-sessions", f"{plugin} ends a session in each worker; {XDIST_INSTEAD}")
     if config.hook.pytest_xdist_make_scheduler.get_hookimpls():
         return Reason("scheduler-replaced", f"pytest_xdist_make_scheduler is implemented; {XDIST_INSTEAD}")
-    return None
+    return lost_reason(Feature.WORKERS)

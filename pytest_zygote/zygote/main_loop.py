@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.adapters.system.files import identity
 from pytest_zygote.adapters.system.titles import set_title
-from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.protocol import framing, messages
 from pytest_zygote.core.reasons import Reason
