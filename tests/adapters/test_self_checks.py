@@ -111,6 +111,7 @@ BREAKS: dict[str, tuple[Feature, Break]] = {
     "__pytest_wrapped__": (Feature.WORKERS, _with_other(plain, "function_of")),
     "_mark_plugins_for_rewrite": (Feature.NOTHING, _with_other(pytest.Config, "_mark_plugins_for_rewrite")),
     "_must_rewrite": (Feature.NOTHING, _with_other(AssertionRewritingHook, "__init__")),
+    "_set_native_id": (Feature.LAYERS, _without(threading.Thread, "_set_native_id")),
     "Thread._target": (Feature.NOTHING, _with_other(threading.Thread, "__init__")),
 }
 """A part of the name of something relied on → the feature that goes with it, and how it can go."""

@@ -1,4 +1,6 @@
-"""What Linux tells about processes in ``/proc``: the only module that reads it.
+"""What Linux tells in ``/proc`` about processes: their files, threads, children and memory.
+
+What the kernel treats a process by (namespaces, limits, groups) is read by `kernel_context` and `rlimits`.
 
 Other systems have no such folder. There most functions return what says nothing (0, '', an empty list); those that
 their caller cannot do without raise `OSError`. Nothing here imports more than `os`: a client uses it too.
