@@ -68,13 +68,13 @@ class Workaround:
 
     @property
     def name(self) -> str:
-        """Tell the user which one it is."""
+        """Return what the user knows it by."""
         function = f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
         return f"the workaround {function} for {self.library}"
 
     @property
     def key(self) -> tuple[str, str]:
-        """Tell it from others: a module that is executed again replaces what it registered."""
+        """Return its key in the registry: a module that is executed again replaces what it registered."""
         return self.library, self.name
 
 
@@ -127,10 +127,10 @@ class Registry:
         """Run the first halves that have not run yet; return what went wrong.
 
         Args:
-            is_wanted: tells whether the workarounds of a library run here.
+            is_wanted: returns whether the workarounds of a library run here.
             around: gives the context in which each runs.
         """
-        troubles: list[str] = []
+        failures: list[str] = []
         for key, workaround in tuple(self.around.items()):
             if key in self._begun or key in self._of_zygote or key in self._postponed:
                 continue
@@ -144,12 +144,12 @@ class Registry:
                 del self._begun[key]
                 self._postponed.add(key)
             except BaseException as error:  # noqa: BLE001 - SystemExit must not end a zygote, nor a run
-                troubles.append(describe(workaround.name, error))
-        return troubles
+                failures.append(describe(workaround.name, error))
+        return failures
 
     def end(self, around: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext) -> list[str]:
         """Run the second halves, the last begun first; return what went wrong."""
-        troubles: list[str] = []
+        failures: list[str] = []
         for key, halves in reversed(tuple(self._begun.items())):
             if halves is None:
                 continue
@@ -157,9 +157,9 @@ class Registry:
                 with around():
                     _second_half(halves)
             except BaseException as error:  # noqa: BLE001 - as above
-                troubles.append(describe(self.around[key].name, error))
+                failures.append(describe(self.around[key].name, error))
         self._begun.clear()
-        return troubles
+        return failures
 
     @property
     def has_begun(self) -> bool:
@@ -182,7 +182,7 @@ class Registry:
 
     def run_forked(self, is_wanted: Callable[[str], bool]) -> list[str]:
         """Run what belongs into a run and has not run yet; return what went wrong."""
-        troubles: list[str] = []
+        failures: list[str] = []
         for key, workaround in tuple(self.forked.items()):
             if not is_wanted(workaround.library):
                 continue
@@ -190,8 +190,8 @@ class Registry:
             try:
                 workaround.function()
             except BaseException as error:  # noqa: BLE001 - as above
-                troubles.append(describe(workaround.name, error))
-        return troubles
+                failures.append(describe(workaround.name, error))
+        return failures
 
 
 registry = Registry()
@@ -220,7 +220,7 @@ def _second_half(halves: Halves) -> None:
 
 
 def describe(name: str, error: BaseException) -> str:
-    """Tell what failed, and show its own part of the traceback."""
+    """Return what failed, with its own part of the traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
@@ -229,12 +229,12 @@ def describe(name: str, error: BaseException) -> str:
 
 
 def is_loaded(library: str) -> bool:
-    """Tell whether a library is loaded, and has not switched its workarounds off."""
+    """Return whether a library is loaded, and has not switched its workarounds off."""
     return sys.modules.get(library) is not None and not _is_off(library, getattr(sys.modules[library], "__path__", ()))
 
 
 def is_importable(library: str) -> bool:
-    """Tell whether a library can be imported, without doing so, and has not switched its workarounds off."""
+    """Return whether a library can be imported, without doing so, and has not switched its workarounds off."""
     if sys.modules.get(library) is not None:
         return is_loaded(library)
     folders: Iterable[str] | None = None

@@ -1,4 +1,4 @@
-"""The part of a collected session that knows pytest: whether it may be kept, and what a run renews.
+"""The part of a collected session that knows pytest: whether it is eligible, and what a run renews.
 
 PYTEST_DONT_REWRITE: a session finds this module already imported.
 """
@@ -176,9 +176,9 @@ class PytestSession:
         """Return the test files that a run may collect again by itself."""
         return self._renewal.look(self._session, identities, layer)
 
-    def judge(self, paths: Sequence[str]) -> str:
+    def why_not_recollectable(self, paths: Sequence[str]) -> str:
         """Return why a run could not collect these files again, as far as their texts show it."""
-        return self._renewal.judge(paths)
+        return self._renewal.why_not_recollectable(paths)
 
     def collect(self, paths: Sequence[str]) -> str:
         """Collect these files again; return why that is not exact, '' if it is."""

@@ -60,7 +60,7 @@ class InheritedLayer:
         self.path: tuple[str, ...] = ()
         self.workarounds: tuple[str, ...] = ()
 
-    def take(self, plan: messages.Build, built: messages.Built) -> None:
+    def add_build(self, plan: messages.Build, built: messages.Built) -> None:
         """Add what a build brought."""
         self.kind = plan.kind
         self.path = plan.path
@@ -81,7 +81,7 @@ class InheritedLayer:
         self._remember(plan, built)
 
     def _remember(self, plan: messages.Build, built: messages.Built) -> None:
-        """Take down what a run must find unchanged when it imports modules of this layer.
+        """Note what a run must find unchanged when it imports modules of this layer.
 
         A project layer does not look at the modules of its base: that would copy most of it.
         """
@@ -99,10 +99,10 @@ class InheritedLayer:
             gc.freeze()
 
     def refresh(self, imports: Mapping[str, frozenset[str]]) -> None:
-        """Take what modules hold now as right: they were patched, and may import more than before."""
+        """Accept what modules hold now: they were patched, and may import more than before."""
         self.namespaces.refresh(imports.keys(), {name for names in imports.values() for name in names} - self.own)
 
-    def surroundings(self, refuse: Callable[[Reason, tuple[str, ...]], None]) -> RunState:
+    def run_state(self, reject_modules: Callable[[Reason, tuple[str, ...]], None]) -> RunState:
         """Return what is needed to admit modules of this layer to a run."""
         ledger = self.ledger
         return RunState(
@@ -115,7 +115,7 @@ class InheritedLayer:
             changed=self.namespaces.changed,
             moved=self.homes.moved,
             become=become,
-            refuse=refuse,
+            refuse=reject_modules,
             unmark=lambda name: mark(name, on=False),
             is_own=lambda path: code_origin.is_own(path) and not is_leaf(path),
         )

@@ -1,4 +1,4 @@
-"""The plugin's part inside a run: checks the layer, and tells what was imported.
+"""The plugin's part inside a run: checks the layer, and reports what was imported.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -73,24 +73,24 @@ class RunPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Keep in mind what is printed while the run may still start over."""
+        """Remember what is printed while the run may still start over."""
         writer = terminal.writer_of(session.config)
         if writer is not None:
-            self._run.opening = HeaderFilter(writer, self._run.request.seen)
+            self._run.header = HeaderFilter(writer, self._run.request.seen)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
         self._look_for_hidden(entry for entry in sys.path if entry not in self._run.request.path)
         self._run.is_collecting = False
-        if self._run.opening is not None:
-            self._run.opening.lift()
-        self._run.admission.finish()
+        if self._run.header is not None:
+            self._run.header.lift()
+        self._run.import_replay.finish()
         self._run.layer.namespaces.forget()
         self._names = self._run.loaded()
         self._path = tuple(sys.path)
         # What tests set after the first import, the project's modules have not seen.
-        now = dict(os.environ) if self._run.admission.given is None else self._run.admission.given
+        now = dict(os.environ) if self._run.import_replay.given is None else self._run.import_replay.given
         given = self._run.request.environ
         self._context = {
             key: now.get(key, MISSING)
@@ -102,7 +102,7 @@ class RunPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Tell the daemon what it does not know yet.
+        """Report the modules that the daemon does not know yet.
 
         Coverage and debuggers import what no other run needs.
         """
@@ -114,10 +114,10 @@ class RunPlugin:
         rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
         if not rows and self._facts == self._run.layer.facts:
             return
-        begun = {name: at for at, name in enumerate(self._run.admission.started)}
+        begun = {name: at for at, name in enumerate(self._run.import_replay.started)}
         rows.sort(key=lambda row: begun.get(row[0], -1))
         cache = configuration.cache_folder(config)
-        self._run.tell(
+        self._run.report(
             messages.Learned(
                 modules=tuple(rows),
                 leaves=self._leaves,

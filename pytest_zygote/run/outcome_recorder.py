@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start recording if asked to.
 
     pytest-xdist's workers inherit the variable but see only their share of the tests,
-    and their controller is told everything; hence only a controller records.
+    and their controller receives all reports; hence only a controller records.
     """
     path = os.environ.get(VARIABLE)
     if path and not hasattr(config, "workerinput"):
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Recorder:
-    """Collects what the hooks tell, and writes it when the run is over.
+    """Collects what the hooks report, and writes it when the run is over.
 
     Registered as late as ``pytest_configure``, it nevertheless sees the warnings of
     conftest files: ``pytest_warning_recorded`` is a historic hook.
@@ -94,7 +94,7 @@ class _Recorder:
         """Write the recording.
 
         Not in ``pytest_sessionfinish``, where other plugins may still change the exit
-        code. Without a session, as for ``--help``, there is nothing to tell.
+        code. Without a session, as for ``--help``, there is nothing to record.
         """
         if self._session is not None:
             _write(self._path, encode(self._record(self._session)))

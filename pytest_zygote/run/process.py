@@ -24,7 +24,7 @@ from pytest_zygote.core.reasons import Reason
 from pytest_zygote.django import settings
 from pytest_zygote.run import client_identity, interpreter_exit
 from pytest_zygote.run.inherited_layer import loaded_after
-from pytest_zygote.run.workaround_hooks import tell
+from pytest_zygote.run.workaround_hooks import print_failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class RunProcess:
         layer: what it was forked from.
         request: what the client asked for.
         plugins: what takes part in this run's session beside our own, by the name that it is registered with.
-        opening: the stream of pytest's reporter, from the session's start until collection is over.
+        header: the stream of pytest's reporter, from the session's start until collection is over.
     """
 
     def __init__(self, request: messages.RunRequest, layer: InheritedLayer, report: RunChannel | None = None) -> None:
@@ -54,14 +54,14 @@ class RunProcess:
         self.layer = layer
         self.is_collecting = True
         self.plugins: dict[str, object] = {}
-        self.opening: HeaderFilter | None = None
-        self.admission = ImportReplay(layer.surroundings(self.reject_modules))
+        self.header: HeaderFilter | None = None
+        self.import_replay = ImportReplay(layer.run_state(self.reject_modules))
         self._report = report
         if report is not None:
             self.report_to(report)
 
     def report_to(self, report: RunChannel) -> None:
-        """Tell the daemon what there is to tell on this line."""
+        """Send what concerns this run to the daemon on this connection."""
         self._report = report
         self._pid = os.getpid()
         # A test that closes all descriptors (to become a daemon, say) frees ours for a file of its own.
@@ -74,10 +74,10 @@ class RunProcess:
         """
         return tuple(name for name in loaded_after(self.layer.last_name) if name not in self.layer.names)
 
-    def tell(self, message: messages.FromRun) -> None:
-        """Tell the daemon; a daemon that is gone, or a test that closed our descriptor, does no harm.
+    def report(self, message: messages.FromRun) -> None:
+        """Send a message to the daemon, unless that is gone, or a test has closed our descriptor.
 
-        Neither does a test that forks and whose child goes on with the session: it is not this run.
+        A child of a test that goes on with the session sends nothing: it is not this run.
         """
         with contextlib.suppress(OSError, ValueError):
             report = self._usable_report()
@@ -90,7 +90,7 @@ class RunProcess:
         return self._report if stdio.identity(self._report.fileno()) == self._report_identity else None
 
     def end(self, status: int) -> None:
-        """Tell the status before this process ends, when it holds nothing that others may wait for.
+        """Send the status before this process ends, when it holds nothing that others may wait for.
 
         The kernel frees memory first, and closes locked files and listening sockets after that.
         """
@@ -103,15 +103,15 @@ class RunProcess:
 
     def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
-        seen = self.opening.end() if self.opening else self.request.seen
-        self.tell(messages.LayerIneligible(depth, reason, modules, seen))
+        seen = self.header.end() if self.header else self.request.seen
+        self.report(messages.LayerIneligible(depth, reason, modules, seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def reject_modules(self, reason: Reason, modules: tuple[str, ...]) -> None:
         """Start over from a layer without these modules; while tests run, have the next run do so."""
         if self.is_collecting:
             self.start_over("base" if self.layer.kind == "project" else "cold", reason, modules)
-        self.tell(messages.LayerIneligible("", reason, modules))
+        self.report(messages.LayerIneligible("", reason, modules))
 
 
 _current: list[RunProcess] = []
@@ -178,7 +178,7 @@ def begin(run: RunProcess, limits: Limits) -> None:
     # The plugin finds its run here, once: sessions that tests start in this process are plain.
     _current.append(run)
     # What a layer's module has read is checked from here on, when the run first imports it.
-    run.admission.start()
+    run.import_replay.start()
     # For ps, top and psutil.
     client_identity.adopt_name(request)
 
@@ -199,7 +199,7 @@ def _join_debugger(run: RunProcess) -> None:
 
 def _prepare_libraries(run: RunProcess) -> None:
     workaround.registry.inherit()
-    tell(None, workaround.registry.run_forked(workaround.is_loaded))
+    print_failures(None, workaround.registry.run_forked(workaround.is_loaded))
     settings.hide(run.reject_modules)
 
 
@@ -212,6 +212,6 @@ def _drop_folder_listings(layer: InheritedLayer) -> None:
 def finish(run: RunProcess, status: int) -> int:
     """End this run, all but its process; return the exit code."""
     status = interpreter_exit.wind_up(status)
-    if not workaround.registry.is_awaited:  # else the zygote tells it, with what becomes of second halves
+    if not workaround.registry.is_awaited:  # else the zygote reports it, after the second halves
         run.end(status)
     return status

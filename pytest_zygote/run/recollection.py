@@ -38,10 +38,19 @@ MOST_BYTES = 64 << 20
 
 _EARLY = frozenset(
     {
-        *("pytest_collectstart", "pytest_make_collect_report", "pytest_collectreport", "pytest_itemcollected"),
-        *("pytest_collect_file", "pytest_pycollect_makemodule", "pytest_pycollect_makeitem"),
-        *("pytest_generate_tests", "pytest_make_parametrize_id", "pytest_deselected"),
-        *("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_report_collectionfinish"),
+        "pytest_collectstart",
+        "pytest_make_collect_report",
+        "pytest_collectreport",
+        "pytest_itemcollected",
+        "pytest_collect_file",
+        "pytest_pycollect_makemodule",
+        "pytest_pycollect_makeitem",
+        "pytest_generate_tests",
+        "pytest_make_parametrize_id",
+        "pytest_deselected",
+        "pytest_collection_modifyitems",
+        "pytest_collection_finish",
+        "pytest_report_collectionfinish",
     }
 )
 """Hooks that are called again, or for other tests: whoever else has one of them may have counted on it."""
@@ -99,7 +108,7 @@ class Recollection:
         return tuple(self._modules)
 
     def _place(self) -> bool:
-        """Note which tests were selected and left out; tell whether that shows what another choice would be.
+        """Note which tests were selected and left out; return whether that shows what another choice would be.
 
         A run must not look at all tests again: that would copy their memory.
         """
@@ -125,7 +134,7 @@ class Recollection:
             left -= len(found[0])
         return mentioned if left >= 0 else None
 
-    def judge(self, paths: Sequence[str]) -> str:
+    def why_not_recollectable(self, paths: Sequence[str]) -> str:
         """Return why these files cannot be collected again, as far as their texts show it; '' if they can."""
         for path in paths:
             found = files.read_unchanged(path)
@@ -141,7 +150,7 @@ class Recollection:
 
         Nothing is written meanwhile, so that a run for which it is not can start over.
         """
-        reason = self.judge(paths)
+        reason = self.why_not_recollectable(paths)
         for path in sorted(paths, key=lambda path: self._spans[path]):
             if not reason and not self._exchange(self._modules[path], self._spans[path]):
                 reason = f"{os.path.basename(path)} changed: it warns, or cannot be collected"
@@ -168,7 +177,7 @@ class Recollection:
             _stats(session)["deselected"] = left_out
 
     def finish(self) -> None:
-        """Have said what was collected."""
+        """Report what was collected."""
         session = self._session
         manager = session.config.pluginmanager
         known = [plugin for plugin in (manager.getplugin("zygote_run"),) if plugin is not None]
@@ -176,12 +185,12 @@ class Recollection:
         session.testscollected = len(session.items)
 
     def _has_warned(self, path: str) -> bool:
-        """Tell whether there were warnings of the old text, which belong to the session now."""
+        """Return whether there were warnings of the old text, which belong to the session now."""
         shown = _stats(self._session).get("warnings", ())
         return any(path in (getattr(warning, "fslocation", None) or ()) for warning in shown)
 
     def _exchange(self, node: pytest.Module, span: Span) -> bool:
-        """Have the file of a node as it is now in the place of what it was; tell whether all went well."""
+        """Collect the file of a node again, in the place of what it was; return whether all went well."""
         session = self._session
         _forget(session, node)
         reporter = terminal.reporter_of(session.config)
@@ -213,7 +222,7 @@ def _ineligibility(session: pytest.Session, items: Iterable[pytest.Item]) -> str
 
 
 def _has_strangers(config: pytest.Config, name: str, known: tuple[str, ...]) -> bool:
-    """Tell whether somebody implements a hook of whom it is not known that he may be called again."""
+    """Return whether somebody implements a hook of whom it is not known that he may be called again."""
     callers = getattr(config.pluginmanager.hook, name).get_hookimpls()  # `config.hook` of pytest 8 has wrappers
     modules = (caller.function.__module__ for caller in callers)
     return any(not module.startswith(known) for module in modules)
@@ -256,7 +265,7 @@ def _modules_of(items: Iterable[pytest.Item]) -> dict[str, pytest.Module]:
 
 
 def _is_module(module: ModuleType, path: str) -> bool:
-    """Tell whether a node's module is what an import of its name would give."""
+    """Return whether a node's module is what an import of its name would give."""
     return sys.modules.get(module.__name__) is module and _source_of(module.__name__) == path
 
 
@@ -267,7 +276,7 @@ def _source_of(name: str) -> str:
 
 
 def _forget(session: pytest.Session, node: pytest.Module) -> None:
-    """Have nothing of a module that was collected."""
+    """Remove a module that was collected from the session, from `sys.modules` and from the fixtures."""
     linecache.cache.pop(str(node.path), None)
     del sys.modules[_module_of(node).__name__]
     forget_fixtures(session, node)

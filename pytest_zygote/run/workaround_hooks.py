@@ -53,29 +53,29 @@ class WorkaroundHooks:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """End what this process has begun; its workers have begun nothing."""
         if os.getpid() == self._pid:
-            tell(config, workaround.registry.end())
+            print_failures(config, workaround.registry.end())
 
     def _begin(self, config: pytest.Config) -> None:
         registry = workaround.registry
         if registry.around or registry.forked:
-            tell(config, registry.run_forked(workaround.is_importable))
-            tell(config, registry.begin(workaround.is_importable))
+            print_failures(config, registry.run_forked(workaround.is_importable))
+            print_failures(config, registry.begin(workaround.is_importable))
 
 
 def _attempt(config: pytest.Config, what: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - reported, and the run goes on
-        tell(config, [workaround.describe(what, error)])
+        print_failures(config, [workaround.describe(what, error)])
 
 
-def tell(config: pytest.Config | None, troubles: list[str]) -> None:
-    """Tell the user what went wrong, past pytest's capturing."""
+def print_failures(config: pytest.Config | None, failures: list[str]) -> None:
+    """Print what went wrong to stderr, past pytest's capturing."""
     capture = config.pluginmanager.getplugin("capturemanager") if config is not None else None
-    if troubles and capture is not None:
+    if failures and capture is not None:
         with capture.global_and_fixture_disabled():
-            tell(None, troubles)
+            print_failures(None, failures)
     else:
-        for trouble in troubles:
-            sys.stderr.write(f"zygote: {trouble}\n")
-    sys.stderr.flush() if troubles else None
+        for failure in failures:
+            sys.stderr.write(f"zygote: {failure}\n")
+    sys.stderr.flush() if failures else None

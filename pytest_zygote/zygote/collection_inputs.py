@@ -24,11 +24,11 @@ CLOCK_TICK_NS = 20_000_000
 
 
 class CollectionInputs:
-    """Takes down what collection reads, and whether it does what it must not."""
+    """Records what collection reads, and aborts it before it does what it must not."""
 
-    def __init__(self, refuse: Callable[[str], None]) -> None:
-        """Watch nothing yet; `refuse` is called before something is done that must not be."""
-        self._side_effects = side_effects.SideEffects(refuse)
+    def __init__(self, abort: Callable[[str], None]) -> None:
+        """Watch nothing yet; `abort` is called before something is done that must not be."""
+        self._side_effects = side_effects.SideEffects(abort)
         self._files = io_recorder.FileRecorder(files.identity, files.presence, _is_exempt)
         self._files.on_write = lambda frame: self._side_effects.note(side_effects.WRITE, frame)
         self._files.is_probe = _is_probe
@@ -119,5 +119,5 @@ def _is_exempt(frame: FrameType | None) -> bool:
 
 
 def _is_probe(frame: FrameType) -> bool:
-    """Tell whether code asks only if there is something; pytest never wants to know more of what it does not read."""
+    """Return whether code asks only if there is something; pytest never wants to know more of what it does not read."""
     return not side_effects.module_of(frame) or io_recorder.only_looks_for(frame)

@@ -60,22 +60,22 @@ class ForkHooks:
         Args:
             is_first: no other run of this zygote is going on.
         """
-        troubles = workaround.registry.begin(workaround.is_loaded, self._bounds) if is_first else []
-        troubles += self._call(BEFORE_FORK, {})
+        failures = workaround.registry.begin(workaround.is_loaded, self._bounds) if is_first else []
+        failures += self._call(BEFORE_FORK, {})
         if workaround.registry.has_begun or self._hooks[BEFORE_FORK]:
             self._layer.namespaces.accept()
-        return troubles
+        return failures
 
     def after_last(self) -> list[str]:
         """Do what must be done when no run is going on any more; return what went wrong."""
         if not workaround.registry.has_begun:
             return []
-        troubles = workaround.registry.end(self._bounds)
+        failures = workaround.registry.end(self._bounds)
         self._layer.namespaces.accept()
-        return troubles
+        return failures
 
     def _call(self, name: str, given: Mapping[str, object]) -> list[str]:
-        troubles: list[str] = []
+        failures: list[str] = []
         for hook in self._hooks[name]:
             code = hook.__code__
             wanted = code.co_varnames[: code.co_argcount]
@@ -83,8 +83,8 @@ class ForkHooks:
                 with self._bounds():
                     hook(**{key: given[key] for key in wanted})
             except BaseException as error:  # noqa: BLE001 - SystemExit must not end a zygote
-                troubles.append(workaround.describe(f"{hook.__module__}.{name}", error))
-        return troubles
+                failures.append(workaround.describe(f"{hook.__module__}.{name}", error))
+        return failures
 
     @contextlib.contextmanager
     def _bounds(self) -> Iterator[None]:

@@ -49,7 +49,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
     Args:
         plan: what to import.
         ledger: where imports are recorded.
-        announce: is told the name of each module before it is imported.
+        announce: called with the name of each module before it is imported.
         updater: is to patch this layer later.
 
     Raises:

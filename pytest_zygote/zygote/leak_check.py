@@ -43,7 +43,7 @@ class LeakCheck:
         """Return the threads that have started; '' for none.
 
         Args:
-            is_own: tells whether it was code of the project that started them.
+            is_own: returns whether it was code of the project that started them.
         """
         others = processes.strangers()
         native, self._tasks = procfs.thread_links() - self._tasks, procfs.thread_links()
@@ -55,7 +55,7 @@ class LeakCheck:
 
 
 def end_children() -> bool:
-    """End the processes that imports have started and not waited for; tell whether there were any."""
+    """End the processes that imports have started and not waited for; return whether there were any."""
     found = processes.has_children()
     for pid in procfs.children(os.getpid()) if found else ():
         processes.signal_process(pid, signal.SIGTERM)

@@ -135,10 +135,10 @@ class Zygote:
         with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
             self._channel.send(message)
 
-    def _warn(self, run: int, troubles: list[str]) -> None:
-        _log(troubles)
-        for trouble in troubles:
-            self._send(messages.RunWarning(run, trouble))
+    def _warn(self, run: int, failures: list[str]) -> None:
+        _log(failures)
+        for failure in failures:
+            self._send(messages.RunWarning(run, failure))
 
     def _build(self, plan: messages.Build) -> zygote_loop.BuildEnded:
         set_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
@@ -149,13 +149,13 @@ class Zygote:
         self._runs = self._new_forker()  # what runs of another layer write to says nothing of ours
         try:
             built = build(plan, self._ledger, lambda module: self._send(messages.Importing(module)), updater)
-            self._layer.take(plan, built)
+            self._layer.add_build(plan, built)
             if updater is not None:
                 self._hooks.watched = updater.executing
             _log(self._hooks.layer_built())
             prove_fork()
             if updater is not None:
-                updater.take(self._layer.own)
+                updater.queue_texts(self._layer.own)
         except IneligibleModulesError as error:
             return zygote_loop.BuildEnded(messages.BuildFailed(error.modules, Reason("import-failed", str(error))))
         except (RuntimeError, OSError) as error:
@@ -175,7 +175,7 @@ class Zygote:
 
     def _remember_texts(self, *, is_rest: bool) -> zygote_loop.TextsRemembered:
         assert self._updater is not None  # noqa: S101 - only project layers have texts to remember
-        return zygote_loop.TextsRemembered(self._updater.put_aside(None if is_rest else CHUNK))
+        return zygote_loop.TextsRemembered(self._updater.remember_texts(None if is_rest else CHUNK))
 
     # Forks
 
@@ -221,9 +221,9 @@ class Zygote:
         self._runs.drop_standby()
 
 
-def _log(troubles: list[str]) -> None:
-    for trouble in troubles:
-        sys.stderr.write(f"{trouble}\n")
+def _log(failures: list[str]) -> None:
+    for failure in failures:
+        sys.stderr.write(f"{failure}\n")
 
 
 def main() -> NoReturn:

@@ -63,7 +63,9 @@ class SessionRun(process.RunProcess):
     def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
         del depth, modules
-        self.session.abort(reason.text)  # a run can start over only before it has written anything: see `give_up`
+        self.session.abort(
+            reason.text
+        )  # a run can start over only before it has written anything: see `_start_over_from_layer`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
@@ -105,7 +107,7 @@ class SessionProcess:
         self._layer.namespaces.accept()  # the recorder has replaced functions
         process.begin(self._run, self._order.limits)
         set_title(f"pytest_zygote collected session: {' '.join(self._run.request.args)}")
-        self._run.admission.on_found = self._watch.found
+        self._run.import_replay.on_found = self._watch.found
         self._environ = dict(os.environ)
         status = interpreter_exit.pytest_status()
         self.abort(f"pytest ended before the first test, with {status}")
@@ -142,7 +144,7 @@ class SessionProcess:
     # Waiting
 
     def wait(self, pytest_session: PytestSession) -> None:
-        """Tell the daemon what this session depends on, and fork runs until told to leave; return in each run."""
+        """Report what this session depends on, and fork runs until the daemon retires it. Returns in each run only."""
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
         pytest_session.prepare()
@@ -213,7 +215,7 @@ class SessionProcess:
     def _perform(self, action: session_loop.SessionAction) -> run_table.RunEvent | None:
         match action:
             case session_loop.CheckFiles(paths):
-                reason = self._pytest.judge(paths)
+                reason = self._pytest.why_not_recollectable(paths)
                 if reason:
                     self._send(messages.NotRecollectable(Reason("session-ineligible", reason)))
             case StopListening():
@@ -249,21 +251,21 @@ class SessionProcess:
             renew_file(descriptor)
         reason = self._pytest.collect(order.renewed)
         if reason:
-            self._give_up(reason)
+            self._start_over_from_layer(reason)
         self._recorders.play(terminal, is_whole=not order.renewed)
         for descriptor in terminal:
             os.close(descriptor)
         self._pytest.renew(is_changed=bool(order.renewed))
 
-    def _give_up(self, reason: str) -> NoReturn:
+    def _start_over_from_layer(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""
         ineligible = Reason("session-ineligible", reason)
-        self._run.tell(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
+        self._run.report(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def _take_over(self, request: messages.RunRequest) -> None:
         self._run.request = request
-        self._run.admission.pid = os.getpid()
+        self._run.import_replay.pid = os.getpid()
         for key in eligibility.RENEWED:
             if os.environ.get(key) == self._environ.get(key):  # else collection has set it
                 _set(key, request.environ.get(key))

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
 CHUNK = 50
-"""Texts that are put aside between two looks at the daemon's line: 2,000 take 55 ms."""
+"""How many texts are remembered before the zygote looks for orders again: 2,000 take 55 ms."""
 
 
 class Updater:
@@ -96,8 +96,8 @@ class Updater:
 
     # When the layer is built
 
-    def take(self, own: Iterable[str]) -> None:
-        """Begin to put the texts of these modules aside."""
+    def queue_texts(self, own: Iterable[str]) -> None:
+        """Have the texts of these modules remembered, by `remember_texts`, when nothing else is to do."""
         origins = {name: code_origin.origin_of(sys.modules[name]) for name in own}
         log = self._ledger.log
         warned = {event.module for name in self._ledger.warned() for event in log[name] if type(event) is Warned}
@@ -114,8 +114,8 @@ class Updater:
 
     # When nothing else is to do
 
-    def put_aside(self, count: int | None = CHUNK) -> bool:
-        """Put some texts aside, or all; tell whether that was the last."""
+    def remember_texts(self, count: int | None = CHUNK) -> bool:
+        """Remember some texts, or all that are left; return whether the last one was among them."""
         done = 0
         for path, name in islice(self._waiting, count):
             self._remember(path, name)
@@ -144,7 +144,7 @@ class Updater:
     # In the candidate
 
     def follow(self, order: messages.Patch, layer: InheritedLayer) -> Patched | NotPatched:
-        """Make this process what a fresh import of the new texts would make; or say why not."""
+        """Make this process what a fresh import of the new texts would make; else return why not."""
         started = time.perf_counter()
         is_enabled = gc.isenabled()
         gc.disable()

@@ -25,7 +25,7 @@ class Build(Record):
         client_path: `sys.path` of the client that asked for the layer.
         environ: the whole environment while importing.
         context: keys of `environ` that conftest files or plugins set in a real run.
-        facts: options of the run that taught the modules, as `core.layers.layer_fit.Facts` holds them.
+        facts: options of the run that the modules were learned from, as `core.layers.layer_fit` compares them.
     """
 
     kind: str
@@ -179,7 +179,7 @@ class NotRecollectable(Record):
 
 
 class Forked(Record):
-    """The run's process exists; said by its zygote and by itself, since either may die early."""
+    """The run's process exists; sent by its zygote and by itself, since either may die early."""
 
     run: int
     pid: int

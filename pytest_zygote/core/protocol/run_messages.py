@@ -21,7 +21,7 @@ class Learned(Record):
         leaves: name → file of the test modules and conftest files that are loaded.
         path: `sys.path` when collection had ended.
         context: environment keys that conftest files or plugins set or changed, with the values.
-        facts: options of this run, as `core.layers.layer_fit.Facts` holds them.
+        facts: options of this run, as `core.layers.layer_fit` compares them.
         cache: pytest's cache directory, '' without one.
     """
 
@@ -34,10 +34,11 @@ class Learned(Record):
 
 
 class LayerIneligible(Record):
-    """The layer is not exact for this run, which has ended before its first test.
+    """The layer is not exact for this run.
 
     Attributes:
-        depth: 'base' or 'cold', from where it would be exact.
+        depth: 'project', 'base' or 'cold': where the run starts again, which has ended before its first test; '' if
+            tests have begun: only the next run can start from another layer.
         modules: those that must not be in the layer for runs like this one.
         seen: what the user has seen of pytest's output.
     """
@@ -51,7 +52,7 @@ class LayerIneligible(Record):
 class Ended(Record):
     """The run is over and has given back its descriptors; freeing its memory is all that is left.
 
-    Said by the run itself: a large one is torn down for 10 ms and more, which nobody needs to wait for.
+    Sent by the run itself: to tear down a large one takes the kernel 10 ms and more, for which nobody needs to wait.
     """
 
     status: int

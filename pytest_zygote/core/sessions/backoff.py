@@ -21,28 +21,28 @@ class Backoff:
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self._refused: dict[Key, tuple[object, str]] = {}
+        self._ineligible: dict[Key, tuple[object, str]] = {}
         self._wasted: dict[Key, int] = {}
 
     def add(self, key: Key, below: object, reason: str) -> None:
         """Remember why no session can be collected on this layer."""
-        self._refused[key] = (below, reason)
-        if len(self._refused) > MAX_REMEMBERED:
-            del self._refused[next(iter(self._refused))]
+        self._ineligible[key] = (below, reason)
+        if len(self._ineligible) > MAX_REMEMBERED:
+            del self._ineligible[next(iter(self._ineligible))]
 
     def reason(self, key: Key) -> str:
         """Return why there is no session; '' if nothing is known."""
-        return self._refused[key][1] if key in self._refused else ""
+        return self._ineligible[key][1] if key in self._ineligible else ""
 
     def holds(self, key: Key, below: object) -> bool:
-        """Tell whether no session can be collected on this layer; another one gets another chance."""
-        if key in self._refused and self._refused[key][0] is not below:
-            del self._refused[key]
-        return key in self._refused
+        """Return whether no session can be collected on this layer; another one gets another chance."""
+        if key in self._ineligible and self._ineligible[key][0] is not below:
+            del self._ineligible[key]
+        return key in self._ineligible
 
     def forget(self) -> None:
         """Give all another chance: files have changed, and what was in the way may be mended."""
-        self._refused.clear()
+        self._ineligible.clear()
 
     def waste(self, key: Key) -> None:
         """Take note of a session that was closed and never used."""
@@ -55,7 +55,7 @@ class Backoff:
         self._wasted.pop(key, None)
 
     def is_worth_it(self, key: Key) -> bool:
-        """Tell whether a session may be of use; where tests change what collection reads, each comes too late."""
+        """Return whether a session may be of use; where tests change what collection reads, each comes too late."""
         wasted = self._wasted.get(key, 0)
         if wasted < MAX_WASTED:
             return True

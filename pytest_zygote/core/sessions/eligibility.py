@@ -91,10 +91,21 @@ MOST_RENEWED = 8
 OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
 PLUGINS = (
-    *("_hypothesis_pytestplugin", "pytest_cov", "xdist"),
-    *("dotenv", "pytest_django", "pytest_dotenv", "pytest_env", "pytest_flask"),
-    *("pytest_httpserver", "pytest_mock", "pytest_recording", "pytest_rerunfailures", "pytest_subtests"),
-    *("pytest_timeout", "syrupy"),
+    "_hypothesis_pytestplugin",
+    "pytest_cov",
+    "xdist",
+    "dotenv",
+    "pytest_django",
+    "pytest_dotenv",
+    "pytest_env",
+    "pytest_flask",
+    "pytest_httpserver",
+    "pytest_mock",
+    "pytest_recording",
+    "pytest_rerunfailures",
+    "pytest_subtests",
+    "pytest_timeout",
+    "syrupy",
 )
 """Third-party plugins whose runs from collected sessions were compared with plain ones, without a difference: the
 first by the differential suites, the others by ``make plugins-sessions``. pytest-asyncio is none of them: with Python
@@ -105,10 +116,19 @@ COLLECTING = ("xdist.dsession", "xdist.remote")
 
 REPEATED_HOOKS = frozenset(
     {
-        *("pytest_addoption", "pytest_addhooks", "pytest_collect_file", "pytest_ignore_collect"),
-        *("pytest_collection_modifyitems", "pytest_generate_tests", "pytest_make_parametrize_id"),
-        *("pytest_pycollect_makeitem", "pytest_pycollect_makemodule", "pytest_itemcollected"),
-        *("pytest_markeval_namespace", "pytest_report_header", "pytest_report_collectionfinish"),
+        "pytest_addoption",
+        "pytest_addhooks",
+        "pytest_collect_file",
+        "pytest_ignore_collect",
+        "pytest_collection_modifyitems",
+        "pytest_generate_tests",
+        "pytest_make_parametrize_id",
+        "pytest_pycollect_makeitem",
+        "pytest_pycollect_makemodule",
+        "pytest_itemcollected",
+        "pytest_markeval_namespace",
+        "pytest_report_header",
+        "pytest_report_collectionfinish",
         "pytest_configure",
     }
 )
@@ -119,17 +139,28 @@ process is what each run would have made. The hooks around sessions are for what
 
 LATE_HOOKS = frozenset(
     {
-        *("pytest_assertion_pass", "pytest_assertrepr_compare", "pytest_enter_pdb", "pytest_leave_pdb"),
-        *("pytest_fixture_setup", "pytest_fixture_post_finalizer", "pytest_pyfunc_call"),
-        *("pytest_configure_node", "pytest_testnodeready", "pytest_testnodedown", "pytest_handlecrashitem"),
-        *("pytest_report_teststatus", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure"),
+        "pytest_assertion_pass",
+        "pytest_assertrepr_compare",
+        "pytest_enter_pdb",
+        "pytest_leave_pdb",
+        "pytest_fixture_setup",
+        "pytest_fixture_post_finalizer",
+        "pytest_pyfunc_call",
+        "pytest_configure_node",
+        "pytest_testnodeready",
+        "pytest_testnodedown",
+        "pytest_handlecrashitem",
+        "pytest_report_teststatus",
+        "pytest_sessionfinish",
+        "pytest_terminal_summary",
+        "pytest_unconfigure",
     }
 )
 """Hooks that run when the first test runs, or later; so do all whose name begins with pytest_runtest_."""
 
 
 def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool:
-    """Tell whether runs can collect these files again by themselves."""
+    """Return whether runs can collect these files again by themselves."""
     return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
 
 

@@ -20,9 +20,24 @@ if TYPE_CHECKING:
 _WORD = re.compile(rb"\w+")
 
 _VALUES = (
-    *(ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare),
-    *(ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.keyword, ast.Load, ast.operator, ast.unaryop),
-    *(ast.boolop, ast.cmpop),
+    ast.Constant,
+    ast.Tuple,
+    ast.List,
+    ast.Set,
+    ast.Dict,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.keyword,
+    ast.Load,
+    ast.operator,
+    ast.unaryop,
+    ast.boolop,
+    ast.cmpop,
 )
 """Expressions that only make values, if those inside do."""
 
@@ -112,7 +127,7 @@ class _Outline:
 
     @staticmethod
     def _is_hook(name: str) -> bool:
-        """Tell whether pytest or the interpreter looks for this name at once, and may call what it finds."""
+        """Return whether pytest or the interpreter looks for this name at once, and may call what it finds."""
         return name.startswith(("pytest_", "__")) or name in {"collect_ignore", "collect_ignore_glob"}
 
     def _define(self, statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:

@@ -33,7 +33,7 @@ class RunTable(Record):
     wants_standby: bool = False
 
     @property
-    def lacks_standby(self) -> bool:
+    def needs_standby(self) -> bool:
         """Whether a run should be forked ahead now."""
         return self.wants_standby and not self.runs
 

@@ -31,7 +31,7 @@ class SessionState(Record):
     @property
     def has_idle_work(self) -> bool:
         """Whether something is to be done when no event is there."""
-        return self.table.lacks_standby and not self.is_retired
+        return self.table.needs_standby and not self.is_retired
 
 
 class SessionOrdered(Record):

@@ -78,7 +78,7 @@ class ZygoteState(Record):
     @property
     def has_idle_work(self) -> bool:
         """Whether something is to be done when no event is there."""
-        return self.phase == READY and (self.has_texts or (self.may_stand_by and self.table.lacks_standby))
+        return self.phase == READY and (self.has_texts or (self.may_stand_by and self.table.needs_standby))
 
 
 # Events

@@ -56,8 +56,8 @@ def test_a_run_that_was_forked_is_reported_and_another_is_to_stand_by() -> None:
 
     assert actions == (Report(Forked(7, 300)),)
     assert table == RunTable({300: 7}, wants_standby=True)
-    assert not table.lacks_standby
-    assert step(table, ChildEnded(300, 0))[0].lacks_standby
+    assert not table.needs_standby
+    assert step(table, ChildEnded(300, 0))[0].needs_standby
 
 
 def test_a_run_that_cannot_be_forked_is_reported() -> None:
@@ -73,7 +73,7 @@ def test_one_standby_run_is_tried_after_each_run(pid: int) -> None:
     table, actions = step(RunTable({}, wants_standby=True), StandbyTried(pid))
 
     assert (table, actions) == (RunTable({}, standby=pid), ())
-    assert not table.lacks_standby
+    assert not table.needs_standby
 
 
 def test_a_standby_run_that_dies_is_dropped_and_not_replaced() -> None:
