@@ -38,7 +38,7 @@ class Interrupts:
 
     The terminal sends the signal to all processes, and the parent sends it once more to those
     that have not ended: it must count once. At a debugger's prompt it counts for the debugger each
-    time, and for nobody else.
+    time, and for nothing else.
 
     Attributes:
         is_debugging: whether this worker has the terminal.
@@ -122,7 +122,7 @@ def _renew_file_locks() -> None:
     """Let locks be used that test modules and conftest files made when they were imported.
 
     filelock gives them back in a fork, and then refuses to use them: an object made in another
-    process may be held there. Ours are held by nobody, since no test has run before the fork.
+    process may be held there. These are not, since no test has run before the fork.
     """
     locks = getattr(sys.modules.get("filelock._api"), "_FORK_OBJECTS", {})
     for lock in list(locks.values()):

@@ -109,7 +109,7 @@ class InternalErrorRaised(NamedTuple):
 
 
 class FixtureRequested(NamedTuple):
-    """The worker waits for a shared fixture that nobody knew to be needed; a fixture's reply follows.
+    """The worker waits for a shared fixture that was not set up before the fork; a reply follows.
 
     Attributes:
         item: the test that needs it.

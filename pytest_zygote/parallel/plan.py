@@ -15,7 +15,7 @@ from pytest_zygote.adapters.pytest.private.configuration import saved_stdin
 from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
-from pytest_zygote.core.parallel.scheduler import Schedule
+from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.parallel import worker_hooks
@@ -23,6 +23,8 @@ from pytest_zygote.parallel.work_units import FIXED, History, Units
 
 if TYPE_CHECKING:
     import pytest
+
+    from pytest_zygote.core.parallel.scheduler import Scheduler
 
 RESTARTS_PER_WORKER = 4
 XDIST_INSTEAD = "--no-zygote-workers gives pytest-xdist back"
@@ -58,7 +60,7 @@ class ParallelPlan:
         self.units: list[Unit] = self._units.priced(self._history.fixtures)
         known = self._history.tests
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
-        self._kind = FixedSchedule if option.dist == FIXED else Schedule
+        self._kind = FixedSchedule if option.dist == FIXED else StealingSchedule
         possible = parallelism(self.units)
         self.count = min(wanted, possible)
         self.is_one_piece = possible == 1
@@ -66,7 +68,7 @@ class ParallelPlan:
         restarts = option.maxworkerrestart
         self.max_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> Scheduler:
         """Return what decides which worker runs which test."""
         return self._kind(self.units, self.seconds, self.count)
 

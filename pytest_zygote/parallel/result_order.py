@@ -18,7 +18,7 @@ _INDEX = attrgetter("item_index")
 
 
 def _have_indices(reports: list[pytest.TestReport]) -> bool:
-    """Tell whether all reports came from workers: then thousands are sorted without a call for each."""
+    """Return whether all reports came from workers: then thousands are sorted without a call for each."""
     try:
         return set(map(type, map(_INDEX, reports))) == {int}
     except AttributeError:
@@ -29,7 +29,7 @@ class ResultOrder:
     """Puts the terminal's summary and the junit file in the order that they have without workers."""
 
     def __init__(self, session: pytest.Session) -> None:
-        """Look for those who collect reports."""
+        """Find the plugins that collect reports."""
         manager = session.config.pluginmanager
         self._items = session.items
         self._terminal = manager.getplugin("terminalreporter")
@@ -37,23 +37,23 @@ class ResultOrder:
         self._cases: dict[int, int] = {}
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        """The place of each test; only reports that did not come from workers, and junit files, need it."""
+    def _indices(self) -> dict[str, int]:
+        """The index of each test; only reports that did not come from workers, and junit files, need it."""
         return {item.nodeid: at for at, item in enumerate(self._items)}
 
     def note(self, report: pytest.TestReport) -> None:
-        """Note the place of a test in junit files: once it is complete it does not know its name any more."""
+        """Note which test a case of a junit file is: once it is complete it does not know its name any more."""
         for junit in self._junits:
-            self._cases.setdefault(id(junit.node_reporter(report)), self._places.get(report.nodeid, -1))
+            self._cases.setdefault(id(junit.node_reporter(report)), self._indices.get(report.nodeid, -1))
 
     def restore(self) -> None:
-        """Sort."""
+        """Sort what was collected."""
         for reports in self._terminal.stats.values() if self._terminal is not None else ():
-            with contextlib.suppress(AttributeError):  # a plugin's own, which knows of no test
-                reports.sort(key=_INDEX if _have_indices(reports) else self._place)
+            with contextlib.suppress(AttributeError):  # a plugin's own, which is no report
+                reports.sort(key=_INDEX if _have_indices(reports) else self._index_of)
         for junit in self._junits:
             junit.node_reporters_ordered.sort(key=lambda case: self._cases.get(id(case), -1))
 
-    def _place(self, report: pytest.TestReport) -> int:
-        place = getattr(report, "item_index", None)
-        return place if isinstance(place, int) else self._places.get(report.nodeid, -1)
+    def _index_of(self, report: pytest.TestReport) -> int:
+        index = getattr(report, "item_index", None)
+        return index if isinstance(index, int) else self._indices.get(report.nodeid, -1)

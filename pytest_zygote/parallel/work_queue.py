@@ -74,7 +74,7 @@ class WorkQueue:
             return None
 
     def close_writing_end(self) -> None:
-        """Be the worker: once nobody can write any more, the parent is gone."""
+        """Be the worker: once no process can write any more, the parent is gone."""
         os.close(self._write)
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ class WorkerChannel:
         self.flush()
 
     def request_fixture(self, item: int, name: str) -> object:
-        """Return the value of a shared fixture that nobody knew to be needed, or a reason why there is none."""
+        """Return the value of a shared fixture that was not set up before the fork, or why there is none."""
         match self._request(messages.FixtureRequested(item, name)):
             case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
                 return messages.fixture_value(reply)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.parallel.scheduler import Schedule
+from pytest_zygote.core.parallel.schedule import Schedule
+from pytest_zygote.core.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,6 +45,14 @@ class FixedSchedule(Schedule):
         """Return None: nothing is stolen."""
         del thief, protected
         return None
+
+    def split(self, victim: int, thief: int, drained: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Raise an error: the queue of no worker is shared.
+
+        Raises:
+            LocalProtocolError: always.
+        """
+        raise LocalProtocolError(f"worker {thief} cannot steal {len(drained)} tests from {victim}: shares are fixed")
 
 
 def deal(pieces: Sequence[Piece], workers: int) -> dict[int, int]:

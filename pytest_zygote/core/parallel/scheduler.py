@@ -1,228 +1,50 @@
-"""Which worker runs which test, and when: decisions only, no process in here.
-
-Theory of operation. Tests that share expensive fixtures form a *unit*, and large units are cut into *pieces*. Pieces
-wait in the pool, the longest first: what is begun last should be short. Each worker has an *assignment*: tests that it
-runs one after the other, in pytest's order. It binds nothing but the test that runs, since what has not been begun can
-be drained from the worker's queue at any moment. So a worker always has some work ahead and rarely waits, and yet the
-last tests are shared out by the time they take, not by who got them first:
-
-* `refill` gives a worker the next piece before it runs out, but leaves one for each worker that is yet to come. Of
-  pieces that are nearly as long as the longest it prefers one of the unit whose fixtures it has set up already.
-* A worker that has nothing left waits, and gets the tail half, by time, of the longest assignment (`victim`, `split`),
-  unless setting up the fixtures again would take longer than the work, or the tests belong before what it has run
-  (`Unit.phase`).
-* A worker that died gives back what it held, but for the test that it died of (`lost`).
-"""
+"""What the worker pool needs of a schedule."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
-
-from pytest_zygote.core.parallel.work_units import MOST, Estimates, Piece, Unit, cut
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-NEARLY = 0.75
-"""A piece of the same unit goes first if it is at least this long, compared with the longest."""
-AHEAD_S = 0.05
-"""Work that a worker has ahead at least, so that it need not wait for tests that take no time."""
+    from collections.abc import Collection, Sequence
 
 
-class Schedule:
-    """What waits, and what each worker holds."""
-
-    def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
-        """Cut the units, and put the pieces in order."""
-        self._units = units
-        self._estimates = Estimates(units, seconds)
-        self._pool = cut(units, self._estimates, workers)
-        self._missing = workers
-        self._assignments: dict[int, deque[int]] = {}
-        self._ahead: dict[int, float] = {}
-        self._weights: dict[int, float] = {}
-        self._last_unit: dict[int, int] = {}
-        self._finished_in: dict[int, int] = {}
+class Scheduler(Protocol):
+    """Which worker runs which test: `stealing_schedule` and `fixed_schedule` differ in it."""
 
     @property
     def is_over(self) -> bool:
         """Whether no test waits and no worker holds one."""
-        return not self._pool and not any(self._assignments.values())
-
-    @property
-    def waiting(self) -> tuple[int, ...]:
-        """The tests that nobody holds."""
-        return tuple(item for piece in self._pool for item in piece.items)
 
     def join(self, worker: int) -> None:
         """Add a worker."""
-        self._missing = max(self._missing - 1, 0)
-        self._assignments[worker] = deque()
-        self._ahead[worker] = 0.0
 
     def holds(self, worker: int) -> tuple[int, ...]:
         """Return what a worker has not finished, first what it runs."""
-        return tuple(self._assignments.get(worker, ()))
 
     def refill(self, worker: int) -> list[int]:
-        """Return what to assign to a worker now, from the pool."""
-        given: list[int] = []
-        held = self._assignments[worker]
-        while (len(held) <= 1 or self._ahead[worker] < AHEAD_S) and len(held) < MOST:
-            if given and len(self._pool) <= self._missing:
-                break
-            piece = self._pull(worker)
-            if piece is None:
-                break
-            self._last_unit[worker] = piece.unit
-            self._assign(worker, piece.items)
-            given += piece.items
-        return given
-
-    def _pull(self, worker: int) -> Piece | None:
-        """Remove and return the next piece for a worker from the pool."""
-        return self._pool.pop(self._choose(worker)) if self._pool else None
-
-    def _choose(self, worker: int) -> int:
-        head, unit = self._pool[0], self._last_unit.get(worker)
-        for at, piece in enumerate(self._pool):
-            if self._units[piece.unit].rank != self._units[head.unit].rank:
-                break
-            if piece.seconds < NEARLY * head.seconds:
-                break
-            if piece.unit == unit:
-                return at
-        return 0
-
-    def _assign(self, worker: int, items: Iterable[int]) -> None:
-        for item in items:
-            self._assignments[worker].append(item)
-            self._weights[item] = self._estimates.of(item)
-            self._ahead[worker] += self._weights[item]
+        """Return what to assign to a worker now, of what waits."""
 
     def done(self, worker: int, item: int, seconds: float) -> None:
-        """Note that a worker has finished a test."""
-        held = self._assignments[worker]
-        if not held or held[0] != item:
-            message = f"worker {worker} finished test {item}, but holds {list(held)[:3]}"
-            raise ValueError(message)
-        held.popleft()
-        self._ahead[worker] -= self._weights.pop(item)
-        self._finished_in[worker] = self._estimates.unit_of[item]
-        self._estimates.learn(item, seconds)
+        """Note that a worker has finished a test.
+
+        Raises:
+            ValueError: it is not the first that the worker holds.
+        """
 
     def victim(self, thief: int, protected: Collection[int] = ()) -> int | None:
-        """Return who has most to share with a worker that waits; None if nobody has."""
-        rich = [
-            worker for worker, held in self._assignments.items() if len(held) > 1 and worker not in {thief, *protected}
-        ]
-        return max(rich, key=lambda worker: self._ahead[worker], default=None)
+        """Return a worker whose queue is to be shared with one that waits; None if none is."""
 
     def split(self, victim: int, thief: int, drained: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Share out what was drained from a queue; return what goes back, and what the waiting worker gets."""
-        self._steal_back(victim, drained)
-        # Nobody knows how far the test is that runs now; half of it is left on average.
-        busy = sum(self._weights[item] for item in self._assignments[victim]) / 2
-        half = (busy + self._estimates.sum(drained)) / 2
-        stolen: list[Piece] = []
-        stolen_s = 0.0
-        parts = self._parts(drained)
-        phase = self._phase(thief)
-        bound = max(
-            sum(self._is_bound(part, victim) for part in parts[:1]),
-            sum(self._units[part.unit].phase < phase for part in parts),  # these come first
-        )
-        while len(parts) > bound and (not stolen or stolen_s + parts[-1].seconds <= half):
-            stolen_s += parts[-1].seconds
-            stolen.insert(0, parts.pop())
-        if not self._is_worth(stolen, victim):
-            parts, stolen = [*parts, *stolen], []
-        back, given = ([item for part in some for item in part.items] for some in (parts, stolen))
-        self._assign(victim, back)
-        self._assign(thief, given)
-        if stolen:
-            self._last_unit[thief] = stolen[-1].unit
-        return back, given
-
-    def _phase(self, worker: int) -> int:
-        """Return the phase that a worker has reached."""
-        return max((self._units[unit].phase for unit in self._begun(worker)), default=0)
-
-    def _begun(self, worker: int) -> set[int]:
-        """Return the units that a worker is in the middle of."""
-        begun = {self._estimates.unit_of[item] for item in self._assignments[worker]}
-        return begun | {self._finished_in[worker]} if worker in self._finished_in else begun
-
-    def _is_bound(self, part: Piece, worker: int) -> bool:
-        """Return whether a part belongs to a unit that the worker has begun and must finish."""
-        return not self._units[part.unit].divisible and part.unit in self._begun(worker)
-
-    def _steal_back(self, worker: int, items: Sequence[int]) -> None:
-        held = self._assignments[worker]
-        for expected in reversed(items):
-            if held.pop() != expected:
-                message = f"worker {worker} gave back test {expected}, which it does not hold last"
-                raise ValueError(message)
-            self._ahead[worker] -= self._weights.pop(expected)
-
-    def _parts(self, items: Sequence[int]) -> list[Piece]:
-        """Return the smallest parts that may go separate ways: tests, and what is left of units not divisible."""
-        parts: list[Piece] = []
-        for item in items:
-            unit = self._estimates.unit_of[item]
-            seconds = self._estimates.of(item)
-            if parts and parts[-1].unit == unit and not self._units[unit].divisible:
-                before = parts.pop()
-                parts.append(Piece(unit, (*before.items, item), before.seconds + seconds))
-            else:
-                parts.append(Piece(unit, (item,), seconds))
-        return parts
-
-    def _is_worth(self, stolen: Sequence[Piece], victim: int) -> bool:
-        again = {part.unit for part in stolen} & self._begun(victim)
-        return sum(part.seconds for part in stolen) > sum(self._units[unit].cost_s for unit in again)
-
-    def lost(self, worker: int, unbegun: Sequence[int]) -> int | None:
-        """Put back what a dead worker held; return the test that it died of, None if it held none.
-
-        Args:
-            worker: the dead one.
-            unbegun: what was still in its queue.
-        """
-        held = tuple(self._assignments.pop(worker))
-        for item in held:
-            self._weights.pop(item)
-        del self._ahead[worker]
-        crashed = held[0] if len(held) > len(unbegun) else None
-        self.put_back(held[1:] if crashed is not None else held)
-        return crashed
+        """Share out what was drained from the victim's queue; return what goes back, and what the thief gets."""
 
     def reclaim(self, worker: int, items: Sequence[int]) -> tuple[int, ...]:
-        """Return what a worker has not begun and will not be given again, of what was left in its queue."""
-        held, left = self._assignments[worker], frozenset(items)
-        reclaimed: list[int] = []
-        while held and held[-1] in left:
-            reclaimed.insert(0, held.pop())
-            self._ahead[worker] -= self._weights.pop(reclaimed[0])
-        return tuple(reclaimed)
+        """Return what a worker holds no longer, of what was drained from its queue."""
 
-    def put_back(self, items: Sequence[int]) -> None:
-        """Have tests wait again, before all others, what belongs together in one piece."""
-        pieces: list[Piece] = []
-        for item in items:
-            unit = self._estimates.unit_of[item]
-            if pieces and pieces[-1].unit == unit:
-                before = pieces.pop()
-                pieces.append(Piece(unit, (*before.items, item), before.seconds + self._estimates.of(item)))
-            else:
-                pieces.append(Piece(unit, (item,), self._estimates.of(item)))
-        self._pool[:0] = pieces
+    def lost(self, worker: int, unbegun: Sequence[int]) -> int | None:
+        """Put back what a dead worker held; return the test that it died of, None if it held none."""
 
     def retire(self, worker: int) -> tuple[int, ...]:
-        """Let a worker go; return what it still held."""
-        self._ahead.pop(worker, None)
-        held = tuple(self._assignments.pop(worker, ()))
-        for item in held:
-            self._weights.pop(item)
-        return held
+        """Remove a worker that has ended; return what it still held."""
+
+    def put_back(self, items: Sequence[int]) -> None:
+        """Have tests wait again, before all others."""

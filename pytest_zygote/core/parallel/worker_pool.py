@@ -7,9 +7,9 @@ of its own; what depends on it is decided then.
 Theory of operation. A worker has a queue, and runs what is in it. The pool fills it from the schedule before it is
 empty, so a worker rarely waits. One that does (`QueueEmpty`) is fed at the end of the round: with what still waits in
 the schedule, else with a share of what another worker has ahead (the other's queue is drained and dealt out again), and
-if nobody has anything to share, it ends. A worker that waits still counts as waiting once it is given something, until
+if there is nothing to share, it ends. A worker that waits still counts as waiting once it is given something, until
 it has finished the test after which it waited: it may be asleep, and must not be robbed of what it was given. Nor must
-a worker that has just been forked. While one of those may get too much for itself, nobody is let go.
+a worker that has just been forked. While one of those may have too much for itself, no worker is let go.
 
 A worker that died fails the test that it held. Everything else that it held waits again, before all other tests. The
 dead worker is replaced, if that has not happened too often and tests are left.
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_zygote.core.parallel.events import Action, Event
-    from pytest_zygote.core.parallel.scheduler import Schedule
+    from pytest_zygote.core.parallel.scheduler import Scheduler
 
 NOT_TERMINATED = "Not properly terminated"
 """What pytest-xdist says of a worker that died, and programs look for."""
@@ -90,7 +90,7 @@ class WorkerPool:
         summary: why the run did not go to its end; '' if it did.
     """
 
-    def __init__(self, schedule: Schedule, count: int, max_restarts: int) -> None:
+    def __init__(self, schedule: Scheduler, count: int, max_restarts: int) -> None:
         """Have no worker yet.
 
         Args:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_zygote.core.parallel import events
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
-from pytest_zygote.core.parallel.scheduler import Schedule
+from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit
 from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool
 from pytest_zygote.core.protocol.errors import LocalProtocolError
@@ -150,7 +150,13 @@ class ProcessTable:
         self.on(events.WorkerExited(number, self.drain(number)))
 
 
-def pool_of(units: Sequence[Unit], workers: int, *, restarts: int = 99, kind: type[Schedule] = Schedule) -> WorkerPool:
+def pool_of(
+    units: Sequence[Unit],
+    workers: int,
+    *,
+    restarts: int = 99,
+    kind: type[StealingSchedule | FixedSchedule] = StealingSchedule,
+) -> WorkerPool:
     """Make a pool for some units of which nothing is known."""
     return WorkerPool(kind(units, {}, workers), workers, restarts)
 
@@ -184,10 +190,10 @@ def unit_lists(draw: st.DrawFn) -> list[Unit]:
     return units
 
 
-@pytest.mark.parametrize("kind", [Schedule, FixedSchedule])
+@pytest.mark.parametrize("kind", [StealingSchedule, FixedSchedule])
 @given(units=unit_lists(), data=st.data())
 def test_every_test_runs_exactly_once_in_any_order(
-    kind: type[Schedule], units: list[Unit], data: st.DataObject
+    kind: type[StealingSchedule | FixedSchedule], units: list[Unit], data: st.DataObject
 ) -> None:
     """Whatever workers finish, wait, share and crash: a test runs to its end or is reported, and never both."""
     workers = data.draw(st.integers(1, 4))

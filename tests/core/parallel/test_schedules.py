@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
-from pytest_zygote.core.parallel.scheduler import Schedule
+from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ class Shop:
     """
 
     def __init__(
-        self, units: Sequence[Unit], seconds: dict[int, float], workers: int, kind: type[Schedule] = Schedule
+        self,
+        units: Sequence[Unit],
+        seconds: dict[int, float],
+        workers: int,
+        kind: type[StealingSchedule | FixedSchedule] = StealingSchedule,
     ) -> None:
         """Start all workers."""
         self.units = units
@@ -168,9 +172,9 @@ def drawn_units(data: st.DataObject) -> list[Unit]:
     return units
 
 
-@pytest.mark.parametrize("kind", [Schedule, FixedSchedule])
+@pytest.mark.parametrize("kind", [StealingSchedule, FixedSchedule])
 @given(data=st.data())
-def test_every_test_runs_exactly_once(kind: type[Schedule], data: st.DataObject) -> None:
+def test_every_test_runs_exactly_once(kind: type[StealingSchedule | FixedSchedule], data: st.DataObject) -> None:
     """In any order of finishing, stealing and dying, no test is lost and none runs twice."""
     units = drawn_units(data)
     items = [item for unit in units for item in unit.items]
