@@ -58,6 +58,7 @@ def make_config(*plugins: object, **options: object) -> pytest.Config:
         option=option,
         cache=Cache(),
         stash=pytest.Stash(),
+        getvalue=lambda name: getattr(option, name),
         getoption=lambda name, default=None: getattr(option, name, default),
     )
     return cast("pytest.Config", config)

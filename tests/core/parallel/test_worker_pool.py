@@ -310,7 +310,7 @@ def test_too_many_crashes_stop_the_run(restarts: int, summary: str) -> None:
         table.exit(number)
     assert table.pool.summary == summary
     assert events.PrintLine(f"\n{summary}") in table.performed
-    assert events.StopTests() in table.performed
+    assert any(isinstance(action, events.StopTests) for action in table.performed)
     assert table.pool.is_stopping
     assert not table.workers
 
@@ -329,10 +329,10 @@ def test_workers_that_do_not_end_after_ctrl_c_are_killed() -> None:
     """They have some time to tear down what they have set up."""
     table = started()
     actions = table.on(events.RunInterrupted(frozenset({0, 1})))
-    assert actions[0] == events.StopTests()
-    assert actions[-1] == events.InterruptWorkers()
+    assert isinstance(actions[0], events.StopTests)
+    assert isinstance(actions[-1], events.InterruptWorkers)
     assert table.on(events.RoundEnded(), NOW + GRACE_S - 0.1) == []
-    assert table.on(events.RoundEnded(), NOW + GRACE_S) == [events.KillWorkers()]
+    assert [type(action) for action in table.on(events.RoundEnded(), NOW + GRACE_S)] == [events.KillWorkers]
     assert not table.pool.workers
 
 
