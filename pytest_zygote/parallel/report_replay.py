@@ -54,10 +54,12 @@ class ReportContext(NamedTuple):
     Attributes:
         hook: the hooks that concern the test.
         marks: what pytest-xdist adds to its reports.
+        decoder: of the worker, for its deltas.
     """
 
     hook: HookRelay
     marks: dict[str, object]
+    decoder: DeltaDecoder
 
 
 class ReportReplay:
@@ -113,7 +115,7 @@ class ReportReplay:
         match message:
             case messages.ReportDelta():
                 context = self._context(worker)
-                self._report(context, self._decoder(worker).decode(message, context.marks))
+                self._report(context, context.decoder.decode(message, context.marks))
             case messages.LogStart(nodeid, location):
                 self._context(worker).hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             case messages.LogFinish(nodeid, location):
@@ -152,24 +154,22 @@ class ReportReplay:
                 assert_never(message)
 
     def _set_context(self, worker: WorkerHandle, item: int) -> ReportContext:
-        context = ReportContext(self._session.items[item].ihook, self._marks(worker, item))
+        context = self._make_context(worker, item, self._session.items[item].ihook)
         self._contexts[worker.number] = context
         return context
 
     def _context(self, worker: WorkerHandle) -> ReportContext:
         """Return that of the test that a worker runs; before its first test only plugins may report something."""
         context = self._contexts.get(worker.number)
-        return ReportContext(self._config.hook, self._marks(worker, None)) if context is None else context
+        return self._make_context(worker, None, self._config.hook) if context is None else context
 
-    def _marks(self, worker: WorkerHandle, item: int | None) -> dict[str, object]:
+    def _make_context(self, worker: WorkerHandle, item: int | None, hook: HookRelay) -> ReportContext:
         uid = self._plan.testrunuid
-        return {"node": worker.node, "worker_id": worker.name, "testrun_uid": uid, "item_index": item}
-
-    def _decoder(self, worker: WorkerHandle) -> DeltaDecoder:
+        marks = {"node": worker.node, "worker_id": worker.name, "testrun_uid": uid, "item_index": item}
         decoder = self._decoders.get(worker.number)
         if decoder is None:
             decoder = self._decoders[worker.number] = DeltaDecoder()
-        return decoder
+        return ReportContext(hook, marks, decoder)
 
     def _load(self, data: bytes, marks: dict[str, object]) -> pytest.TestReport:
         loaded = transfer.load(data)
@@ -181,7 +181,8 @@ class ReportReplay:
         return report
 
     def _report(self, context: ReportContext, report: pytest.TestReport) -> None:
-        self._order.note(report)
+        if self._order.has_junit_files:
+            self._order.note(report)
         context.hook.pytest_runtest_logreport(report=report)
 
     def report_crash(self, worker: WorkerHandle, item: int) -> bool:

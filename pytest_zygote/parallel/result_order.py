@@ -26,7 +26,11 @@ def _have_indices(reports: list[pytest.TestReport]) -> bool:
 
 
 class ResultOrder:
-    """Puts the terminal's summary and the junit file in the order that they have without workers."""
+    """Puts the terminal's summary and the junit file in the order that they have without workers.
+
+    Attributes:
+        has_junit_files: whether `note` must see the reports.
+    """
 
     def __init__(self, session: pytest.Session) -> None:
         """Find the plugins that collect reports."""
@@ -34,6 +38,7 @@ class ResultOrder:
         self._items = session.items
         self._terminal = manager.getplugin("terminalreporter")
         self._junits = [plugin for plugin in manager.get_plugins() if type(plugin).__module__ == "_pytest.junitxml"]
+        self.has_junit_files = bool(self._junits)
         self._cases: dict[int, int] = {}
 
     @cached_property

@@ -37,6 +37,7 @@ class WorkerHandle:
     Attributes:
         number: of the worker, for the pool.
         node: for plugins.
+        name: its id, 'gw0' and so on.
         queue: the tests that it is to run.
         ring: what it has sent.
         is_over: whether it has done all that it had to do at its end, and holds nothing that others may wait for.
@@ -49,6 +50,7 @@ class WorkerHandle:
         """Prepare everything but the process."""
         self.number = number
         self.node = node
+        self.name = node.gateway.id
         self.queue = WorkQueue()
         self.ring = RingBuffer()
         self.is_over = False
@@ -61,11 +63,6 @@ class WorkerHandle:
         # Inherited as an open file: what the worker writes can be read here after its death.
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the handle
         self._captured: list[int] = []
-
-    @property
-    def name(self) -> str:
-        """Its id, 'gw0' and so on."""
-        return self.node.gateway.id
 
     def started(self, pid: int) -> None:
         """Be the parent of the process."""
