@@ -30,6 +30,7 @@ from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
+from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.current_tree import CurrentTree
 
-OURS = ("_pytest", "pytest", "pluggy", "pytest_zygote", "coverage", "pytest_cov", "xdist", "execnet", "hypothesis")
+OURS = RUNNER | {"coverage", "pytest_cov", "xdist", "execnet", "hypothesis"}
 """Packages whose own reading says nothing about a test."""
 
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))

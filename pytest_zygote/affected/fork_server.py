@@ -66,7 +66,7 @@ class ForkServer:
         sys.stderr.flush()
         orders, self._orders = os.pipe()
         self._results, results = os.pipe()
-        self._pid = os.fork()
+        self._pid = processes.fork_here_among_threads()
         if not self._pid:
             os.close(self._orders)
             os.close(self._results)
@@ -141,7 +141,7 @@ class ForkServer:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.freeze()  # else looking for garbage would copy every page in each fork
         while True:
-            pid = os.fork()
+            pid = processes.fork_here_among_threads()
             if not pid:
                 self._be_a_fork(orders, results, handler)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

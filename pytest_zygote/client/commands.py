@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import rendezvous, signals, sockets
+from pytest_zygote.adapters.system import processes, rendezvous, signals, sockets
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
 from pytest_zygote.core.cli.options import COMMANDS, without_commands
@@ -162,7 +162,7 @@ def _be_or_start(launch: DaemonLauncher, request: RunRequest, *, detach: bool) -
     sys.stderr.write(f"zygote: this is the daemon of {launch.place.root}; Ctrl-C ends it\n")
     sys.stderr.flush()
     ready, theirs = os.pipe()
-    if os.fork() == 0:
+    if processes.fork_here_among_threads() == 0:
         os.close(theirs)
         if os.read(ready, 1):
             os.setsid()  # Ctrl-C is for the daemon, which ends the scout's run

@@ -10,6 +10,7 @@ from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 import pytest_zygote
+from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +26,7 @@ def is_installed(path: str) -> bool:
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(pytest_zygote.__file__)), "")
 
-_NOT_OWN = frozenset({"__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
+_NOT_OWN = RUNNER | {"__main__"}
 """Top-level names that are never the project's, wherever they are installed."""
 
 

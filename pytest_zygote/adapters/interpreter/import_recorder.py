@@ -6,12 +6,12 @@ both (`core.layers.import_effects`). A run starts with the client's environment 
 *admitted* when code of the run first imports it (`adapters.interpreter.import_replay`): what it read is
 compared with what holds now, and what it did is done again.
 
-The moment of the first import is told by Python itself. For a module that is loaded already,
+Python itself reports the moment of the first import. For a module that is loaded already,
 the import statement looks at ``__spec__._initializing`` (another thread may be executing the
-module) and calls ``importlib.__BOOTSTRAP["_lock_unlock_module"]`` if it is true. We leave the mark on
+module) and calls ``importlib._bootstrap._lock_unlock_module`` if it is true. We leave the mark on
 modules that must be admitted and take the place of that function; nothing else pays anything.
 ``from package import module`` finds a loaded module as an attribute, without an import;
-``importlib.__BOOTSTRAP["_handle_fromlist"]`` is called for it.
+``importlib._bootstrap._handle_fromlist`` is called for it.
 
 While a layer is built its modules are marked, so each import statement is seen, and a log says
 what it imported at which point: a fresh interpreter would execute that there. To mark the modules of

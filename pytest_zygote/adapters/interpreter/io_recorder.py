@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.private import reading
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.layer_inputs import WHOLE
+from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Function: TypeAlias = Callable[..., object]  # type: ignore[explicit-any]  # of any signature
-
-_OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
 
 class EnvironRecorder:
@@ -219,6 +218,6 @@ def is_own_caller(frame: FrameType | None) -> bool:
         if name.startswith("importlib.metadata"):
             return True  # lists all of sys.path; the packages there have a fingerprint of their own
         if top not in sys.stdlib_module_names:
-            return top in _OWN
+            return top in RUNNER
         frame = frame.f_back
     return False

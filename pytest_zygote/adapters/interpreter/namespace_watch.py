@@ -18,13 +18,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
+from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
     Contents = dict[object, int]
 
-_SKIPPED = frozenset({"sys", "builtins", "warnings", "__main__", "_pytest", "pytest", "pluggy", "pytest_zygote"})
+_SKIPPED = RUNNER | {"sys", "builtins", "warnings", "__main__"}
 """Modules that pytest itself changes in every run, or that change without meaning anything."""
 
 # pytest sets ``threading.excepthook`` in every run, before it collects.

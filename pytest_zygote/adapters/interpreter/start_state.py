@@ -15,6 +15,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.core.layers.layer_inputs import describe_options
+from pytest_zygote.core.runner_code import RUNNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ _CONFIGURED = "_pytest.pastebin"
 """A plugin that pytest imports when it makes its configuration, and ``import pytest`` does not."""
 
 _EXPECTED = frozenset(
-    {"__main__", "__mp_main__", "pytest", "_pytest", "pytest_zygote", "pluggy", "iniconfig", "packaging", "pygments"}
+    RUNNER
+    | {"__main__", "__mp_main__", "iniconfig", "packaging", "pygments"}
     | {"exceptiongroup", "tomli", "py", "colorama", "coverage"}
 )
 """Packages of pytest's and ours. coverage has a reason of its own (`client.request`)."""

@@ -1,4 +1,4 @@
-"""Forking, waiting and killing: the only place that does it.
+"""Forking, waiting and killing: nothing else in the package calls `os.fork`.
 
 Theory. A run is a child of a zygote, in the zygote's session but in a process group of its
 own. That makes three things work at once, and nothing else that was tried does:
@@ -51,6 +51,11 @@ def fork_here() -> int:
         RuntimeError: this process has a second thread, see `fork`.
     """
     _refuse_threads()
+    return _bare_fork()
+
+
+def fork_here_among_threads() -> int:
+    """Fork, and return in both processes, in the child 0; the caller knows of all threads, or has looked for them."""
     return _bare_fork()
 
 

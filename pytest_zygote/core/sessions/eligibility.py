@@ -15,6 +15,7 @@ forked from the project layer, as before.
 from __future__ import annotations
 
 from pytest_zygote.core.record import Record
+from pytest_zygote.core.runner_code import RUNNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def option_ineligibility(options: Mapping[str, object]) -> str:
 
 MOST_RENEWED = 8
 """Test files that a run collects again by itself; with more it is better to collect all again, once."""
-
-OWN = ("_pytest", "pytest", "pytest_zygote", "pluggy")
 
 PLUGINS = (
     "_hypothesis_pytestplugin",
@@ -175,7 +174,7 @@ def plugin_ineligibility(module: str, hooks: Collection[str], *, is_project: boo
     top = module.partition(".")[0]
     if module in COLLECTING:
         return f"{module} collects by itself"
-    if top in OWN or top in PLUGINS:
+    if top in RUNNER or top in PLUGINS:
         return ""
     if not is_project:
         return f"it is not known whether the plugin {module} allows it"
