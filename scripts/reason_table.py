@@ -214,6 +214,16 @@ TABLE: dict[Code, Entry] = {
     "session-ineligible": Entry(
         "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
     ),
+    "foreign-workers": Entry(
+        "With `--affected`, workers of pytest-xdist collect and run tests, each in a process begun anew.",
+        "Leave out `--no-zygote-workers`, or `-n`.",
+        "All tests run, and nothing is recorded.",
+    ),
+    "functions-unreported": Entry(
+        "Other tools use all numbers of `sys.monitoring`, so it is not known which functions a test runs.",
+        "Leave one of these tools out.",
+        "Each test depends on all loaded modules of the project.",
+    ),
     "order-matters": Entry(
         "`--stepwise` needs the tests one after the other, and `-n` asks for workers.", "Leave one of them out.", ALONE
     ),

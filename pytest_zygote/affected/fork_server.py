@@ -4,6 +4,10 @@ Orders (which test) and results go through two pipes that all forks inherit. One
 orders until one is the last of its group. The next is made as soon as it has ended, so that it mostly waits already
 when the next order comes. What a fork is busy with stands in memory that all share: if it dies, the server reports
 that in its place.
+
+The zygote forks runs in another way (`zygote.run_forker`): those outlive each other, have clients with terminals, and
+an event loop reaps them. These are children of one run, one at a time, and share its terminal and its process group,
+so that Ctrl-C reaches them. What both have in common, to leave a fork for good, stands in `adapters.system.processes`.
 """
 
 from __future__ import annotations

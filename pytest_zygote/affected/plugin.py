@@ -28,8 +28,9 @@ from pytest_zygote.affected.query import AffectedQuery
 from pytest_zygote.affected.recorder import new_recorder
 from pytest_zygote.affected.recording import Recording
 from pytest_zygote.affected.store import Store, StoreError
-from pytest_zygote.core.affected.impact import NEW, Selected, summary
+from pytest_zygote.core.affected.impact import NEW, Selected, summary, widened
 from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 NAME = "zygote_affected"
 WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
-DISTRIBUTED = "affected: with workers of pytest-xdist all tests run, and nothing is recorded"
-IMPRECISE = (
-    "affected: other tools use all numbers of sys.monitoring, so it is not known which code a test runs: each test "
-    "depends on all loaded modules of the project"
+DISTRIBUTED = Reason("foreign-workers", "workers of pytest-xdist collect by themselves, and nothing is recorded")
+IMPRECISE = Reason(
+    "functions-unreported",
+    "other tools use all numbers of sys.monitoring; each test depends on all loaded modules of the project",
 )
 
 
@@ -70,7 +71,7 @@ class Bystander:
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> str:
         """Say it where the counts would stand."""
-        return DISTRIBUTED
+        return widened(DISTRIBUTED)
 
 
 class AffectedPlugin:
@@ -135,7 +136,7 @@ class AffectedPlugin:
         self._tree.roots = own_roots()
         self._recorder.finish_collection(leaves(session, items))
         if is_distributed(self._config):
-            self._print(DISTRIBUTED)
+            self._print(widened(DISTRIBUTED))
             self._store.is_broken = True
         self._total = len(items)
         self._collected = [item.nodeid for item in items]
@@ -179,7 +180,7 @@ class AffectedPlugin:
             self._print(text)
         lines = [self._headline(), *self._query.notes]
         if sys.version_info >= (3, 12) and not self._recorder.is_precise:
-            lines.append(IMPRECISE)
+            lines.append(widened(IMPRECISE))
         if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
         return lines

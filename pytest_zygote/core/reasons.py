@@ -67,6 +67,9 @@ if TYPE_CHECKING:
         "keeper-lost",
         # A session has no layer to go on from.
         "session-ineligible",
+        # More tests are affected than the changes reach.
+        "foreign-workers",
+        "functions-unreported",
         # Tests run in one process, though workers are asked for.
         "order-matters",
         "debugger-without-terminal",

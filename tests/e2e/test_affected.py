@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.affected import CALC, TESTS, AffectedProject, Server, calculator, precisely, serve
+from tests.support.affected import CALC, PRECISE, TESTS, AffectedProject, Server, calculator, precisely, serve
 from tests.support.daemon import Project
 
 if TYPE_CHECKING:
@@ -279,7 +279,9 @@ class TestByFiles:
 
     def test_each_loaded_file_counts_as_a_whole(self, project: AffectedProject) -> None:
         """That of a test for its own tests, a module for all tests, a comment for none."""
-        assert len(project.affected().names) == 3
+        first = project.affected()
+        assert len(first.names) == 3
+        assert ("affected: more tests [functions-unreported]: " in first.output) is PRECISE
         assert project.affected().names == set()
         project.replace("app/calc.py", "return a + b", "return b + a")
         assert project.affected().names == {"test_add", "test_sub", "test_other"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_zygote.core.affected.dependency import Need
+    from pytest_zygote.core.reasons import Reason
 
 GOOD = frozenset({"passed", "skipped"})
 """Outcomes that need not be seen again while the row holds."""
@@ -80,3 +81,8 @@ def summary(selected: Iterable[Selected], total: int) -> str:
     parts = [f"{counts[kind]} {text}" for kind, text in words.items() if counts.get(kind)]
     tests = counted(total, "test")
     return f"affected: {sum(counts.values())} of {tests}" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def widened(reason: Reason) -> str:
+    """Return the line that says why more tests are affected than the changes reach."""
+    return f"affected: more tests [{reason.code}]: {reason.text}"
