@@ -42,8 +42,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     set_title(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
+    server = Server(place, listener, lock, _settings(options))
+    if options.ready is not None:
+        os.write(options.ready, b"!")
+        os.close(options.ready)
+    server.serve()
+
+
+def _settings(options: argparse.Namespace) -> ServerSettings:
     known = options_of(Settings(options.option, {}))
-    settings = ServerSettings(
+    return ServerSettings(
         options=known,
         pinned={flag: known.by_flag[flag] for flag in options.pin},
         cache=options.cache,
@@ -52,11 +60,6 @@ def main() -> None:
         forces_sessions=options.force_sessions,
         max_forks=options.max_forks,
     )
-    server = Server(place, listener, lock, settings)
-    if options.ready is not None:
-        os.write(options.ready, b"!")
-        os.close(options.ready)
-    server.serve()
 
 
 def _trim_log() -> None:

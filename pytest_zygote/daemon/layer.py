@@ -34,7 +34,7 @@ class Layer:
     """One layer as the daemon sees it.
 
     Attributes:
-        plan: what it was told to import.
+        plan: what it imports.
         channel: the connection to its process.
         reason: why it was made.
         phase: of `core.layers.lifecycle`; `step` changes it.
@@ -128,16 +128,15 @@ class Layer:
         changed = files.changed(self.built.files) if self.built is not None else []
         if not 0 < len(changed) <= MAX_FILES:
             return None
-        if any(
-            not path.endswith(".py") or is_always_reloaded(path.removeprefix(f"{root}/"), always_reloaded)
-            for path in changed
-        ):
-            return None
-        texts = {path: files.read_steady(path) for path in changed}
-        found = {path: text for path, text in texts.items() if text is not None}
-        if len(found) < len(texts):
-            return None  # gone, or being written
-        return Patch({path: text[0] for path, text in found.items()}, {path: text[1] for path, text in found.items()})
+        texts: dict[str, bytes] = {}
+        identities: dict[str, tuple[int, ...]] = {}
+        for path in changed:
+            found = files.read_steady(path)  # None: it is gone, or being written
+            name = path.removeprefix(f"{root}/")
+            if found is None or not path.endswith(".py") or is_always_reloaded(name, always_reloaded):
+                return None
+            texts[path], identities[path] = found
+        return Patch(texts, identities)
 
     def sweep(self, request: RunRequest, root: str, now: float) -> str:
         """Look at everything that this layer was made of, and return why it is stale; '' if it is exact for a run.
@@ -175,7 +174,7 @@ class Layer:
     def missed_context(self, learned: dict[str, str], known: dict[str, str]) -> dict[str, str]:
         """Return the keys that this layer's modules must find in the environment, and did not.
 
-        A run only tells which keys had changed when collection ended. Those that a module sets
+        A run reports only which keys had changed when collection ended. Those that a module sets
         when it is imported (scikit-learn sets KMP_DUPLICATE_LIB_OK) it will set again; the others
         were set by a conftest file or plugin before the modules that read them were imported. So
         a layer is built without them first, and shows which is which.

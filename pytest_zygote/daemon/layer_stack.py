@@ -14,15 +14,15 @@ import os
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.layers import layer_inputs, lifecycle, stack_choice
-from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, REWRITTEN, SETTINGS_KEYS, THIRD
-from pytest_zygote.core.protocol.messages import Build
+from pytest_zygote.core.layers import lifecycle, stack_choice
+from pytest_zygote.core.layers.layer_plan import has_project, make_plan
+from pytest_zygote.core.layers.module_graph import FIRST, SETTINGS_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_zygote.core.layers.module_graph import ModuleGraph
-    from pytest_zygote.core.protocol.messages import Patch, RunRequest
+    from pytest_zygote.core.protocol.messages import Build, Patch, RunRequest
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 
@@ -58,7 +58,7 @@ class LayerStack:
         """
         self._scan_loose_files()
         base = self._valid_base(request, now)
-        if depth == "base" or base.phase != lifecycle.READY or not self._graph.select(FIRST, self.excluded()):
+        if depth == "base" or base.phase != lifecycle.READY or not has_project(self._graph):
             return base
         return self._valid_project(base, request, now, is_ahead=is_ahead)
 
@@ -167,10 +167,6 @@ class LayerStack:
         """Return the layers that exist, deepest first."""
         return [layer for layer in (self.project, self.base) if layer is not None]
 
-    def excluded(self) -> tuple[str, ...]:
-        """Return the user's patterns of modules that must not be imported early."""
-        return (*EXCLUDED, *self._graph.facts.get("exclude", "").split())
-
     def _why_stale(self, layer: Layer, request: RunRequest, now: float) -> str:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
             return layer.why_failed or "the process was gone"
@@ -181,27 +177,5 @@ class LayerStack:
         return layer.sweep(request, self._root, now)
 
     def _plan(self, request: RunRequest, kind: str) -> Build:
-        graph = self._graph
-        names = graph.select(THIRD if kind == "base" else FIRST, self.excluded())
-        names = [name for name in names if os.path.exists(graph.modules[name][0])]
-        rows = [graph.modules[name] for name in names]
-        environ = {k: v for k, v in {**request.environ, **self._context}.items() if v != layer_inputs.MISSING}
-        first, last = self._unlearned(names, environ) if kind == "project" else ((), ())
-        return Build(
-            kind=kind,
-            modules=(*first, *names, *last),
-            origins=(*("*" for _ in first), *(origin for origin, _, _ in rows), *("*" for _ in last)),
-            rewritten=tuple(name for name, row in zip(names, rows, strict=True) if row[2] == REWRITTEN),
-            leaves=(*(name for name, file in graph.leaves.items() if os.path.exists(file)), *graph.rejected),
-            path=graph.path if kind == "project" and graph.path else request.path,
-            client_path=request.path,
-            environ=environ,
-            context=tuple(self._context),
-            cwd=self._root if os.path.isdir(self._root) else "/",
-            facts=graph.facts,
-        )
-
-    def _unlearned(self, names: list[str], environ: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return what the project layer imports before and after the modules that runs imported."""
-        preload = self._graph.facts.get("preload", "").split()
-        return self._graph.builtin(environ), tuple(name for name in preload if name not in names)
+        cwd = self._root if os.path.isdir(self._root) else "/"
+        return make_plan(self._graph, kind, request, self._context, cwd=cwd, exists=os.path.exists)

@@ -81,8 +81,8 @@ class LayerSupervisor:
     def choose(self, request: RunRequest, depth: str, now: float) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
 
-        Call it for one waiting client at a time: two with different environments would take
-        turns in replacing each other's layers for ever.
+        Call it for one waiting client at a time: two with different environments would replace each other's layers
+        in turn, for ever.
         """
         self._last_request = request
         stack = self.serving
@@ -103,7 +103,7 @@ class LayerSupervisor:
     # Going on
 
     def advance(self, now: float, *, is_waited_for: bool) -> None:
-        """Take the next step of what is built in the background.
+        """Continue what is built in the background.
 
         Args:
             now: by the loop's clock.

@@ -21,7 +21,7 @@ log = logging.getLogger("pytest_zygote")
 
 
 class RunResults:
-    """Takes care of the clients of runs that have ended, and of what runs report."""
+    """Handles the ends of runs and what runs report."""
 
     def __init__(self, parts: Parts, requests: RequestQueue) -> None:
         """Put clients whose run must start again back into `requests`."""

@@ -173,7 +173,7 @@ class SessionCache:
             self._reject(ready[position], f"the sessions have more than {MEMORY_MIB} MiB for themselves")
 
     def pause(self) -> None:
-        """Take no processor time while somebody waits."""
+        """Stop all collections while somebody waits, and begin none."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

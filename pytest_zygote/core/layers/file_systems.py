@@ -11,12 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHARED = frozenset(
-    (
-        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ncpfs"),
-        *("9p", "drvfs", "vboxsf", "vmhgfs", "prl_fs", "virtiofs", "osxfs", "fakeowner"),
-    )
-)
+_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ncpfs")
+_VIRTUAL = ("9p", "drvfs", "vboxsf", "vmhgfs", "prl_fs", "virtiofs", "osxfs", "fakeowner")
+SHARED = frozenset(_NETWORK + _VIRTUAL)
 """Types of file systems whose files others change without a word. 9p and drvfs are Windows' folders in WSL, osxfs and
 fakeowner those of Docker's virtual machine."""
 

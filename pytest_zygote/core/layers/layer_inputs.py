@@ -27,12 +27,11 @@ VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOW
 VOLATILE_PREFIXES = ("PYTEST_",)
 """Keys that pytest sets in its own process, and ours for the client."""
 
-NATIVE_PREFIXES = (
-    *("OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GFORTRAN_"),
-    *("POLARS_", "RUST_", "RAYON_", "GRPC_", "NPY_", "ARROW_", "_RJEM_", "MALLOC_", "GLIBC_", "LD_", "DYLD_"),
-    *("OPENSSL_", "SSL_CERT_", "FAKETIME", "GCONV_PATH", "LOCPATH", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"),
-    *("LC_", "LANG", "LANGUAGE", "TZ", "PYTHON", "CUDA_", "TF_", "TORCH_", "PYTORCH_"),
-)
+_THREADS = ("OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GFORTRAN_")
+_LIBRARIES = ("POLARS_", "RUST_", "RAYON_", "GRPC_", "NPY_", "ARROW_", "_RJEM_", "CUDA_", "TF_", "TORCH_", "PYTORCH_")
+_SYSTEM = ("MALLOC_", "GLIBC_", "LD_", "DYLD_", "OPENSSL_", "SSL_CERT_", "FAKETIME", "RES_OPTIONS", "LOCALDOMAIN")
+_NAMES = ("HOSTALIASES", "GCONV_PATH", "LOCPATH", "LC_", "LANG", "LANGUAGE", "TZ", "PYTHON")
+NATIVE_PREFIXES = (*_THREADS, *_LIBRARIES, *_SYSTEM, *_NAMES)
 """Families that C code and the interpreter read by themselves, unseen by any recorder in Python.
 
 Found with a shim of getenv under numpy, scipy, pandas, polars, grpc and pyarrow, and from the

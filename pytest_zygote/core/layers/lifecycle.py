@@ -4,9 +4,9 @@ A layer is a process that imports (BUILDING), forks runs (READY), forks no more 
 runs (RETIRED), and is gone (GONE). What cannot happen is not in the table, and asking for it is
 a bug of ours that changes nothing.
 
-The rest of this module says what the daemon does when life does not go on: a client that leaves
-(`PRESSURE`), a run that must start elsewhere (`depth_after`), a client that waits
-(`NOTICES_S`, `Signalled`), builds that fail again and again (`Breaker`). Time is always an argument.
+The rest of this module says what the daemon does when something ends early or takes long: a client that leaves
+(`PRESSURE`) or is interrupted while it waits (`ENDING_SIGNALS`), a run that must start elsewhere (`depth_after`), a
+client that waits (`NOTICES_S`), builds that fail again and again (`Breaker`). Time is always an argument.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (BUILDING, EXITED): GONE,
     (READY, INVALIDATED): RETIRED,
     (READY, EXITED): GONE,
-    # It had finished building when it was told to retire; the messages crossed.
+    # It had finished building when the daemon retired it: the messages crossed.
     (RETIRED, BUILT): RETIRED,
     (RETIRED, FAILED): RETIRED,
     (RETIRED, INVALIDATED): RETIRED,
@@ -66,7 +66,7 @@ PRESSURE: tuple[tuple[float, str], ...] = ((0.0, "SIGHUP"), (0.0, "SIGCONT"), (1
 """What a run gets whose client is gone, after how many seconds: first as from a closed terminal."""
 
 NOTICES_S = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
-"""When a client that waits for a layer is told what is being imported."""
+"""After how many seconds a client that waits for a layer is sent what is being imported."""
 
 _DEPTHS = ("project", "base", "cold")
 

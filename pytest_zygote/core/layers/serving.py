@@ -1,7 +1,7 @@
 """What becomes of clients that wait and of runs that end: pure decisions, which the dispatcher carries out.
 
-Every client ends in one of three ways: its run is forked and its status delivered, it is told to run plain pytest,
-or it leaves. So each way to start again is counted, or leads to a shallower layer.
+Every client ends in one of three ways: its run is forked and its status delivered, it runs plain pytest, or it
+leaves. So each way to start again is counted, or leads to a shallower layer.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def is_hopeless(awaited: Sequence[AwaitedLayer], kind: str) -> bool:
 
 
 def next_notice_s(sent: int, waited_s: float) -> float | None:
-    """Return in how many seconds a client is told again what it waits for; None for never."""
+    """Return in how many seconds a client is sent again what it waits for; None for never."""
     return lifecycle.NOTICES_S[sent] - waited_s if sent < len(lifecycle.NOTICES_S) else None
 
 
