@@ -23,6 +23,7 @@ def collected_session(folder: Path, source: str, *args: str) -> Iterator[pytest.
     plugins = ("cacheprovider", "terminal", "unraisableexception", "threadexception", "faulthandler", "debugging")
     options = [
         f"--rootdir={folder}",
+        f"--confcutdir={folder}",  # else all folders above are collected, with what other tests have left in them
         "-c/dev/null",
         "--import-mode=importlib",
         "--assert=plain",

@@ -58,6 +58,7 @@ def test_file_that_is_replaced_or_removed_wakes(watcher: FileWatcher, tmp_path: 
     assert is_woken(watcher)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "path",
     [
@@ -81,6 +82,7 @@ def test_files_that_do_not_matter_do_not_wake(watcher: FileWatcher, tmp_path: Pa
     assert not is_woken(watcher, 0.3)
 
 
+@pytest.mark.integration
 def test_reading_does_not_wake(watcher: FileWatcher, tmp_path: Path) -> None:
     """A run reads all the files, all the time."""
     (tmp_path / "app" / "a.py").write_text("x = 1\n")
@@ -90,6 +92,7 @@ def test_reading_does_not_wake(watcher: FileWatcher, tmp_path: Path) -> None:
     assert not is_woken(watcher, 0.3)
 
 
+@pytest.mark.integration
 def test_many_events_are_one(watcher: FileWatcher, tmp_path: Path) -> None:
     """However many files change, one look at the pipe is enough, and it never fills up."""
     for number in range(500):
