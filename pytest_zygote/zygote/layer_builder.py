@@ -67,15 +67,21 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
     builder.raise_if_ineligible()
     if plan.kind == "base" and "pytest" in sys.modules:
         _import_plugin()
-    # Modules that were imported and dropped again are garbage now. What stays is never looked
-    # at by the collector again: a collection in a run would touch, and so copy, every page. The
-    # patcher must find what is in a project layer; so that is frozen in each run (`run.execute`).
-    gc.collect()
-    if updater is None:
-        gc.freeze()
-    else:
+    _collect_garbage(is_frozen=updater is None)
+    if updater is not None:
         updater.see(builder.looked_at())
     return builder.report(before, started)
+
+
+def _collect_garbage(*, is_frozen: bool) -> None:
+    """Drop modules that were imported and dropped again.
+
+    What stays is never looked at by the collector again: a collection in a run would touch, and so copy, every page.
+    The patcher must find what is in a project layer; so that is frozen in each run (`run.process.execute`).
+    """
+    gc.collect()
+    if is_frozen:
+        gc.freeze()
 
 
 def _import_plugin() -> None:
