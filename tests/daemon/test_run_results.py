@@ -1,0 +1,59 @@
+"""How runs end, and what becomes of their clients."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon import events
+
+if TYPE_CHECKING:
+    from tests.daemon.fakes import FakeDaemon
+
+REASON = Reason("assert-mode", "--assert=plain: plugins were loaded for another mode")
+LEARNED = messages.Learned((("lib", "/lib.py", "third", ""),), {}, (), {}, {"rootdir": "/"}, "")
+
+
+def test_run_for_which_no_layer_is_exact_is_cold(daemon: FakeDaemon) -> None:
+    """The reason is the run's own."""
+    client, run = daemon.ready()
+    daemon.receive(run, messages.LayerIneligible("cold", REASON, ()), messages.Ended(lifecycle.LAYER_INELIGIBLE))
+    assert client.last(messages.Cold).reason == REASON
+    assert daemon.history.runs == 0
+
+
+def test_exit_code_of_a_layer_that_is_not_exact_may_be_a_tests_own(daemon: FakeDaemon) -> None:
+    """Without the report it is a status like any other."""
+    client, run = daemon.ready()
+    daemon.receive(run, messages.Ended(lifecycle.LAYER_INELIGIBLE))
+    assert client.last(messages.Finished).status == lifecycle.LAYER_INELIGIBLE
+
+
+def test_run_of_a_client_that_is_gone_is_not_counted(daemon: FakeDaemon) -> None:
+    """Nobody was served."""
+    client, run = daemon.ready()
+    daemon.cut(client)
+    daemon.receive(run, messages.LayerIneligible("base", REASON, ()), messages.Ended(lifecycle.LAYER_INELIGIBLE))
+    assert daemon.history.runs == 0
+    assert len(daemon.runs) == 0
+
+
+def test_run_that_was_not_forked_for_a_client_that_is_gone_is_forgotten(daemon: FakeDaemon) -> None:
+    """No other zygote is asked."""
+    client, _ = daemon.ready()
+    daemon.cut(client)
+    daemon.receive(daemon.opened[0], messages.ForkFailed(1, Reason("fork-failed", "no memory")))
+    assert len(daemon.runs) == 0
+    assert daemon.history.cold == []
+
+
+def test_daemon_that_closes_learns_but_builds_nothing(daemon: FakeDaemon) -> None:
+    """The next daemon is complete at once."""
+    _, run = daemon.ready()
+    daemon.handle(events.StopSignalled(signal.SIGTERM))
+    daemon.receive(run, LEARNED)
+    assert "lib" in daemon.supervisor.graph.modules
+    assert {layer.phase for layer in daemon.layers} == {lifecycle.RETIRED}
