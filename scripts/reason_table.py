@@ -211,8 +211,75 @@ TABLE: dict[Code, Entry] = {
         "Nothing; the daemon's log has what the process wrote.",
         "The fixture is set up again.",
     ),
+    "first-start": Entry(
+        "No layer was there yet.", "Nothing.", "The first run imports everything, as plain pytest does."
+    ),
+    "file-changed": Entry("A file that the layer was made of has changed, and cannot be patched.", "Nothing.", REBUILD),
+    "file-appeared": Entry("A new file supplies or hides a module of the layer.", "Nothing.", REBUILD),
+    "environment-changed": Entry(
+        "A key of the environment that a module read when it was imported has another value.",
+        "Set it to one value for all runs.",
+        REBUILD,
+    ),
+    "environment-learned": Entry(
+        "A conftest file or plugin sets keys of the environment that modules read; the layer was built without them.",
+        "Nothing: the next layer has them.",
+        REBUILD,
+    ),
+    "path-changed": Entry(
+        "`sys.path` is another one, and leads to modules of the layer.",
+        "Start pytest in the same way each time.",
+        REBUILD,
+    ),
+    "process-gone": Entry("The layer's process has died.", "Read the daemon's log.", REBUILD),
+    "modules-learned": Entry(
+        "A run imported modules that the layer did not have.", "Nothing: it happens beside the runs.", NOTHING
+    ),
+    "modules-rejected": Entry(
+        "Modules must not be in a layer for runs like this one; the text says why.",
+        "Nothing: it happens beside the runs.",
+        NOTHING,
+    ),
+    "import-retried": Entry(
+        "A module that could not be imported early has changed, and is tried again.", "Nothing.", REBUILD
+    ),
+    "patches-piled-up": Entry(
+        "So many edits in a row were patched that all is imported anew: forks of forks need more memory.",
+        "Nothing: it happens beside the runs.",
+        NOTHING,
+    ),
+    "recheck-requested": Entry(
+        "Tests failed after patches, and `zygote_recheck` has them run again from fresh imports.", "Nothing.", REBUILD
+    ),
+    "reload-requested": Entry("`pytest --daemon-reload` was called.", "Nothing.", REBUILD),
     "session-ineligible": Entry(
         "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
+    ),
+    "terminal-unusual": Entry(
+        "A descriptor of the command is no terminal, pipe or output file.", "Nothing.", "The run collects itself."
+    ),
+    "session-unlike": Entry(
+        "No session was collected for a request like this: other arguments, environment, terminal or limits.",
+        "Nothing: one is collected after the run.",
+        "The run collects itself.",
+    ),
+    "session-collecting": Entry(
+        "The session for this command line is not collected yet.", "Nothing.", "The run collects itself."
+    ),
+    "session-evicted": Entry(
+        "Others were used since, and only so many are there at a time.",
+        "Raise `zygote_sessions`.",
+        "The run collects itself.",
+    ),
+    "layer-replaced": Entry(
+        "The project layer that the session was forked from was replaced.",
+        "Nothing: it is collected again.",
+        "The run collects itself.",
+    ),
+    "memory-full": Entry(
+        "All sessions together have too much memory for themselves.",
+        "Lower `zygote_sessions`.",
+        "The run collects itself.",
     ),
     "foreign-workers": Entry(
         "With `--affected`, workers of pytest-xdist collect and run tests, each in a process begun anew.",

@@ -65,8 +65,28 @@ if TYPE_CHECKING:
         "inputs-unstable",
         # A persistent fixture is set up anew.
         "keeper-lost",
-        # A session has no layer to go on from.
+        # A layer is built, or built anew.
+        "first-start",
+        "file-changed",
+        "file-appeared",
+        "environment-changed",
+        "environment-learned",
+        "path-changed",
+        "process-gone",
+        "modules-learned",
+        "modules-rejected",
+        "import-retried",
+        "patches-piled-up",
+        "recheck-requested",
+        "reload-requested",
+        # No run is forked from a collected session.
         "session-ineligible",
+        "terminal-unusual",
+        "session-unlike",
+        "session-collecting",
+        "session-evicted",
+        "layer-replaced",
+        "memory-full",
         # More tests are affected than the changes reach.
         "foreign-workers",
         "functions-unreported",

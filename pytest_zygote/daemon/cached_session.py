@@ -12,6 +12,7 @@ from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.layer import Layer
 
@@ -37,7 +38,7 @@ class CachedSession:
     hits: int = 0
     attempts: int = 0
     is_stopped: bool = False
-    why_closed: str = ""
+    why_closed: Reason | None = None
 
     def state(self, below: Layer) -> SessionState:
         """Return what decides about it, while this project layer serves."""

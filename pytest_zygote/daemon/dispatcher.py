@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events, status, status_snapshot
 from pytest_zygote.daemon.client_check import outdated_reason
 from pytest_zygote.daemon.request_queue import RequestQueue
@@ -136,7 +137,9 @@ class Dispatcher:
         differences = options.differences(self.options)
         for part in (self._shutdown, self._parts.trigger):
             part.configure(options.settings)
-        self._parts.sessions.configure(options.settings, differences.get("--daemon-sessions", ""))
+        difference = differences.get("--daemon-sessions")
+        reason = Reason("options-differ", difference) if difference else None
+        self._parts.sessions.configure(options.settings, reason)
         self.options = options
 
     def _relay(self, client: Client, number: int) -> None:

@@ -90,13 +90,13 @@ class RunReported(FromLayer):
 class SessionFailed(FromLayer):
     """No session can be collected for this request, or its process died."""
 
-    reason: str
+    reason: Reason
 
 
 class SessionStale(FromLayer):
     """It must be collected again."""
 
-    reason: str
+    reason: Reason
 
 
 class FromRun(Record):

@@ -49,9 +49,9 @@ class RunHistory:
         self.session_runs += is_from_session
         self.saved_ms += saved_ms
 
-    def add_build(self, kind: str, reason: str) -> None:
+    def add_build(self, kind: str, reason: Reason) -> None:
         """Remember why a layer was built."""
-        _append(self.builds, kind, reason)
+        _append(self.builds, kind, str(reason))
 
     def add_verdict(self, verdict: str) -> None:
         """Remember what was done about an edit."""

@@ -11,6 +11,7 @@ from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import layer_inputs, lifecycle
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.messages import Build, Patch
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Layer:
         renewed: test files that have changed since, and that runs will collect again.
     """
 
-    def __init__(self, number: int, plan: Build, channel: LayerChannel, reason: str, now: float) -> None:
+    def __init__(self, number: int, plan: Build, channel: LayerChannel, reason: Reason, now: float) -> None:
         """Start in the phase BUILDING."""
         self.number = number
         self.plan = plan
@@ -69,7 +70,7 @@ class Layer:
         self.patch: Patch | None = None
         self.patches: dict[str, str] = {}
         self.forks = 0
-        self.why_failed = ""
+        self.why_failed: Reason | None = None
         self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
         self._folders: dict[str, Listing] = {}
@@ -138,8 +139,8 @@ class Layer:
             texts[path], identities[path] = found
         return Patch(texts, identities)
 
-    def sweep(self, request: RunRequest, root: str, now: float) -> str:
-        """Look at everything that this layer was made of, and return why it is stale; '' if it is exact for a run.
+    def sweep(self, request: RunRequest, root: str, now: float) -> Reason | None:
+        """Look at everything that this layer was made of, and return why it is stale; None if it is exact for a run.
 
         This is the barrier: it looks at the files themselves, whatever the watcher has reported. On the way it deletes
         the compiled form of each file that has changed (`files.drop_bytecode`), and notes the test files that runs
@@ -151,15 +152,15 @@ class Layer:
         files.drop_bytecode(changed)
         self.renewed = tuple(changed)
         if not eligibility.may_be_renewed(changed, self.built.renewable):
-            return layer_inputs.describe_paths(changed, root)
+            return _files_changed(changed, root)
         return self.differing_input(request)
 
-    def _why_hopeless(self, root: str, now: float) -> str:
-        """Return which files have changed while a build hangs in an import; '' if it may still be of use."""
+    def _why_hopeless(self, root: str, now: float) -> Reason | None:
+        """Return which files have changed while a build hangs in an import; None if it may still be of use."""
         if self.patch is not None or now - self.last_progress < STUCK_S:
-            return ""
+            return None
         changed = files.changed(self._planned)
-        return layer_inputs.describe_paths(changed, root) if changed else ""
+        return _files_changed(changed, root) if changed else None
 
     def changed_files(self) -> list[str]:
         """Return the files that are not what this layer was made of, or was to become."""
@@ -167,8 +168,8 @@ class Layer:
             return list(self.patch.identities)
         return files.changed(self.built.files) if self.built is not None else []
 
-    def differing_input(self, request: RunRequest) -> str:
-        """Return which input besides its files is not as it was, for a run; '' if all are."""
+    def differing_input(self, request: RunRequest) -> Reason | None:
+        """Return which input besides its files is not as it was, for a run; None if all are."""
         return self._supplied() or self._environ(request)
 
     def missed_context(self, learned: dict[str, str], known: dict[str, str]) -> dict[str, str]:
@@ -187,21 +188,22 @@ class Layer:
         native = layer_inputs.native_differences(self.plan.environ, now)
         return {key: candidates[key] for key in (*read, *native) if key in candidates}
 
-    def _environ(self, request: RunRequest) -> str:
+    def _environ(self, request: RunRequest) -> Reason | None:
         assert self.built is not None  # noqa: S101 - the caller checked
         now = {key: value for key, value in request.environ.items() if key not in self.plan.context}
         now |= {key: self.plan.environ[key] for key in self.plan.context if key in self.plan.environ}
         for key in layer_inputs.environ_differences(self.built.environ, self.plan.environ, now):
-            return f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
+            text = f"{self.built.readers.get(key, 'an import')} read {key}, which changed"
+            return Reason("environment-changed", text)
         for key in layer_inputs.native_differences(self.plan.environ, now):
-            return f"{key} changed, which native code reads at import"
+            return Reason("environment-changed", f"{key} changed, which native code reads at import")
         wanted = frozenset(self.built.names) | frozenset(self.built.missing)
         paths = self.plan.client_path[1:], request.path[1:]
         if layer_inputs.path_differences(*paths, lambda entry: wanted.isdisjoint(files.importable_names(entry))):
-            return "sys.path changed"
-        return ""
+            return Reason("path-changed", "sys.path changed")
+        return None
 
-    def _supplied(self) -> str:
+    def _supplied(self) -> Reason | None:
         assert self.built is not None  # noqa: S101 - the caller checked
         wanted = frozenset(self.built.names) | frozenset(self.built.missing)
         for folder, (identity, names) in self._folders.items():
@@ -211,9 +213,13 @@ class Layer:
             now = files.importable_entries(folder)
             found = layer_inputs.supplied_names(self.built.directories[folder], names, now, wanted)
             if found:
-                return f"{found[0]} is found elsewhere now"
+                return Reason("file-appeared", f"{found[0]} is found elsewhere now")
             self._folders[folder] = (present, names)
-        return ""
+        return None
+
+
+def _files_changed(changed: list[str], root: str) -> Reason:
+    return Reason("file-changed", layer_inputs.describe_paths(changed, root))
 
 
 def _listing(folder: str) -> Listing:

@@ -81,7 +81,7 @@ class LayerProcesses:
 
     # The beginning
 
-    def start_base(self, plan: messages.Build, reason: str) -> Layer:
+    def start_base(self, plan: messages.Build, reason: Reason) -> Layer:
         """Start a base zygote; if there is no process to be had, its connection is closed already."""
         channel: LayerChannel
         channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
@@ -92,7 +92,7 @@ class LayerProcesses:
         self.send(layer, plan)
         return layer
 
-    def spawn_project(self, base: Layer, plan: messages.Build, reason: str) -> Layer:
+    def spawn_project(self, base: Layer, plan: messages.Build, reason: Reason) -> Layer:
         """Have a base zygote fork a project zygote."""
         channel: LayerChannel
         channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
@@ -101,7 +101,7 @@ class LayerProcesses:
         self.send(layer, plan)
         return layer
 
-    def spawn_patched(self, project: Layer, patch: messages.Patch, reason: str) -> Layer:
+    def spawn_patched(self, project: Layer, patch: messages.Patch, reason: Reason) -> Layer:
         """Have a project zygote fork one that follows edits of its modules."""
         channel: LayerChannel
         channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
@@ -117,17 +117,17 @@ class LayerProcesses:
         """Have a project zygote fork a process that collects a session."""
         channel: LayerChannel
         channel, theirs = sockets.pair(messages.FROM_SESSION)
-        layer = self._layer(plan, channel, "first start")
+        layer = self._layer(plan, channel, Reason("first-start", "first start"))
         layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
         self._add(layer, self._import_timeout_s * SESSION_TIMEOUT_FACTOR)
         self._spawn(project, order, theirs)
         return layer
 
-    def _layer(self, plan: messages.Build, channel: LayerChannel, reason: str) -> Layer:
+    def _layer(self, plan: messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
         return Layer(next(self._numbers), plan, channel, reason, self._loop.now)
 
-    def _add_build(self, plan: messages.Build, channel: LayerChannel, reason: str) -> Layer:
+    def _add_build(self, plan: messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
         layer = self._layer(plan, channel, reason)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._history.add_build(plan.kind, reason)
@@ -223,9 +223,9 @@ class LayerProcesses:
             case messages.BuildFailed(rejected, reason):
                 self._on_build_failed(layer, rejected, reason)
             case messages.NotPatched(reason):
-                self._on_not_patched(layer, reason.text)
+                self._on_not_patched(layer, reason)
             case messages.NotRecollectable(reason):
-                self._queue.append(events.SessionStale(layer, reason.text))
+                self._queue.append(events.SessionStale(layer, reason))
             case _:
                 assert_never(message)
 
@@ -249,18 +249,18 @@ class LayerProcesses:
         log.warning("%s layer %d: %s", layer.plan.kind, layer.number, reason)
         self._fail(layer, layer.reason)  # the next one is built for the same reason
         if layer.plan.kind == SESSION:
-            self._queue.append(events.SessionFailed(layer, reason.text))
+            self._queue.append(events.SessionFailed(layer, reason))
         else:
             self._queue.append(events.BuildFailed(layer, rejected, reason))
 
-    def _on_not_patched(self, layer: Layer, reason: str) -> None:
+    def _on_not_patched(self, layer: Layer, reason: Reason) -> None:
         """Give up a fork that did not follow its edits; another layer will be built, for this reason."""
         log.info("project layer %d: not patched: %s", layer.number, reason)
         self._history.add_verdict(f"{reason}: reloaded")
         self._fail(layer, reason)
         self._queue.append(events.LayerChanged(layer))
 
-    def _fail(self, layer: Layer, why_failed: str) -> None:
+    def _fail(self, layer: Layer, why_failed: Reason) -> None:
         self._builds.finish(layer)
         layer.why_failed = why_failed
         layer.step(lifecycle.FAILED)
@@ -279,9 +279,9 @@ class LayerProcesses:
         if was != lifecycle.RETIRED:
             log.error("%s layer %d died while it was %s", layer.plan.kind, layer.number, was)
         if layer.plan.kind == SESSION:
-            self._queue.append(events.SessionFailed(layer, "its process died"))
+            self._queue.append(events.SessionFailed(layer, Reason("zygote-died", "its process died")))
         elif build is not None and layer.patch is not None:
-            layer.why_failed = f"{layer.reason}, and the process that was to be patched died"
+            layer.why_failed = layer.reason.add(", and the process that was to be patched died")
         elif build is not None:
             self._on_death(layer, build.module)
         self._queue.append(events.LayerEnded(layer))

@@ -17,6 +17,7 @@ from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import lifecycle, stack_choice
 from pytest_zygote.core.layers.layer_plan import has_project, make_plan
 from pytest_zygote.core.layers.module_graph import FIRST, SETTINGS_KEYS
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pytest_zygote")
 
-FIRST_START = "first start"
+FIRST_START = Reason("first-start", "first start")
 
 
 class LayerStack:
     """A base layer and the project layer on it."""
 
-    def __init__(self, layers: LayerProcesses, graph: ModuleGraph, root: str, reason: str = FIRST_START) -> None:
+    def __init__(self, layers: LayerProcesses, graph: ModuleGraph, root: str, reason: Reason = FIRST_START) -> None:
         """Start with no layers; `graph` says what they will import, `reason` why there is this stack."""
         self._layers = layers
         self._graph = graph
@@ -45,7 +46,7 @@ class LayerStack:
         self.project: Layer | None = None
         self.size = len(graph.modules)
         self._context = {key: graph.context[key] for key in SETTINGS_KEYS if key in graph.context}
-        self._retry = ""
+        self._retry: Reason | None = None
 
     def layer_for(self, request: RunRequest, depth: str, now: float, *, is_ahead: bool = False) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
@@ -86,12 +87,12 @@ class LayerStack:
     def _forgive(self, changed: list[str]) -> None:
         for name in self._graph.forgive(changed):
             if self._graph.modules.get(name, ("", FIRST))[1] == FIRST:
-                self._retry = f"{name} may be imported early again"
+                self._retry = Reason("import-retried", f"{name} may be imported early again")
 
     def _valid_base(self, request: RunRequest, now: float) -> Layer:
         base = self.base
         stale = self._why_stale(base, request, now) if base is not None else None
-        match stack_choice.choose_base(stale, self._reason):
+        match stack_choice.choose_base(stale, self._reason, is_first=base is None):
             case stack_choice.Replace(reason, is_first):
                 self._forgive(base.changed_files() if base is not None else [])
                 self.retire()
@@ -108,7 +109,7 @@ class LayerStack:
         project = self.project
         stale = self._why_stale(project, request, now) if project is not None else None
         is_ready = project is not None and project.built is not None
-        match stack_choice.choose_project(stale, base.reason, self._retry, is_ready=is_ready):
+        match stack_choice.choose_project(stale, base.reason, self._retry, is_first=project is None, is_ready=is_ready):
             case stack_choice.Replace(reason, is_first):
                 self.project = project = self._successor(base, request, reason, is_ahead=is_ahead)
                 project.is_first = is_first
@@ -119,7 +120,7 @@ class LayerStack:
         assert project is not None  # noqa: S101 - it was there, or has been made
         return project
 
-    def _successor(self, base: Layer, request: RunRequest, reason: str, *, is_ahead: bool) -> Layer:
+    def _successor(self, base: Layer, request: RunRequest, reason: Reason, *, is_ahead: bool) -> Layer:
         """Have the project layer patched, or built anew."""
         project = self.project
         patch = self._find_patch(project, request) if project is not None else None
@@ -136,10 +137,10 @@ class LayerStack:
             case never:
                 assert_never(never)
 
-    def _build_project(self, base: Layer, request: RunRequest, reason: str) -> Layer:
+    def _build_project(self, base: Layer, request: RunRequest, reason: Reason) -> Layer:
         project = self.project
         self._forgive(project.changed_files() if project is not None else [])
-        self._retry = ""
+        self._retry = None
         layer = self._layers.spawn_project(base, self._plan(request, "project"), reason)
         if project is not None:
             self._layers.retire(project)
@@ -151,11 +152,11 @@ class LayerStack:
             return None
         return project.find_patch(self._root, tuple(self._graph.facts.get("always_reload", "").split()))
 
-    def renew(self, reason: str) -> None:
+    def renew(self, reason: Reason) -> None:
         """Have the next project layer built from fresh imports, whatever can be patched."""
         self._retry = reason
 
-    def retire(self, reason: str = "") -> None:
+    def retire(self, reason: Reason | None = None) -> None:
         """Let all layers go; the next ones are built for this reason, if there is one."""
         self._reason = reason or self._reason
         for layer in (self.project, self.base):
@@ -167,13 +168,13 @@ class LayerStack:
         """Return the layers that exist, deepest first."""
         return [layer for layer in (self.project, self.base) if layer is not None]
 
-    def _why_stale(self, layer: Layer, request: RunRequest, now: float) -> str:
+    def _why_stale(self, layer: Layer, request: RunRequest, now: float) -> Reason | None:
         if layer.phase in (lifecycle.RETIRED, lifecycle.GONE):
-            return layer.why_failed or "the process was gone"
+            return layer.why_failed or Reason("process-gone", "the process was gone")
         missed = layer.missed_context(self._graph.context, self._context)
         if missed:
             self._context.update(missed)
-            return f"conftest files or plugins set {', '.join(missed)}"
+            return Reason("environment-learned", f"conftest files or plugins set {', '.join(missed)}")
         return layer.sweep(request, self._root, now)
 
     def _plan(self, request: RunRequest, kind: str) -> Build:

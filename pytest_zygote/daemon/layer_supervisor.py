@@ -15,11 +15,11 @@ from pytest_zygote.adapters.system import graph_file
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.layers import lifecycle, stack_choice
 from pytest_zygote.core.layers.module_graph import THIRD
-from pytest_zygote.daemon.layer_stack import LayerStack
+from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.layer_stack import FIRST_START, LayerStack
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.messages import Learned, RunRequest
-    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 
@@ -68,7 +68,7 @@ class LayerSupervisor:
         self.graph = graph_file.load_graph(cache)
         self._version = 0
         self._exception: dict[str, str] = {}
-        self._news = ""
+        self._news = FIRST_START
         self.serving = LayerStack(layers, self.graph, root)
         self._coming: BackgroundBuild | None = None
         self._prefetch: BackgroundBuild | None = None
@@ -149,7 +149,7 @@ class LayerSupervisor:
         self._forks_tried, is_due = stack_choice.forks_tried(self._forks_tried, project.forks, max_forks)
         if is_due:
             log.info("project layer %d follows %d edits: all is imported anew beside it", project.number, project.forks)
-            self._grow(request, f"{project.forks} edits in a row were patched", now)
+            self._grow(request, Reason("patches-piled-up", f"{project.forks} edits in a row were patched"), now)
 
     # Learning
 
@@ -174,7 +174,7 @@ class LayerSupervisor:
         if has_changed:
             count = len(self._importable().items() - before.items())
             what = counted(count, "module") if count else "other options, paths or environment keys"
-            self._changed(request, f"learned {what} from a run", now)
+            self._changed(request, Reason("modules-learned", f"learned {what} from a run"), now)
 
     def _importable(self) -> dict[str, tuple[str, str, str]]:
         rejected = self.graph.rejected
@@ -197,16 +197,16 @@ class LayerSupervisor:
         """Import these modules early no more."""
         self.graph.rejected.update(dict.fromkeys(names, reason))
         if names:
-            self._changed(request, f"without {', '.join(names)}: {reason}", now)
+            self._changed(request, Reason("modules-rejected", f"without {', '.join(names)}: {reason}"), now)
 
-    def _changed(self, request: RunRequest, news: str, now: float) -> None:
+    def _changed(self, request: RunRequest, news: Reason, now: float) -> None:
         self._version += 1
         self._news = news
         graph_file.save_graph(self._cache, self.graph)
         if self._coming is None:
             self._grow(request, news, now)
 
-    def _grow(self, request: RunRequest, reason: str, now: float) -> None:
+    def _grow(self, request: RunRequest, reason: Reason, now: float) -> None:
         """Build a stack with what was learned, beside the one that serves."""
         stack = LayerStack(self._layers, self.graph, self._root, reason)
         self._coming = BackgroundBuild(stack, request, self._version)
@@ -226,10 +226,10 @@ class LayerSupervisor:
         """Build all layers anew, also from modules that were rejected."""
         self.graph.rejected.clear()
         self.breaker.reset()
-        self.retire("--daemon-reload")
+        self.retire(Reason("reload-requested", "--daemon-reload"))
         self.prefetch(now)
 
-    def retire(self, reason: str = "") -> None:
+    def retire(self, reason: Reason | None = None) -> None:
         """Let all layers go; the next ones are built for this reason, if there is one."""
         self._prefetch = None
         self.serving.retire(reason)

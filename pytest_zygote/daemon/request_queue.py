@@ -145,7 +145,7 @@ class RequestQueue:
             client.awaited.append(layer)
         awaited = [serving.AwaitedLayer(known.plan.kind, known.patch is not None) for known in client.awaited]
         if serving.is_hopeless(awaited, layer.plan.kind):
-            self.send_cold(client, Reason("inputs-unstable", f"{layer.reason}, again and again"))
+            self.send_cold(client, Reason("inputs-unstable", f"{layer.reason.text}, again and again"))
             return True
         return False
 

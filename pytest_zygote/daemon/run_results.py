@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.core.layers import lifecycle, serving
 from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.fresh_rerun import WHY, recheck_of, second_request
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.parts import Parts
     from pytest_zygote.daemon.request_queue import RequestQueue
@@ -50,7 +50,7 @@ class RunResults:
     def _start_over(self, run: Run, depth: str) -> None:
         client, reason = run.client, _reason(run)
         if run.layer.plan.kind == SESSION:
-            self._parts.sessions.close_layer(run.layer, reason.text)
+            self._parts.sessions.close_layer(run.layer, reason)
         log.info("starts again, %s: %s", depth, reason)
         client.depth = depth
         client.request = run.request.replaced(seen=run.ineligible.seen if run.ineligible is not None else "")
@@ -86,7 +86,7 @@ class RunResults:
         client.recheck = recheck
         client.send(messages.Notice(recheck.announcement))
         client.request, client.key = second_request(run.request), None
-        parts.supervisor.serving.renew(WHY)
+        parts.supervisor.serving.renew(Reason("recheck-requested", WHY))
         self._requests.requeue(client)
         return True
 

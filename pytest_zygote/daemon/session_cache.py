@@ -16,6 +16,7 @@ from pytest_zygote.adapters.pytest import terminal_doubles
 from pytest_zygote.adapters.system import rlimits
 from pytest_zygote.core.layers import lifecycle, session_choice
 from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.sessions.backoff import Backoff
 from pytest_zygote.daemon.cached_session import CachedSession, plan_of
@@ -61,18 +62,18 @@ class SessionCache:
         self._wanted: list[CachedSession] = []
         self._backoff = Backoff()
         self._timer: Timer | None = None
-        self.last_miss = ""
+        self.last_miss: Reason | None = None
 
     def __iter__(self) -> Iterator[CachedSession]:
         """Give all sessions, the one used last at the end."""
         return iter(tuple(self._wanted))
 
-    def configure(self, settings: Settings, difference: str) -> None:
+    def configure(self, settings: Settings, difference: Reason | None) -> None:
         """Keep as many sessions as the user wants.
 
         Args:
             settings: of the daemon.
-            difference: the sentence that shows what has changed, for the status; '' if this has not.
+            difference: the sentence that shows what has changed, for the status; None if this has not.
         """
         self._limit = settings.count("--daemon-sessions")
         self._evict(difference or session_choice.EVICTED)
@@ -111,12 +112,14 @@ class SessionCache:
     def _session(self, key: Key) -> CachedSession | None:
         return next((session for session in self._wanted if session.key == key), None)
 
-    def _check(self, session: CachedSession | None, below: Layer, key: Key) -> str:
-        """Return why no session can serve a request; '' if this one can. One that is stale is closed on the way."""
+    def _check(self, session: CachedSession | None, below: Layer, key: Key) -> Reason | None:
+        """Return why no session can serve a request; None if this one can. One that is stale is closed on the way."""
         if session is None:
             return self._backoff.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
         is_current = session.is_ready and session.layer is not None and session.below is below
-        stale = session.layer.sweep(session.request, self._root, self._loop.now) if is_current and session.layer else ""
+        stale = (
+            session.layer.sweep(session.request, self._root, self._loop.now) if is_current and session.layer else None
+        )
         reason = session_choice.why_close(session.state(below), stale)
         if reason:
             self._close(session, reason)
@@ -149,7 +152,7 @@ class SessionCache:
             session.attempts = 0
         self._evict(session_choice.EVICTED)
 
-    def _evict(self, reason: str) -> None:
+    def _evict(self, reason: Reason) -> None:
         while len(self._wanted) > self._limit:
             self._close(self._wanted.pop(0), reason)
 
@@ -170,7 +173,9 @@ class SessionCache:
         ready = [session for session in self._wanted if session.is_ready and session.layer is not None]
         private_kib = [self._layers.processes.private_kib(one.layer.pid) if one.layer else 0 for one in ready]
         for position in session_choice.over_budget(private_kib, MEMORY_MIB * 1024):
-            self._reject(ready[position], f"the sessions have more than {MEMORY_MIB} MiB for themselves")
+            self._reject(
+                ready[position], Reason("memory-full", f"the sessions have more than {MEMORY_MIB} MiB for themselves")
+            )
 
     def pause(self) -> None:
         """Stop all collections while somebody waits, and begin none."""
@@ -217,14 +222,14 @@ class SessionCache:
         session.below = below
         session.attempts += 1
         if session.attempts > session_choice.MAX_ATTEMPTS:
-            reason = "its inputs change again and again"
+            reason = Reason("inputs-unstable", "its inputs change again and again")
         if reason:
             self._reject(session, reason)
             return
         order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
         session.layer = self._layers.spawn_session(below, order, plan_of(session.request))
 
-    def _reject(self, session: CachedSession, reason: str) -> None:
+    def _reject(self, session: CachedSession, reason: Reason) -> None:
         if session.below is not None:
             self._backoff.add(session.key, session.below, reason)
         if session in self._wanted:
@@ -233,7 +238,7 @@ class SessionCache:
 
     # Events
 
-    def on_failed(self, layer: Layer, reason: str) -> None:
+    def on_failed(self, layer: Layer, reason: Reason) -> None:
         """Forget a session that cannot be collected, or whose process died."""
         for session in tuple(self._wanted):
             if session.layer is layer:
@@ -242,13 +247,13 @@ class SessionCache:
 
     # Ending
 
-    def close_layer(self, layer: Layer, reason: str) -> None:
+    def close_layer(self, layer: Layer, reason: Reason) -> None:
         """Close a session from which no run can be forked after all."""
         for session in tuple(self._wanted):
             if session.layer is layer:
                 self._close(session, reason)
 
-    def _close(self, session: CachedSession, reason: str) -> None:
+    def _close(self, session: CachedSession, reason: Reason) -> None:
         layer, session.layer = session.layer, None
         session.why_closed = reason
         if layer is not None and not session.hits:
@@ -265,7 +270,7 @@ class SessionCache:
         """Close all."""
         self._limit = 0
         for session in self._wanted:
-            self._close(session, "the daemon is stopping")
+            self._close(session, Reason("daemon-stopping", "the daemon is stopping"))
         self._wanted.clear()
 
 

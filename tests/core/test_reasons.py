@@ -26,6 +26,7 @@ TO_COME = frozenset(
         "keeper-lost",
         "module-moved",
         "patch-failed",
+        "process-gone",
         "zygote-died",
     }
 )

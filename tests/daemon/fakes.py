@@ -15,6 +15,7 @@ from pytest_zygote.core.cli.daemon_options import DaemonOptions, options_of
 from pytest_zygote.core.cli.options import Settings
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.connections import Connections
 from pytest_zygote.daemon.dispatcher import Dispatcher
 from pytest_zygote.daemon.endpoint import Endpoint
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 
 else:
     AnyChannel = Channel
+
+FIRST_START = Reason("first-start", "first start")
+APP_CHANGED = Reason("file-changed", "app.py changed")
 
 
 class FakeLoop(EventLoop):
@@ -332,7 +336,7 @@ def layer(root: str, kind: str = "base", number: int = 1, **fields: object) -> L
         number,
         plan(root, kind, **fields),
         cast("LayerChannel", FakeChannel(messages.FROM_ZYGOTE)),
-        "first start",
+        FIRST_START,
         1000.0,
     )
 

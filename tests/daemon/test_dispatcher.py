@@ -310,7 +310,7 @@ def test_session_that_is_stale_is_collected_again(tmp_path: Path, monkeypatch: p
     assert session.all_sent(messages.Fork)
     daemon.receive(session, messages.NotRecollectable(Reason("session-ineligible", "conftest.py changed")))
     (closed,) = list(daemon.sessions)
-    assert closed.why_closed == "conftest.py changed"
+    assert closed.why_closed == Reason("session-ineligible", "conftest.py changed")
 
 
 def test_layer_that_is_not_exact_leads_to_a_shallower_one(daemon: FakeDaemon, tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_sessions_that_are_switched_off_are_closed(tmp_path: Path, monkeypatch: 
     daemon.ask(options=sent(sessions="0"))
     assert session.all_sent(messages.Retire)
     assert not list(daemon.sessions)
-    assert daemon.sessions.last_miss == "--daemon-sessions is 0, it was 1"
+    assert daemon.sessions.last_miss == Reason("options-differ", "--daemon-sessions is 0, it was 1")
 
 
 def test_options_that_make_no_sense_end_that_client_alone(daemon: FakeDaemon) -> None:

@@ -18,9 +18,9 @@ def test_only_the_last_entries_are_remembered() -> None:
     """A daemon lives for days."""
     history = RunHistory()
     for number in range(MAX_ENTRIES + 5):
-        history.add_build("base", f"reason {number}")
+        history.add_build("base", Reason("file-changed", f"{number}.py changed"))
     assert len(history.builds) == MAX_ENTRIES
-    assert history.builds[0]["reason"] == "reason 5"
+    assert history.builds[0]["reason"] == "[file-changed] 5.py changed"
 
 
 def test_entries_have_reasons() -> None:

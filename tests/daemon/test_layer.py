@@ -10,8 +10,9 @@ from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.layer import STUCK_S
-from tests.daemon.fakes import built, layer, request
+from tests.daemon.fakes import APP_CHANGED, built, layer, request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def test_layer_that_was_not_asked_to_patch_cannot_have_patched(tmp_path: Path) -
 def test_layer_whose_files_are_unchanged_is_exact(tmp_path: Path) -> None:
     """For a request with the environment that it was built in."""
     made = ready(tmp_path, files=write(tmp_path, "app.py", "x = 1\n"))
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) == ""
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) is None
     assert made.changed_files() == []
 
 
@@ -66,7 +67,7 @@ def test_changed_file_makes_a_layer_stale_and_loses_its_bytecode(tmp_path: Path)
     cached = tmp_path / "__pycache__"
     cached.mkdir()
     write(tmp_path, "app.py", "x = 22\n")
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) == "app.py changed"
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) == APP_CHANGED
     assert made.changed_files() == [str(tmp_path / "app.py")]
     assert made.renewed == (str(tmp_path / "app.py"),)
 
@@ -76,7 +77,7 @@ def test_test_file_that_runs_can_collect_again_leaves_a_session_exact(tmp_path: 
     path = str(tmp_path / "test_app.py")
     made = ready(tmp_path, "session", files=write(tmp_path, "test_app.py", "x = 1\n"), renewable=(path,))
     write(tmp_path, "test_app.py", "x = 22\n")
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) == ""
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) is None
     assert made.renewed == (path,)
 
 
@@ -95,7 +96,7 @@ def test_environment_that_was_read_counts(
     """What nobody read does not."""
     made = ready(tmp_path, environ={"MODE": "a"}, readers=readers)
     changed = request(str(tmp_path), environ={"HOME": "/home/user", **environ})
-    assert made.sweep(changed, str(tmp_path), NOW) == expected
+    assert made.sweep(changed, str(tmp_path), NOW) == (Reason("environment-changed", expected) if expected else None)
 
 
 def test_context_that_conftest_files_set_is_not_the_clients(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_context_that_conftest_files_set_is_not_the_clients(tmp_path: Path) -> N
     environ = {"HOME": "/home/user", "MODE": "test"}
     made = layer(str(tmp_path), "project", environ=environ, context=("MODE",))
     made.on_built(built(environ={"MODE": "test"}))
-    assert made.differing_input(request(str(tmp_path), environ={"HOME": "/home/user", "MODE": "prod"})) == ""
+    assert made.differing_input(request(str(tmp_path), environ={"HOME": "/home/user", "MODE": "prod"})) is None
 
 
 def test_other_path_to_modules_counts(tmp_path: Path) -> None:
@@ -111,18 +112,22 @@ def test_other_path_to_modules_counts(tmp_path: Path) -> None:
     made = ready(tmp_path)
     folder = tmp_path / "lib"
     folder.mkdir()
-    assert made.differing_input(request(str(tmp_path), path=("", str(folder)))) == ""
+    assert made.differing_input(request(str(tmp_path), path=("", str(folder)))) is None
     (folder / "app.py").touch()
-    assert made.differing_input(request(str(tmp_path), path=("", str(folder)))) == "sys.path changed"
+    assert made.differing_input(request(str(tmp_path), path=("", str(folder)))) == Reason(
+        "path-changed", "sys.path changed"
+    )
 
 
 def test_file_that_hides_a_module_counts(tmp_path: Path) -> None:
     """A new file of another name does not, and is not looked at again."""
     made = ready(tmp_path, directories={str(tmp_path): ""}, missing=("settings_local",))
     (tmp_path / "unrelated.py").touch()
-    assert made.differing_input(request(str(tmp_path))) == ""
+    assert made.differing_input(request(str(tmp_path))) is None
     (tmp_path / "settings_local.py").touch()
-    assert made.differing_input(request(str(tmp_path))) == "settings_local is found elsewhere now"
+    assert made.differing_input(request(str(tmp_path))) == Reason(
+        "file-appeared", "settings_local is found elsewhere now"
+    )
 
 
 def test_build_that_hangs_is_hopeless_once_a_file_changed(tmp_path: Path) -> None:
@@ -131,10 +136,10 @@ def test_build_that_hangs_is_hopeless_once_a_file_changed(tmp_path: Path) -> Non
     made = layer(str(tmp_path), "project", modules=("app", "own"), origins=(str(tmp_path / "app.py"), "*"))
     made.snapshot()
     late = NOW + STUCK_S
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), late) == ""
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), late) is None
     write(tmp_path, "app.py", "x = 22\n")
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) == ""
-    assert made.sweep(request(str(tmp_path)), str(tmp_path), late) == "app.py changed"
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), NOW) is None
+    assert made.sweep(request(str(tmp_path)), str(tmp_path), late) == APP_CHANGED
     assert made.changed_files() == []
 
 
@@ -148,7 +153,7 @@ def test_patched_layer_has_the_files_that_it_follows(tmp_path: Path) -> None:
     second = layer(str(tmp_path), "project", 2)
     second.start_patch(first, patch)
     assert second.changed_files() == [*now]
-    assert second.sweep(request(str(tmp_path)), str(tmp_path), NOW + 60) == ""
+    assert second.sweep(request(str(tmp_path)), str(tmp_path), NOW + 60) is None
     second.on_patched(messages.Patched(dict.fromkeys(now, "patched f"), 7))
     assert second.phase == lifecycle.READY
     assert second.built is not None
@@ -187,4 +192,4 @@ def test_folders_of_packages_are_looked_at_before_the_build(tmp_path: Path) -> N
     made.snapshot()
     (tmp_path / "app" / "local.py").touch()
     made.on_built(built(directories={str(tmp_path / "app"): "app."}, missing=("app.local",)))
-    assert made.differing_input(request(str(tmp_path))) == "app.local is found elsewhere now"
+    assert made.differing_input(request(str(tmp_path))) == Reason("file-appeared", "app.local is found elsewhere now")

@@ -13,7 +13,7 @@ from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
 from pytest_zygote.daemon.layer_processes import PATCH_TIMEOUT_S, RETIREMENT_S, SESSION_TIMEOUT_FACTOR
-from tests.daemon.fakes import FakeChannel, built, plan, request
+from tests.daemon.fakes import APP_CHANGED, FIRST_START, FakeChannel, built, plan, request
 
 if TYPE_CHECKING:
     from pytest_zygote.core.record import Record
@@ -33,30 +33,30 @@ def hand(daemon: FakeDaemon, number: int, *received: Record | Exception) -> list
 
 @pytest.fixture(name="base")
 def _base(daemon: FakeDaemon) -> Layer:
-    base = daemon.layers.start_base(plan(daemon.root), "first start")
+    base = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     hand(daemon, 0, messages.Hello(500), built())
     return base
 
 
 @pytest.fixture(name="project")
 def _project(daemon: FakeDaemon, base: Layer) -> Layer:
-    project = daemon.layers.spawn_project(base, plan(daemon.root, "project"), "first start")
+    project = daemon.layers.spawn_project(base, plan(daemon.root, "project"), FIRST_START)
     hand(daemon, 1, messages.Hello(501), built())
     return project
 
 
 def test_base_zygote_gets_its_plan(daemon: FakeDaemon) -> None:
     """And has the environment that its interpreter is to start with."""
-    layer = daemon.layers.start_base(plan(daemon.root), "first start")
+    layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     assert daemon.opened[0].sent == [layer.plan]
     assert layer.pid == 101
     assert daemon.processes.started == [{"HOME": "/home/user"}]
-    assert daemon.history.builds[0]["reason"] == "first start"
+    assert daemon.history.builds[0]["reason"] == "[first-start] first start"
 
 
 def test_layer_is_ready_when_it_has_reported(daemon: FakeDaemon) -> None:
     """Its pid is what it says: the process that was started may have been a shim."""
-    layer = daemon.layers.start_base(plan(daemon.root), "first start")
+    layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     assert hand(daemon, 0, messages.Hello(500), built()) == [events.LayerChanged(layer)]
     assert (layer.phase, layer.pid) == (lifecycle.READY, 500)
 
@@ -64,7 +64,7 @@ def test_layer_is_ready_when_it_has_reported(daemon: FakeDaemon) -> None:
 def test_process_that_cannot_be_had_shows_as_a_connection_that_ends(daemon: FakeDaemon) -> None:
     """The client waits for a layer that dies, as for any other."""
     daemon.processes.fails = True
-    layer = daemon.layers.start_base(plan(daemon.root), "first start")
+    layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.opened[0].is_cut = True
     failed, ended = hand(daemon, 0)
     assert failed == events.BuildFailed(layer, {}, Reason("zygote-died", "the zygote died before its first import"))
@@ -76,7 +76,7 @@ def test_module_that_kills_two_zygotes_is_rejected(daemon: FakeDaemon) -> None:
     """The first death proves nothing."""
     rejected = []
     for number in range(2):
-        daemon.layers.start_base(plan(daemon.root), "first start")
+        daemon.layers.start_base(plan(daemon.root), FIRST_START)
         daemon.opened[number].is_cut = True
         hand(daemon, number, messages.Importing("app"))
         failed, _ = hand(daemon, number)
@@ -88,7 +88,7 @@ def test_module_that_kills_two_zygotes_is_rejected(daemon: FakeDaemon) -> None:
 
 def test_import_that_never_ends_is_killed_and_rejected_at_once(daemon: FakeDaemon) -> None:
     """Each import has its own time; clients read what is imported."""
-    layer = daemon.layers.start_base(plan(daemon.root), "first start")
+    layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.loop.advance(50)
     hand(daemon, 0, messages.Hello(500), messages.Importing("slow"))
     assert daemon.layers.progress() == "importing slow"
@@ -106,29 +106,29 @@ def test_import_that_never_ends_is_killed_and_rejected_at_once(daemon: FakeDaemo
 
 def test_build_that_fails_retires_its_layer(daemon: FakeDaemon) -> None:
     """The next one is built for the same reason."""
-    layer = daemon.layers.start_base(plan(daemon.root), "app.py changed")
+    layer = daemon.layers.start_base(plan(daemon.root), APP_CHANGED)
     reason = Reason("import-failed", "ImportError")
     assert hand(daemon, 0, messages.BuildFailed({"app": "why"}, reason)) == [
         events.BuildFailed(layer, {"app": "why"}, reason)
     ]
-    assert (layer.phase, layer.why_failed) == (lifecycle.RETIRED, "app.py changed")
+    assert (layer.phase, layer.why_failed) == (lifecycle.RETIRED, APP_CHANGED)
     assert daemon.opened[0].all_sent(messages.Retire)
 
 
 def test_project_layer_that_dies_while_it_is_patched_says_so(daemon: FakeDaemon, project: Layer) -> None:
     """The next one is built for that reason, and no module is to blame."""
     patch = messages.Patch({}, {})
-    layer = daemon.layers.spawn_patched(project, patch, "app.py changed")
+    layer = daemon.layers.spawn_patched(project, patch, APP_CHANGED)
     assert daemon.opened[1].all_sent(messages.Spawn)
     assert daemon.opened[2].sent == [patch]
     daemon.opened[2].is_cut = True
     assert hand(daemon, 2) == [events.LayerEnded(layer)]
-    assert layer.why_failed == "app.py changed, and the process that was to be patched died"
+    assert layer.why_failed == APP_CHANGED.add(", and the process that was to be patched died")
 
 
 def test_patch_has_its_own_time(daemon: FakeDaemon, project: Layer) -> None:
     """Less than an import, since all can be imported instead."""
-    daemon.layers.spawn_patched(project, messages.Patch({}, {}), "app.py changed")
+    daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
     hand(daemon, 2, messages.Hello(502))
     daemon.loop.advance(PATCH_TIMEOUT_S + 1)
     assert (502, signal.SIGKILL) in daemon.processes.signals
@@ -136,7 +136,7 @@ def test_patch_has_its_own_time(daemon: FakeDaemon, project: Layer) -> None:
 
 def test_patched_layer_shows_its_verdicts(daemon: FakeDaemon, project: Layer) -> None:
     """Paths as the user knows them."""
-    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), "app.py changed")
+    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
     path = f"{daemon.root}/app.py"
     assert hand(daemon, 2, messages.Patched({path: "patched f"}, 5)) == [events.LayerChanged(layer)]
     assert daemon.history.verdicts[0]["reason"] == "app.py: patched f"
@@ -144,11 +144,11 @@ def test_patched_layer_shows_its_verdicts(daemon: FakeDaemon, project: Layer) ->
 
 def test_layer_that_cannot_be_patched_is_replaced_for_that_reason(daemon: FakeDaemon, project: Layer) -> None:
     """Its reason is what the user reads."""
-    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), "app.py changed")
+    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
     reason = Reason("ran-at-import", "app.py: x = 1 runs at import")
     assert hand(daemon, 2, messages.NotPatched(reason)) == [events.LayerChanged(layer)]
-    assert layer.why_failed == reason.text
-    assert daemon.history.verdicts[0]["reason"] == f"{reason.text}: reloaded"
+    assert layer.why_failed == reason
+    assert daemon.history.verdicts[0]["reason"] == f"{reason}: reloaded"
 
 
 def test_session_that_fails_is_no_failed_build(daemon: FakeDaemon, project: Layer) -> None:
@@ -156,9 +156,12 @@ def test_session_that_fails_is_no_failed_build(daemon: FakeDaemon, project: Laye
     order = messages.Collect(b"", (), ())
     layer = daemon.layers.spawn_session(project, order, plan(daemon.root, "session"))
     reason = Reason("session-ineligible", "a thread runs")
-    assert hand(daemon, 2, messages.BuildFailed({}, reason)) == [events.SessionFailed(layer, "a thread runs")]
+    assert hand(daemon, 2, messages.BuildFailed({}, reason)) == [events.SessionFailed(layer, reason)]
     daemon.opened[2].is_cut = True
-    assert hand(daemon, 2) == [events.SessionFailed(layer, "its process died"), events.LayerEnded(layer)]
+    assert hand(daemon, 2) == [
+        events.SessionFailed(layer, Reason("zygote-died", "its process died")),
+        events.LayerEnded(layer),
+    ]
 
 
 def test_session_may_take_as_long_as_many_imports(daemon: FakeDaemon, project: Layer) -> None:
@@ -216,11 +219,11 @@ def test_retired_layer_waits_for_its_runs(daemon: FakeDaemon, base: Layer) -> No
 
 def test_layer_that_is_retired_while_it_is_built_is_interrupted(daemon: FakeDaemon) -> None:
     """It reads no message before its last import is done; one without a pid is just left."""
-    layer = daemon.layers.start_base(plan(daemon.root), "first start")
+    layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.layers.retire(layer)
     assert daemon.processes.signals == [(101, signal.SIGTERM)]
     daemon.processes.fails = True
-    other = daemon.layers.start_base(plan(daemon.root), "first start")
+    other = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.layers.retire(other)
     assert other.phase == lifecycle.GONE
 
@@ -240,4 +243,4 @@ def test_stale_session_is_reported_with_its_reason(daemon: FakeDaemon, project: 
         project, messages.Collect(b"", (), ()), plan(daemon.root, "session", path=request("/").path)
     )
     reason = Reason("session-ineligible", "conftest.py changed")
-    assert hand(daemon, 2, messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason.text)]
+    assert hand(daemon, 2, messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason)]

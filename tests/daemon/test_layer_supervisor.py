@@ -61,6 +61,7 @@ def test_stack_with_what_a_run_taught_is_built_beside_the_one_that_serves(warm: 
     warm.receive(run, learned(tmp_path, "more"), messages.Ended(0))
     base = warm.opened[-1]
     assert base.last(messages.Build).kind == "base"
+    assert warm.history.builds[-1]["reason"] == "[modules-learned] learned 1 module from a run"
     _, run = serve(warm)
     assert warm.opened[1].last(messages.Fork).run == 3
     warm.receive(run, messages.Ended(0))
@@ -94,7 +95,7 @@ def test_edit_that_cannot_be_patched_has_the_project_imported_again(warm: FakeDa
     project = warm.opened[-1]
     assert project.last(messages.Build).kind == "project"
     warm.build(pid=503)
-    assert client.last(messages.Notice).text == f"{reason.text}: re-imported 1 project module (0.25 s)"
+    assert client.last(messages.Notice).text == f"re-imported 1 project module (0.25 s) [{reason.code}]: {reason.text}"
 
 
 def test_half_written_file_is_left_for_later(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_module_that_must_not_be_early_is_unlearned(warm: FakeDaemon) -> None:
     reason = Reason("imported-too-early", "app reads sys.argv")
     warm.receive(run, messages.LayerIneligible("base", reason, ("app",)), messages.Ended(75))
     assert warm.supervisor.graph.rejected == {"app": reason.text}
-    assert warm.history.builds[-1]["reason"] == "without app: app reads sys.argv"
+    assert warm.history.builds[-1]["reason"] == "[modules-rejected] without app: app reads sys.argv"
 
 
 def test_build_that_names_a_module_goes_on_without_it(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -150,6 +151,7 @@ def test_many_edits_in_a_row_have_all_imported_anew(warm: FakeDaemon) -> None:
     before = len(warm.opened)
     warm.supervisor.rejuvenate(5, warm.loop.now)
     assert warm.opened[-1].last(messages.Build).kind == "base"
+    assert warm.history.builds[-1]["reason"] == "[patches-piled-up] 5 edits in a row were patched"
     warm.supervisor.rejuvenate(5, warm.loop.now)
     assert len(warm.opened) == before + 1
 
@@ -173,7 +175,7 @@ def test_reload_forgets_what_was_rejected(warm: FakeDaemon) -> None:
     warm.supervisor.graph.rejected["app"] = "it aborts"
     warm.supervisor.reload(warm.loop.now)
     assert warm.supervisor.graph.rejected == {}
-    assert warm.history.builds[-1]["reason"] == "--daemon-reload"
+    assert warm.history.builds[-1]["reason"] == "[reload-requested] --daemon-reload"
 
 
 def test_environment_that_conftest_files_set_is_given_to_the_next_layer(warm: FakeDaemon) -> None:
@@ -187,7 +189,7 @@ def test_environment_that_conftest_files_set_is_given_to_the_next_layer(warm: Fa
     build = warm.opened[-1].last(messages.Build)
     assert build.environ["MODE"] == "test"
     assert build.context == ("MODE",)
-    assert warm.history.builds[-1]["reason"] == "conftest files or plugins set MODE"
+    assert warm.history.builds[-1]["reason"] == "[environment-learned] conftest files or plugins set MODE"
 
 
 def test_rejected_module_is_tried_again_when_its_file_changes(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -199,5 +201,5 @@ def test_rejected_module_is_tried_again_when_its_file_changes(warm: FakeDaemon, 
     warm.receive(serve(warm)[1], messages.Ended(0))
     file.write_text("x = 22\n")
     warm.ask()
-    assert warm.history.builds[-1]["reason"] == "bad may be imported early again"
+    assert warm.history.builds[-1]["reason"] == "[import-retried] bad may be imported early again"
     assert "bad" in warm.opened[-1].last(messages.Build).modules

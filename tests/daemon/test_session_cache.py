@@ -45,10 +45,14 @@ def collect(daemon: FakeDaemon, *, pid: int = 600, **report: object) -> FakeChan
     return session
 
 
+def _code(reason: Reason | None) -> str:
+    return "" if reason is None else reason.code
+
+
 def states(daemon: FakeDaemon) -> list[tuple[tuple[str, ...], str]]:
     """Return arguments and state of each session."""
     return [
-        (one.request.args, "ready" if one.is_ready else "collecting" if one.is_collecting else one.why_closed)
+        (one.request.args, "ready" if one.is_ready else "collecting" if one.is_collecting else _code(one.why_closed))
         for one in daemon.sessions
     ]
 
@@ -68,7 +72,7 @@ def test_run_of_another_command_line_is_forked_from_the_project_layer(idle: Fake
     collect(idle)
     idle.ask("-v")
     assert idle.opened[1].last(messages.Fork).run == 2
-    assert idle.sessions.last_miss == "no session has these arguments"
+    assert idle.sessions.last_miss == Reason("session-unlike", "no session has these arguments")
 
 
 def test_debugged_run_is_never_forked_from_a_session(idle: FakeDaemon) -> None:
@@ -116,7 +120,7 @@ def test_stale_session_is_closed_and_collected_again(idle: FakeDaemon, tmp_path:
     file.write_text("newer")
     idle.ask("-q")
     assert not session.all_sent(messages.Fork)
-    assert idle.sessions.last_miss == "data.txt changed"
+    assert idle.sessions.last_miss == Reason("file-changed", "data.txt changed")
     end_run(idle)
     collect(idle, pid=601)
     assert states(idle) == [(("-q",), "ready")]
@@ -153,7 +157,7 @@ def test_session_that_cannot_be_collected_is_not_tried_on_the_same_layer(idle: F
     session = idle.opened[-1]
     idle.receive(session, messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
     idle.ask("-q")
-    assert idle.sessions.last_miss == "a thread runs"
+    assert idle.sessions.last_miss == Reason("session-ineligible", "a thread runs")
     end_run(idle)
     before = len(idle.opened)
     idle.advance(IDLE_S)
@@ -169,17 +173,20 @@ def test_sessions_with_too_much_memory_are_closed(idle: FakeDaemon) -> None:
     idle.processes.private = {600: MEMORY_MIB * 512, 601: MEMORY_MIB * 1024}
     idle.sessions.trim()
     assert states(idle) == [(("-v",), "ready")]
+    idle.ask("-q")
+    assert idle.sessions.last_miss is not None
+    assert idle.sessions.last_miss.code == "memory-full"
 
 
 def test_session_on_a_layer_that_was_replaced_is_collected_on_the_new_one(idle: FakeDaemon, tmp_path: Path) -> None:
     """Its modules are the old ones."""
     session = collect(idle)
     (tmp_path / "app.py").write_text("name = 'another'\n")
-    idle.supervisor.serving.renew("as a test wants it")
+    idle.supervisor.serving.renew(Reason("recheck-requested", "as a test wants it"))
     idle.ask("-q")
     idle.build(pid=502)
     assert session.all_sent(messages.Retire)
-    assert idle.sessions.last_miss == "the project layer was replaced"
+    assert idle.sessions.last_miss == Reason("layer-replaced", "the project layer was replaced")
 
 
 def test_all_sessions_end_with_the_daemon(idle: FakeDaemon) -> None:
@@ -200,4 +207,4 @@ def test_run_whose_session_was_not_exact_starts_again_from_the_layer_below(idle:
     idle.receive(run, messages.LayerIneligible("project", reason, (), "header"), messages.Ended(75))
     assert idle.opened[1].last(messages.Fork).run == 3
     assert session.all_sent(messages.Retire)
-    assert states(idle) == [(("-q",), reason.text)]
+    assert states(idle) == [(("-q",), reason.code)]

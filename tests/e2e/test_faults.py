@@ -399,10 +399,13 @@ def test_client_is_told_why_layers_were_built_for_it(project: Project) -> None:
     with own_daemon(project, "--no-watching"):
         project.warm_up("test_app.py")
         (line,) = project.pytest("-q", "test_app.py", VALUE="2").said
-        assert re.fullmatch(r"app read VALUE, which changed: re-imported 1 project module \(\d+\.\d\d s\)", line)
+        assert re.fullmatch(
+            r"re-imported 1 project module \(\d+\.\d\d s\) \[environment-changed\]: app read VALUE, which changed", line
+        )
         project.write("app/__init__.py", "VALUE = 1\n")
         (line,) = project.pytest("-q", "test_app.py").said
-        assert line.startswith("app/__init__.py changed: re-imported 1 project module (")
+        assert line.startswith("re-imported 1 project module (")
+        assert line.endswith(" s) [file-changed]: app/__init__.py changed")
         assert project.pytest("-q", "test_app.py").said == []
 
 

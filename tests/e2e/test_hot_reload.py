@@ -93,11 +93,11 @@ def test_verdicts_are_told(app: Project) -> None:
     assert verdicts(app) == [
         "app/core.py: kept",
         "app/core.py: patched value, Shop.__price",
-        f"{reason}: reloaded",
+        f"[ran-at-import] {reason}: reloaded",
     ]
     assert is_silent
     # Nothing is said if the layer was built before the run asked for it.
-    assert all(line.startswith(f"{reason}: re-imported 3 project modules") for line in said)
+    assert all(line.startswith("re-imported 3 project modules") and line.endswith(f": {reason}") for line in said)
     table = app.pytest("--daemon-status").stdout
     assert all(verdict in table and verdict.removesuffix(": reloaded") in app.log() for verdict in verdicts(app))
 
@@ -126,7 +126,7 @@ def test_modules_that_are_never_patched(app: Project) -> None:
 
     swap(app, "app/core.py", "LIMIT = 5", "LIMIT = 5  # zygote: reload", "return 1\n", "return 4\n")
     assert shown(app) == "4 5 10 101 12"
-    assert verdicts(app)[before:] == ["app/core.py: the file asks for it (# zygote: reload): reloaded"]
+    assert verdicts(app)[before:] == ["[reload-asked] app/core.py: the file asks for it (# zygote: reload): reloaded"]
 
 
 def test_what_is_half_written(app: Project) -> None:
@@ -332,8 +332,8 @@ def test_what_ran_in_hooks_is_not_patched(app: Project) -> None:
     swap(app, "app/core.py", "def other():\n    return 1", "def other():\n    return 3")
     assert "FOUND 2 3" in app.pz("-s").stdout
     assert [verdict for verdict in verdicts(app) if "ran while" in verdict] == [
-        "app/core.py: value ran while the project was imported: reloaded",
-        "app/core.py: other ran while the project was imported: reloaded",
+        "[ran-at-import] app/core.py: value ran while the project was imported: reloaded",
+        "[ran-at-import] app/core.py: other ran while the project was imported: reloaded",
     ]
 
 

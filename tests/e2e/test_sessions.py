@@ -286,7 +286,7 @@ def test_options_that_keep_state(forced: Project) -> None:
     from_session(forced)
     before = forced.status().session_runs
     for option in ("--lf", "--ff", "--nf", "--sw", "--junitxml=report.xml", "--log-file=log"):
-        assert refused(forced, option, "test_app.py::test_constant").startswith("--")
+        assert refused(forced, option, "test_app.py::test_constant").startswith("[session-ineligible] --")
     assert forced.status().session_runs == before
 
 
@@ -364,7 +364,7 @@ def test_sessions_end_when_the_ini_file_says_so(forced: Project) -> None:
     assert forced.pytest("test_app.py").was_warm
     after = forced.status()
     assert (after.pid, after.sessions, after.session_runs) == (before.pid, (), before.session_runs)
-    assert after.unused == "--daemon-sessions is 0, it was 3"
+    assert after.unused == "[options-differ] --daemon-sessions is 0, it was 3"
 
 
 def test_workers_are_forked_from_a_session(forced: Project) -> None:

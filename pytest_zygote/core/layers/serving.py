@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from pytest_zygote.core.reasons import Reason
+
 MAX_BUILDS = 3
 """Layers of a kind that are built for one client, before it runs cold."""
 
@@ -103,7 +105,7 @@ def after_lost_fork(layer_kind: str, *, is_client_gone: bool, is_layer_gone: boo
     return Retry(is_build_failure=layer_kind != "session")
 
 
-def describe_builds(reasons: Sequence[str], modules: int, build_ms: int, *, has_base: bool) -> str:
+def describe_builds(reasons: Sequence[Reason], modules: int, build_ms: int, *, has_base: bool) -> str:
     """Return what the user reads of layers that were built anew for a run; '' if none replaced another.
 
     Args:
@@ -115,4 +117,4 @@ def describe_builds(reasons: Sequence[str], modules: int, build_ms: int, *, has_
     if not reasons:
         return ""
     what = f"{'' if has_base else 'project '}module{'s' * (modules != 1)}"
-    return f"{reasons[0]}: re-imported {modules} {what} ({build_ms / 1000:.2f} s)"
+    return f"re-imported {modules} {what} ({build_ms / 1000:.2f} s) [{reasons[0].code}]: {reasons[0].text}"

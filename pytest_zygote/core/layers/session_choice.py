@@ -6,6 +6,7 @@ Sessions are given in the order in which they were last used, the most recent on
 from __future__ import annotations
 
 from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 """Times that a session is collected again because its inputs changed meanwhile."""
 
-REPLACED = "the project layer was replaced"
-EVICTED = "others were used since"
+REPLACED = Reason("layer-replaced", "the project layer was replaced")
+EVICTED = Reason("session-evicted", "others were used since")
 
 
 class SessionState(Record):
@@ -26,13 +27,13 @@ class SessionState(Record):
         phase: of its process (`lifecycle`); '' without one.
         is_on_layer: whether it was forked from the project layer that serves now.
         is_stopped: whether somebody else has the processor while it is being collected.
-        why_closed: why it has no process any more; '' if it never had one.
+        why_closed: why it has no process any more; None if it never had one.
     """
 
     phase: str
     is_on_layer: bool
     is_stopped: bool = False
-    why_closed: str = ""
+    why_closed: Reason | None = None
 
 
 class Collect(Record):
@@ -47,25 +48,25 @@ class Resume(Record):
     position: int
 
 
-def why_close(state: SessionState, stale: str) -> str:
-    """Return why a session must be closed before it is used; '' if it need not be.
+def why_close(state: SessionState, stale: Reason | None) -> Reason | None:
+    """Return why a session must be closed before it is used; None if it need not be.
 
     Args:
         state: of the session.
-        stale: which of its inputs has changed; '' if none has.
+        stale: which of its inputs has changed; None if none has.
     """
     if state.phase and not state.is_on_layer:
         return REPLACED
-    return stale if state.phase == lifecycle.READY else ""
+    return stale if state.phase == lifecycle.READY else None
 
 
-def why_missed(state: SessionState) -> str:
-    """Return why no run can be forked from a session; '' if one can."""
+def why_missed(state: SessionState) -> Reason | None:
+    """Return why no run can be forked from a session; None if one can."""
     if state.phase == lifecycle.READY:
-        return ""
+        return None
     if state.phase == lifecycle.BUILDING:
-        return "it is being collected"
-    return state.why_closed or "it is not collected yet"
+        return Reason("session-collecting", "it is being collected")
+    return state.why_closed or Reason("session-collecting", "it is not collected yet")
 
 
 def next_to_prepare(sessions: Sequence[SessionState]) -> Collect | Resume | None:

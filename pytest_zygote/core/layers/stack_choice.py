@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_zygote.core.reasons import Reason
+
 ONLY_AST = 0x400
 """`ast.PyCF_ONLY_AST`; importing `ast` would delay the start of a daemon."""
 
@@ -28,7 +30,7 @@ class Keep(Record):
 class Replace(Record):
     """Build a layer, for this reason; it is the `first` if none stands in its place."""
 
-    reason: str
+    reason: Reason
     is_first: bool
 
 
@@ -40,30 +42,34 @@ class Wait(Record):
     """Leave the layer as it is: a file is being written, and there will be another event."""
 
 
-def choose_base(stale: str | None, first_reason: str) -> Keep | Replace:
+def choose_base(stale: Reason | None, first_reason: Reason, *, is_first: bool) -> Keep | Replace:
     """Return whether the base layer is replaced.
 
     Args:
-        stale: why it is not exact; '' if it is; None if there is no base layer.
+        stale: why it is not exact; None if it is.
         first_reason: why this stack exists.
+        is_first: there is no base layer.
     """
-    if stale is None:
+    if is_first:
         return Replace(first_reason, is_first=True)
     return Replace(stale, is_first=False) if stale else Keep()
 
 
-def choose_project(stale: str | None, base_reason: str, retry: str, *, is_ready: bool) -> Keep | Replace:
+def choose_project(
+    stale: Reason | None, base_reason: Reason, retry: Reason | None, *, is_first: bool, is_ready: bool
+) -> Keep | Replace:
     """Return whether the project layer is replaced.
 
     Args:
-        stale: why it is not exact; '' if it is; None if there is no project layer.
+        stale: why it is not exact; None if it is.
         base_reason: why the base layer was built: so was the first project layer on it.
-        retry: why all is to be imported anew although the layer is exact; '' if it is not.
+        retry: why all is to be imported anew although the layer is exact; None if it is not.
+        is_first: there is no project layer.
         is_ready: whether the layer has been built; one that is being built is not replaced to try something again.
     """
-    if stale is None:
+    if is_first:
         return Replace(base_reason, is_first=True)
-    reason = stale or (retry if is_ready else "")
+    reason = stale or (retry if is_ready else None)
     return Replace(reason, is_first=False) if reason else Keep()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pytest_zygote.core.reasons import Reason
     from pytest_zygote.core.sessions.eligibility import Key
 
 MAX_REMEMBERED = 50
@@ -21,18 +22,18 @@ class Backoff:
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self._ineligible: dict[Key, tuple[object, str]] = {}
+        self._ineligible: dict[Key, tuple[object, Reason]] = {}
         self._wasted: dict[Key, int] = {}
 
-    def add(self, key: Key, below: object, reason: str) -> None:
+    def add(self, key: Key, below: object, reason: Reason) -> None:
         """Remember why no session can be collected on this layer."""
         self._ineligible[key] = (below, reason)
         if len(self._ineligible) > MAX_REMEMBERED:
             del self._ineligible[next(iter(self._ineligible))]
 
-    def reason(self, key: Key) -> str:
-        """Return why there is no session; '' if nothing is known."""
-        return self._ineligible[key][1] if key in self._ineligible else ""
+    def reason(self, key: Key) -> Reason | None:
+        """Return why there is no session; None if nothing is known."""
+        return self._ineligible[key][1] if key in self._ineligible else None
 
     def holds(self, key: Key, below: object) -> bool:
         """Return whether no session can be collected on this layer; another one gets another chance."""

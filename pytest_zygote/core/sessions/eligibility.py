@@ -14,6 +14,7 @@ forked from the project layer, as before.
 
 from __future__ import annotations
 
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 from pytest_zygote.core.runner_code import RUNNER
 
@@ -54,12 +55,12 @@ RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID"})
 """Environment keys that shells change from command to command: each run gets its client's."""
 
 
-def terminal_ineligibility(terminal: tuple[Kind, ...]) -> str:
-    """Return why no session can be collected for such descriptors; '' if one can."""
+def terminal_ineligibility(terminal: tuple[Kind, ...]) -> Reason | None:
+    """Return why no session can be collected for such descriptors; None if one can."""
     for number, (kind, *_) in enumerate(terminal):
         if kind == "other" or (kind == "file" and number == 0):
-            return f"descriptor {number} is no terminal, pipe or output file"
-    return ""
+            return Reason("terminal-unusual", f"descriptor {number} is no terminal, pipe or output file")
+    return None
 
 
 OPTIONS: dict[str, str] = {
@@ -186,10 +187,11 @@ def _is_exact(hook: str) -> bool:
     return hook in REPEATED_HOOKS or hook in LATE_HOOKS or hook.startswith("pytest_runtest_")
 
 
-def differing(known: Iterable[Key], wanted: Key) -> str:
-    """Return in what a request differs from the sessions there are, for the status."""
+def differing(known: Iterable[Key], wanted: Key) -> Reason | None:
+    """Return in what a request differs from the sessions there are, for the status; None if in nothing."""
     for key in known:
         if key.request[2:3] == wanted.request[2:3]:  # the arguments
             names = ("request", "terminal", "limits")
-            return next((f"another {name}" for name in names if getattr(key, name) != getattr(wanted, name)), "")
-    return "no session has these arguments"
+            differing = (name for name in names if getattr(key, name) != getattr(wanted, name))
+            return next((Reason("session-unlike", f"another {name}") for name in differing), None)
+    return Reason("session-unlike", "no session has these arguments")

@@ -21,6 +21,7 @@ from pytest_zygote.core.layers.serving import (
     is_hopeless,
     next_notice_s,
 )
+from pytest_zygote.core.reasons import Reason
 
 
 def test_client_waits_for_some_builds_and_for_more_patches() -> None:
@@ -89,7 +90,8 @@ def test_user_reads_what_was_imported_again() -> None:
     """Project modules alone are named so; a first layer stands in the place of none."""
     assert describe_builds([], 5, 1000, has_base=True) == ""
     assert (
-        describe_builds(["a.py changed"], 1, 380, has_base=False)
-        == "a.py changed: re-imported 1 project module (0.38 s)"
+        describe_builds([Reason("file-changed", "a.py changed")], 1, 380, has_base=False)
+        == "re-imported 1 project module (0.38 s) [file-changed]: a.py changed"
     )
-    assert describe_builds(["a", "b"], 2, 1000, has_base=True) == "a: re-imported 2 modules (1.00 s)"
+    reasons = [Reason("path-changed", "a"), Reason("file-changed", "b")]
+    assert describe_builds(reasons, 2, 1000, has_base=True) == "re-imported 2 modules (1.00 s) [path-changed]: a"

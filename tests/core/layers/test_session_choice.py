@@ -6,6 +6,7 @@ import pytest
 
 from pytest_zygote.core.layers.lifecycle import BUILDING, READY
 from pytest_zygote.core.layers.session_choice import (
+    EVICTED,
     REPLACED,
     Collect,
     Resume,
@@ -15,6 +16,7 @@ from pytest_zygote.core.layers.session_choice import (
     why_close,
     why_missed,
 )
+from pytest_zygote.core.reasons import Reason
 
 WANTED = SessionState("", is_on_layer=False)
 READY_HERE = SessionState(READY, is_on_layer=True)
@@ -22,19 +24,21 @@ READY_ELSEWHERE = SessionState(READY, is_on_layer=False)
 COLLECTING = SessionState(BUILDING, is_on_layer=True)
 STOPPED = COLLECTING.replaced(is_stopped=True)
 
+CHANGED = Reason("file-changed", "test_a.py changed")
+
 
 @pytest.mark.parametrize(
     ("state", "stale", "expected"),
     [
-        (READY_HERE, "", ""),
-        (READY_HERE, "test_a.py changed", "test_a.py changed"),
-        (READY_ELSEWHERE, "", REPLACED),
-        (SessionState(BUILDING, is_on_layer=False), "", REPLACED),
-        (COLLECTING, "", ""),
-        (WANTED, "", ""),
+        (READY_HERE, None, None),
+        (READY_HERE, CHANGED, CHANGED),
+        (READY_ELSEWHERE, None, REPLACED),
+        (SessionState(BUILDING, is_on_layer=False), None, REPLACED),
+        (COLLECTING, None, None),
+        (WANTED, None, None),
     ],
 )
-def test_session_is_closed_for_a_reason(state: SessionState, stale: str, expected: str) -> None:
+def test_session_is_closed_for_a_reason(state: SessionState, stale: Reason | None, expected: Reason | None) -> None:
     """Its layer was replaced, or one of its inputs has changed."""
     assert why_close(state, stale) == expected
 
@@ -42,13 +46,13 @@ def test_session_is_closed_for_a_reason(state: SessionState, stale: str, expecte
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (READY_HERE, ""),
-        (COLLECTING, "it is being collected"),
-        (WANTED, "it is not collected yet"),
-        (WANTED.replaced(why_closed="others were used since"), "others were used since"),
+        (READY_HERE, None),
+        (COLLECTING, Reason("session-collecting", "it is being collected")),
+        (WANTED, Reason("session-collecting", "it is not collected yet")),
+        (WANTED.replaced(why_closed=EVICTED), Reason("session-evicted", "others were used since")),
     ],
 )
-def test_miss_has_a_reason(state: SessionState, expected: str) -> None:
+def test_miss_has_a_reason(state: SessionState, expected: Reason | None) -> None:
     """The status shows it."""
     assert why_missed(state) == expected
 

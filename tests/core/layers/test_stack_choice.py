@@ -18,42 +18,47 @@ from pytest_zygote.core.layers.stack_choice import (
     is_hopeless,
     teaches_options,
 )
+from pytest_zygote.core.reasons import Reason
+
+FIRST = Reason("first-start", "first start")
+CHANGED = Reason("file-changed", "lib.py changed")
+AGAIN = Reason("import-retried", "lib may be imported early again")
 
 
 def test_first_base_layer_is_built_for_the_reason_of_its_stack() -> None:
     """It stands in the place of none."""
-    assert choose_base(None, "first start") == Replace("first start", is_first=True)
+    assert choose_base(None, FIRST, is_first=True) == Replace(FIRST, is_first=True)
 
 
 def test_base_layer_is_replaced_when_it_is_stale() -> None:
     """And only then."""
-    assert choose_base("lib.py changed", "first start") == Replace("lib.py changed", is_first=False)
-    assert choose_base("", "first start") == Keep()
+    assert choose_base(CHANGED, FIRST, is_first=False) == Replace(CHANGED, is_first=False)
+    assert choose_base(None, FIRST, is_first=False) == Keep()
 
 
 def test_first_project_layer_has_the_reason_of_its_base() -> None:
     """The user reads why all was imported anew, once."""
-    assert choose_project(None, "lib.py changed", "", is_ready=False) == Replace("lib.py changed", is_first=True)
+    assert choose_project(None, CHANGED, None, is_first=True, is_ready=False) == Replace(CHANGED, is_first=True)
 
 
 @pytest.mark.parametrize(
     ("stale", "retry", "is_ready", "expected"),
     [
-        ("app.py changed", "", True, Replace("app.py changed", is_first=False)),
-        ("app.py changed", "retry", True, Replace("app.py changed", is_first=False)),
-        ("", "retry", True, Replace("retry", is_first=False)),
-        ("", "retry", False, Keep()),
-        ("", "", True, Keep()),
+        (CHANGED, None, True, Replace(CHANGED, is_first=False)),
+        (CHANGED, AGAIN, True, Replace(CHANGED, is_first=False)),
+        (None, AGAIN, True, Replace(AGAIN, is_first=False)),
+        (None, AGAIN, False, Keep()),
+        (None, None, True, Keep()),
     ],
 )
 def test_project_layer_is_replaced_for_a_reason(
-    stale: str,
-    retry: str,
+    stale: Reason | None,
+    retry: Reason | None,
     is_ready: bool,  # noqa: FBT001 - a row of a table
     expected: Keep | Replace,
 ) -> None:
     """One that is being built is not replaced to try something again."""
-    assert choose_project(stale, "first start", retry, is_ready=is_ready) == expected
+    assert choose_project(stale, FIRST, retry, is_first=False, is_ready=is_ready) == expected
 
 
 def test_edits_are_patched_unless_a_file_is_being_written() -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions.backoff import MAX_REMEMBERED, MAX_WASTED, RETRY, Backoff
 from pytest_zygote.core.sessions.eligibility import Key
 
 KEY = Key((1,), (), ())
+REASON = Reason("session-ineligible", "a thread")
 
 
 def test_a_refusal_holds_for_its_object() -> None:
     """Another layer may hold what was imported late."""
     below = object()
     refusals = Backoff()
-    refusals.add(KEY, below, "a thread")
+    refusals.add(KEY, below, REASON)
     assert refusals.holds(KEY, below)
-    assert refusals.reason(KEY) == "a thread"
+    assert refusals.reason(KEY) == REASON
     assert not refusals.holds(KEY, object())
     assert not refusals.reason(KEY)
 
@@ -23,7 +25,7 @@ def test_changed_files_give_another_chance() -> None:
     """What was in the way may be mended."""
     below = object()
     refusals = Backoff()
-    refusals.add(KEY, below, "a thread")
+    refusals.add(KEY, below, REASON)
     refusals.forget()
     assert not refusals.holds(KEY, below)
 
@@ -45,7 +47,7 @@ def test_only_so_much_is_remembered() -> None:
     below = object()
     refusals = Backoff()
     for number in range(3 * MAX_REMEMBERED):
-        refusals.add(Key((number,), (), ()), below, "a thread")
+        refusals.add(Key((number,), (), ()), below, REASON)
         refusals.waste(Key((number,), (), ()))
     assert not refusals.reason(Key((0,), (), ()))
     assert refusals.reason(Key((3 * MAX_REMEMBERED - 1,), (), ()))

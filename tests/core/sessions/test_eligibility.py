@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_zygote.core.protocol.messages import RunRequest
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 
 PIPES = (("null", 0, 0, 0), ("pipe", 0, 0, 1), ("pipe", 0, 0, 2))
@@ -86,7 +87,8 @@ def test_files_as_input_have_no_session() -> None:
     assert not eligibility.terminal_ineligibility(PIPES)
     assert not eligibility.terminal_ineligibility((("pipe", 0, 0, 0), ("file", 0, 0, 1), ("file", 0, 0, 1)))
     assert eligibility.terminal_ineligibility((("file", 0, 0, 0), *PIPES[1:]))
-    assert eligibility.terminal_ineligibility((*PIPES[:2], ("other", 0, 0, 2)))
+    reason = eligibility.terminal_ineligibility((*PIPES[:2], ("other", 0, 0, 2)))
+    assert reason == Reason("terminal-unusual", "descriptor 2 is no terminal, pipe or output file")
 
 
 def test_options_that_keep_state() -> None:
@@ -118,6 +120,8 @@ def test_plugins(module: str, hooks: list[str], is_project: bool, expected: str)
 
 def test_in_what_a_request_differs() -> None:
     """For the status."""
-    assert eligibility.differing([], key()) == "no session has these arguments"
-    assert eligibility.differing([key(args=("x",))], key()) == "no session has these arguments"
-    assert eligibility.differing([key(cwd="/")], key()) == "another request"
+    assert eligibility.differing([], key()) == Reason("session-unlike", "no session has these arguments")
+    assert eligibility.differing([key(args=("x",))], key()) == Reason(
+        "session-unlike", "no session has these arguments"
+    )
+    assert eligibility.differing([key(cwd="/")], key()) == Reason("session-unlike", "another request")
