@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,14 @@ TITLES = {
 }
 
 
+@cache
 def users() -> dict[str, set[str]]:
     """Return the names in the two rooms that are used outside of them, each with the modules that do."""
     found: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "private":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for name in _names_used(tree):
+        source = path.read_text(encoding="utf-8")
+        if path.parent.name != "private" and ".private" in source:
+            for name in _names_used(ast.parse(source)):
                 found.setdefault(name, set()).add(path.relative_to(PACKAGE).as_posix())
     return found
 

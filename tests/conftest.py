@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,14 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 _guard = ProcessGuard()
+
+
+@pytest.fixture
+def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give a runtime folder whose path is short enough for sockets; those of pytest's folders are not."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,13 +20,14 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Listener
 
 
+pytestmark = pytest.mark.usefixtures("runtime_folder")
+
+
 @pytest.fixture(name="launcher")
-def _launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonLauncher]:
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as runtime:  # a socket's path is short
-        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        yield DaemonLauncher(
-            Rendezvous(str(tmp_path / "project")), cache="", options=DaemonOptions({"--daemon-timeout": "60"})
-        )
+def _launcher(tmp_path: Path) -> DaemonLauncher:
+    return DaemonLauncher(
+        Rendezvous(str(tmp_path / "project")), cache="", options=DaemonOptions({"--daemon-timeout": "60"})
+    )
 
 
 @pytest.fixture(name="start")

@@ -99,6 +99,7 @@ def test_server_ends_with_its_project(tmp_path: Path) -> None:
     assert listener.is_closed
 
 
+@pytest.mark.usefixtures("runtime_folder")
 def test_command_line_becomes_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever started the daemon gets a byte when clients can connect."""
     served: list[ServerSettings] = []
@@ -116,7 +117,6 @@ def test_command_line_becomes_settings(tmp_path: Path, monkeypatch: pytest.Monke
             """Do nothing."""
 
     ready, theirs = os.pipe()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(entry, "Server", Recorded)
     monkeypatch.setattr(processes, "become_subreaper", lambda: None)
     monkeypatch.setattr(entry, "set_title", lambda _: None)
@@ -132,18 +132,18 @@ def test_command_line_becomes_settings(tmp_path: Path, monkeypatch: pytest.Monke
     assert (settings.watches, settings.forces_sessions) == (False, False)
 
 
+@pytest.mark.usefixtures("runtime_folder")
 def test_second_daemon_of_a_project_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first has the lock."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(entry, "acquire_lock", lambda *_, **__: -1)
     monkeypatch.setattr("sys.argv", ["daemon", f"--root={tmp_path}"])
     with pytest.raises(SystemExit, match="a daemon is running for this project already"):
         entry.main()
 
 
+@pytest.mark.usefixtures("runtime_folder")
 def test_daemon_that_has_no_place_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client shows its log."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(sockets, "Listener", lambda _: (_ for _ in ()).throw(OSError("too long")))
     monkeypatch.setattr("sys.argv", ["daemon", f"--root={tmp_path}"])
     with pytest.raises(SystemExit, match="the daemon cannot start: too long"):
