@@ -12,7 +12,7 @@ from pytest_zygote.core.patching import code_compare
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_zygote.core.patching.verdict import PatchPlan
+    from pytest_zygote.core.patching.patch_plan import PatchPlan
 
 
 def find_class(module: ModuleType, title: str) -> type | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType, ModuleType
 
-    from pytest_zygote.core.patching.verdict import Compiler
+    from pytest_zygote.core.patching.patch_plan import Compiler
 
 
 def make_compiler(module: ModuleType, path: str, texts: tuple[bytes, bytes]) -> Compiler:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType, ModuleType
 
     from pytest_zygote.adapters.patching.referrers import Referrers
-    from pytest_zygote.core.patching.verdict import PatchPlan
+    from pytest_zygote.core.patching.patch_plan import PatchPlan
 
 
 from pytest_zygote.adapters.patching.classes import find_class

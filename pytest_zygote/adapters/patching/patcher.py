@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_zygote.core.patching.additions import ClassFacts, Module
-from pytest_zygote.core.patching.verdict import MAX_FILES, PatchPlan, Reload, Verdict, decide
+from pytest_zygote.core.patching.patch_plan import PatchPlan
+from pytest_zygote.core.patching.verdict import MAX_FILES, Reload, Verdict, decide
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:

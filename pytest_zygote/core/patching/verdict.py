@@ -16,6 +16,9 @@ Things that do not work: believing syntax trees (two trees can differ where the 
 and 400 ms are gone for a file of 300 functions); asking what a function's name is bound to now
 (decorators keep functions in places of their own); patching a function that ran "but only harmlessly".
 
+The selection of tests has a second verdict on an edit, by fingerprints of definitions (`core.affected`): it asks which
+tests may see a change, and this asks what the process must do. Both could read one `patch_plan`, which is the seam.
+
 What this cannot see, and `zygote_always_reload` is for: code that looks at functions during import
 without running them and without keeping source, code object or docstring; a subprocess that ran them.
 """
@@ -25,7 +28,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core.patching import code_compare
@@ -33,18 +36,17 @@ from pytest_zygote.core.patching.additions import Added, check_addition
 from pytest_zygote.core.patching.definitions import FUNCTIONS, align
 from pytest_zygote.core.patching.errors import NotPatchable
 from pytest_zygote.core.patching.introspection import kinds_in, line_words, words
+from pytest_zygote.core.patching.patch_plan import Pair, PatchPlan, compare, compare_aligned, compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import CodeType
 
     from pytest_zygote.core.patching.additions import Module
-    from pytest_zygote.core.patching.annotations import Annotated
-    from pytest_zygote.core.patching.code_compare import Path
     from pytest_zygote.core.patching.definitions import Alignment
+    from pytest_zygote.core.patching.patch_plan import Compiler
     from pytest_zygote.core.reasons import Reason
 
-    Compiler: TypeAlias = Callable[[bytes | ast.Module], CodeType]
 
 PIN = re.compile(rb"#\s*zygote:\s*reload\b")
 MAX_FILES = 40
@@ -52,57 +54,6 @@ MAX_FILES = 40
 
 PIN_LINES = 10
 """How many of a file's first lines may hold the mark."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A definition or scope before and after the edit."""
-
-    path: Path
-    old: CodeType
-    new: CodeType
-
-    @property
-    def title(self) -> str:
-        """Its name for users."""
-        return code_compare.title(self.path)
-
-
-@dataclass(frozen=True)
-class Docs:
-    """A docstring that changed: of the module (title ''), or of the class with this title."""
-
-    title: str
-    old: str | None
-    new: str | None
-
-
-@dataclass
-class PatchPlan:
-    """What to do to the live module.
-
-    Attributes:
-        moved: definitions that do the same, perhaps at other lines.
-        changed: definitions with another body, that never ran.
-        scopes: the module's code and all class bodies.
-        docs: docstrings of the module and of classes.
-        added: in the order of the text.
-        annotated: functions that have other annotations.
-    """
-
-    moved: list[Pair] = field(default_factory=list)
-    changed: list[Pair] = field(default_factory=list)
-    scopes: list[Pair] = field(default_factory=list)
-    docs: list[Docs] = field(default_factory=list)
-    added: list[Added] = field(default_factory=list)
-    annotated: list[Annotated] = field(default_factory=list)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing at all must be done."""
-        return not (self.changed or self.docs or self.added or self.annotated) and all(
-            code_compare.identical(pair.old, pair.new) for pair in (*self.moved, *self.scopes)
-        )
 
 
 @dataclass(frozen=True)
@@ -151,13 +102,13 @@ def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdi
         raise NotPatchable("reload-asked", "the file asks for it (# zygote: reload)")
     for reason in module.never_patched:
         raise NotPatchable(reason.code, reason.text)
-    whole_old, whole_new = _compile(compiler, old, "the old text"), _compile(compiler, new, "the file")
+    whole_old, whole_new = compiled(compiler, old, "the old text"), compiled(compiler, new, "the file")
     if "lines" in kinds_in(old) and words(executed_or_ran(whole_old, module.ran)).named & line_words(old):
         raise NotPatchable("lines-examined", "it looks at lines or bytecode while it is imported")
     plan, unequal = compare(whole_old, whole_new)
     if unequal:
         alignment = align(old, new)
-        plan = _compare_aligned(alignment, compiler, (whole_old, whole_new))
+        plan = compare_aligned(alignment, compiler, (whole_old, whole_new))
         asked = _asked_for(whole_old, module)
         plan.added = [
             _check_addition(addition, alignment, whole_new, module, asked) for addition in alignment.additions
@@ -170,101 +121,6 @@ def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdi
     names += tuple(f"{docs.title or 'module'}.__doc__" for docs in plan.docs)
     names += tuple(f"{change.title}.__annotations__" for change in plan.annotated)
     return Patch(names, plan) if names else Keep(plan)
-
-
-def _compile(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeType:
-    try:
-        return compiler(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        where = f" (line {line})" if line else ""
-        raise NotPatchable(
-            "does-not-compile", f"{what} does not compile cleanly: {getattr(error, 'msg', None) or error}{where}"
-        ) from None
-
-
-def compare(old: CodeType, new: CodeType) -> tuple[PatchPlan, str]:
-    """Return what of two codes of a module belongs together, and the name of a scope that does not ('' if all do)."""
-    plan = PatchPlan()
-    return plan, _compare_scopes(plan, Pair((), old, new))
-
-
-def _compare_scopes(plan: PatchPlan, scope: Pair) -> str:
-    if not code_compare.is_shell_alike(scope.old, scope.new):
-        return scope.title
-    plan.scopes.append(scope)
-    unequal = ""
-    for (path, old), (_, new) in zip(
-        code_compare.children(scope.old, scope.path), code_compare.children(scope.new), strict=True
-    ):
-        pair = Pair(path, old, new)
-        if code_compare.is_scope(old) or code_compare.is_scope(new):
-            unequal = unequal or _compare_scopes(plan, pair)
-        elif code_compare.alike(old, new):
-            _pair_alike(plan, pair)
-        else:
-            plan.changed.append(pair)
-    return unequal
-
-
-def _pair_alike(plan: PatchPlan, pair: Pair) -> None:
-    for (path, old), (_, new) in zip(code_compare.walk(pair.old, pair.path), code_compare.walk(pair.new), strict=True):
-        (plan.scopes if not old.co_flags & code_compare.OPTIMIZED else plan.moved).append(Pair(path, old, new))
-
-
-def _compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> PatchPlan:
-    """Compare what is left without the additions; take the codes from the compilations of the whole files.
-
-    They may differ from those of what is left: since 3.12 the compiler treats ``x.y()`` otherwise
-    if ``x`` is imported anywhere at module level.
-    """
-    if alignment.difference:
-        raise NotPatchable("import-differs", alignment.difference)
-    old = _compile(compiler, alignment.old, "the old text")
-    new = _compile(compiler, alignment.new, "the new text")
-    plan, unequal = compare(old, new)
-    if unequal:
-        raise NotPatchable("import-differs", f"{unequal} does something else when it is imported")
-    olds, news = _Places(old, whole[0]), _Places(new, whole[1])
-    for pairs in (plan.moved, plan.changed, plan.scopes):
-        pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
-    plan.annotated = alignment.annotated
-    plan.docs = [docs for pair in plan.scopes for docs in _changed_docs(pair)]
-    return plan
-
-
-class _Places:
-    """Finds the code of a part in the compilation of the whole, by its place."""
-
-    def __init__(self, part: CodeType, whole: CodeType) -> None:
-        self._parts, self._wholes = _index(part), _index(whole)
-
-    def find(self, code: CodeType) -> CodeType:
-        if code.co_name == "<module>":
-            return self._wholes["<module>", 0][0]
-        place = (code.co_name, code.co_firstlineno)
-        parts, wholes = self._parts[place], self._wholes.get(place, [])
-        if len(parts) != len(wholes):
-            raise NotPatchable("function-ambiguous", f"{code.co_name} cannot be told from others on its line")
-        number = next(number for number, part in enumerate(parts) if part is code)
-        return wholes[number]
-
-
-def _index(code: CodeType) -> dict[tuple[str, int], list[CodeType]]:
-    found: dict[tuple[str, int], list[CodeType]] = {("<module>", 0): [code]}
-    for _, inner in code_compare.walk(code):
-        found.setdefault((inner.co_name, inner.co_firstlineno), []).append(inner)
-    return found
-
-
-def _changed_docs(pair: Pair) -> Iterator[Docs]:
-    old, new = code_compare.stored(pair.old).get("__doc__"), code_compare.stored(pair.new).get("__doc__")
-    if old != new:
-        title = "" if not pair.path else pair.title
-        yield Docs(title, old if isinstance(old, str) else None, new if isinstance(new, str) else None)
-
-
-# What may be patched
 
 
 def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:

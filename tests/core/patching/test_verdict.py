@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.additions import ClassFacts, Module
+from pytest_zygote.core.patching.patch_plan import PatchPlan
 from pytest_zygote.core.patching.verdict import (
     Keep,
     Patch,
-    PatchPlan,
     Reload,
     Verdict,
     decide,
