@@ -13,21 +13,19 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.adapters.interpreter.private import importing
-from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
 from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
-from pytest_zygote.core.patching.import_statements import import_line
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.machinery import ModuleSpec
-    from types import FrameType, ModuleType
+    from types import ModuleType
 
     from pytest_zygote.core.layers.import_effects import Event
     from pytest_zygote.core.layers.import_log import ImportDigests
@@ -85,7 +83,7 @@ class ImportReplay:
         self._replayed = 0
         self._disturbed: set[str] = set()
         self._reasons: dict[str, str] = {}
-        self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
+        self._warnings = WarningReplay(surroundings.log)
         self._lock_unlock = importing.lock_unlock_module.function
         self._from_list = importing.handle_fromlist.function
         self._find = importing.find_spec.function
@@ -252,54 +250,12 @@ class ImportReplay:
         self._refuse(Reason("environment-read", text), (name,) if is_late or not self.is_exact else ())
 
     def _warn(self, name: str, importer: str, event: Warned) -> None:
-        warning, module, line = event.warning, event.module, event.warning.lineno
-        filename = warning.filename
-        registry = self._registries.setdefault(filename, {})
-        if event.outside >= 0:
-            place = self._statement(name, importer) if importer and event.outside == 0 else None
-            filename, line, names = place or _outer_statement(event.outside)
-            module = str(names.get("__name__", ""))
-            registry = names.setdefault("__warningregistry__", {})
         try:
-            warnings.warn_explicit(
-                warning.message, warning.category, filename, line, module, registry, None, warning.source
-            )
+            self._warnings.give(name, importer, event)
         except Warning:
             if self.is_exact:
                 self._refuse(Reason("import-warning", f"{name} warns when it is imported, and that is an error"), ())
             raise
-
-    def _statement(self, name: str, above: str) -> tuple[str, int, dict[str, Any]] | None:  # type: ignore[explicit-any]
-        """Return where a module of the layer imports another: file, line, names; None if that cannot be told.
-
-        When the layer was built the other one had been imported already, by nobody.
-        """
-        importer = self._importer(name, above)
-        if importer is None:
-            return None
-        names = vars(sys.modules[importer])
-        filename = str(names.get("__file__", ""))
-        try:
-            with open(filename, "rb") as file:
-                line = import_line(file.read(), importer, str(names.get("__package__")), name)
-        except (OSError, SyntaxError, ValueError):
-            return None
-        return (filename, line, names) if line else None
-
-    def _importer(self, name: str, above: str) -> str | None:
-        """Return the first module whose execution imports another, among all that one leads to; None for none."""
-        seen: set[str] = set()
-        waiting = [above]
-        while waiting:
-            module = waiting.pop()
-            if module in seen or module not in sys.modules:
-                continue
-            seen.add(module)
-            imported = [event.name for event in self._s.log.get(module, ()) if isinstance(event, Imported)]
-            if any(name in lineage(other) for other in imported):
-                return module
-            waiting += reversed(imported)
-        return None
 
     def _refuse(self, reason: Reason, culprits: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:
@@ -320,17 +276,3 @@ def _write(key: str, value: str) -> None:
         os.environ.pop(key, None)
     else:
         os.environ[key] = value
-
-
-def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
-    """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
-    frame = frame_above(1)
-    while frame.f_back is not None and (count or _is_internal(frame)):
-        count -= not _is_internal(frame)
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals
-
-
-def _is_internal(frame: FrameType) -> bool:
-    filename = frame.f_code.co_filename
-    return filename == __file__ or ("importlib" in filename and "_bootstrap" in filename)

@@ -1,0 +1,103 @@
+"""Gives the warnings of a layer's modules again, from where a fresh interpreter would give them.
+
+A warning names the statement that caused it, often an import statement: of the run, which is on the stack, or of
+a module of the layer, which is looked for in its text.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.layers.import_effects import Imported
+from pytest_zygote.core.layers.import_log import lineage
+from pytest_zygote.core.patching.import_statements import import_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from pytest_zygote.core.layers.import_effects import Event, Warned
+
+INNER = (__file__, __file__.replace("warning_replay", "import_replay"))
+"""Files whose frames stand for those of the import system."""
+
+
+class WarningReplay:
+    """The warnings that one run was given."""
+
+    def __init__(self, log: Mapping[str, list[Event]]) -> None:
+        """Look for importers in the logs of modules: name → what executing it did."""
+        self._log = log
+        self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
+
+    def give(self, name: str, importer: str, event: Warned) -> None:
+        """Give one warning.
+
+        Args:
+            name: the module that warned.
+            importer: a module that leads to it; '' where the run itself imports it.
+            event: the warning.
+
+        Raises:
+            Warning: the filters make an error of it.
+        """
+        warning, module, line = event.warning, event.module, event.warning.lineno
+        filename = warning.filename
+        registry = self._registries.setdefault(filename, {})
+        if event.outside >= 0:
+            place = self._statement(name, importer) if importer and event.outside == 0 else None
+            filename, line, names = place or _outer_statement(event.outside)
+            module = str(names.get("__name__", ""))
+            registry = names.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(
+            warning.message, warning.category, filename, line, module, registry, None, warning.source
+        )
+
+    def _statement(self, name: str, above: str) -> tuple[str, int, dict[str, Any]] | None:  # type: ignore[explicit-any]
+        """Return where a module of the layer imports another: file, line, names; None if that cannot be told.
+
+        When the layer was built the other one had been imported already, by nobody.
+        """
+        importer = self._importer(name, above)
+        if importer is None:
+            return None
+        names = vars(sys.modules[importer])
+        filename = str(names.get("__file__", ""))
+        try:
+            with open(filename, "rb") as file:
+                line = import_line(file.read(), importer, str(names.get("__package__")), name)
+        except (OSError, SyntaxError, ValueError):
+            return None
+        return (filename, line, names) if line else None
+
+    def _importer(self, name: str, above: str) -> str | None:
+        """Return the first module whose execution imports another, among all that one leads to; None for none."""
+        seen: set[str] = set()
+        waiting = [above]
+        while waiting:
+            module = waiting.pop()
+            if module in seen or module not in sys.modules:
+                continue
+            seen.add(module)
+            imported = [event.name for event in self._log.get(module, ()) if isinstance(event, Imported)]
+            if any(name in lineage(other) for other in imported):
+                return module
+            waiting += reversed(imported)
+        return None
+
+
+def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
+    """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
+    frame = frame_above(1)
+    while frame.f_back is not None and (count or _is_internal(frame)):
+        count -= not _is_internal(frame)
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+
+
+def _is_internal(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    return filename in INNER or ("importlib" in filename and "_bootstrap" in filename)
