@@ -1,0 +1,88 @@
+"""A standby run gets its order over a connection of its own; here the test holds the other end."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Never
+
+import pytest
+
+from pytest_zygote.adapters.system import processes, sockets
+from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol.framing import SILENT
+from pytest_zygote.zygote.standby_run import StandbyRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    StandbyEnd: TypeAlias = sockets.Channel[messages.ToStandby, Never]
+
+ORDER = messages.Fork(7, b"request")
+
+
+def nothing() -> None:
+    """Leave nothing."""
+
+
+@pytest.fixture
+def end(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandbyEnd]:
+    """Provide the end of the connection that the standby run would read."""
+    ours: sockets.Channel[Never, messages.ToStandby]
+    ours, theirs = sockets.pair(SILENT)
+    copy: StandbyEnd = sockets.adopt(os.dup(theirs), messages.TO_STANDBY)
+    monkeypatch.setattr(sockets, "pair", lambda _route, send_timeout_s: (ours, theirs))  # noqa: ARG005 - a keyword
+    monkeypatch.setattr(processes, "fork_here", lambda: 50)
+    yield copy
+    copy.close()
+    ours.close()
+
+
+def test_it_is_activated_with_an_order_and_descriptors(end: StandbyEnd) -> None:
+    """Once: then it is a run, and none stands by."""
+    standby = StandbyRun()
+    assert standby.fork(nothing) is None
+    assert standby.pid == 50
+
+    with open(os.devnull) as file:  # noqa: PTH123 - a descriptor is wanted
+        assert standby.activate(ORDER, [file.fileno()])
+
+    assert end.receive() == [ORDER]
+    (descriptor,) = end.adopt_descriptors()
+    os.close(descriptor)
+    assert standby.pid == 0
+    assert not standby.activate(ORDER, [])
+
+
+def test_one_that_has_died_does_not_get_its_order(end: StandbyEnd) -> None:
+    """The run is forked instead."""
+    standby = StandbyRun()
+    standby.fork(nothing)
+    end.close()
+
+    assert not standby.activate(ORDER, [])
+
+
+def test_one_that_is_dropped_reads_the_end(end: StandbyEnd) -> None:
+    """And leaves."""
+    standby = StandbyRun()
+    standby.fork(nothing)
+
+    standby.drop()
+
+    assert standby.pid == 0
+    assert end.receive() is None
+
+
+def test_there_is_none_where_there_can_be_no_process(end: StandbyEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is closed."""
+
+    def fail() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(processes, "fork_here", fail)
+    standby = StandbyRun()
+
+    assert standby.fork(nothing) is None
+    assert standby.pid == 0
+    assert end.receive() is None
