@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from pytest_zygote.adapters.interpreter.private.light import x_options
 from pytest_zygote.core.layers.layer_inputs import describe_options
@@ -20,6 +19,9 @@ from pytest_zygote.core.runner_code import RUNNER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import BuiltinFunctionType, FunctionType, ModuleType
+else:  # as in `types`, whose import a warm ``pz`` does without
+    BuiltinFunctionType, FunctionType, ModuleType = type(len), type(lambda: None), type(sys)
 
 _CONFIGURED = "_pytest.pastebin"
 """A plugin that pytest imports when it makes its configuration, and ``import pytest`` does not."""
