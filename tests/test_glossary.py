@@ -22,15 +22,6 @@ ROOMS = sorted(
 PUBLIC = frozenset({"took_ms"})
 """Names that programs read: a key of ``--daemon-status=json``, and what it is made of."""
 
-REMAINING: dict[str, int] = {
-    "adapters/interpreter": 10,
-    "core/protocol": 2,
-    "daemon": 1,
-    "run": 18,
-    "zygote": 35,
-}
-"""Room → uses of retired words that are left in it. A number may only fall; a room without any leaves the list."""
-
 
 def retired(*, is_name: bool = True) -> frozenset[str]:
     """Return the words of the last column: for names all, for sentences those that are not in italics."""
@@ -105,7 +96,7 @@ def test_retired_words_are_not_used(room: str) -> None:
     """Neither as names nor in what is printed."""
     found = uses(room)
 
-    assert len(found) <= REMAINING.get(room, 0), "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(

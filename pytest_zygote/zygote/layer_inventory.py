@@ -43,7 +43,7 @@ def installed_files(plan: Build) -> dict[str, tuple[int, ...]]:
     return {path: files.identity(path) for path in code_origin.fingerprint_paths(plan.path)}
 
 
-def slowest(took_s: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
+def slowest(duration_s: Mapping[str, float]) -> tuple[tuple[str, int], ...]:
     """Return the modules whose imports took longest, each with the milliseconds, the slowest first."""
-    ranked = sorted(took_s.items(), key=lambda entry: entry[1], reverse=True)
-    return tuple((name, round(took * 1000)) for name, took in ranked[:SLOWEST])
+    ranked = sorted(duration_s.items(), key=lambda entry: entry[1], reverse=True)
+    return tuple((name, round(duration * 1000)) for name, duration in ranked[:SLOWEST])

@@ -245,7 +245,7 @@ class SessionProcess:
         *terminal, report = descriptors
         os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(stdio.move_away(report), SILENT))
-        self._take_over(process.request_in(order.request))
+        self._adopt_request(process.request_in(order.request))
         adopt_descriptors(self._places, terminal)
         for descriptor in self._captures:
             renew_file(descriptor)
@@ -263,7 +263,7 @@ class SessionProcess:
         self._run.report(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
-    def _take_over(self, request: messages.RunRequest) -> None:
+    def _adopt_request(self, request: messages.RunRequest) -> None:
         self._run.request = request
         self._run.import_replay.pid = os.getpid()
         for key in eligibility.RENEWED:

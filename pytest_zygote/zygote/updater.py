@@ -166,8 +166,8 @@ class Updater:
                 gc.enable()
         if reason:
             return NotPatched(reason)
-        took = round((time.perf_counter() - started) * 1000)
-        return Patched({path: describe(verdict) for path, verdict in verdicts.items()}, took)
+        patch_ms = round((time.perf_counter() - started) * 1000)
+        return Patched({path: describe(verdict) for path, verdict in verdicts.items()}, patch_ms)
 
     def _decide(self, texts: Mapping[str, bytes]) -> dict[str, Verdict]:
         self._folders.clear()

@@ -44,7 +44,7 @@ class RunState(NamedTuple):
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         become: changes something of the process.
-        refuse: ends the run, or notes that it is too late to; told the reason and the culprits.
+        refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
         unmark: has the import system tell no more of a module.
         is_own: tells whether a file belongs to the project, and is no test module.
     """
@@ -159,8 +159,8 @@ class ImportReplay:
             executed = self._executed()
             moved = {other: where for other, where in moved.items() if other not in executed}
         if moved and name in self._affected(moved):
-            culprit, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
-            self._refuse(Reason("module-moved", f"{culprit} is {where or 'not found'} for this run"), (culprit,))
+            suspect, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
+            self._refuse(Reason("module-moved", f"{suspect} is {where or 'not found'} for this run"), (suspect,))
         changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
         self._reasons.update(changed)
         if changed:
@@ -169,8 +169,8 @@ class ImportReplay:
             what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
             direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
             # If all that import it directly have been executed already, the one that has not is left.
-            culprits = tuple(sorted(direct & self._disturbed)) or (name,)
-            self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), culprits)
+            suspects = tuple(sorted(direct & self._disturbed)) or (name,)
+            self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), suspects)
 
     def _affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""
@@ -257,9 +257,9 @@ class ImportReplay:
                 self._refuse(Reason("import-warning", f"{name} warns when it is imported, and that is an error"), ())
             raise
 
-    def _refuse(self, reason: Reason, culprits: tuple[str, ...]) -> None:
+    def _refuse(self, reason: Reason, suspects: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:
-            self._s.refuse(reason, culprits)
+            self._s.refuse(reason, suspects)
 
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""

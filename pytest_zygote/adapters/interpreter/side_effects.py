@@ -142,9 +142,9 @@ class SideEffects:
 
     def note(self, what: str, frame: FrameType | None) -> None:
         """Blame the code that is behind this frame, if it is neither pytest's nor the import system's."""
-        culprit = "" if self.found else module_of(frame)
-        if culprit:
-            self.found = f"{culprit} {what} while tests are collected"
+        suspect = "" if self.found else module_of(frame)
+        if suspect:
+            self.found = f"{suspect} {what} while tests are collected"
             self._on_found(self.found)
 
     def _judge(self, frame: FrameType, function: object) -> None:
