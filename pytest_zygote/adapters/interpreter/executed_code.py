@@ -89,14 +89,14 @@ class MonitoredStarts:
     def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
-        disable, curious, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, code_compare.OPTIMIZED
+        disable, looking, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, code_compare.OPTIMIZED
 
         def on_start(code: CodeType, _offset: int) -> object:
             # What has no file is not ours, and is thrown away at once: `dataclasses` executes 12 such codes a class.
             if code.co_filename[:1] != "<":
                 remember(code)
             # Every module and class sets its docstring; what they read of others, their own words tell.
-            if (curious if code.co_flags & optimized else scopes).isdisjoint(code.co_names):
+            if (looking if code.co_flags & optimized else scopes).isdisjoint(code.co_names):
                 return disable
             return None if self._note_curious(code, frame_above(1)) else disable
 

@@ -60,8 +60,8 @@ class AskedNames:
         for other, memory in self._memory.items():
             if other == path:
                 continue
-            text = b"" if "docs" in memory.curious else memory.source
-            if "docs" in memory.curious or any(mark in text for mark in marks):
+            text = b"" if "docs" in memory.examines else memory.source
+            if "docs" in memory.examines or any(mark in text for mark in marks):
                 budget -= memory.words is None
                 if budget < 0 or self._words(other).read & (DOCS | names):
                     return True
@@ -83,7 +83,7 @@ class AskedNames:
 
     def _looking_at_lines(self, path: str) -> str:
         for other, memory in self._memory.items():
-            if other != path and "lines" in memory.curious and self._words(other).named & line_words(memory.source):
+            if other != path and "lines" in memory.examines and self._words(other).named & line_words(memory.source):
                 return memory.name
         return ""
 

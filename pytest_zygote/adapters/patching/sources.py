@@ -21,13 +21,13 @@ class Sources:
     Attributes:
         packed: its text, compressed.
         ran: what had run before the last patch, at today's lines.
-        curious: what it may look at in other modules, by its text.
+        examines: what it may look at in other modules, by its text.
         words: what it asked for, as soon as somebody wanted to know.
     """
 
     name: str
     packed: bytes
-    curious: frozenset[str]
+    examines: frozenset[str]
     ran: Ran = frozenset()
     words: AskedFor | None = field(default=None, repr=False)
 
@@ -43,5 +43,5 @@ class Sources:
 
     def renew(self, source: bytes, ran: Ran) -> None:
         """Take note of a patch."""
-        self.packed, self.curious = zlib.compress(source, 1), kinds_in(source)
+        self.packed, self.examines = zlib.compress(source, 1), kinds_in(source)
         self.ran, self.words = ran, None
