@@ -44,11 +44,7 @@ class RunState(NamedTuple):
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         become: changes something of the process.
-<<<<<<< HEAD
         refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
-=======
-        refuse: ends the run, or notes that it is too late to; told the reason and the blamed.
->>>>>>> 548e0a8 (Name what examines code, and whom an import blames, in the field's words)
         unmark: has the import system tell no more of a module.
         is_own: tells whether a file belongs to the project, and is no test module.
     """
@@ -163,13 +159,8 @@ class ImportReplay:
             executed = self._executed()
             moved = {other: where for other, where in moved.items() if other not in executed}
         if moved and name in self._affected(moved):
-<<<<<<< HEAD
             suspect, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
             self._refuse(Reason("module-moved", f"{suspect} is {where or 'not found'} for this run"), (suspect,))
-=======
-            other, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
-            self._refuse(Reason("module-moved", f"{other} is {where or 'not found'} for this run"), (other,))
->>>>>>> 548e0a8 (Name what examines code, and whom an import blames, in the field's words)
         changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
         self._reasons.update(changed)
         if changed:
@@ -178,13 +169,8 @@ class ImportReplay:
             what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
             direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
             # If all that import it directly have been executed already, the one that has not is left.
-<<<<<<< HEAD
             suspects = tuple(sorted(direct & self._disturbed)) or (name,)
             self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), suspects)
-=======
-            blamed = tuple(sorted(direct & self._disturbed)) or (name,)
-            self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), blamed)
->>>>>>> 548e0a8 (Name what examines code, and whom an import blames, in the field's words)
 
     def _affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""
@@ -271,15 +257,9 @@ class ImportReplay:
                 self._refuse(Reason("import-warning", f"{name} warns when it is imported, and that is an error"), ())
             raise
 
-<<<<<<< HEAD
     def _refuse(self, reason: Reason, suspects: tuple[str, ...]) -> None:
         if os.getpid() == self.pid:
             self._s.refuse(reason, suspects)
-=======
-    def _refuse(self, reason: Reason, blamed: tuple[str, ...]) -> None:
-        if os.getpid() == self.pid:
-            self._s.refuse(reason, blamed)
->>>>>>> 548e0a8 (Name what examines code, and whom an import blames, in the field's words)
 
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""

@@ -142,15 +142,9 @@ class SideEffects:
 
     def note(self, what: str, frame: FrameType | None) -> None:
         """Blame the code that is behind this frame, if it is neither pytest's nor the import system's."""
-<<<<<<< HEAD
         suspect = "" if self.found else module_of(frame)
         if suspect:
             self.found = f"{suspect} {what} while tests are collected"
-=======
-        module = "" if self.found else module_of(frame)
-        if module:
-            self.found = f"{module} {what} while tests are collected"
->>>>>>> 548e0a8 (Name what examines code, and whom an import blames, in the field's words)
             self._on_found(self.found)
 
     def _judge(self, frame: FrameType, function: object) -> None:
