@@ -1,12 +1,14 @@
-"""Every exception that this package raises on purpose.
+"""The errors that this package raises on purpose, as a tree. Those of one room are defined there.
 
 ZygoteError
-├─ UsageError          options that cannot go together, or a value that is not understood
-├─ Unavailable         no daemon can serve this run; the client runs plain pytest instead
+├─ UsageError               options that cannot go together, or a value that is not understood
+├─ Unavailable              no daemon can serve this run; carries the reason, and the client runs plain pytest instead
 ├─ ProtocolError
 │  ├─ LocalProtocolError    we tried to do what the protocol forbids: our bug
 │  └─ RemoteProtocolError   the peer sent what the protocol forbids
-└─ BuildError          a layer could not be built; carries the sentence for the user
+├─ BuildError               a layer could not be built
+│  └─ IneligibleModulesError (`zygote.layer_builder`)  certain modules must not be in it
+└─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from pytest_zygote.core.protocol import errors
@@ -21,6 +24,16 @@ def test_every_error_is_one_of_ours(kind: type[BaseException]) -> None:
 def test_the_tree_in_the_docstring_names_every_error(kind: type[BaseException]) -> None:
     """The module's docstring draws the whole tree."""
     assert kind.__name__ in str(errors.__doc__)
+
+
+def test_the_tree_in_the_docstring_names_those_of_other_rooms() -> None:
+    """Whoever defines one adds it there."""
+    package = Path(errors.__file__).parent.parent.parent
+    names = "|".join(kind.__name__ for kind in KINDS)
+    texts = (file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    found = {name for text in texts for name in re.findall(rf"^class (\w+)\((?:{names})\):", text, re.MULTILINE)}
+
+    assert found - {*re.findall(r"\w+", str(errors.__doc__))} == set()
 
 
 @pytest.mark.parametrize("kind", [errors.LocalProtocolError, errors.RemoteProtocolError])
