@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +135,14 @@ def test_processes_that_start_unannounced_leave_traces(
 
     assert silent.have_started() is expected
     assert not silent.have_traces()
+
+
+def test_to_import_multiprocessing_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number that it begins with is that of a run without it."""
+    monkeypatch.delitem(sys.modules, "multiprocessing.process", raising=False)
+    silent = SilentProcesses()
+    monkeypatch.setitem(sys.modules, "multiprocessing.process", SimpleNamespace(_process_counter=count(1)))
+
+    assert not silent.have_traces()
+    monkeypatch.setitem(sys.modules, "multiprocessing.process", SimpleNamespace(_process_counter=count(2)))
+    assert silent.have_traces()

@@ -44,7 +44,7 @@ def forget_children() -> None:
 
 def count_of_processes() -> str:
     """Return a text that changes when multiprocessing makes a process: that raises no audit event."""
-    return repr(getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)"))
+    return str(getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)"))
 
 
 def target_of(thread: threading.Thread) -> object:
