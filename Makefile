@@ -42,7 +42,7 @@ test: $(VENV)/.installed-$(EXTRA) ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-fast: $(VENV)/.installed-$(EXTRA) ## run the unit tests, which start no process: ten seconds
-	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/e2e -m 'not integration' --hypothesis-profile=fast $(ARGS)
+	PYTEST_DAEMON_DISABLE=1 $(BIN)/python -m pytest -p pytest_zygote $(PARALLEL) --ignore=tests/e2e -m 'not integration' --hypothesis-profile=fast $(ARGS)
 
 check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, coverage
 	$(BIN)/ruff format --check .

@@ -78,11 +78,13 @@ def _answer(answer: str | type[BaseException]) -> str:
 def test_a_terminal_that_is_gone_has_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watch mode ends then."""
     shown, _ = keyboard(monkeypatch, is_terminal=False)
-    monkeypatch.setattr("os.read", lambda *_: b"ab")
-    assert shown.read() == "ab"
+    with monkeypatch.context() as alive:
+        alive.setattr("os.read", lambda *_: b"ab")
+        assert shown.read() == "ab"
 
     def fail(*_: object) -> bytes:
         raise OSError
 
-    monkeypatch.setattr("os.read", fail)
-    assert shown.read() == ""
+    with monkeypatch.context() as gone:  # a worker that runs this test reads its queue before the fixture is undone
+        gone.setattr("os.read", fail)
+        assert shown.read() == ""
