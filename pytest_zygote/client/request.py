@@ -6,7 +6,6 @@ import os
 import sys
 
 import pytest_zygote
-from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, patched_by_program, start_state
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.cli.daemon_options import DaemonOptions
     from pytest_zygote.core.cli.options import Settings
+
+DEBUGGER = "pydevd"
+"""The module of debugpy's and PyCharm's debuggers, and how the names of their tools begin."""
 
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
@@ -56,13 +58,22 @@ def _observer() -> Reason | None:
     # Our own test suite measures this package in all processes: nothing of the run escapes it.
     if current is not None and current.config.source_pkgs != ["pytest_zygote"]:
         return Reason("coverage-started", "coverage was started before pytest")
-    if debugpy.is_debugged() and not debugpy.lend():
+    if DEBUGGER in sys.modules and not _debug_session():
         return Reason("debugger-attached", "this debugger cannot follow the run into another process")
     if _is_traced() or _is_monitored():
         return Reason("tracer-active", "a tracer is active in this process")
     if _is_traced_from_outside():
         return Reason("tracer-active", "this process is traced (strace, gdb), and its tracer would not see the run")
     return None
+
+
+def _debug_session() -> tuple[str, ...]:
+    """Return how a run can join the debug session of this process; () if it cannot, or there is none."""
+    if DEBUGGER not in sys.modules:
+        return ()
+    from pytest_zygote.adapters.interpreter import debugpy
+
+    return debugpy.lend()
 
 
 def _is_traced() -> bool:
@@ -88,7 +99,7 @@ def _is_monitored() -> bool:
 
 def _is_known(name: object) -> bool:
     """Tell whether it is one of those that were looked for already."""
-    return str(name).startswith(("coverage", *debugpy.PREFIXES))
+    return str(name).startswith(("coverage", DEBUGGER, f"_{DEBUGGER}"))
 
 
 def interpreter_identity() -> tuple[str, ...]:
@@ -123,7 +134,7 @@ def make_request(
         closed=_closed_at_start(),
         pid=os.getpid(),
         start=(*start_state(), *_patches()),
-        debugger=debugpy.lend(),
+        debugger=_debug_session(),
         options=tuple(options.by_flag.items()) if options is not None else (),
     )
 

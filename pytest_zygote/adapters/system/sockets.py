@@ -10,7 +10,6 @@ import os
 import sys
 
 from pytest_zygote.adapters.interpreter.private.light import accept, socket
-from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.protocol.client_messages import TO_CLIENT
 from pytest_zygote.core.protocol.framing import FrameReader, pack
 from pytest_zygote.core.record import Generic, Record, TypeVar
@@ -114,6 +113,8 @@ class Channel(Generic[Received_co, Sent_contra]):
     def stopped_peer(self) -> int:
         """Return the process at the other end if it is stopped (Ctrl-Z) and cannot answer; 0 if it is not."""
         pid = self.peer_pid()
+        from pytest_zygote.adapters.system import procfs
+
         return pid if procfs.is_stopped(pid) else 0
 
     def close(self) -> None:
