@@ -26,7 +26,8 @@ def _unobserved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "coverage", fake_coverage(None))
     monkeypatch.setattr(request, "_is_traced", lambda: False)
     monkeypatch.setattr(request, "_is_monitored", lambda: False)
-    monkeypatch.setattr(debugpy, "is_debugged", lambda: False)
+    monkeypatch.setattr(request, "_is_traced_from_outside", lambda: False)
+    monkeypatch.delitem(sys.modules, request.DEBUGGER, raising=False)
 
 
 def fake_coverage(current: object) -> ModuleType:
@@ -85,7 +86,7 @@ def test_coverage_that_was_started_first_would_not_see_the_run(monkeypatch: pyte
 
 def test_a_debugger_that_lends_nothing_keeps_the_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that does can follow the run."""
-    monkeypatch.setattr(debugpy, "is_debugged", lambda: True)
+    monkeypatch.setitem(sys.modules, request.DEBUGGER, ModuleType(request.DEBUGGER))
     monkeypatch.setattr(debugpy, "lend", lambda: ())
     assert code() == "debugger-attached"
 
@@ -93,7 +94,7 @@ def test_a_debugger_that_lends_nothing_keeps_the_run_here(monkeypatch: pytest.Mo
     assert code() == ""
 
 
-@pytest.mark.parametrize("observer", ["_is_traced", "_is_monitored"])
+@pytest.mark.parametrize("observer", ["_is_traced", "_is_monitored", "_is_traced_from_outside"])
 def test_a_tracer_keeps_the_run_here(monkeypatch: pytest.MonkeyPatch, observer: str) -> None:
     """It would not see what another process does."""
     monkeypatch.setattr(request, observer, lambda: True)

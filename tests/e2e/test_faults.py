@@ -838,7 +838,9 @@ def test_watch_limit_is_told_and_changes_nothing(project: Project) -> None:
     project.write("app/__init__.py", APP)
     project.write("test_app.py", TEST)
     limit = in_namespace("echo 0 > /proc/sys/user/max_inotify_watches")
-    with own_daemon(project, prefix=limit):
+    with own_daemon(project, prefix=limit) as daemon:
+        # A command elsewhere would be cold: it is not limited so.
+        project.prefix = ["nsenter", "-t", str(daemon.pid), "--user", "--mount", f"--wd={project.root}"]
         project.warm_up("test_app.py")
         eventually(lambda: "fs.inotify.max_user_watches" in project.status().raw, "the status names the limit")
         project.write("app/__init__.py", "VALUE = 2\n")

@@ -153,12 +153,14 @@ class Project:
         bin: where ``pytest`` and ``pz`` are.
         root: the project's folder.
         environ: the environment of all commands; change it as you like.
+        prefix: a program that is to run all commands, with its arguments.
     """
 
     def __init__(self, root: Path) -> None:
         """Make a project that has nothing but an ini-file which enables the plugin."""
         self.root = root
         self.bin = BIN
+        self.prefix: list[str] = []
         # Short, because a socket's path may have 103 bytes only; pytest's own folders are long.
         self.home = Path(tempfile.mkdtemp(dir="/tmp", prefix="z"))
         self.folder = self.home / "pytest-zygote"
@@ -214,7 +216,7 @@ class Project:
         """Run any command in the project and tell whether the daemon served it."""
         before = self.runs_served()
         ended = subprocess.run(
-            command,
+            [*self.prefix, *command],
             cwd=cwd or self.root,
             env={**self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,

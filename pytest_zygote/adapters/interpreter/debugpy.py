@@ -19,11 +19,6 @@ PREFIXES = ("pydevd", "_pydevd")
 """How the names begin by which `sys.gettrace` and `sys.monitoring` know debugpy."""
 
 
-def is_debugged() -> bool:
-    """Tell whether a debugger of pydevd's family (debugpy, PyCharm) is loaded in this process."""
-    return "pydevd" in sys.modules
-
-
 def lend() -> tuple[str, ...]:
     """Return how a run can join the debug session of this process; () if there is none, or it cannot.
 
