@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.private.bare_objects import spec_of
 from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
 from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
 from pytest_zygote.adapters.pytest.private import configuration, terminal
@@ -131,7 +132,7 @@ class RunPlugin:
 
 def _row(name: str) -> tuple[str, str, str, str] | None:
     module = sys.modules.get(name)
-    spec = getattr(module, "__spec__", None)
+    spec = spec_of(module)
     is_ours = name.partition(".")[0] == "pytest_zygote"
     if module is None or spec is None or spec.name != name or (is_ours and not name.startswith(OPTIONAL)):
         return None

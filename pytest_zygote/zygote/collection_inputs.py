@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder, side_effects
 from pytest_zygote.adapters.interpreter.import_finders import MissRecorder
+from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.protocol import messages
 
@@ -58,8 +59,7 @@ class CollectionInputs:
         read = {path: known for path, known in self._files.paths.items() if not path.endswith(".pyc")}
         folders = dict.fromkeys(code_origin.own_folders(sys.path), "")
         for name in loaded:
-            for folder in getattr(sys.modules[name], "__path__", ()):
-                folders[str(folder)] = f"{name}."
+            folders.update(dict.fromkeys(package_folders(name), f"{name}."))
         return messages.Built(
             names=loaded,
             files={**late, **read, **self._modules, TIME_ZONE: files.identity(TIME_ZONE)},

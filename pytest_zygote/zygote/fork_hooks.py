@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote import hookspecs, workaround
 from pytest_zygote.adapters.interpreter.import_finders import ClosedImports
+from pytest_zygote.adapters.interpreter.private.bare_objects import loaded_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -101,9 +102,9 @@ def _hooks(name: str, modules: Iterable[str], known: Sequence[FunctionType]) -> 
     """Return the functions of this name in these modules; one that is known, or there twice, counts once."""
     found: list[FunctionType] = []
     for module in modules:
-        function = getattr(sys.modules[module], "__dict__", {}).get(name)
+        function = loaded_attribute(module, name)
         is_news = not any(function is other for other in (*known, *found))
-        if isinstance(function, FunctionType) and is_news and module != hookspecs.__name__:
+        if type(function) is FunctionType and is_news and module != hookspecs.__name__:
             found.append(function)
     return found
 

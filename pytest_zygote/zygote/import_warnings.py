@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import attribute_names, dict_of, loaded_attribute
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.import_effects import Compiled, Warned
 
@@ -42,8 +42,8 @@ class ImportWarnings:
     @staticmethod
     def _is_of_compiler(module: str, warning: warnings.WarningMessage, frames: Iterable[FrameType]) -> bool:
         """Return whether the compiler warned: then the module that it names is being imported, and runs no code yet."""
-        loader = getattr(sys.modules.get(module), "__loader__", None)
-        if not hasattr(loader, "get_code") or getattr(loader, "path", None) != warning.filename:
+        loader = loaded_attribute(module, "__loader__")
+        if "get_code" not in attribute_names(loader) or (dict_of(loader) or {}).get("path") != warning.filename:
             return False
         return not any(frame.f_code.co_filename == warning.filename for frame in frames)
 

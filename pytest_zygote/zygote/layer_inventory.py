@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def import_folders(path: tuple[str, ...], modules: Iterable[str]) -> dict[str, s
     """Return the folders of the project's own code where a new file may supply or hide a module."""
     folders = dict.fromkeys(code_origin.own_folders(path), "")
     for name in modules:
-        for folder in getattr(sys.modules[name], "__path__", ()):
-            if isinstance(folder, str) and not code_origin.is_third_party(f"{folder}/"):
+        for folder in package_folders(name):
+            if not code_origin.is_third_party(f"{folder}/"):
                 folders[folder] = f"{name}."
     return folders
 

@@ -47,6 +47,32 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             def test_it(): assert (os.getcwd(), os.umask(0), signal.getsignal(signal.SIGUSR1)) == ''
             """,
     },
+    "an object whose attributes raise": {
+        "app/main.py": """
+            class Placeholder:
+                def __getattribute__(self, name):
+                    raise RuntimeError("used before it was set")
+            MODE = "nothing"
+            MISSING = Placeholder()
+            __path__ = Placeholder()
+            """,
+    },
+    "an object that is evaluated by whoever asks for its class": {
+        "app/main.py": """
+            import os
+            class Lazy:
+                __class__ = property(lambda self: os._exit(3))
+                __dict__ = property(lambda self: os._exit(3))
+                def __getattr__(self, name): os._exit(3)
+                def __dir__(self): os._exit(3)
+            class Meta(type):
+                def __getattribute__(self, name): os._exit(3)
+            class Local(metaclass=Meta): pass
+            MODE = "lazy"
+            LAZY = Lazy()
+            """,
+    },
+    "atexit": {"app/main.py": "import atexit\nMODE = atexit.register(int) is int\n"},
     "warnings": {
         "app/main.py": r"""
             import warnings

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.adapters.interpreter.executed_code import new_starts
+from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace
 from pytest_zygote.adapters.patching import Patcher, PatchError, thawed
 from pytest_zygote.core.patching.verdict import Reload
 
@@ -281,7 +282,7 @@ def _classes_of(module: types.ModuleType) -> list[type]:
             continue
         seen.add(id(one))
         rest.extend(type.__subclasses__(one))
-        if vars(one).get("__module__") == module.__name__:
+        if class_namespace(one).get("__module__") == module.__name__:
             found.append(one)
     return sorted(found, key=lambda one: (one.__qualname__, repr(list(vars(one)))))
 

@@ -10,11 +10,11 @@ from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 import pytest_zygote
+from pytest_zygote.adapters.interpreter.private.bare_objects import spec_of
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import ModuleType
 
 _STANDARD = tuple(os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib"))
 
@@ -47,12 +47,12 @@ def own_folders(path: Iterable[str]) -> list[str]:
     return [entry for entry in path if os.path.isdir(entry) and not is_third_party(f"{entry}/")]
 
 
-def origin_of(module: ModuleType) -> str:
+def origin_of(module: object) -> str:
     """Return the file that a module was loaded from; '' for built-in, frozen and namespace modules."""
-    spec = getattr(module, "__spec__", None)
+    spec = spec_of(module)
     if spec is None or not spec.has_location:
         return ""
-    return spec.origin or ""
+    return spec.origin if type(spec.origin) is str else ""
 
 
 def own_modules(names: Iterable[str]) -> frozenset[str]:

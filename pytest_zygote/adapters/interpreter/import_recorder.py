@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
 from pytest_zygote.adapters.interpreter.private import importing
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.core.layers.import_effects import Imported, PathGrew, Warned, Wrote
 from pytest_zygote.core.layers.import_log import ImportDigests
 
@@ -161,7 +162,7 @@ class Ledger:
                 self.note(Imported(name))
 
     def _see_from_list(self, module: ModuleType, names: Iterable[str]) -> None:
-        package = getattr(module, "__name__", "")
+        package = (dict_of(module) or {}).get("__name__", "")
         for name in names:
             full = f"{package}.{name}"
             if full in sys.modules:

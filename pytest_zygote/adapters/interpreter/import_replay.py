@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.adapters.interpreter.private import importing
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
 from pytest_zygote.core.layers.import_log import lineage
@@ -105,7 +106,7 @@ class ImportReplay:
                 self._s.unmark(name) if name in admitted else self._lock_unlock(name)
 
         def from_list(module: ModuleType, names: Iterable[str], import_: object, *, recursive: bool = False) -> object:
-            package = getattr(module, "__name__", "")
+            package = (dict_of(module) or {}).get("__name__", "")
             for name in names:
                 full = f"{package}.{name}"
                 if full in known and full not in admitted:

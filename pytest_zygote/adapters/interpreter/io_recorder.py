@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private import reading
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 from pytest_zygote.core.runner_code import RUNNER
@@ -120,7 +121,7 @@ class FileRecorder:
                 pages that a project layer shares with its base.
         """
         for module in [builtins, io, os, *(sys.modules[name] for name in loaded if name in sys.modules)]:
-            names = getattr(module, "__dict__", {})
+            names = dict_of(module) or {}
             for name, value in list(names.items()):
                 if type(value) is _FUNCTION and value in self._replaced:
                     names[name] = self._replaced[value]

@@ -17,6 +17,13 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import (
+    attribute_names,
+    class_namespace,
+    dict_of,
+    is_a,
+    module_of,
+)
 from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
 from pytest_zygote.core.runner_code import RUNNER
 
@@ -25,8 +32,8 @@ if TYPE_CHECKING:
 
     Contents = dict[object, int]
 
-_SKIPPED = RUNNER | {"sys", "builtins", "warnings", "__main__"}
-"""Modules that pytest itself changes in every run, or that change without meaning anything."""
+_SKIPPED = RUNNER | {"sys", "builtins", "warnings", "atexit", "__main__"}
+"""Modules that pytest or this package changes in every run, or that change without meaning anything."""
 
 # pytest sets ``threading.excepthook`` in every run, before it collects.
 _IGNORED = frozenset({"excepthook", "__warningregistry__", "__builtins__", "__cached__", "__spec__", "__loader__"})
@@ -63,10 +70,17 @@ class _Watched:
     def _matters(self, key: object) -> bool:
         if self.kind == "own":
             value = self.dictionary.get(key)  # type: ignore[call-overload]  # any key may be asked for
-            return not (isinstance(value, ModuleType) and value.__name__ == f"{self.owner}.{key}")
+            return not (is_a(value, ModuleType) and (dict_of(value) or {}).get("__name__") == f"{self.owner}.{key}")
         if self.kind == "foreign":
             return key in self._functions  # what is set later than imports, like tempfile.tempdir, is no function
         return key in self._had  # what is added to a dictionary or object is registered there, not changed
+
+
+def _namespace(name: str) -> dict[str, object] | None:
+    """Return what a loaded module holds; None if it is none, or one that is not looked at."""
+    module = sys.modules.get(name)
+    is_watched = is_a(module, ModuleType) and name.partition(".")[0] not in _SKIPPED
+    return dict_of(module) if is_watched else None
 
 
 def _id_of(dictionary: dict[str, object], key: object) -> int | None:
@@ -109,27 +123,27 @@ class NamespaceWatch:
         """
         owned = frozenset(own)
         for name in (*own, *foreign):
-            module = sys.modules.get(name)
-            if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
+            contents = _namespace(name)
+            if contents is not None:
                 self._modules.add(name)
-                self._add(name, module.__dict__, "own" if name in owned else "foreign")
+                self._add(name, contents, "own" if name in owned else "foreign")
                 if name in owned:
-                    self._look_inside(name, module, owned)
+                    self._look_inside(name, contents, owned)
         self._watched[id(sys.modules)] = _WatchedModules(self._modules)
         self._changes.watch(sys.modules)  # type: ignore[arg-type]  # modules are objects
         self._changes.begin()
 
-    def _look_inside(self, name: str, module: ModuleType, owned: frozenset[str]) -> None:
-        for key, value in tuple(module.__dict__.items()):
-            if isinstance(value, type):
-                if value.__module__ == name:
-                    self._add(name, gc.get_referents(value.__dict__)[0], "part")
-            elif key.startswith("__"):
+    def _look_inside(self, name: str, contents: dict[str, object], owned: frozenset[str]) -> None:
+        for key, value in tuple(contents.items()):
+            if is_a(value, type):
+                if class_namespace(value).get("__module__") == name:
+                    self._add(name, gc.get_referents(class_namespace(value))[0], "part")
+            elif type(key) is str and key.startswith("__"):
                 continue
             elif type(value) is dict:
                 self._add(name, value, "part")
-            elif type(value).__module__ in owned and isinstance(inside := getattr(value, "__dict__", None), dict):
-                self._objects.setdefault(name, []).append(_Watched(name, inside, "part", frozenset(dir(value))))
+            elif module_of(value) in owned and (inside := dict_of(value)) is not None:
+                self._objects.setdefault(name, []).append(_Watched(name, inside, "part", attribute_names(value)))
 
     def _add(self, owner: str, contents: dict[str, object], kind: str) -> None:
         if id(contents) not in self._watched and contents is not os.environ:
@@ -143,10 +157,10 @@ class NamespaceWatch:
                 watched.snapshot()
                 self._changes.watch(watched.dictionary)
         for name in foreign:
-            module = sys.modules.get(name)
-            if isinstance(module, ModuleType) and name.partition(".")[0] not in _SKIPPED:
+            contents = _namespace(name)
+            if contents is not None:
                 self._modules.add(name)
-                self._add(name, module.__dict__, "foreign")
+                self._add(name, contents, "foreign")
         self._watched[id(sys.modules)].snapshot()
         self._changes.begin()
 

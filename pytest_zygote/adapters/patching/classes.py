@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a
 from pytest_zygote.core.patching import code_compare
 
 if TYPE_CHECKING:
@@ -21,17 +22,17 @@ def find_class(module: ModuleType, title: str) -> type | None:
     namespace: Mapping[str, object] = vars(module)
     for name in title.split("."):
         found = namespace.get(name)
-        if not isinstance(found, type) or found.__module__ != module.__name__:
+        if not is_a(found, type) or class_namespace(found).get("__module__") != module.__name__:
             return None
-        namespace = vars(found)
-    return found if isinstance(found, type) and found.__qualname__ == title else None
+        namespace = class_namespace(found)
+    return cast("type", found) if type.__dict__["__qualname__"].__get__(found) == title else None
 
 
 def is_dataclass(module: ModuleType, name: str) -> bool:
     """Tell whether a name in a module stands for the standard library's decorator, which lets methods alone."""
     found: object = module
     for part in name.split("."):
-        found = vars(found).get(part) if isinstance(found, ModuleType) else None
+        found = (dict_of(found) or {}).get(part) if is_a(found, ModuleType) else None
     return found is dataclasses.dataclass
 
 
@@ -43,8 +44,8 @@ def move_classes(module: ModuleType, plan: PatchPlan) -> None:
         if any(old.get(name) != new.get(name) for name in code_compare.MASKED):
             changes[old.get("__qualname__"), old.get("__firstlineno__")] = new
     for found in _classes() if changes else ():
-        own = vars(found)
-        new = changes.get((found.__qualname__, own.get("__firstlineno__")), {})
+        own = class_namespace(found)
+        new = changes.get((type.__dict__["__qualname__"].__get__(found), own.get("__firstlineno__")), {})
         if own.get("__module__") == module.__name__:
             for name in code_compare.MASKED & new.keys():
                 type.__setattr__(found, name, new[name])

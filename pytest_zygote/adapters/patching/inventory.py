@@ -8,10 +8,11 @@ be, except those that patches add.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,5 @@ class Inventory:
 
 def file_of(module: object) -> str:
     """Return the file of an ordinary module; '' for all others."""
-    spec = getattr(module, "__spec__", None) if type(module) is ModuleType else None
-    origin = getattr(spec, "origin", None)
-    return os.fspath(origin) if isinstance(origin, str) else ""
+    origin = (dict_of(spec_of(module)) or {}).get("origin") if type(module) is ModuleType else None
+    return origin if type(origin) is str else ""

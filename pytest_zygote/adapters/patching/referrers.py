@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import attribute_names, dict_of
 from pytest_zygote.core.patching import code_compare
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _find_conforming(code: CodeType) -> list[object]:
     for referrer in gc.get_referrers(code):
         owners = gc.get_referrers(referrer) if type(referrer) is dict else [referrer]
         for owner in owners:
-            is_owner = owner is referrer or getattr(owner, "__dict__", None) is referrer
-            if is_owner and type(owner) is not FunctionType and hasattr(type(owner), "__conform__"):
+            is_owner = owner is referrer or dict_of(owner) is referrer
+            if is_owner and type(owner) is not FunctionType and "__conform__" in attribute_names(owner):
                 found.append(owner)
     return found

@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, is_a
 from pytest_zygote.adapters.pytest.private import assertion
 from pytest_zygote.adapters.pytest.private.assertion import AssertionRewritingHook
 
@@ -101,4 +102,4 @@ def _metadata_folders(path: Iterable[str]) -> _Folders | None:
 
 def is_rewritten(module: ModuleType) -> bool:
     """Tell whether a module was loaded with rewritten assertions."""
-    return isinstance(getattr(module, "__loader__", None), AssertionRewritingHook)
+    return is_a((dict_of(module) or {}).get("__loader__"), AssertionRewritingHook)

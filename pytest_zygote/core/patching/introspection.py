@@ -22,11 +22,12 @@ LINES = frozenset(
     {
         *("f_lineno", "f_lasti", "tb_lineno", "tb_lasti", "co_firstlineno", "co_code", "co_consts", "co_lnotab"),
         *("co_linetable", "co_lines", "co_positions", "_co_code_adaptive", "co_exceptiontable"),
+        *("co_names", "co_cellvars", "co_freevars", "co_nlocals", "co_stacksize"),
     }
 )
 """Attributes that say where code stands, or what it consists of: no two texts of a function agree in all of them."""
 
-OWN_LINES = LINES | {"__code__", "get_instructions", "catch_warnings"}
+OWN_LINES = LINES | {"__code__", "get_instructions", "getclosurevars", "catch_warnings"}
 """In a module of the project also the way to the code object itself (handed on as a whole, anything may be read of
 it), and functions that read such attributes, or keep a warning with its line. Those of `traceback` and `inspect` read
 the text too, which is seen."""

@@ -14,6 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, spec_of
 from pytest_zygote.core.internals import Feature, Internal
 
 if TYPE_CHECKING:
@@ -80,10 +81,9 @@ def disguise(*functions: object) -> None:
 
 def mark(name: str, *, on: bool = True) -> None:
     """Have the interpreter call `lock_unlock_module` each time a loaded module is imported, or no longer."""
-    module = sys.modules.get(name)
-    spec = module.__dict__.get("__spec__") if hasattr(module, "__dict__") else None
-    if spec is not None and getattr(spec, "_initializing", on) is not on:
-        spec._initializing = on
+    names = dict_of(spec_of(sys.modules.get(name)))
+    if names is not None and names.get("_initializing", on) is not on:
+        names["_initializing"] = on
 
 
 # Self-checks
