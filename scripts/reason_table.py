@@ -186,6 +186,11 @@ TABLE: dict[Code, Entry] = {
         "Read the daemon's log; name a module that kills its process in `zygote_exclude`.",
         COLD,
     ),
+    "run-lost": Entry(
+        "The process of the run has ended before it called pytest: a fault of pytest_zygote's, and never a result.",
+        "Read the daemon's log, and report what it says.",
+        COLD,
+    ),
     "import-failed": Entry(
         "A module cannot be imported early; the text says why.",
         "Nothing: the next layer leaves it to the runs, and tries again when its file changes.",

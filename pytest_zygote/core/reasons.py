@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         # A layer or a run cannot be made.
         "fork-failed",
         "zygote-died",
+        "run-lost",
         "import-failed",
         "layer-broken",
         "internals-changed",

@@ -34,6 +34,9 @@ class RunResults:
         """Give a client the status of its run, or start the run again from a shallower layer."""
         client, layer = run.client, run.layer
         self._parts.supervisor.breaker.reset()
+        if run.ineligible is None and serving.is_lost(status, has_begun=run.has_begun):
+            run.ineligible, status = _lost(status), lifecycle.LAYER_INELIGIBLE
+            log.error("run %d: %s", run.number, run.ineligible.reason)
         must_start_over = run.ineligible is not None and status == lifecycle.LAYER_INELIGIBLE and not client.is_gone
         wanted = run.ineligible.depth if run.ineligible is not None and must_start_over else None
         match serving.after_run(layer.plan.kind, client.depth, wanted):
@@ -139,6 +142,11 @@ def settled_layer(parts: Parts) -> Layer | None:
     is_building = any(layer.phase == lifecycle.BUILDING and layer.plan.kind != SESSION for layer in parts.layers)
     deepest = parts.supervisor.serving.layers()[:1]
     return None if is_building or not deepest else deepest[0]
+
+
+def _lost(status: int) -> messages.LayerIneligible:
+    text = f"the process of the run ended with {status} before it called pytest, by a fault of pytest_zygote's"
+    return messages.LayerIneligible("cold", Reason("run-lost", text), ())
 
 
 def _reason(run: Run) -> Reason:

@@ -114,7 +114,10 @@ class RunTable:
             case messages.LayerIneligible():
                 run.ineligible = message
                 self._queue.append(events.LayerRejected(run, message))
+            case messages.Begun():
+                run.has_begun = True
             case messages.Ended(status):
+                run.has_begun = True
                 self._on_ended(run, status)
             case _:
                 assert_never(message)

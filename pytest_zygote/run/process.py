@@ -136,6 +136,8 @@ def execute(frame: bytes, descriptors: Sequence[int], layer: InheritedLayer) -> 
     adopt_terminal(request, terminal)
     run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report), SILENT))
     begin(run, limits_of(request.pid))
+    # From here on whatever ends this process is the session's doing, and its exit code counts.
+    run.report(messages.Begun())
     # pytest by the function that the console script calls; then threads, exit handlers, streams, and the end: by exit
     # code, or by the signal of a second Ctrl-C.
     return finish(run, interpreter_exit.pytest_status())

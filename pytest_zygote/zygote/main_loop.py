@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     DaemonChannel: TypeAlias = Channel[messages.ToZygote, messages.FromZygote]
 
-EX_SOFTWARE = 70
-"""Exit code of a process that failed by a fault of ours (sysexits.h)."""
-
 
 class _BecameLayer(BaseException):
     """This process is another layer now, and leaves the frames of the one it was forked from.
@@ -200,7 +197,7 @@ class Zygote:
             _log(self._hooks.after_last())  # the runs for which it was begun are not ours
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
             sys.excepthook(*sys.exc_info())
-            signals.leave(EX_SOFTWARE)
+            signals.leave(signals.EX_SOFTWARE)
         raise _BecameLayer
 
     def _become_run(self, order: messages.Fork, descriptors: Sequence[int]) -> NoReturn:
@@ -236,4 +233,4 @@ def main() -> NoReturn:
             continue
         except BaseException:  # noqa: BLE001 - nothing may run the exit handlers of what was imported
             sys.excepthook(*sys.exc_info())
-            signals.leave(EX_SOFTWARE)
+            signals.leave(signals.EX_SOFTWARE)

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, assert_never
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.core.protocol import messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table
@@ -57,8 +57,8 @@ class RunForker:
                 return self._fork_standby()
             case run_table.DropStandby():
                 self._standby.drop()
-            case run_table.SignalGroup(pid, number):
-                processes.signal_group(pid, number)
+            case run_table.SignalGroup() | run_table.KillStandby():
+                _signal(action)
             case run_table.Report(message):
                 self._report(message)
             case run_table.EndLastRun():
@@ -83,7 +83,7 @@ class RunForker:
     def _activate(self, order: Fork, descriptors: Sequence[int], pid: int) -> run_table.RunEvent:
         if self._standby.activate(order, descriptors):
             return _forked(order, pid, descriptors)
-        return run_table.StandbyLost(order, tuple(descriptors))
+        return run_table.StandbyLost(order, tuple(descriptors), pid)
 
     def _fork_standby(self) -> run_table.RunEvent | None:
         """Fork a run ahead. Returns twice: in the zygote at once; in the standby run, when it is activated."""
@@ -100,6 +100,13 @@ class RunForker:
     def learn(self) -> None:
         """Remember, at the end of a run and in its process, which memory the next ones will write to."""
         self._standby.learn()
+
+
+def _signal(action: run_table.SignalGroup | run_table.KillStandby) -> None:
+    if isinstance(action, run_table.SignalGroup):
+        processes.signal_group(action.pid, action.signal)
+    else:  # its group is still the one of its zygote
+        processes.signal_process(action.pid, signals.SIGKILL)
 
 
 def _forked(order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:

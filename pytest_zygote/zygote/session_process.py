@@ -256,6 +256,7 @@ class SessionProcess:
         for descriptor in terminal:
             os.close(descriptor)
         self._pytest.renew(is_changed=bool(order.renewed))
+        self._run.report(messages.Begun())
 
     def _start_over_from_layer(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""

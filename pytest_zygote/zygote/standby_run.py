@@ -11,21 +11,22 @@ import contextlib
 import itertools
 import mmap
 import os
+import select
 import struct
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import dirty_pages, processes, sockets
+from pytest_zygote.adapters.system import dirty_pages, processes, signals, sockets
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.core.protocol.framing import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Never, TypeAlias
+    from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
 
-    StandbyChannel: TypeAlias = Channel[Never, messages.ToStandby]
+    StandbyChannel: TypeAlias = Channel[messages.FromStandby, messages.ToStandby]
+    StandbyEnd: TypeAlias = Channel[messages.ToStandby, messages.FromStandby]
     Activation: TypeAlias = tuple[messages.Fork, list[int]]
 
 MAX_PAGES = 6_000
@@ -33,6 +34,9 @@ MAX_PAGES = 6_000
 
 SEND_TIMEOUT_S = 5.0
 """A standby run does nothing but read; one that does not for this long is broken."""
+
+ALIVE_MS = 1_000
+"""How long a standby run may take to show that it is alive before a run is forked in its place."""
 
 _RANGE = struct.Struct("QQ")
 
@@ -71,7 +75,7 @@ class StandbyRun:
         """
         self.drop()
         ours: StandbyChannel
-        ours, theirs = sockets.pair(SILENT, send_timeout_s=SEND_TIMEOUT_S)
+        ours, theirs = sockets.pair(messages.FROM_STANDBY, send_timeout_s=SEND_TIMEOUT_S)
         try:
             pid = processes.fork_here()
         except (OSError, RuntimeError):
@@ -85,29 +89,29 @@ class StandbyRun:
         self.pid, self._channel = pid, ours
         return None
 
-    def _wait(self, channel: Channel[messages.ToStandby, Never], leave_parent: Callable[[], None]) -> Activation:
+    def _wait(self, channel: StandbyEnd, leave_parent: Callable[[], None]) -> Activation:
         try:
             leave_parent()
-            set_title(f"pytest_zygote standby run: {os.getcwd()}")
+            with contextlib.suppress(OSError):  # the folder may have been removed, and made anew under its name
+                set_title(f"pytest_zygote standby run: {os.getcwd()}")
             dirty_pages.populate(itertools.takewhile(any, _RANGE.iter_unpack(self._written[:])))
-            received: list[messages.ToStandby] | None = []
-            while received == []:
-                received = channel.receive()
+            order = _receive_order(channel)
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
-            received = None
-        if received is None:
-            os._exit(0)  # noqa: TID251 - it was never more than a copy
-        (order,) = received
+            order = None
+        if order is None:
+            os._exit(signals.EX_SOFTWARE)  # noqa: TID251 - a copy that never ran anything, so never a success
         descriptors = channel.adopt_descriptors()
         channel.close()
         return order, descriptors
 
     def activate(self, order: messages.Fork, descriptors: Sequence[int]) -> bool:
-        """Have it become a run; return whether it has received the order: one that has died has not."""
+        """Have it become a run; return whether it has: one that does not show that it is alive gets no order."""
         channel, self._channel, self.pid = self._channel, None, 0
         if channel is None:
             return False
         try:
+            if not _is_alive(channel):
+                return False
             channel.send(order, descriptors)
         except OSError:
             return False
@@ -121,3 +125,20 @@ class StandbyRun:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+
+def _receive_order(channel: StandbyEnd) -> messages.Fork | None:
+    """Show that this process is alive whenever that is asked; return its order, None if there will be none."""
+    while (received := channel.receive()) is not None:
+        for message in received:
+            if isinstance(message, messages.Fork):
+                return message
+            channel.send(messages.Alive())
+    return None
+
+
+def _is_alive(channel: StandbyChannel) -> bool:
+    channel.send(messages.Probe())
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    return bool(poll.poll(ALIVE_MS)) and channel.receive() == [messages.Alive()]

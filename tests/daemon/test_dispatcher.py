@@ -215,7 +215,7 @@ def test_child_that_was_a_base_zygote_is_no_run(daemon: FakeDaemon) -> None:
 def test_run_whose_zygote_died_ends_with_the_status_of_its_process(daemon: FakeDaemon) -> None:
     """The daemon is a subreaper: it inherits the run, and sees it stop and end."""
     client, run = daemon.ready()
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, messages.Forked(1, 77), messages.Begun())
     daemon.processes.alive.add(77)
     daemon.cut(daemon.opened[0])
     stopped_by_tstp = (signal.SIGTSTP << 8) | 0x7F

@@ -32,6 +32,23 @@ def test_exit_code_of_a_layer_that_is_not_exact_may_be_a_tests_own(daemon: FakeD
     assert client.last(messages.Finished).status == lifecycle.LAYER_INELIGIBLE
 
 
+def test_exit_code_of_a_run_that_called_no_pytest_is_not_believed(daemon: FakeDaemon) -> None:
+    """Least of all 0: its client runs plain pytest, and reads that the fault is ours."""
+    client, run = daemon.ready()
+    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(daemon.opened[0], messages.RunExited(1, 0))
+    assert client.last(messages.Cold).reason.code == "run-lost"
+    assert not client.all_sent(messages.Finished)
+
+
+def test_exit_code_of_a_test_that_leaves_at_once_is_its_clients(daemon: FakeDaemon) -> None:
+    """As in plain pytest, where `os._exit` in a test ends everything."""
+    client, run = daemon.ready()
+    daemon.receive(run, messages.Forked(1, 77), messages.Begun())
+    daemon.receive(daemon.opened[0], messages.RunExited(1, 0))
+    assert client.last(messages.Finished).status == 0
+
+
 def test_run_of_a_client_that_is_gone_is_not_counted(daemon: FakeDaemon) -> None:
     """Nobody was served."""
     client, run = daemon.ready()

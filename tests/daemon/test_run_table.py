@@ -52,6 +52,7 @@ def test_run_that_breaks_the_protocol_is_listened_to_no_more(
 ) -> None:
     """Its zygote still says how it ends."""
     client, zygote, run = served
+    daemon.receive(run, messages.Begun())
     daemon.receive(run, messages.Forked(1, 77), messages.Answer("of a client"))
     assert run.is_closed
     assert "a run broke the protocol" in caplog.text
@@ -97,7 +98,7 @@ def test_warnings_and_stops_reach_the_client(daemon: FakeDaemon, served: Served)
 def test_run_that_ends_unseen_has_failed(daemon: FakeDaemon, served: Served) -> None:
     """Its zygote died, and whoever collected it did not say how it ended."""
     client, zygote, run = served
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, messages.Forked(1, 77), messages.Begun())
     daemon.processes.alive.add(77)
     daemon.cut(zygote)
     daemon.advance(ORPHANS_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -106,3 +107,35 @@ def test_no_standby_run_where_zygotes_prepare_for_each_fork(project: Project) ->
     assert "value=1" not in first.stdout
     assert first.stdout.count("value=") == 1
     assert not project.standby_runs()
+
+
+def test_a_standby_run_that_is_stopped_gets_no_work(project: Project) -> None:
+    """A run is forked in its place; it is killed, else it would wait for ever."""
+    _write(project)
+    project.warm_up("-s")
+    standby = project.standby()
+    os.kill(standby, signal.SIGSTOP)
+    result = project.pytest("-s")
+
+    assert "value=1" in result.stdout
+    assert result.was_warm
+    assert result.returncode == 0
+    assert f"process={standby} " not in result.stdout
+    eventually(lambda: standby not in project.standby_runs(), "the standby run that was stopped is gone")
+
+
+def test_a_failing_test_fails_after_its_folder_was_made_anew(project: Project) -> None:
+    """A standby run whose folder is gone has no name for it, and runs all the same."""
+    files = {"app.py": "VALUE = 1\n", "test_app.py": "import app\n\ndef test_it():\n    assert app.VALUE == 0\n"}
+    _write(project)
+    project.warm_up("-s")
+    shutil.copy(project.root / "pytest.ini", project.root.parent / "kept.ini")
+    shutil.rmtree(project.root)
+    project.root.mkdir()
+    shutil.copy(project.root.parent / "kept.ini", project.root / "pytest.ini")
+    for name, text in files.items():
+        project.write(name, text)
+    results = [project.pytest("-q") for _ in range(4)]
+
+    assert [result.returncode for result in results] == [1] * 4
+    assert all("1 failed" in result.stdout for result in results)

@@ -31,6 +31,7 @@ class FakeSystem:
         self.ended: list[tuple[int, int]] = []
         monkeypatch.setattr(processes, "fork_here", self.fork)
         monkeypatch.setattr(processes, "signal_group", lambda *sent: self.signals.append(sent))
+        monkeypatch.setattr(processes, "signal_process", lambda *sent: self.signals.append(sent))
         monkeypatch.setattr(processes, "collect", lambda: iter(self.ended))
         monkeypatch.setattr(os, "setpgid", lambda *group: self.groups.append(group))
 
@@ -122,10 +123,16 @@ def test_an_order_for_a_standby_run_that_is_gone_comes_back() -> None:
 
     event = Forker().perform(run_table.ActivateStandby(ORDER, descriptors, 50))
 
-    assert event == run_table.StandbyLost(ORDER, descriptors)
+    assert event == run_table.StandbyLost(ORDER, descriptors, 50)
     assert all(map(is_open, descriptors))
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def test_a_standby_run_that_does_not_read_is_killed(system: FakeSystem) -> None:
+    """A stopped one would stay for ever."""
+    assert Forker().perform(run_table.KillStandby(50)) is None
+    assert system.signals == [(50, signal.SIGKILL)]
 
 
 def test_a_standby_run_is_tried_and_activated(system: FakeSystem) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.core.protocol import messages
-from pytest_zygote.core.protocol.framing import SILENT
+from pytest_zygote.zygote import standby_run
 from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    StandbyEnd: TypeAlias = sockets.Channel[messages.ToStandby, Never]
+    StandbyEnd: TypeAlias = sockets.Channel[messages.ToStandby, messages.FromStandby]
 
 ORDER = messages.Fork(7, b"request")
 
@@ -28,8 +28,8 @@ def nothing() -> None:
 @pytest.fixture
 def end(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandbyEnd]:
     """Provide the end of the connection that the standby run would read."""
-    ours: sockets.Channel[Never, messages.ToStandby]
-    ours, theirs = sockets.pair(SILENT)
+    ours: sockets.Channel[messages.FromStandby, messages.ToStandby]
+    ours, theirs = sockets.pair(messages.FROM_STANDBY)
     copy: StandbyEnd = sockets.adopt(os.dup(theirs), messages.TO_STANDBY)
     monkeypatch.setattr(sockets, "pair", lambda _route, send_timeout_s: (ours, theirs))  # noqa: ARG005 - a keyword
     monkeypatch.setattr(processes, "fork_here", lambda: 50)
@@ -43,11 +43,12 @@ def test_it_is_activated_with_an_order_and_descriptors(end: StandbyEnd) -> None:
     standby = StandbyRun()
     assert standby.fork(nothing) is None
     assert standby.pid == 50
+    end.send(messages.Alive())
 
     with open(os.devnull) as file:  # noqa: PTH123 - a descriptor is wanted
         assert standby.activate(ORDER, [file.fileno()])
 
-    assert end.receive() == [ORDER]
+    assert end.receive() == [messages.Probe(), ORDER]
     (descriptor,) = end.adopt_descriptors()
     os.close(descriptor)
     assert standby.pid == 0
@@ -61,6 +62,16 @@ def test_one_that_has_died_does_not_get_its_order(end: StandbyEnd) -> None:
     end.close()
 
     assert not standby.activate(ORDER, [])
+
+
+def test_one_that_does_not_answer_gets_no_order(end: StandbyEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped, frozen or hangs: its client would wait for ever, without a word."""
+    monkeypatch.setattr(standby_run, "ALIVE_MS", 0)
+    standby = StandbyRun()
+    standby.fork(nothing)
+
+    assert not standby.activate(ORDER, [])
+    assert end.receive() == [messages.Probe()]
 
 
 def test_one_that_is_dropped_reads_the_end(end: StandbyEnd) -> None:

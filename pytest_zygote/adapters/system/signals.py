@@ -27,6 +27,8 @@ IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """What the interpreter itself ignores at its start."""
 
 SIGCONT, SIGTSTP, SIGINT, SIGKILL = signal.SIGCONT, signal.SIGTSTP, signal.SIGINT, signal.SIGKILL
+EX_SOFTWARE = 70
+"""Exit code of a process that failed by a fault of ours (sysexits.h)."""
 HARMLESS = (signal.SIGWINCH, signal.SIGCONT)
 """Those of them that do not end a process which does not expect them."""
 

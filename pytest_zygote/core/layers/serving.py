@@ -73,6 +73,15 @@ def next_notice_s(sent: int, waited_s: float) -> float | None:
     return lifecycle.NOTICES_S[sent] - waited_s if sent < len(lifecycle.NOTICES_S) else None
 
 
+def is_lost(status: int, *, has_begun: bool) -> bool:
+    """Return whether a run has run nothing, though its process has ended with an exit code.
+
+    Only a process that said that it calls pytest has an exit code that counts: 0 of any other would be a success that
+    nobody had. One that was ended by a signal was interrupted, or crashed, and its client ends alike.
+    """
+    return status >= 0 and not has_begun
+
+
 def after_run(layer_kind: str, depth: str, wanted: str | None) -> AfterRun:
     """Return what to do with a client whose run has ended.
 

@@ -91,6 +91,14 @@ class Fork(Record):
     renewed: tuple[str, ...] = ()
 
 
+class Probe(Record):
+    """Answer, if you can: a standby run may have been stopped, or hang, since it was forked."""
+
+
+class Alive(Record):
+    """The standby run would receive an order now."""
+
+
 class Deliver(Record):
     """Send a signal to the process group of a run."""
 
@@ -236,5 +244,8 @@ FromLayer: TypeAlias = LayerEvent | RunEvent
 ToLayer: TypeAlias = ToZygote | ToSession
 """The daemon's bookkeeping is the same for zygotes and sessions."""
 
-ToStandby: TypeAlias = Fork
+ToStandby: TypeAlias = Probe | Fork
 TO_STANDBY: Route[ToStandby] = Route("zygote or session", "standby run", ToStandby)
+
+FromStandby: TypeAlias = Alive
+FROM_STANDBY: Route[FromStandby] = Route("standby run", "zygote or session", FromStandby)

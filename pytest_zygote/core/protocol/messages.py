@@ -7,8 +7,9 @@ zygote → daemon: Hello, Importing, Built, BuildFailed, Patched, NotPatched,
     Forked, ForkFailed, RunWarning, RunStopped, RunExited
 daemon → session: CheckRecollection, Fork, Deliver, Retire
 session → daemon: Hello, Built, BuildFailed, NotRecollectable, Forked, ForkFailed, RunStopped, RunExited
-run → daemon: Forked, Learned, LayerIneligible, Ended
-zygote or session → standby run: Fork
+run → daemon: Forked, Begun, Learned, LayerIneligible, Ended
+zygote or session → standby run: Probe, Fork
+standby run → zygote or session: Alive
 
 Each entry is a closed union, such as `FromClient`, and a `Route` that holds a reader of frames to it, `FROM_CLIENT`:
 what a peer sends out of place is refused with its name before any code of the receiver sees it. Workers and the
@@ -41,10 +42,12 @@ from pytest_zygote.core.protocol.client_messages import (
 )
 from pytest_zygote.core.protocol.layer_messages import (
     FROM_SESSION,
+    FROM_STANDBY,
     FROM_ZYGOTE,
     TO_SESSION,
     TO_STANDBY,
     TO_ZYGOTE,
+    Alive,
     Build,
     BuildFailed,
     Built,
@@ -56,6 +59,7 @@ from pytest_zygote.core.protocol.layer_messages import (
     ForkFailed,
     FromLayer,
     FromSession,
+    FromStandby,
     FromZygote,
     Hello,
     Importing,
@@ -64,6 +68,7 @@ from pytest_zygote.core.protocol.layer_messages import (
     NotRecollectable,
     Patch,
     Patched,
+    Probe,
     Retire,
     RunEvent,
     RunExited,
@@ -77,26 +82,30 @@ from pytest_zygote.core.protocol.layer_messages import (
 )
 from pytest_zygote.core.protocol.run_messages import (
     FROM_RUN,
+    Begun,
     Ended,
     FromRun,
     LayerIneligible,
     Learned,
 )
 
-ROUTES = (FROM_CLIENT, TO_CLIENT, TO_ZYGOTE, FROM_ZYGOTE, TO_SESSION, FROM_SESSION, FROM_RUN, TO_STANDBY)
+ROUTES = (FROM_CLIENT, TO_CLIENT, TO_ZYGOTE, FROM_ZYGOTE, TO_SESSION, FROM_SESSION, FROM_RUN, TO_STANDBY, FROM_STANDBY)
 
 __all__ = [
     "FORWARDED",
     "FROM_CLIENT",
     "FROM_RUN",
     "FROM_SESSION",
+    "FROM_STANDBY",
     "FROM_ZYGOTE",
     "ROUTES",
     "TO_CLIENT",
     "TO_SESSION",
     "TO_STANDBY",
     "TO_ZYGOTE",
+    "Alive",
     "Answer",
+    "Begun",
     "Build",
     "BuildFailed",
     "Built",
@@ -114,6 +123,7 @@ __all__ = [
     "FromLayer",
     "FromRun",
     "FromSession",
+    "FromStandby",
     "FromZygote",
     "Hello",
     "Importing",
@@ -126,6 +136,7 @@ __all__ = [
     "Outdated",
     "Patch",
     "Patched",
+    "Probe",
     "Relay",
     "ReloadRequest",
     "Retire",

@@ -33,6 +33,14 @@ class Learned(Record):
     cache: str
 
 
+class Begun(Record):
+    """This process is the client's in all that matters, and calls pytest now.
+
+    What it prints from here on is the session's, and how it ends is what pytest, or a test, has decided. A run that
+    ends without this message has run nothing, whatever its exit code says.
+    """
+
+
 class LayerIneligible(Record):
     """The layer is not exact for this run.
 
@@ -58,5 +66,5 @@ class Ended(Record):
     status: int
 
 
-FromRun: TypeAlias = Forked | Learned | LayerIneligible | Ended
+FromRun: TypeAlias = Forked | Begun | Learned | LayerIneligible | Ended
 FROM_RUN: Route[FromRun] = Route("run", "daemon", FromRun)

@@ -65,10 +65,11 @@ class RunNotForked(Record):
 
 
 class StandbyLost(Record):
-    """The standby run did not get its order: it is gone."""
+    """The standby run, this process, did not get its order: it is gone, stopped, or hangs."""
 
     order: Fork
     descriptors: tuple[int, ...]
+    pid: int
 
 
 class StandbyTried(Record):
@@ -121,6 +122,12 @@ class DropStandby(Record):
     """Have the standby run end."""
 
 
+class KillStandby(Record):
+    """End a standby run that does not read: it would wait for ever, and hold what its zygote had open."""
+
+    pid: int
+
+
 class SignalGroup(Record):
     """Send a signal to a process group."""
 
@@ -140,7 +147,9 @@ class Report(Record):
     message: Forked | ForkFailed | RunStopped | RunExited
 
 
-RunAction: TypeAlias = ForkRun | ActivateStandby | ForkStandby | DropStandby | SignalGroup | EndLastRun | Report
+RunAction: TypeAlias = (
+    ForkRun | ActivateStandby | ForkStandby | DropStandby | KillStandby | SignalGroup | EndLastRun | Report
+)
 
 if TYPE_CHECKING:
     Step: TypeAlias = tuple[RunTable, tuple[RunAction, ...]]
@@ -151,8 +160,8 @@ def step(table: RunTable, event: RunEvent) -> Step:
     match event:
         case ForkOrdered(order, descriptors):
             return _order(table, order, descriptors)
-        case StandbyLost(order, descriptors):
-            return table, (ForkRun(order, descriptors, not table.runs),)
+        case StandbyLost(order, descriptors, pid):
+            return table, (KillStandby(pid), ForkRun(order, descriptors, not table.runs))
         case StandbyTried(pid):
             return table.replaced(standby=pid, wants_standby=False), ()
         case RunForked(run, pid):

@@ -16,6 +16,7 @@ from pytest_zygote.core.zygote.run_table import (
     EndLastRun,
     ForkOrdered,
     ForkRun,
+    KillStandby,
     Report,
     RunForked,
     RunNotForked,
@@ -47,7 +48,10 @@ def test_an_order_activates_the_standby_run() -> None:
 
 def test_a_standby_run_that_is_gone_is_replaced_by_a_fork() -> None:
     """Its order goes to a new process, with the same descriptors."""
-    assert step(EMPTY, StandbyLost(ORDER, DESCRIPTORS)) == (EMPTY, (ForkRun(ORDER, DESCRIPTORS, is_first=True),))
+    assert step(EMPTY, StandbyLost(ORDER, DESCRIPTORS, 50)) == (
+        EMPTY,
+        (KillStandby(50), ForkRun(ORDER, DESCRIPTORS, is_first=True)),
+    )
 
 
 def test_a_run_that_was_forked_is_reported_and_another_is_to_stand_by() -> None:
