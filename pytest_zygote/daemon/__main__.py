@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
-import stat
 import sys
 
 from pytest_zygote.adapters.system import processes, sockets
@@ -15,6 +15,7 @@ from pytest_zygote.core.cli.daemon_options import options_of
 from pytest_zygote.core.cli.options import Settings
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
+from pytest_zygote.daemon.leftover_files import remove_leftovers
 from pytest_zygote.daemon.server import Server
 from pytest_zygote.daemon.settings import ServerSettings
 
@@ -38,7 +39,8 @@ def main() -> None:
         listener = sockets.Listener(place.socket)
     except (Unavailable, OSError) as error:
         sys.exit(f"the daemon cannot start: {error}")
-    _trim_log()
+    _trim_log(place.log)
+    remove_leftovers(place.folder)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     set_title(f"pytest_zygote daemon: {place.root}")
     processes.become_subreaper()
@@ -62,11 +64,12 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
     )
 
 
-def _trim_log() -> None:
-    """Empty the log if daemons of many days have filled it; a terminal or pipe is left alone."""
+def _trim_log(path: str) -> None:
+    """Empty our own log if daemons of many days have filled it; where a user sends the output is left alone."""
     status = os.fstat(sys.stderr.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_size > LOG_LIMIT:
-        os.ftruncate(sys.stderr.fileno(), 0)
+    with contextlib.suppress(FileNotFoundError):
+        if status.st_size > LOG_LIMIT and os.path.samestat(status, os.stat(path)):
+            os.ftruncate(sys.stderr.fileno(), 0)
 
 
 def _parser() -> argparse.ArgumentParser:

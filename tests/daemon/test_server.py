@@ -120,7 +120,7 @@ def test_command_line_becomes_settings(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(entry, "Server", Recorded)
     monkeypatch.setattr(processes, "become_subreaper", lambda: None)
     monkeypatch.setattr(entry, "set_title", lambda _: None)
-    monkeypatch.setattr(entry, "_trim_log", lambda: None)
+    monkeypatch.setattr(entry, "_trim_log", lambda _path: None)
     arguments = ["--option=--daemon-sessions=5", "--pin=--daemon-sessions", "--no-watching", f"--ready={theirs}"]
     monkeypatch.setattr("sys.argv", ["daemon", f"--root={tmp_path}", *arguments])
     entry.main()

@@ -812,6 +812,7 @@ def test_missing_runtime_folder_is_made(project: Project) -> None:
 def test_runtime_folder_whose_path_is_too_long_makes_runs_cold(project: Project) -> None:
     """A socket's path has an upper limit; the line says what to do."""
     long = project.home / ("long" * 30)
+    long.mkdir(mode=0o700)
     assert_cold(project, "set XDG_RUNTIME_DIR to a shorter folder", XDG_RUNTIME_DIR=str(long))
 
 

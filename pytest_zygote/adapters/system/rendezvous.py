@@ -1,7 +1,8 @@
 """Where a client finds the daemon of its project: a private folder with a socket in it.
 
-The folder is ``$XDG_RUNTIME_DIR/pytest-zygote``, or ``/tmp/pytest-zygote-<uid>``. Whoever can
-write to it can run code as this user, so it must be ours alone: a real directory (no link),
+The folder is ``$XDG_RUNTIME_DIR/pytest-zygote``. If that variable is unset, relative, names nothing, or a
+folder in which another user could exchange ours, it is ``/tmp/pytest-zygote-<uid>``. Whoever can
+write to the folder can run code as this user, so it must be ours alone: a real directory (no link),
 our uid, mode 0700, or we refuse it. The name of a socket is a hash, because a socket's path
 may have 107 bytes at the most (103 on macOS) and a project's path may be longer.
 
@@ -11,6 +12,7 @@ beside it may be left over from a power cut.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -22,6 +24,8 @@ from pytest_zygote.core.reasons import Reason
 
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """Bytes of ``sun_path`` without its closing zero (unix(7), and ``sys/un.h`` on macOS)."""
+
+_FOR_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def interpreter() -> str:
@@ -83,10 +87,32 @@ class Rendezvous:
 
 def runtime_folder() -> str:
     """Return the folder for sockets, locks and logs of this user."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if base:
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(base) and is_safe_base(base):
         return os.path.join(base, "pytest-zygote")
     return f"/tmp/pytest-zygote-{os.getuid()}"  # noqa: S108 - checked for ownership and mode before use
+
+
+def is_safe_base(base: str) -> bool:
+    """Return whether a folder is ours, and no other user can put another one in its place.
+
+    That another user may read it does not matter: the folder that is made in it is private.
+    """
+    here = os.path.realpath(base)
+    try:
+        status = os.stat(here)
+        trusted = {0, os.getuid(), os.stat("/").st_uid}  # in a user namespace the root folder may be nobody's
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & _FOR_OTHERS:
+            return False
+        while here != "/":
+            here = os.path.dirname(here)
+            status = os.stat(here)
+            is_shared = status.st_mode & _FOR_OTHERS and not status.st_mode & stat.S_ISVTX
+            if is_shared or status.st_uid not in trusted:
+                return False
+    except OSError:
+        return False
+    return True
 
 
 def check_private(folder: str) -> None:
@@ -94,8 +120,20 @@ def check_private(folder: str) -> None:
 
     Raises:
         Unavailable: it is a link, belongs to somebody else, or others may enter it.
+        OSError: it cannot be opened.
     """
-    status = os.lstat(folder)
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (NotADirectoryError, PermissionError) as error:
+        _check_private(folder, os.lstat(folder))
+        raise Unavailable(Reason("runtime-folder", f"the runtime folder {folder}: {error.strerror}")) from error
+    try:
+        _check_private(folder, os.fstat(opened))
+    finally:
+        os.close(opened)
+
+
+def _check_private(folder: str, status: os.stat_result) -> None:
     if not stat.S_ISDIR(status.st_mode):
         problem = "is not a directory"
     elif status.st_uid != os.getuid():
@@ -129,15 +167,19 @@ def acquire_lock(path: str, *, wait: bool) -> int:
     """Lock a file and return its descriptor, or -1 if somebody has it and `wait` is false.
 
     The lock ends with the last process that holds the descriptor; it is never inherited
-    through exec.
+    through exec. A file that was removed while this process waited for it locks nobody out: it begins again.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(descriptor)
+            return -1
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return descriptor
         os.close(descriptor)
-        return -1
-    return descriptor
 
 
 def _digest(text: str) -> str:

@@ -6,6 +6,7 @@ client needs neither them nor name resolution.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -131,11 +132,12 @@ def connect(path: str, route: Route[Received_co]) -> Channel[Received_co, Sent_c
     """Connect to a socket, and receive the messages of this route; None if nobody listens there.
 
     Raises:
-        OSError: the socket is not ours, or the path cannot be one.
+        OSError: another user listens there, we may not connect, or the path cannot be a socket's.
     """
     raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         raw.connect(path)
+        check_peer(raw)
     except (FileNotFoundError, ConnectionRefusedError):
         raw.close()
         return None
@@ -143,6 +145,17 @@ def connect(path: str, route: Route[Received_co]) -> Channel[Received_co, Sent_c
         raw.close()
         raise
     return Channel(raw, route)
+
+
+def check_peer(raw: socket.socket) -> None:
+    """Refuse a connection whose other end another user has: it would get environment, terminal, and the exit code.
+
+    Raises:
+        PermissionError: it is another user's.
+    """
+    user = peer_user(raw)
+    if user != os.getuid():
+        raise PermissionError(errno.EPERM, f"user {user} listens there")
 
 
 def connect_to_daemon(path: str) -> Channel[ToClient, FromClient] | None:

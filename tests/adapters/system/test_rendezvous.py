@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pytest_zygote.adapters.system.rendezvous import (
     acquire_lock,
     candidates,
     check_private,
+    is_safe_base,
 )
 from pytest_zygote.core.protocol.errors import Unavailable
 from tests.support.daemon import UNIT_S
@@ -31,6 +33,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep away from the user's own daemons; in a short path, which pytest's folders under xdist are not."""
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="z") as short:
         folder = Path(short, "r")
+        folder.mkdir(mode=0o700)
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
         yield folder
 
@@ -60,6 +63,37 @@ def test_without_a_runtime_folder_there_is_one_for_each_user(monkeypatch: pytest
     assert Rendezvous("/").folder == f"/tmp/pytest-zygote-{os.getuid()}"  # noqa: S108 - see check_private
 
 
+@pytest.mark.parametrize("base", ["relative", "RUNTIME/missing", "RUNTIME/file", "RUNTIME/shared"])
+def test_runtime_folder_that_is_no_place_for_a_socket_is_not_used(
+    base: str, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is relative, or not there, or others may exchange what is in it: the folder in /tmp is used, nothing made."""
+    monkeypatch.chdir(runtime)
+    (runtime / "relative").mkdir(mode=0o700)
+    (runtime / "file").touch()
+    (runtime / "shared").mkdir()
+    (runtime / "shared").chmod(0o777)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", base.replace("RUNTIME", str(runtime)))
+    assert Rendezvous("/").folder == f"/tmp/pytest-zygote-{os.getuid()}"  # noqa: S108 - see check_private
+    assert not (runtime / "missing").exists()
+
+
+def test_runtime_folder_below_one_that_others_may_write_to_is_not_safe(runtime: Path) -> None:
+    """They could rename it, and put their own in its place; in a sticky folder such as /tmp they cannot."""
+    inner = runtime / "shared" / "inner"
+    inner.mkdir(parents=True, mode=0o700)
+    inner.parent.chmod(0o777)
+    assert not is_safe_base(str(inner))
+    inner.parent.chmod(0o1777)
+    assert is_safe_base(str(inner))
+
+
+def test_runtime_folder_of_another_user_is_not_safe(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``sudo -E``: nothing of root's is left in the user's folder."""
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    assert not is_safe_base(str(runtime))
+
+
 def test_the_folder_is_made_private(runtime: Path) -> None:
     """Nobody else may enter; the umask does not matter."""
     umask = os.umask(0)
@@ -73,7 +107,7 @@ def test_the_folder_is_made_private(runtime: Path) -> None:
 
 def test_a_folder_open_to_others_is_refused(runtime: Path) -> None:
     """With what to do about it."""
-    (runtime / "pytest-zygote").mkdir(parents=True)
+    (runtime / "pytest-zygote").mkdir()
     (runtime / "pytest-zygote").chmod(0o750)
     with pytest.raises(Unavailable, match=r"open to others \(mode 0750; run: chmod 700\)"):
         Rendezvous("/").ensure_folder()
@@ -98,15 +132,17 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytes
         check_private(str(tmp_path))
 
 
-def test_a_folder_that_cannot_be_made_is_unavailable(runtime: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_unavailable(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text says which and why."""
-    runtime.touch()
+    (runtime / "file").touch()
+    monkeypatch.setattr(rendezvous, "runtime_folder", lambda: str(runtime / "file" / "pytest-zygote"))
     with pytest.raises(Unavailable, match=f"{runtime}.* cannot be used: "):
         Rendezvous("/").ensure_folder()
 
 
 def test_a_path_that_is_too_long_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel would cut it or fail with less to say."""
+    (tmp_path / ("x" * MAX_SOCKET_PATH)).mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("x" * MAX_SOCKET_PATH)))
     with pytest.raises(Unavailable, match="set XDG_RUNTIME_DIR to a shorter folder"):
         Rendezvous("/").ensure_folder()
@@ -142,6 +178,24 @@ def test_a_lock_is_for_one_process_until_it_ends(tmp_path: Path) -> None:
     waited = acquire_lock(path, wait=True)
     assert waited >= 0
     os.close(waited)
+
+
+def test_lock_on_a_file_that_was_removed_is_not_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits while the file is removed would otherwise share the lock with those who come later."""
+    path = tmp_path / "lock"
+    real, calls = fcntl.flock, 0
+
+    def flock(descriptor: int, operation: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            path.unlink()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = acquire_lock(str(path), wait=False)
+    assert (calls, os.fstat(lock).st_ino) == (2, path.stat().st_ino)
+    os.close(lock)
 
 
 def _output(code: str) -> str:

@@ -183,3 +183,13 @@ def test_what_a_dead_listener_left_half_made_is_removed(folder: Path) -> None:
     (folder / f"d.{os.getpid() % 1000}").touch()
     sockets.Listener(str(folder / "d.sock")).close()
     assert list(folder.iterdir()) == []
+
+
+def test_socket_of_another_user_is_not_connected_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was checked of its folder: who listens would get the environment and the terminal."""
+    path = str(folder / "s.sock")
+    listener = sockets.Listener(path)
+    monkeypatch.setattr(sockets, "peer_user", lambda _raw: 4_000_000)
+    with pytest.raises(PermissionError, match="user 4000000 listens there"):
+        sockets.connect_to_daemon(path)
+    listener.close()
