@@ -125,11 +125,11 @@ def descriptor_count(pid: int) -> int:
     return 0
 
 
-TOLD_BY_OWN_FORKS = ("affected/isolation.py", "affected/nursery.py", "workers/wire.py")
-FROM_OWN_KEEPERS = ("workers/keeper.py", "workers/kept.py")
+TOLD_BY_OWN_FORKS = ("affected/isolation.py", "affected/fork_server.py", "parallel/messages.py")
+FROM_OWN_KEEPERS = ("fixtures/keeper_process.py", "fixtures/persistent.py", "fixtures/transfer.py")
 """Runs get the values of fixtures that outlive them: through a socket in the private folder, from the same user."""
 
-FROM_OWN_CHILDREN = ("affected/child.py", "affected/reports.py")
+FROM_OWN_CHILDREN = ("affected/child_recorder.py", "affected/child_reports.py")
 """What Python processes did that tests have started: plain values, from a folder that only this user can open."""
 
 
