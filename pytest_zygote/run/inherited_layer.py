@@ -114,6 +114,7 @@ class InheritedLayer:
             environ=self.environ,
             changed=self.namespaces.changed,
             moved=self.homes.moved,
+            home_of=self.homes.home_of,
             become=become,
             refuse=reject_modules,
             unmark=lambda name: mark(name, on=False),

@@ -12,7 +12,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
-from pytest_zygote.adapters.interpreter.import_finders import LeafGuard, LeafReached, MissRecorder
+from pytest_zygote.adapters.interpreter.import_finders import (
+    LeafGuard,
+    LeafReached,
+    MissRecorder,
+    PathLender,
+    homes_of,
+)
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
@@ -110,6 +116,8 @@ class _Builder:
         self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
+        homes = homes_of(zip(plan.modules, plan.origins, strict=True))
+        self._lender = PathLender(plan.path, homes, ledger.lend)
         self._leaks = LeakCheck()
         self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
         self._written: set[str] = set()
@@ -124,9 +132,9 @@ class _Builder:
         os.environ.update(self._plan.environ)
         os.chdir(self._plan.cwd)
         path = list(sys.path)
-        sys.path[:] = self._plan.path
+        sys.path[:] = self._plan.client_path
         self._look_again_for_new_files()
-        sys.meta_path.insert(0, self._guard)
+        sys.meta_path[:0] = [self._guard, self._lender]
         sys.meta_path.append(self._misses)
         self._ledger.on_loaded = self._check_threads
         limit = sys.getrecursionlimit()
@@ -171,6 +179,7 @@ class _Builder:
         self._state.restore()
         sys.meta_path.remove(self._misses)
         sys.meta_path.remove(self._guard)
+        sys.meta_path.remove(self._lender)
 
     def import_early(self, name: str, origin: str) -> None:
         """Import one module, unless it fails or turns out to be another file's."""

@@ -198,6 +198,32 @@ def test_two_helpers_of_one_name(project: Project) -> None:
         assert result.was_warm
 
 
+@pytest.mark.parametrize(
+    "adds",
+    [
+        "sys.path.insert(0, LIB)",
+        "sys.path.append(LIB)",
+        "sys.path.insert(0, LIB)\nimport library",
+        "if LIB not in sys.path: sys.path.insert(0, LIB)",
+    ],
+)
+def test_modules_that_extend_the_path(project: Project, adds: str) -> None:
+    """What a helper adds to `sys.path` is there in runs that import it, and in no others."""
+    project.write("lib/library.py", "")
+    project.write("helper.py", f"import sys\nLIB = {str(project.root / 'lib')!r}\n{adds}\n")
+    project.write("test_it.py", "import sys, helper, library\ndef test_it(): assert sys.path.index(helper.LIB) == ''\n")
+    project.write(
+        "test_other.py", "import sys\ndef test_it(): assert [p for p in sys.path if p[-4:] == '/lib'] == ''\n"
+    )
+    project.warm_up("-q")
+    for args in ((), ("test_it.py",), ("test_other.py",)):
+        result = project.pytest("-q", *args)
+
+        assert _shown(result.stdout) == _shown(project.plain("-q", *args).stdout)
+        assert result.was_warm
+    assert not project.status().rejected
+
+
 def test_what_pytest_changes_itself(project: Project) -> None:
     """A module that imports threading, whose hook pytest replaces in every run, is served from the project layer."""
     project.write("own.py", "import threading\n")

@@ -128,6 +128,10 @@ class Homes:
                     return name, str(spec.origin)
         return None
 
+    def home_of(self, name: str) -> str:
+        """Return the folder in which a top-level module was found."""
+        return self._homes[name]
+
     def moved(self) -> dict[str, str]:
         """Return the modules that `sys.path` does not lead to now, with the file where it leads ('' for none)."""
         path = tuple(sys.path)

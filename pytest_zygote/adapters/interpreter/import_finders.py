@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers.module_graph import is_excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import ModuleType
 
 
@@ -35,6 +37,59 @@ class LeafGuard:
         """
         if name in self._leaves or (self._excluded and is_excluded(name, self._excluded)):
             raise LeafReached(name)
+
+
+class PathLender:
+    """A finder that extends `sys.path` by what a module needs to be found, when it is needed.
+
+    What collection has added to the path by its end, modules of the layer may have added: such an entry must not be
+    there when they are executed, else nobody sees that they add it. What conftest files and pytest add is lent.
+    """
+
+    def __init__(
+        self, wanted: Sequence[str], homes: Mapping[str, Sequence[str]], lend: Callable[[int, str], None]
+    ) -> None:
+        """Start with the path as it is.
+
+        Args:
+            wanted: the path when collection had ended.
+            homes: name of a module or package → the folders in which a run has found it.
+            lend: inserts an entry into `sys.path`.
+        """
+        self._wanted = wanted
+        self._homes = homes
+        self._lend = lend
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Find nothing, ever; see to it that the next finders do."""
+        missing = [] if "." in name else [entry for entry in self._wanted if entry not in sys.path]
+        if not missing:
+            return
+        homes = self._homes.get(name)
+        if homes is None and PathFinder.find_spec(name) is None:
+            homes = [os.path.normpath(entry) for entry in missing if PathFinder.find_spec(name, [entry]) is not None][
+                :1
+            ]
+        present = {os.path.normpath(entry) for entry in sys.path}
+        for entry in missing:
+            if os.path.normpath(entry) in (homes or ()) and os.path.normpath(entry) not in present:
+                later = self._wanted[self._wanted.index(entry) + 1 :]
+                self._lend(next((sys.path.index(other) for other in later if other in sys.path), len(sys.path)), entry)
+
+
+def homes_of(modules: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the folders from which top-level modules and packages come.
+
+    Args:
+        modules: names with the files that they were loaded from.
+    """
+    found: dict[str, list[str]] = {}
+    for name, origin in modules:
+        if os.path.isabs(origin):
+            is_package = os.path.basename(origin).startswith("__init__.")
+            home = os.path.normpath(os.path.join(origin, *[".."] * (name.count(".") + 1 + is_package)))
+            found.setdefault(name.partition(".")[0], []).append(home)
+    return found
 
 
 class MissRecorder:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
-from pytest_zygote.core.layers.import_effects import Imported, PathGrew, Warned, Wrote
+from pytest_zygote.core.layers.import_effects import Imported, Warned, Wrote, path_changes
 from pytest_zygote.core.layers.import_log import ImportDigests
 
 if TYPE_CHECKING:
@@ -146,12 +146,20 @@ class Ledger:
         return module
 
     def _turn(self) -> None:
-        if sys.path != self._path:
-            for at, entry in enumerate(sys.path):
-                if entry not in self._path:
-                    self.note(PathGrew(at, entry))
-            self._path = list(sys.path)
+        self._note_path()
         self.on_turn()
+
+    def _note_path(self) -> None:
+        if sys.path != self._path:
+            for change in path_changes(self._path, sys.path):
+                self.note(change)
+            self._path = list(sys.path)
+
+    def lend(self, at: int, entry: str) -> None:
+        """Add an entry to `sys.path` that no module is to be held responsible for."""
+        self._note_path()
+        sys.path.insert(at, entry)
+        self._path = list(sys.path)
 
     def _see(self, name: str) -> None:
         """Note that the module which is being executed imports another."""

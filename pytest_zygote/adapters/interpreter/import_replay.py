@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
-from pytest_zygote.core.layers.import_effects import Became, Compiled, Imported, PathGrew, Read, Warned, Wrote
+from pytest_zygote.core.layers.import_effects import (
+    Became,
+    Compiled,
+    Imported,
+    PathGrew,
+    PathShrank,
+    Read,
+    Warned,
+    Wrote,
+)
 from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
 from pytest_zygote.core.reasons import Reason
@@ -44,6 +53,7 @@ class RunState(NamedTuple):
         environ: the environment in which the layer was built.
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
+        home_of: gives the folder in which a module that has moved was found.
         become: changes something of the process.
         refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
         unmark: has the import system tell no more of a module.
@@ -58,6 +68,7 @@ class RunState(NamedTuple):
     environ: Mapping[str, str]
     changed: Callable[[Iterable[str]], Mapping[str, str]]
     moved: Callable[[], Mapping[str, str]]
+    home_of: Callable[[str], str]
     become: Callable[[str, object], None]
     refuse: Callable[[Reason, tuple[str, ...]], None]
     unmark: Callable[[str], None]
@@ -157,6 +168,8 @@ class ImportReplay:
         """See whether the module would be what it is, were it executed now."""
         moved = self._s.moved()
         if moved:
+            moved = {other: where for other, where in moved.items() if where or not self._is_led_to(name, other)}
+        if moved:
             executed = self._executed()
             moved = {other: where for other, where in moved.items() if other not in executed}
         if moved and name in self._affected(moved):
@@ -184,10 +197,22 @@ class ImportReplay:
                 waiting += [importer for importer in self._s.importers.get(name, ()) if importer in self._s.own]
         return found
 
+    def _is_led_to(self, name: str, other: str) -> bool:
+        """Return whether executing one module adds to `sys.path` the folder in which the other is found."""
+        log = self._s.log
+        added = (
+            event.entry for part in self._closure([name]) for event in log.get(part, ()) if type(event) is PathGrew
+        )
+        return os.path.normpath(self._s.home_of(other)) in map(os.path.normpath, added)
+
     def _executed(self) -> set[str]:
         """Return what a fresh interpreter would have executed by now."""
+        return self._closure(self._admitted)
+
+    def _closure(self, names: Iterable[str]) -> set[str]:
+        """Return modules with all that executing them executes."""
         found: set[str] = set()
-        waiting = list(self._admitted)
+        waiting = list(names)
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -210,9 +235,12 @@ class ImportReplay:
         match event:
             case Wrote(key, value):
                 _write(key, value)
-            case PathGrew(at, entry):
-                if entry not in sys.path:
+            case PathGrew(at, entry, is_again):
+                if is_again or entry not in sys.path:
                     sys.path.insert(at, entry)
+            case PathShrank(entry):
+                if entry in sys.path:
+                    sys.path.remove(entry)
             case Compiled(module):
                 sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
             case Became(what, value):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import warnings
+    from collections.abc import Iterator
     from typing import TypeAlias
 
 
@@ -35,10 +36,41 @@ class Wrote(NamedTuple):
 
 
 class PathGrew(NamedTuple):
-    """It added an entry to `sys.path`."""
+    """It added an entry to `sys.path`.
+
+    Attributes:
+        at: where; `END` for behind all others.
+        entry: what it added.
+        is_again: whether the entry was there already, further down: so it is added wherever it is there.
+    """
 
     at: int
     entry: str
+    is_again: bool = False
+
+
+class PathShrank(NamedTuple):
+    """It removed an entry from `sys.path`."""
+
+    entry: str
+
+
+END = 1 << 30
+"""The place in `sys.path` of what was appended: a run's path may be longer."""
+
+
+def path_changes(before: list[str], now: list[str]) -> Iterator[PathGrew | PathShrank]:
+    """Give what makes one path out of another: the part in which they differ goes, and is put there anew."""
+    shorter = min(len(before), len(now))
+    head = next((at for at in range(shorter) if before[at] != now[at]), shorter)
+    rest = shorter - head
+    tail = next((at for at in range(rest) if before[~at] != now[~at]), rest)
+    removed, added = before[head : len(before) - tail], now[head : len(now) - tail]
+    yield from map(PathShrank, removed)
+    others = [*before[:head], *before[len(before) - tail :]]
+    is_last = tail == 0 and head > 0
+    for at, entry in enumerate(added, head):
+        yield PathGrew(END if is_last else at, entry, entry in others)
 
 
 class Warned(NamedTuple):
@@ -70,4 +102,4 @@ class Became(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Imported | Read | Wrote | PathGrew | Warned | Compiled | Became
+    Event: TypeAlias = Imported | Read | Wrote | PathGrew | PathShrank | Warned | Compiled | Became
