@@ -17,13 +17,12 @@ import gc
 import mmap
 import os
 import pickle
-import select
 import signal
 import struct
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, sockets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +132,7 @@ class ForkServer:
         os.waitpid(self._pid, 0)
 
     def _has_ended(self, patience_s: float) -> bool:
-        while select.select([self._results], [], [], patience_s)[0]:
+        while sockets.is_readable(self._results, patience_s):
             if not os.read(self._results, 1 << 16):
                 return True
         return False

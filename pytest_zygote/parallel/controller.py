@@ -10,11 +10,10 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import gc
-import select
 import time
 from typing import TYPE_CHECKING, assert_never
 
-from pytest_zygote.adapters.system import processes, signals
+from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.core.parallel import events
 from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool, name_of
 from pytest_zygote.parallel import after_fork, fast_hooks, messages, terminal, worker
@@ -118,6 +117,7 @@ class Controller:
         self._event_wait.is_busy = self._event_wait.is_busy or bool(received)
         for message in received:
             self._handle(handle, message)
+        handle.queue.refill()
         if handle.is_over or may_be_dead or (is_ready and handle.has_ended()):
             for message in handle.receive(is_ready=True)[0]:  # sent between the last look and the end
                 self._handle(handle, message)
@@ -159,7 +159,10 @@ class Controller:
                 self._replay.start(handle, message.item, time.monotonic())
             case events.ItemFinished():
                 self._replay.finish(handle, message)
-            case events.QueueEmpty() | events.WorkerFinished():
+            case events.QueueEmpty():
+                if handle.queue.refill():  # it has tests, which did not fit into its pipe
+                    return
+            case events.WorkerFinished():
                 pass
             case _:
                 assert_never(message)
@@ -175,7 +178,7 @@ class Controller:
         self._screen.show()
         handle.send(messages.TerminalReply(is_granted=True))
         while self._flags.is_debugging and not self._pool.workers[handle.number].is_finished:
-            select.select([handle], [], [], LOOK_AGAIN_S)
+            sockets.is_readable(handle.fileno(), LOOK_AGAIN_S)
             received, may_be_dead = handle.receive(is_ready=True)
             for message in received:
                 self._handle(handle, message)

@@ -2,6 +2,7 @@
 
 Reading four bytes from a pipe is atomic, so the worker and its parent may both read: the worker to pop the next test,
 the parent to drain what the worker has not begun. No lock is needed, and none can be left behind by a worker that dies.
+How much a pipe holds is the system's affair (4 kB, where a user has many): what does not fit waits in the parent.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -13,6 +14,8 @@ import fcntl
 import os
 import select
 from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.system import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,26 +36,38 @@ class WorkQueue:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
+        self._rest = bytearray()
 
     def put(self, items: Sequence[int]) -> None:
-        """Append tests."""
+        """Append tests; those for which the pipe has no room follow when the parent refills it."""
         if len(items) > DEFAULT_CAPACITY and hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._write, fcntl.F_SETPIPE_SZ, CAPACITY)
-        data = b"".join(item.to_bytes(SIZE, "little") for item in items)
-        if data:
-            os.write(self._write, data)
+        self._rest += b"".join(item.to_bytes(SIZE, "little") for item in items)
+        self.refill()
+
+    def refill(self) -> bool:
+        """Write what the pipe has room for now; return whether that is anything."""
+        has_written = False
+        with contextlib.suppress(BlockingIOError):
+            while self._rest:  # a piece of this size is written as a whole, or not at all
+                del self._rest[: os.write(self._write, self._rest[: select.PIPE_BUF])]
+                has_written = True
+        return has_written
 
     def drain(self) -> list[int]:
         """Remove and return all tests that have not been begun, and the `END` behind them."""
-        items: list[int] = []
+        data = bytearray()
         while chunk := self._receive(CAPACITY):
-            items += [int.from_bytes(chunk[at : at + SIZE], "little") for at in range(0, len(chunk), SIZE)]
+            data += chunk
+        data += self._rest
+        self._rest.clear()
+        items = (int.from_bytes(data[at : at + SIZE], "little") for at in range(0, len(data), SIZE))
         return [item for item in items if item != END]
 
     def has_items(self) -> bool:
         """Return whether something is in it."""
-        return bool(select.select([self._read], [], [], 0)[0])
+        return sockets.is_readable(self._read)
 
     def pop(self) -> int | None:
         """Return the next test, `END` if none follows or the parent is gone, None if the queue is empty."""
@@ -64,7 +79,7 @@ class WorkQueue:
     def wait_and_pop(self) -> int:
         """Return the next test, or `END`; wait until one is there."""
         while (item := self.pop()) is None:
-            select.select([self._read], [], [])
+            sockets.is_readable(self._read, None)
         return item
 
     def _receive(self, size: int) -> bytes | None:

@@ -6,10 +6,10 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import array
-import os
 import socket
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.parallel import after_fork, messages
 from pytest_zygote.parallel.framing import Frame, FrameReader
@@ -76,9 +76,7 @@ class WorkerChannel:
 
     def leave(self) -> None:
         """Say that this process is over: the kernel frees its memory before it closes files and sockets."""
-        socket_number = self._socket.fileno()
-        os.closerange(0, socket_number)
-        os.closerange(socket_number + 1, os.sysconf("SC_OPEN_MAX"))
+        procfs.close_others(self._socket.fileno())
         self.send(messages.WorkerOver())
         self.flush()
 

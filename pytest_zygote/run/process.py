@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
-from pytest_zygote.adapters.system import signals, sockets, stdio
+from pytest_zygote.adapters.system import procfs, signals, sockets, stdio
 from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import framing, messages
@@ -97,8 +97,7 @@ class RunProcess:
         with contextlib.suppress(OSError, ValueError):
             report = self._usable_report()
             if report is not None:
-                os.closerange(0, report.fileno())
-                os.closerange(report.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+                procfs.close_others(report.fileno())
                 report.send(messages.Ended(status))
 
     def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:

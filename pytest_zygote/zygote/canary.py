@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 
-from pytest_zygote.adapters.system import processes
+from pytest_zygote.adapters.system import processes, sockets
 
 DEADLINE_S = 20
 """A fork that cannot end within this time inherited a lock that nobody will ever release."""
@@ -22,7 +21,7 @@ def prove_fork() -> None:
     pid = processes.fork(lambda: 0)
     pidfd = os.pidfd_open(pid)
     try:
-        if not select.select([pidfd], [], [], DEADLINE_S)[0]:
+        if not sockets.is_readable(pidfd, DEADLINE_S):
             processes.signal_process(pid, signal.SIGKILL)
         status = processes.decode_wait(os.waitpid(pid, 0)[1])
     finally:

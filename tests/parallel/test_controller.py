@@ -33,6 +33,10 @@ class Queue:
         """Append tests."""
         self.items += items
 
+    def refill(self) -> bool:
+        """Return that all of it fits."""
+        return False
+
     def drain(self) -> list[int]:
         """Remove and return all tests."""
         drained, self.items = [item for item in self.items if item != END], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,19 @@ def test_many_tests_fit(queue: WorkQueue) -> None:
     items = list(range(2 * DEFAULT_CAPACITY))
     queue.put(items)
     assert queue.drain() == items
+
+
+def test_tests_that_do_not_fit_follow_when_there_is_room(queue: WorkQueue) -> None:
+    """The system makes small pipes for a user who has many; what was not written must not be lost."""
+    fcntl.fcntl(queue._write, fcntl.F_SETPIPE_SZ, 4096)  # noqa: SLF001 - no other way to a small pipe
+    items = [*range(5_000), END]
+    queue.put(items)
+    popped = [queue.pop() for _ in range(1024)]
+    assert queue.pop() is None
+    assert queue.refill()
+    assert [*popped, queue.pop()] == items[:1025]
+    assert queue.drain() == items[1025:-1]
+    assert not queue.refill()
 
 
 def test_nothing_follows_when_the_parent_is_gone() -> None:

@@ -47,6 +47,22 @@ def open_files() -> dict[int, str]:
     return found
 
 
+def close_others(but: int) -> None:
+    """Close all descriptors of this process but one.
+
+    Those that there are: to close each number up to the limit (a thousand million in containers) can take minutes.
+    """
+    try:
+        opened = open_descriptors()
+    except OSError:  # nothing is mounted there
+        os.closerange(0, but)
+        os.closerange(but + 1, os.sysconf("SC_OPEN_MAX"))
+        return
+    for descriptor in opened:
+        if descriptor != but:
+            os.closerange(descriptor, descriptor + 1)  # unlike close, it does not mind one that is closed
+
+
 def count_threads() -> int:
     """Return how many threads this process has, those of native code too.
 

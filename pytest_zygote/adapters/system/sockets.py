@@ -90,9 +90,7 @@ class Channel(Generic[Received_co, Sent_contra]):
 
     def is_readable(self) -> bool:
         """Return whether `receive` would return at once."""
-        import select
-
-        return bool(select.select([self._raw], [], [], 0)[0])
+        return is_readable(self._raw.fileno())
 
     def adopt_descriptors(self, count: int | None = None) -> list[int]:
         """Return the descriptors of the next message, or all that came so far, and forget them.
@@ -123,6 +121,18 @@ class Channel(Generic[Received_co, Sent_contra]):
         for descriptor in self.adopt_descriptors():
             os.close(descriptor)
         self._raw.close()
+
+
+def is_readable(descriptor: int, timeout_s: float | None = 0) -> bool:
+    """Return whether a descriptor can be read, or is at its end, within this time, if it has a limit.
+
+    By poll: select refuses numbers from 1024 on, of which a process may have many.
+    """
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
 
 
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)

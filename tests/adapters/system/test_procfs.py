@@ -40,6 +40,31 @@ def test_both_folders_list_the_same_descriptors() -> None:
 
 
 @linux
+def test_only_descriptors_that_are_there_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing all numbers up to the limit takes minutes where that is a thousand million."""
+    closed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "closerange", lambda *span: closed.append(span))
+    with open(os.devnull) as kept:  # noqa: PTH123 - a descriptor is wanted
+        before = {*procfs.open_descriptors()}
+        procfs.close_others(kept.fileno())
+
+        assert {low for low, _ in closed} >= before - {kept.fileno()} - {max(before)}
+        assert all(high == low + 1 != kept.fileno() + 1 for low, high in closed)
+        assert len(closed) <= len(before)
+
+
+def test_all_numbers_are_closed_where_nothing_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the one, up to the limit."""
+    closed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "closerange", lambda *span: closed.append(span))
+    monkeypatch.setattr(procfs.open_descriptors, "__defaults__", ("/nowhere",))
+
+    procfs.close_others(7)
+
+    assert closed == [(0, 7), (8, os.sysconf("SC_OPEN_MAX"))]
+
+
+@linux
 def test_threads_are_counted() -> None:
     """A thread adds one to both counts."""
     before = procfs.count_threads(), procfs.thread_links()

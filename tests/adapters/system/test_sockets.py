@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import tempfile
@@ -193,3 +194,14 @@ def test_socket_of_another_user_is_not_connected_to(folder: Path, monkeypatch: p
     with pytest.raises(PermissionError, match="user 4000000 listens there"):
         sockets.connect_to_daemon(path)
     listener.close()
+
+
+def test_any_number_of_a_descriptor_can_be_waited_for() -> None:
+    """Select would refuse those from 1024 on."""
+    read, write = os.pipe()
+    high = fcntl.fcntl(read, fcntl.F_DUPFD_CLOEXEC, 1024)
+    assert not sockets.is_readable(high)
+    os.write(write, b"x")
+    assert sockets.is_readable(high, None)
+    for descriptor in (read, write, high):
+        os.close(descriptor)
