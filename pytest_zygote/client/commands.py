@@ -14,8 +14,8 @@ from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
 from pytest_zygote.core.cli.options import COMMANDS, without_commands
 from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.protocol.client_messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
-from pytest_zygote.core.protocol.messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.fixtures import keeper_client
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import FromClient, RunRequest, ToClient
+    from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
 
 WARM_UP = ("--collect-only", "-q")
 """What a new daemon runs, besides what the user gave, to find out what the project imports."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
 FORCE = "PYTEST_DAEMON_FORCE_SESSIONS"
 """Environment key by which tests of this package have all runs that can be forked from collected sessions."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.comparison import Recording
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
 
 def verify(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> int:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.session_choice import SessionState
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
     from pytest_zygote.core.reasons import Reason
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.layer import Layer
@@ -56,9 +56,9 @@ class CachedSession:
         return self.layer is not None and self.layer.phase == lifecycle.BUILDING
 
 
-def plan_of(request: RunRequest) -> messages.Build:
+def plan_of(request: RunRequest) -> layer_messages.Build:
     """Return what stands for a session's plan where layers are compared with a request."""
-    return messages.Build(
+    return layer_messages.Build(
         kind=SESSION,
         modules=(),
         origins=(),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.messages import FromClient, RunRequest, ToClient
+    from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.fresh_rerun import FreshRerun
     from pytest_zygote.daemon.layer import Layer

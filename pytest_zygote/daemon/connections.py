@@ -7,7 +7,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, assert_never
 
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.protocol.errors import ProtocolError, RemoteProtocolError
 from pytest_zygote.daemon import events
 from pytest_zygote.daemon.client import Client
@@ -43,7 +43,9 @@ class Connections:
         loop.watch(listener, self._accept)
 
     def _accept(self) -> None:
-        channel: ClientChannel | None = self._listener.accept(messages.FROM_CLIENT, send_timeout_s=SEND_TIMEOUT_S)
+        channel: ClientChannel | None = self._listener.accept(
+            client_messages.FROM_CLIENT, send_timeout_s=SEND_TIMEOUT_S
+        )
         if channel is not None:
             client = Client(channel, self._loop.now)
             self._loop.watch(channel, lambda: self._receive(client))
@@ -66,21 +68,21 @@ class Connections:
         if received is None and not client.is_gone:
             self.drop(client)
 
-    def _handle(self, client: Client, message: messages.FromClient) -> None:
+    def _handle(self, client: Client, message: client_messages.FromClient) -> None:
         match message:
-            case messages.RunRequest() if client.request is None and is_sound(message):
+            case client_messages.RunRequest() if client.request is None and is_sound(message):
                 self.last_request = self._loop.now
                 client.adopt(message)
                 self._queue.append(events.RunRequested(client, message))
-            case messages.Relay(number) if client.request is not None:
+            case client_messages.Relay(number) if client.request is not None:
                 self._queue.append(events.SignalRelayed(client, number))
-            case messages.StatusRequest(form):
+            case client_messages.StatusRequest(form):
                 self._enqueue_question(events.StatusRequested(client, form))
-            case messages.StopRequest():
+            case client_messages.StopRequest():
                 self._enqueue_question(events.StopRequested(client))
-            case messages.ReloadRequest():
+            case client_messages.ReloadRequest():
                 self._enqueue_question(events.ReloadRequested(client))
-            case messages.RunRequest() | messages.Relay():
+            case client_messages.RunRequest() | client_messages.Relay():
                 text = f"{type(message).__name__} out of place"
                 raise RemoteProtocolError(text)
             case _:
@@ -94,12 +96,12 @@ class Connections:
 
     def answer(self, client: Client, text: str) -> None:
         """Answer a question about the daemon; a client that does not read the answer is dropped."""
-        client.send(messages.Answer(text))
+        client.send(client_messages.Answer(text))
         if client.is_unresponsive and not client.is_gone:
             log.warning("a client broke the protocol: it asks, and does not read the answer")
             self.drop(client)
 
-    def dismiss(self, client: Client, last: messages.ToClient | None = None) -> None:
+    def dismiss(self, client: Client, last: client_messages.ToClient | None = None) -> None:
         """Send a client its last message, if there is one, and end the connection."""
         if client.is_gone:
             return
@@ -114,7 +116,7 @@ class Connections:
         self._queue.append(events.ClientLost(client))
 
 
-def is_sound(request: messages.RunRequest) -> bool:
+def is_sound(request: client_messages.RunRequest) -> bool:
     """Return whether the items of all fields are what `RunRequest` says; the frame's shape was checked."""
     texts = (*request.interpreter, *request.args, *request.main, *request.path, *request.environ)
     values = (*request.environ.values(), *itertools.chain(*request.options))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events, status, status_snapshot
 from pytest_zygote.daemon.client_check import outdated_reason
@@ -110,7 +110,7 @@ class Dispatcher:
         snapshot = status_snapshot.collect(self._parts, len(self.requests))
         self._parts.connections.answer(client, status.render(snapshot, form, time.time()))
 
-    def _admit(self, client: Client, request: messages.RunRequest) -> None:
+    def _admit(self, client: Client, request: client_messages.RunRequest) -> None:
         if self._parts.closing:
             self.requests.send_cold(client, self._parts.closing)
             return
@@ -118,12 +118,12 @@ class Dispatcher:
         if outdated:
             log.info("leaving: %s", outdated)
             self._shutdown.leave_to_newer()  # first: the client may start another daemon as soon as it knows
-            self._parts.connections.dismiss(client, messages.Outdated(outdated))
+            self._parts.connections.dismiss(client, client_messages.Outdated(outdated))
         else:
             self._adopt_options(request)
             self.requests.admit(client, request)
 
-    def _adopt_options(self, request: messages.RunRequest) -> None:
+    def _adopt_options(self, request: client_messages.RunRequest) -> None:
         """Compare the options of a request with those that hold, and have all parts follow a difference."""
         if not request.options:
             return  # of a client that has not read the ini-file

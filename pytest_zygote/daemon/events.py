@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections import deque
     from typing import TypeAlias
 
-    from pytest_zygote.core.protocol import messages
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol import layer_messages, run_messages
+    from pytest_zygote.core.protocol.client_messages import RunRequest
     from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.layer import Layer
@@ -84,7 +84,7 @@ class LayerEnded(FromLayer):
 class RunReported(FromLayer):
     """It reports something about one of its runs."""
 
-    message: messages.RunEvent
+    message: layer_messages.RunEvent
 
 
 class SessionFailed(FromLayer):
@@ -120,13 +120,13 @@ class RunNotForked(FromRun):
 class ModulesLearned(FromRun):
     """It imported modules that its layer did not have."""
 
-    learned: messages.Learned
+    learned: run_messages.Learned
 
 
 class LayerRejected(FromRun):
     """It found its layer not exact, and ends before its first test."""
 
-    ineligible: messages.LayerIneligible
+    ineligible: run_messages.LayerIneligible
 
 
 class FromDaemon(Record):

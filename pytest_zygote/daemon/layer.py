@@ -10,7 +10,7 @@ from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import layer_inputs, lifecycle
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
-from pytest_zygote.core.protocol.messages import Build, Patch
+from pytest_zygote.core.protocol.layer_messages import Build, Patch
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.messages import Built, FromLayer, Patched, RunRequest, ToLayer
+    from pytest_zygote.core.protocol.client_messages import RunRequest
+    from pytest_zygote.core.protocol.layer_messages import Built, FromLayer, Patched, ToLayer
 
     LayerChannel: TypeAlias = Channel[FromLayer, ToLayer]
     Listing: TypeAlias = tuple[tuple[int, ...], frozenset[str]]

@@ -17,7 +17,7 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.build_deaths import BuildDeaths
 from pytest_zygote.core.layers.layer_inputs import at_start
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
@@ -81,10 +81,10 @@ class LayerProcesses:
 
     # The beginning
 
-    def start_base(self, plan: messages.Build, reason: Reason) -> Layer:
+    def start_base(self, plan: layer_messages.Build, reason: Reason) -> Layer:
         """Start a base zygote; if there is no process to be had, its connection is closed already."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
         layer = self._add_build(plan, channel, reason)
         environ = at_start(plan.environ, is_utf8=bool(sys.flags.utf8_mode))
         layer.pid = self.processes.start_zygote(theirs, environ, plan.cwd)
@@ -92,31 +92,31 @@ class LayerProcesses:
         self.send(layer, plan)
         return layer
 
-    def spawn_project(self, base: Layer, plan: messages.Build, reason: Reason) -> Layer:
+    def spawn_project(self, base: Layer, plan: layer_messages.Build, reason: Reason) -> Layer:
         """Have a base zygote fork a project zygote."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
         layer = self._add_build(plan, channel, reason)
-        self._spawn(base, messages.Spawn(layer.number), theirs)
+        self._spawn(base, layer_messages.Spawn(layer.number), theirs)
         self.send(layer, plan)
         return layer
 
-    def spawn_patched(self, project: Layer, patch: messages.Patch, reason: Reason) -> Layer:
+    def spawn_patched(self, project: Layer, patch: layer_messages.Patch, reason: Reason) -> Layer:
         """Have a project zygote fork one that follows edits of its modules."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
         layer = self._layer(project.plan, channel, reason)
         layer.start_patch(project, patch)
         log.info("project layer %d: a fork of %d to be patched: %s", layer.number, project.number, reason)
         self._add(layer, min(PATCH_TIMEOUT_S, self._import_timeout_s))
-        self._spawn(project, messages.Spawn(layer.number), theirs)
+        self._spawn(project, layer_messages.Spawn(layer.number), theirs)
         self.send(layer, patch)
         return layer
 
-    def spawn_session(self, project: Layer, order: messages.Collect, plan: messages.Build) -> Layer:
+    def spawn_session(self, project: Layer, order: layer_messages.Collect, plan: layer_messages.Build) -> Layer:
         """Have a project zygote fork a process that collects a session."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(messages.FROM_SESSION)
+        channel, theirs = sockets.pair(layer_messages.FROM_SESSION)
         layer = self._layer(plan, channel, Reason("first-start", "first start"))
         layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
@@ -124,10 +124,10 @@ class LayerProcesses:
         self._spawn(project, order, theirs)
         return layer
 
-    def _layer(self, plan: messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
+    def _layer(self, plan: layer_messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
         return Layer(next(self._numbers), plan, channel, reason, self._loop.now)
 
-    def _add_build(self, plan: messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
+    def _add_build(self, plan: layer_messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
         layer = self._layer(plan, channel, reason)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._history.add_build(plan.kind, reason)
@@ -140,11 +140,11 @@ class LayerProcesses:
         self._builds.start(layer, timeout_s)
         self._loop.watch(layer.channel, lambda: self._receive(layer))
 
-    def _spawn(self, parent: Layer, order: messages.Spawn | messages.Collect, connection: int) -> None:
+    def _spawn(self, parent: Layer, order: layer_messages.Spawn | layer_messages.Collect, connection: int) -> None:
         self.send(parent, order, [connection])
         os.close(connection)
 
-    def send(self, layer: Layer, message: messages.ToLayer, descriptors: Sequence[int] = ()) -> bool:
+    def send(self, layer: Layer, message: layer_messages.ToLayer, descriptors: Sequence[int] = ()) -> bool:
         """Send a message to a zygote; return whether it could be sent. A dead one shows by its end of file."""
         try:
             layer.channel.send(message, descriptors)
@@ -161,7 +161,7 @@ class LayerProcesses:
         was_building = layer.phase == lifecycle.BUILDING
         layer.step(lifecycle.INVALIDATED)
         self._builds.finish(layer)
-        self.send(layer, messages.Retire())
+        self.send(layer, layer_messages.Retire())
         if was_building:
             self.kill(layer, signal.SIGTERM)  # it reads no message before its last import is done
         self._loop.after(RETIREMENT_S, lambda: self._enforce_retirement(layer))
@@ -202,7 +202,7 @@ class LayerProcesses:
         try:
             received = layer.channel.receive()
             for message in received or ():
-                if isinstance(message, messages.RunEvent):
+                if isinstance(message, layer_messages.RunEvent):
                     self._queue.append(events.RunReported(layer, message))
                 else:
                     self._on_message(layer, message)
@@ -212,26 +212,26 @@ class LayerProcesses:
         if received is None:
             self._end(layer)
 
-    def _on_message(self, layer: Layer, message: messages.LayerEvent) -> None:
+    def _on_message(self, layer: Layer, message: layer_messages.LayerEvent) -> None:
         match message:
-            case messages.Hello(pid):
+            case layer_messages.Hello(pid):
                 layer.pid = pid
-            case messages.Importing(module):
+            case layer_messages.Importing(module):
                 self._builds.progress(layer, module)
-            case messages.Built() | messages.Patched():
+            case layer_messages.Built() | layer_messages.Patched():
                 self._on_ready(layer, message)
-            case messages.BuildFailed(rejected, reason):
+            case layer_messages.BuildFailed(rejected, reason):
                 self._on_build_failed(layer, rejected, reason)
-            case messages.NotPatched(reason):
+            case layer_messages.NotPatched(reason):
                 self._on_not_patched(layer, reason)
-            case messages.NotRecollectable(reason):
+            case layer_messages.NotRecollectable(reason):
                 self._queue.append(events.SessionStale(layer, reason))
             case _:
                 assert_never(message)
 
-    def _on_ready(self, layer: Layer, message: messages.Built | messages.Patched) -> None:
+    def _on_ready(self, layer: Layer, message: layer_messages.Built | layer_messages.Patched) -> None:
         self._builds.finish(layer)
-        if isinstance(message, messages.Built):
+        if isinstance(message, layer_messages.Built):
             layer.on_built(message)
             log.info("%s layer %d: ready in %d ms", layer.plan.kind, layer.number, message.took_ms)
         else:
@@ -239,7 +239,7 @@ class LayerProcesses:
             self._note_verdicts(layer, message)
         self._queue.append(events.LayerChanged(layer))
 
-    def _note_verdicts(self, layer: Layer, patched: messages.Patched) -> None:
+    def _note_verdicts(self, layer: Layer, patched: layer_messages.Patched) -> None:
         for path, verdict in patched.verdicts.items():
             line = f"{path.removeprefix(f'{layer.plan.cwd}/')}: {verdict}"
             log.info("project layer %d: %s (%d ms)", layer.number, line, patched.took_ms)
@@ -264,7 +264,7 @@ class LayerProcesses:
         self._builds.finish(layer)
         layer.why_failed = why_failed
         layer.step(lifecycle.FAILED)
-        self.send(layer, messages.Retire())
+        self.send(layer, layer_messages.Retire())
 
     def _end(self, layer: Layer) -> None:
         """Account for a layer whose process is gone."""

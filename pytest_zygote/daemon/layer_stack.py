@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_zygote.core.layers.module_graph import ModuleGraph
-    from pytest_zygote.core.protocol.messages import Build, Patch, RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
+    from pytest_zygote.core.protocol.layer_messages import Build, Patch
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 

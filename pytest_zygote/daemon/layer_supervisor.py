@@ -19,7 +19,8 @@ from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.layer_stack import FIRST_START, LayerStack
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.messages import Learned, RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
+    from pytest_zygote.core.protocol.run_messages import Learned
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.layer_processes import LayerProcesses
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers import lifecycle, serving
 from pytest_zygote.core.layers.layer_fit import sees_imports
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.client_check import cold_reason
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.layer import Layer
     from pytest_zygote.daemon.parts import Parts
@@ -76,7 +76,9 @@ class RequestQueue:
             self._clients.remove(client)
         if not client.is_gone:
             self._parts.history.add_cold_run(reason)
-        last = messages.Cold(reason) if client.recheck is None else messages.Finished(client.recheck.status)
+        last = (
+            client_messages.Cold(reason) if client.recheck is None else client_messages.Finished(client.recheck.status)
+        )
         self._parts.connections.dismiss(client, last)
 
     def send_all_cold(self, reason: Reason) -> None:
@@ -87,10 +89,10 @@ class RequestQueue:
     def relay(self, client: Client, number: int) -> None:
         """End or stop a client that received a signal while it waits, as it would in an import."""
         if number == signal.SIGTSTP:
-            client.send(messages.Stopped(number))
+            client.send(client_messages.Stopped(number))
         elif number in ENDING_SIGNALS:
             self.remove(client)
-            self._parts.connections.dismiss(client, messages.Finished(-number))
+            self._parts.connections.dismiss(client, client_messages.Finished(-number))
 
     def _notify(self, client: Client) -> None:
         """Send a client that still waits what it waits for."""
@@ -98,7 +100,7 @@ class RequestQueue:
             return  # for sessions only our tests wait
         waited_s = self._parts.loop.now - client.since
         progress = self._parts.layers.progress() or "waiting for a zygote"
-        client.send(messages.Notice(f"{progress} … ({waited_s:.1f} s)"))
+        client.send(client_messages.Notice(f"{progress} … ({waited_s:.1f} s)"))
         client.notices += 1
         self.wake()  # files may have changed, and with them what is being built
         due_s = serving.next_notice_s(client.notices, waited_s)
@@ -160,4 +162,4 @@ class RequestQueue:
             has_base=any(layer.plan.kind == "base" for layer in built),
         )
         if notice:
-            client.send(messages.Notice(notice))
+            client.send(client_messages.Notice(notice))

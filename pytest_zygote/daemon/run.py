@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from typing import Never, TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
-    from pytest_zygote.core.protocol.messages import FromRun, LayerIneligible, RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
+    from pytest_zygote.core.protocol.run_messages import FromRun, LayerIneligible
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.layer import Layer
 

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.core.layers import lifecycle, serving
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.fresh_rerun import WHY, recheck_of, second_request
 from pytest_zygote.daemon.layer import SESSION
@@ -68,7 +68,9 @@ class RunResults:
             run.layer.served += 1
             parts.history.add_run(self._saved_ms(run.layer), is_from_session=run.layer.plan.kind == SESSION)
         if not self._rerun_fresh(run, status):
-            parts.connections.dismiss(client, messages.Finished(client.recheck.status if client.recheck else status))
+            parts.connections.dismiss(
+                client, client_messages.Finished(client.recheck.status if client.recheck else status)
+            )
 
     def _saved_ms(self, layer: Layer) -> int:
         own = layer.built.took_ms if layer.built is not None else 0
@@ -81,13 +83,13 @@ class RunResults:
             verdict = client.recheck.verdict(status)
             if verdict:
                 log.error(verdict)
-                client.send(messages.Notice(verdict))
+                client.send(client_messages.Notice(verdict))
             return False
         recheck = recheck_of(status, client.patches, parts.supervisor.graph.facts)
         if recheck is None or client.is_gone or parts.closing:
             return False
         client.recheck = recheck
-        client.send(messages.Notice(recheck.announcement))
+        client.send(client_messages.Notice(recheck.announcement))
         client.request, client.key = second_request(run.request), None
         parts.supervisor.serving.renew(Reason("recheck-requested", WHY))
         self._requests.requeue(client)
@@ -117,13 +119,13 @@ class RunResults:
 
     # Reports
 
-    def on_learned(self, run: Run, learned: messages.Learned) -> None:
+    def on_learned(self, run: Run, learned: run_messages.Learned) -> None:
         """Have the next layers hold what this run had to import."""
         was_fit = run.client.depth == "project"
         self._parts.supervisor.learn(learned, run.request, self._parts.loop.now, was_fit=was_fit)
         self._on_graph_changed()
 
-    def on_layer_rejected(self, run: Run, ineligible: messages.LayerIneligible) -> None:
+    def on_layer_rejected(self, run: Run, ineligible: run_messages.LayerIneligible) -> None:
         """Have the next layers not hold what was wrong for this run."""
         log.info("a run found its layer not exact: %s", ineligible.reason)
         self._parts.supervisor.unlearn(ineligible.modules, ineligible.reason.text, run.request, self._parts.loop.now)
@@ -144,9 +146,9 @@ def settled_layer(parts: Parts) -> Layer | None:
     return None if is_building or not deepest else deepest[0]
 
 
-def _lost(status: int) -> messages.LayerIneligible:
+def _lost(status: int) -> run_messages.LayerIneligible:
     text = f"the process of the run ended with {status} before it called pytest, by a fault of pytest_zygote's"
-    return messages.LayerIneligible("cold", Reason("run-lost", text), ())
+    return run_messages.LayerIneligible("cold", Reason("run-lost", text), ())
 
 
 def _reason(run: Run) -> Reason:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import client_messages, framing, layer_messages, run_messages
 from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
@@ -63,15 +63,15 @@ class RunTable:
         """Return the run of a client; None if it has none now."""
         return next((run for run in self._runs.values() if run.client is client), None)
 
-    def start(self, client: Client, request: messages.RunRequest, layer: Layer) -> None:
+    def start(self, client: Client, request: client_messages.RunRequest, layer: Layer) -> None:
         """Have a layer fork a run for a client."""
         report: RunChannel
-        report, theirs = sockets.pair(messages.FROM_RUN)
+        report, theirs = sockets.pair(run_messages.FROM_RUN)
         run = Run(next(self._numbers), client, request, layer, report)
         self._runs[run.number] = run
         layer.runs.add(run.number)
         self._loop.watch(report, lambda: self._receive(run))
-        order = messages.Fork(run.number, framing.pack(request), client.renewed)
+        order = layer_messages.Fork(run.number, framing.pack(request), client.renewed)
         was_sent = self._layers.send(layer, order, [*client.terminal, theirs])
         os.close(theirs)
         if was_sent:
@@ -105,18 +105,18 @@ class RunTable:
         while run.is_reporting and run.report.is_readable():
             self._receive(run)
 
-    def _on_message(self, run: Run, message: messages.FromRun) -> None:
+    def _on_message(self, run: Run, message: run_messages.FromRun) -> None:
         match message:
-            case messages.Forked(_, pid):
+            case layer_messages.Forked(_, pid):
                 self._on_forked(run, pid)
-            case messages.Learned():
+            case run_messages.Learned():
                 self._queue.append(events.ModulesLearned(run, message))
-            case messages.LayerIneligible():
+            case run_messages.LayerIneligible():
                 run.ineligible = message
                 self._queue.append(events.LayerRejected(run, message))
-            case messages.Begun():
+            case run_messages.Begun():
                 run.has_begun = True
-            case messages.Ended(status):
+            case run_messages.Ended(status):
                 run.has_begun = True
                 self._on_ended(run, status)
             case _:
@@ -128,21 +128,21 @@ class RunTable:
             self._loop.forget(run.report)
             run.report.close()
 
-    def on_report(self, message: messages.RunEvent) -> None:
+    def on_report(self, message: layer_messages.RunEvent) -> None:
         """Note what a zygote reports of one of its runs; it may come late, for one that has ended."""
         run = self._runs.get(message.run)
         if run is None:
             return
         match message:
-            case messages.Forked(_, pid):
+            case layer_messages.Forked(_, pid):
                 self._on_forked(run, pid)
-            case messages.ForkFailed(_, reason):
+            case layer_messages.ForkFailed(_, reason):
                 self._remove_unforked(run, reason)
-            case messages.RunWarning(_, text):
-                run.client.send(messages.Notice(text))
-            case messages.RunStopped(_, number):
-                run.client.send(messages.Stopped(number))
-            case messages.RunExited(_, status):
+            case layer_messages.RunWarning(_, text):
+                run.client.send(client_messages.Notice(text))
+            case layer_messages.RunStopped(_, number):
+                run.client.send(client_messages.Stopped(number))
+            case layer_messages.RunExited(_, status):
                 self._on_ended(run, status)
             case _:
                 assert_never(message)
@@ -150,7 +150,7 @@ class RunTable:
     def _on_forked(self, run: Run, pid: int) -> None:
         if not run.pid:
             run.pid = pid
-            run.client.send(messages.Started(pid))
+            run.client.send(client_messages.Started(pid))
 
     # The end
 
@@ -184,7 +184,7 @@ class RunTable:
         for run in orphans:
             if run.pid and not self._processes.exists(run.pid):
                 log.error("run %d ended unseen: its zygote died", run.number)
-                run.client.send(messages.Notice("the zygote died during the run: its result is unknown"))
+                run.client.send(client_messages.Notice("the zygote died during the run: its result is unknown"))
                 self._on_ended(run, lifecycle.LOST)
         if orphans:
             self._loop.after(ORPHANS_S, self._look_for_orphans)
@@ -193,7 +193,7 @@ class RunTable:
         """Note that a run stopped or ended whose zygote died before it."""
         for run in [run for run in self._runs.values() if run.pid == pid]:
             if os.WIFSTOPPED(status):
-                run.client.send(messages.Stopped(os.WSTOPSIG(status)))
+                run.client.send(client_messages.Stopped(os.WSTOPSIG(status)))
             else:
                 self._on_ended(run, processes.decode_wait(status))
 
@@ -204,7 +204,7 @@ class RunTable:
         if run.layer.phase == lifecycle.GONE and run.pid:
             self._processes.signal_group(run.pid, number)  # it is our child now
         else:
-            self._layers.send(run.layer, messages.Deliver(run.number, number))
+            self._layers.send(run.layer, layer_messages.Deliver(run.number, number))
 
     def abort(self, run: Run) -> None:
         """End a run that nobody waits for: as a closed terminal would, then harder."""

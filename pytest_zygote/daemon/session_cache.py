@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 from pytest_zygote.adapters.pytest import terminal_doubles
 from pytest_zygote.adapters.system import rlimits
 from pytest_zygote.core.layers import lifecycle, session_choice
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import framing, layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.sessions.backoff import Backoff
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.event_loop import EventLoop, Timer
@@ -166,7 +166,7 @@ class SessionCache:
     def _check_recollection(self, session: CachedSession) -> None:
         """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
         if session.layer is not None and session.layer.renewed:
-            self._layers.send(session.layer, messages.CheckRecollection(session.layer.renewed))
+            self._layers.send(session.layer, layer_messages.CheckRecollection(session.layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
@@ -226,7 +226,7 @@ class SessionCache:
         if reason:
             self._reject(session, reason)
             return
-        order = messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
+        order = layer_messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
         session.layer = self._layers.spawn_session(below, order, plan_of(session.request))
 
     def _reject(self, session: CachedSession, reason: Reason) -> None:

@@ -18,7 +18,7 @@ from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
 
 def adopt_environment(request: RunRequest) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
-    from pytest_zygote.core.protocol import messages
+    from pytest_zygote.core.protocol import layer_messages
     from pytest_zygote.core.reasons import Reason
 
 
@@ -60,7 +60,7 @@ class InheritedLayer:
         self.path: tuple[str, ...] = ()
         self.workarounds: tuple[str, ...] = ()
 
-    def add_build(self, plan: messages.Build, built: messages.Built) -> None:
+    def add_build(self, plan: layer_messages.Build, built: layer_messages.Built) -> None:
         """Add what a build brought."""
         self.kind = plan.kind
         self.path = plan.path
@@ -80,7 +80,7 @@ class InheritedLayer:
             self.base_warned = built.warned
         self._remember(plan, built)
 
-    def _remember(self, plan: messages.Build, built: messages.Built) -> None:
+    def _remember(self, plan: layer_messages.Build, built: layer_messages.Built) -> None:
         """Note what a run must find unchanged when it imports modules of this layer.
 
         A project layer does not look at the modules of its base: that would copy most of it.

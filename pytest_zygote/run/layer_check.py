@@ -20,7 +20,7 @@ from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import run_messages
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class RunPlugin:
         rows.sort(key=lambda row: begun.get(row[0], -1))
         cache = configuration.cache_folder(config)
         self._run.report(
-            messages.Learned(
+            run_messages.Learned(
                 modules=tuple(rows),
                 leaves=self._leaves,
                 path=self._path,

@@ -18,7 +18,7 @@ from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
 from pytest_zygote.adapters.system import procfs, signals, sockets, stdio
 from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import client_messages, framing, run_messages
 from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.django import settings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
-    RunChannel: TypeAlias = Channel[Never, messages.FromRun]
+    RunChannel: TypeAlias = Channel[Never, run_messages.FromRun]
 
 
 class RunProcess:
@@ -48,7 +48,9 @@ class RunProcess:
         header: the stream of pytest's reporter, from the session's start until collection is over.
     """
 
-    def __init__(self, request: messages.RunRequest, layer: InheritedLayer, report: RunChannel | None = None) -> None:
+    def __init__(
+        self, request: client_messages.RunRequest, layer: InheritedLayer, report: RunChannel | None = None
+    ) -> None:
         """Start before pytest does; what stands for a run, and is none, has nothing to `report` to."""
         self.request = request
         self.layer = layer
@@ -74,7 +76,7 @@ class RunProcess:
         """
         return tuple(name for name in loaded_after(self.layer.last_name) if name not in self.layer.names)
 
-    def report(self, message: messages.FromRun) -> None:
+    def report(self, message: run_messages.FromRun) -> None:
         """Send a message to the daemon, unless that is gone, or a test has closed our descriptor.
 
         A child of a test that goes on with the session sends nothing: it is not this run.
@@ -98,19 +100,19 @@ class RunProcess:
             report = self._usable_report()
             if report is not None:
                 procfs.close_others(report.fileno())
-                report.send(messages.Ended(status))
+                report.send(run_messages.Ended(status))
 
     def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:
         """End this process: the layer is not exact for this run, which will start from another."""
         seen = self.header.end() if self.header else self.request.seen
-        self.report(messages.LayerIneligible(depth, reason, modules, seen))
+        self.report(run_messages.LayerIneligible(depth, reason, modules, seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
     def reject_modules(self, reason: Reason, modules: tuple[str, ...]) -> None:
         """Start over from a layer without these modules; while tests run, have the next run do so."""
         if self.is_collecting:
             self.start_over("base" if self.layer.kind == "project" else "cold", reason, modules)
-        self.report(messages.LayerIneligible("", reason, modules))
+        self.report(run_messages.LayerIneligible("", reason, modules))
 
 
 _current: list[RunProcess] = []
@@ -136,19 +138,19 @@ def execute(frame: bytes, descriptors: Sequence[int], layer: InheritedLayer) -> 
     run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report), SILENT))
     begin(run, limits_of(request.pid))
     # From here on whatever ends this process is the session's doing, and its exit code counts.
-    run.report(messages.Begun())
+    run.report(run_messages.Begun())
     # pytest by the function that the console script calls; then threads, exit handlers, streams, and the end: by exit
     # code, or by the signal of a second Ctrl-C.
     return finish(run, interpreter_exit.pytest_status())
 
 
-def request_in(frame: bytes) -> messages.RunRequest:
+def request_in(frame: bytes) -> client_messages.RunRequest:
     """Return the request that the daemon has forwarded."""
-    (request,) = framing.FrameReader(messages.FORWARDED).receive(frame)
+    (request,) = framing.FrameReader(client_messages.FORWARDED).receive(frame)
     return request
 
 
-def adopt_terminal(request: messages.RunRequest, terminal: list[int]) -> None:
+def adopt_terminal(request: client_messages.RunRequest, terminal: list[int]) -> None:
     """Have the client's signals, descriptors and streams."""
     signals.reset_signals(request.ignored)
     stdio.adopt_descriptors(terminal, request.closed)

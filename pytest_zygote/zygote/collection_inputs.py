@@ -12,7 +12,7 @@ from pytest_zygote.adapters.interpreter import code_origin, io_recorder, side_ef
 from pytest_zygote.adapters.interpreter.import_finders import MissRecorder
 from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class CollectionInputs:
         if path:
             self._modules.setdefault(path, files.identity(path))
 
-    def stop(self, loaded: tuple[str, ...], tests: int) -> messages.Built:
+    def stop(self, loaded: tuple[str, ...], tests: int) -> layer_messages.Built:
         """Watch no longer; return what was read."""
         self._side_effects.stop()
         self._files.stop(loaded)
@@ -60,7 +60,7 @@ class CollectionInputs:
         folders = dict.fromkeys(code_origin.own_folders(sys.path), "")
         for name in loaded:
             folders.update(dict.fromkeys(package_folders(name), f"{name}."))
-        return messages.Built(
+        return layer_messages.Built(
             names=loaded,
             files={**late, **read, **self._modules, TIME_ZONE: files.identity(TIME_ZONE)},
             directories=folders,

@@ -27,7 +27,7 @@ from pytest_zygote.core.layers.import_effects import Read, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
-from pytest_zygote.core.protocol.messages import Built
+from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
 from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
-    from pytest_zygote.core.protocol.messages import Build
+    from pytest_zygote.core.protocol.layer_messages import Build
     from pytest_zygote.zygote.updater import Updater
 
 

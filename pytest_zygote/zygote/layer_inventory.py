@@ -13,7 +13,7 @@ from pytest_zygote.adapters.system import files
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_zygote.core.protocol.messages import Build
+    from pytest_zygote.core.protocol.layer_messages import Build
 
 SLOWEST = 15
 """How many of the longest imports the status shows."""

@@ -15,7 +15,7 @@ from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.adapters.system.files import identity
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import framing, layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table, zygote_loop
 from pytest_zygote.run import process
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.sockets import Channel
 
-    DaemonChannel: TypeAlias = Channel[messages.ToZygote, messages.FromZygote]
+    DaemonChannel: TypeAlias = Channel[layer_messages.ToZygote, layer_messages.FromZygote]
 
 
 class _BecameLayer(BaseException):
@@ -67,7 +67,7 @@ class Zygote:
         self._poll = select.poll()
         self._poll.register(self._pipe.fileno(), select.POLLIN)
         self._poll.register(self._channel.fileno(), select.POLLIN)
-        self._send(messages.Hello(os.getpid()))
+        self._send(layer_messages.Hello(os.getpid()))
         while True:
             readable = self._poll.poll(0 if self._state.has_idle_work else None)
             if not readable:
@@ -128,24 +128,24 @@ class Zygote:
                 pass
         return self._runs.perform(action)
 
-    def _send(self, message: messages.FromZygote) -> None:
+    def _send(self, message: layer_messages.FromZygote) -> None:
         with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
             self._channel.send(message)
 
     def _warn(self, run: int, failures: list[str]) -> None:
         _log(failures)
         for failure in failures:
-            self._send(messages.RunWarning(run, failure))
+            self._send(layer_messages.RunWarning(run, failure))
 
-    def _build(self, plan: messages.Build) -> zygote_loop.BuildEnded:
+    def _build(self, plan: layer_messages.Build) -> zygote_loop.BuildEnded:
         set_title(f"pytest_zygote {plan.kind} zygote: {plan.cwd}")
         lost = lost_reason(Feature.LAYERS)
         if lost is not None:
-            return zygote_loop.BuildEnded(messages.BuildFailed({}, lost))
+            return zygote_loop.BuildEnded(layer_messages.BuildFailed({}, lost))
         updater = Updater(plan.cwd, self._ledger) if plan.kind == "project" else None
         self._runs = self._new_forker()  # what runs of another layer write to says nothing of ours
         try:
-            built = build(plan, self._ledger, lambda module: self._send(messages.Importing(module)), updater)
+            built = build(plan, self._ledger, lambda module: self._send(layer_messages.Importing(module)), updater)
             self._layer.add_build(plan, built)
             if updater is not None:
                 self._hooks.watched = updater.executing
@@ -154,20 +154,22 @@ class Zygote:
             if updater is not None:
                 updater.queue_texts(self._layer.own)
         except IneligibleModulesError as error:
-            return zygote_loop.BuildEnded(messages.BuildFailed(error.modules, Reason("import-failed", str(error))))
+            return zygote_loop.BuildEnded(
+                layer_messages.BuildFailed(error.modules, Reason("import-failed", str(error)))
+            )
         except (RuntimeError, OSError) as error:
-            return zygote_loop.BuildEnded(messages.BuildFailed({}, Reason("layer-broken", str(error))))
+            return zygote_loop.BuildEnded(layer_messages.BuildFailed({}, Reason("layer-broken", str(error))))
         self._updater = updater
         is_patchable = updater is not None
         return zygote_loop.BuildEnded(built, is_patchable=is_patchable, may_stand_by=not self._hooks.is_needed)
 
-    def _follow_edits(self, order: messages.Patch) -> zygote_loop.PatchEnded:
+    def _follow_edits(self, order: layer_messages.Patch) -> zygote_loop.PatchEnded:
         assert self._updater is not None  # noqa: S101 - only copies of project layers are sent edits
         outcome = self._updater.follow(order, self._layer)
         try:
             prove_fork()
         except (RuntimeError, OSError) as error:
-            outcome = messages.NotPatched(Reason("layer-broken", str(error)))
+            outcome = layer_messages.NotPatched(Reason("layer-broken", str(error)))
         return zygote_loop.PatchEnded(outcome)
 
     def _remember_texts(self, *, is_rest: bool) -> zygote_loop.TextsRemembered:
@@ -176,23 +178,23 @@ class Zygote:
 
     # Forks
 
-    def _fork_layer(self, order: messages.Spawn | messages.Collect, descriptor: int) -> None:
+    def _fork_layer(self, order: layer_messages.Spawn | layer_messages.Collect, descriptor: int) -> None:
         # What cannot be forked shows at the daemon as a layer that died: its connection closes.
         with contextlib.suppress(OSError, RuntimeError):
-            if isinstance(order, messages.Collect):
+            if isinstance(order, layer_messages.Collect):
                 processes.fork(lambda: self._become_session(order, descriptor))
             elif processes.fork_here() == 0:
                 self._become_layer(descriptor)
         os.close(descriptor)
 
-    def _become_session(self, order: messages.Collect, descriptor: int) -> int:
+    def _become_session(self, order: layer_messages.Collect, descriptor: int) -> int:
         self._leave_parent()
         return become_session(order, descriptor, self._layer)
 
     def _become_layer(self, descriptor: int) -> NoReturn:
         try:
             self._leave_parent()
-            self._channel = sockets.adopt(descriptor, messages.TO_ZYGOTE)
+            self._channel = sockets.adopt(descriptor, layer_messages.TO_ZYGOTE)
             self._state = zygote_loop.forked(self._state)
             _log(self._hooks.after_last())  # the runs for which it was begun are not ours
         except BaseException:  # noqa: BLE001 - nothing may go on as the process that was forked
@@ -200,13 +202,13 @@ class Zygote:
             signals.leave(signals.EX_SOFTWARE)
         raise _BecameLayer
 
-    def _become_run(self, order: messages.Fork, descriptors: Sequence[int]) -> NoReturn:
+    def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> NoReturn:
         processes.become(lambda: self._run(order, descriptors))
 
-    def _run(self, order: messages.Fork, descriptors: Sequence[int]) -> int:
+    def _run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> int:
         os.setpgid(0, 0)
         # From here on the daemon can tell a run that died early from one that never was.
-        os.write(descriptors[-1], framing.pack(messages.Forked(order.run, os.getpid())))
+        os.write(descriptors[-1], framing.pack(layer_messages.Forked(order.run, os.getpid())))
         status = process.execute(order.request, descriptors, self._layer)
         self._runs.learn()
         return status
@@ -225,7 +227,7 @@ def _log(failures: list[str]) -> None:
 
 def main() -> NoReturn:
     """Be the base zygote whose connection to the daemon is the descriptor on the command line, or a fork of it."""
-    zygote = Zygote(sockets.adopt(int(sys.argv[1]), messages.TO_ZYGOTE))
+    zygote = Zygote(sockets.adopt(int(sys.argv[1]), layer_messages.TO_ZYGOTE))
     while True:
         try:
             zygote.serve()

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table
 from pytest_zygote.zygote.standby_run import StandbyRun
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from pytest_zygote.core.protocol.layer_messages import Fork
     from pytest_zygote.core.record import Record
 
-DESCRIPTOR_COUNTS: dict[type[Record], int] = {messages.Fork: 4, messages.Spawn: 1, messages.Collect: 1}
+DESCRIPTOR_COUNTS: dict[type[Record], int] = {
+    layer_messages.Fork: 4,
+    layer_messages.Spawn: 1,
+    layer_messages.Collect: 1,
+}
 """How many descriptors travel with an order: stdin, stdout, stderr and the run's report; or a layer's connection."""
 
 
@@ -27,7 +31,10 @@ class RunForker:
 
     def __init__(
         self,
-        report: Callable[[messages.Forked | messages.ForkFailed | messages.RunStopped | messages.RunExited], None],
+        report: Callable[
+            [layer_messages.Forked | layer_messages.ForkFailed | layer_messages.RunStopped | layer_messages.RunExited],
+            None,
+        ],
         leave_parent: Callable[[], None],
         become_run: Callable[[Fork, Sequence[int]], None],
     ) -> None:

@@ -23,7 +23,7 @@ from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import client_messages, framing, layer_messages, run_messages
 from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from pytest_zygote.run.collected_session import PytestSession
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
-    DaemonChannel: TypeAlias = Channel[messages.ToSession, messages.FromSession]
+    DaemonChannel: TypeAlias = Channel[layer_messages.ToSession, layer_messages.FromSession]
 
 
-def become_session(order: messages.Collect, descriptor: int, layer: InheritedLayer) -> int:
+def become_session(order: layer_messages.Collect, descriptor: int, layer: InheritedLayer) -> int:
     """Collect a session in this copy of a project zygote; return the exit code, of a run that was forked from it."""
-    channel: DaemonChannel = sockets.adopt(stdio.move_away(descriptor), messages.TO_SESSION)
+    channel: DaemonChannel = sockets.adopt(stdio.move_away(descriptor), layer_messages.TO_SESSION)
     processes.die_with_parent()  # else a session that was stopped would outlive a daemon that died
-    channel.send(messages.Hello(os.getpid()))
+    channel.send(layer_messages.Hello(os.getpid()))
     return SessionProcess(order, layer, channel).collect()
 
 
@@ -72,7 +72,7 @@ class SessionRun(process.RunProcess):
 class SessionProcess:
     """The process of a collected session, and of the runs that are forked from it."""
 
-    def __init__(self, order: messages.Collect, layer: InheritedLayer, channel: DaemonChannel) -> None:
+    def __init__(self, order: layer_messages.Collect, layer: InheritedLayer, channel: DaemonChannel) -> None:
         """Start before pytest does."""
         self._order = order
         self._layer = layer
@@ -122,9 +122,9 @@ class SessionProcess:
     def abort(self, reason: str) -> None:
         """End this process, unless it is a run by now."""
         if not self._is_run:
-            self._leave(messages.BuildFailed({}, Reason("session-ineligible", reason)))
+            self._leave(layer_messages.BuildFailed({}, Reason("session-ineligible", reason)))
 
-    def _leave(self, last: messages.FromSession) -> NoReturn:
+    def _leave(self, last: layer_messages.FromSession) -> NoReturn:
         with contextlib.suppress(OSError):
             self._channel.send(last)
         os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
@@ -169,7 +169,7 @@ class SessionProcess:
         except ProtocolError as error:  # a fault of the daemon's: named, before runs are forked from the layer again
             if self._is_run:
                 raise
-            self._leave(messages.NotRecollectable(Reason("session-ineligible", str(error))))
+            self._leave(layer_messages.NotRecollectable(Reason("session-ineligible", str(error))))
 
     # Events
 
@@ -217,7 +217,7 @@ class SessionProcess:
             case session_loop.CheckFiles(paths):
                 reason = self._pytest.why_not_recollectable(paths)
                 if reason:
-                    self._send(messages.NotRecollectable(Reason("session-ineligible", reason)))
+                    self._send(layer_messages.NotRecollectable(Reason("session-ineligible", reason)))
             case StopListening():
                 self._poll.unregister(self._channel.fileno())
             case Leave():
@@ -226,7 +226,7 @@ class SessionProcess:
                 return self._runs.perform(action)
         return None
 
-    def _send(self, message: messages.FromSession) -> None:
+    def _send(self, message: layer_messages.FromSession) -> None:
         with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
             self._channel.send(message)
 
@@ -238,12 +238,12 @@ class SessionProcess:
         self._channel.close()
         self._runs.drop_standby()
 
-    def _become_run(self, order: messages.Fork, descriptors: Sequence[int]) -> None:
+    def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
         os.setpgid(0, 0)
         *terminal, report = descriptors
-        os.write(report, framing.pack(messages.Forked(order.run, os.getpid())))
+        os.write(report, framing.pack(layer_messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(stdio.move_away(report), SILENT))
         self._adopt_request(process.request_in(order.request))
         adopt_descriptors(self._places, terminal)
@@ -256,15 +256,15 @@ class SessionProcess:
         for descriptor in terminal:
             os.close(descriptor)
         self._pytest.renew(is_changed=bool(order.renewed))
-        self._run.report(messages.Begun())
+        self._run.report(run_messages.Begun())
 
     def _start_over_from_layer(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""
         ineligible = Reason("session-ineligible", reason)
-        self._run.report(messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
+        self._run.report(run_messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
-    def _adopt_request(self, request: messages.RunRequest) -> None:
+    def _adopt_request(self, request: client_messages.RunRequest) -> None:
         self._run.request = request
         self._run.import_replay.pid = os.getpid()
         for key in eligibility.RENEWED:

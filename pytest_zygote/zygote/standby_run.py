@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import dirty_pages, processes, signals, sockets
 from pytest_zygote.adapters.system.titles import set_title
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.sockets import Channel
 
-    StandbyChannel: TypeAlias = Channel[messages.FromStandby, messages.ToStandby]
-    StandbyEnd: TypeAlias = Channel[messages.ToStandby, messages.FromStandby]
-    Activation: TypeAlias = tuple[messages.Fork, list[int]]
+    StandbyChannel: TypeAlias = Channel[layer_messages.FromStandby, layer_messages.ToStandby]
+    StandbyEnd: TypeAlias = Channel[layer_messages.ToStandby, layer_messages.FromStandby]
+    Activation: TypeAlias = tuple[layer_messages.Fork, list[int]]
 
 MAX_PAGES = 6_000
 """A run that has written to more was no short one, and shows little of the next: 23 MiB, where a page has 4 KiB."""
@@ -75,7 +75,7 @@ class StandbyRun:
         """
         self.drop()
         ours: StandbyChannel
-        ours, theirs = sockets.pair(messages.FROM_STANDBY, send_timeout_s=SEND_TIMEOUT_S)
+        ours, theirs = sockets.pair(layer_messages.FROM_STANDBY, send_timeout_s=SEND_TIMEOUT_S)
         try:
             pid = processes.fork_here()
         except (OSError, RuntimeError):
@@ -84,7 +84,7 @@ class StandbyRun:
             return None
         if not pid:
             ours.close()
-            return self._wait(sockets.adopt(theirs, messages.TO_STANDBY), leave_parent)
+            return self._wait(sockets.adopt(theirs, layer_messages.TO_STANDBY), leave_parent)
         os.close(theirs)
         self.pid, self._channel = pid, ours
         return None
@@ -104,7 +104,7 @@ class StandbyRun:
         channel.close()
         return order, descriptors
 
-    def activate(self, order: messages.Fork, descriptors: Sequence[int]) -> bool:
+    def activate(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> bool:
         """Have it become a run; return whether it has: one that does not show that it is alive gets no order."""
         channel, self._channel, self.pid = self._channel, None, 0
         if channel is None:
@@ -127,18 +127,18 @@ class StandbyRun:
             self._channel = None
 
 
-def _receive_order(channel: StandbyEnd) -> messages.Fork | None:
+def _receive_order(channel: StandbyEnd) -> layer_messages.Fork | None:
     """Show that this process is alive whenever that is asked; return its order, None if there will be none."""
     while (received := channel.receive()) is not None:
         for message in received:
-            if isinstance(message, messages.Fork):
+            if isinstance(message, layer_messages.Fork):
                 return message
-            channel.send(messages.Alive())
+            channel.send(layer_messages.Alive())
     return None
 
 
 def _is_alive(channel: StandbyChannel) -> bool:
-    channel.send(messages.Probe())
+    channel.send(layer_messages.Probe())
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
-    return bool(poll.poll(ALIVE_MS)) and channel.receive() == [messages.Alive()]
+    return bool(poll.poll(ALIVE_MS)) and channel.receive() == [layer_messages.Alive()]

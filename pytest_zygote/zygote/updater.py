@@ -29,7 +29,7 @@ from pytest_zygote.adapters.system import files
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers.import_effects import Compiled, Imported, Warned
 from pytest_zygote.core.patching.verdict import Keep, Patch, Reload, reload_reason
-from pytest_zygote.core.protocol.messages import NotPatched, Patched
+from pytest_zygote.core.protocol.layer_messages import NotPatched, Patched
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.patching.verdict import Verdict
-    from pytest_zygote.core.protocol import messages
+    from pytest_zygote.core.protocol import layer_messages
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
 CHUNK = 50
@@ -143,7 +143,7 @@ class Updater:
 
     # In the candidate
 
-    def follow(self, order: messages.Patch, layer: InheritedLayer) -> Patched | NotPatched:
+    def follow(self, order: layer_messages.Patch, layer: InheritedLayer) -> Patched | NotPatched:
         """Make this process what a fresh import of the new texts would make; else return why not."""
         started = time.perf_counter()
         is_enabled = gc.isenabled()

@@ -13,7 +13,7 @@ from pytest_zygote.adapters.system.sockets import Channel, Listener
 from pytest_zygote.client.request import interpreter_identity
 from pytest_zygote.core.cli.daemon_options import DaemonOptions, options_of
 from pytest_zygote.core.cli.options import Settings
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.connections import Connections
@@ -178,7 +178,7 @@ class FakeListener(Listener):
     def accept(self, route: Route[Received], *, send_timeout_s: float) -> Channel[Received, Sent] | None:
         """Return the next client; None where it left again."""
         assert send_timeout_s > 0
-        assert route is messages.FROM_CLIENT
+        assert route is client_messages.FROM_CLIENT
         return cast("Channel[Received, Sent]", self.arriving.popleft()) if self.arriving else None
 
     def is_ours(self) -> bool:
@@ -274,9 +274,9 @@ class FakeEndpoint(Endpoint):
         self._lock = -1
 
 
-def request(root: str, *args: str, **fields: object) -> messages.RunRequest:
+def request(root: str, *args: str, **fields: object) -> client_messages.RunRequest:
     """Return a request that a daemon of this interpreter can serve."""
-    made = messages.RunRequest(
+    made = client_messages.RunRequest(
         version=pytest_zygote.__version__,
         interpreter=interpreter_identity(),
         args=args,
@@ -294,9 +294,9 @@ def request(root: str, *args: str, **fields: object) -> messages.RunRequest:
     return made.replaced(**fields)
 
 
-def built(**fields: object) -> messages.Built:
+def built(**fields: object) -> layer_messages.Built:
     """Return the report of a build that read nothing."""
-    report = messages.Built(
+    report = layer_messages.Built(
         names=("app",),
         files={},
         directories={},
@@ -312,9 +312,9 @@ def built(**fields: object) -> messages.Built:
     return report.replaced(**fields)
 
 
-def plan(root: str, kind: str = "base", **fields: object) -> messages.Build:
+def plan(root: str, kind: str = "base", **fields: object) -> layer_messages.Build:
     """Return a plan that imports nothing."""
-    made = messages.Build(
+    made = layer_messages.Build(
         kind=kind,
         modules=(),
         origins=(),
@@ -335,7 +335,7 @@ def layer(root: str, kind: str = "base", number: int = 1, **fields: object) -> L
     return Layer(
         number,
         plan(root, kind, **fields),
-        cast("LayerChannel", FakeChannel(messages.FROM_ZYGOTE)),
+        cast("LayerChannel", FakeChannel(layer_messages.FROM_ZYGOTE)),
         FIRST_START,
         1000.0,
     )
@@ -408,7 +408,7 @@ class FakeDaemon:
 
     def connect(self) -> FakeChannel:
         """Have a client connect."""
-        client = FakeChannel(messages.FROM_CLIENT)
+        client = FakeChannel(client_messages.FROM_CLIENT)
         self.listener.arriving.append(client)
         self.loop.actions[self.listener]()
         return client
@@ -442,7 +442,7 @@ class FakeDaemon:
     def build(self, *, pid: int = 500, **fields: object) -> FakeChannel:
         """Have the layer that was started last become ready; return its connection."""
         channel = self.opened[-1]
-        self.receive(channel, messages.Hello(pid), built(**fields))
+        self.receive(channel, layer_messages.Hello(pid), built(**fields))
         return channel
 
     def ready(self) -> tuple[FakeChannel, FakeChannel]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.daemon.client import Client
 from tests.daemon.fakes import FakeChannel, request
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def connected() -> tuple[Client, FakeChannel]:
     """Return a client and the test's end of its connection."""
-    channel = FakeChannel(messages.FROM_CLIENT)
+    channel = FakeChannel(client_messages.FROM_CLIENT)
     return Client(cast("ClientChannel", channel), now=1.0), channel
 
 
@@ -25,9 +25,9 @@ def test_client_that_does_not_read_is_sent_nothing_more() -> None:
     """What follows would be read as the other half of a frame."""
     client, channel = connected()
     channel.is_full = True
-    client.send(messages.Notice("lost"))
+    client.send(client_messages.Notice("lost"))
     channel.is_full = False
-    client.send(messages.Notice("too late"))
+    client.send(client_messages.Notice("too late"))
     assert client.is_unresponsive
     assert channel.sent == []
 
@@ -49,5 +49,5 @@ def test_client_that_is_gone_is_sent_nothing() -> None:
     """Its connection is closed."""
     client, channel = connected()
     client.close()
-    client.send(messages.Notice("nobody reads this"))
+    client.send(client_messages.Notice("nobody reads this"))
     assert channel.sent == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.daemon.connections import REQUEST_S, is_sound
 from tests.daemon.fakes import request
@@ -26,7 +26,7 @@ def test_client_that_asks_for_nothing_is_dismissed(daemon: FakeDaemon) -> None:
     """A connection costs a descriptor."""
     silent, asking = daemon.connect(), daemon.ask()
     status = daemon.connect()
-    daemon.receive(status, messages.StatusRequest("json"))
+    daemon.receive(status, client_messages.StatusRequest("json"))
     daemon.advance(REQUEST_S + 1)
     assert (silent.is_closed, asking.is_closed, status.is_closed) == (True, False, False)
 
@@ -39,7 +39,7 @@ def test_frame_that_is_none_ends_the_connection(daemon: FakeDaemon, caplog: pyte
     assert "a client broke the protocol: no frame" in caplog.text
 
 
-@pytest.mark.parametrize("message", [messages.Relay(2), request("/").replaced(main=("one",))])
+@pytest.mark.parametrize("message", [client_messages.Relay(2), request("/").replaced(main=("one",))])
 def test_message_out_of_place_ends_the_connection(daemon: FakeDaemon, message: Record) -> None:
     """A signal before the request, or a request that is not sound."""
     client = daemon.connect()
@@ -59,7 +59,7 @@ def test_client_that_does_not_read_its_answer_is_dropped(daemon: FakeDaemon, cap
     """It would ask for ever."""
     client = daemon.connect()
     client.is_full = True
-    daemon.receive(client, messages.StatusRequest("json"))
+    daemon.receive(client, client_messages.StatusRequest("json"))
     assert client.is_closed
     assert "does not read the answer" in caplog.text
 
@@ -67,7 +67,7 @@ def test_client_that_does_not_read_its_answer_is_dropped(daemon: FakeDaemon, cap
 def test_request_is_remembered_as_the_last(daemon: FakeDaemon) -> None:
     """The daemon's idle time counts from there; a question about it does not count."""
     daemon.advance(5)
-    daemon.receive(daemon.connect(), messages.StatusRequest("json"))
+    daemon.receive(daemon.connect(), client_messages.StatusRequest("json"))
     assert daemon.connections.last_request == daemon.loop.now - 5
     daemon.ask()
     assert daemon.connections.last_request == daemon.loop.now

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
 from tests.daemon.fakes import FakeDaemon, built, options, request
@@ -22,12 +22,12 @@ def test_first_run_waits_for_the_base_layer_and_gets_its_status(daemon: FakeDaem
     """A client is served from the layer that is built for it, and learns pid and exit code."""
     client = daemon.ask("-q")
     zygote = daemon.opened[-1]
-    assert isinstance(zygote.sent[0], messages.Build)
+    assert isinstance(zygote.sent[0], layer_messages.Build)
     daemon.build()
-    assert zygote.last(messages.Fork).run == 1
-    daemon.receive(daemon.opened[-1], messages.Forked(1, 77), messages.Ended(5))
-    assert [type(message) for message in client.sent] == [messages.Started, messages.Finished]
-    assert client.last(messages.Finished).status == 5
+    assert zygote.last(layer_messages.Fork).run == 1
+    daemon.receive(daemon.opened[-1], layer_messages.Forked(1, 77), run_messages.Ended(5))
+    assert [type(message) for message in client.sent] == [client_messages.Started, client_messages.Finished]
+    assert client.last(client_messages.Finished).status == 5
     assert client.is_closed
     assert daemon.history.runs == 1
 
@@ -38,13 +38,13 @@ def test_second_client_is_not_served_before_the_first(daemon: FakeDaemon) -> Non
     daemon.ask("second")
     assert len(daemon.opened) == 1
     zygote = daemon.build()
-    assert [fork.run for fork in zygote.all_sent(messages.Fork)] == [1, 2]
+    assert [fork.run for fork in zygote.all_sent(layer_messages.Fork)] == [1, 2]
 
 
 def test_client_of_another_version_ends_the_daemon(daemon: FakeDaemon) -> None:
     """The socket is free before the client knows: it may start another daemon at once."""
     client = daemon.ask(version="0")
-    assert client.last(messages.Outdated).reason.code == "daemon-version"
+    assert client.last(client_messages.Outdated).reason.code == "daemon-version"
     assert daemon.endpoint.is_released
     assert daemon.loop.has_stopped()
 
@@ -52,14 +52,14 @@ def test_client_of_another_version_ends_the_daemon(daemon: FakeDaemon) -> None:
 def test_client_of_another_interpreter_ends_the_daemon(daemon: FakeDaemon) -> None:
     """Nothing that this daemon has imported is of use to it."""
     client = daemon.ask(interpreter=("/other/python", "3", "/other", "", "", ""))
-    assert client.last(messages.Outdated).reason.code == "daemon-interpreter"
+    assert client.last(client_messages.Outdated).reason.code == "daemon-interpreter"
 
 
 def test_python_flags_are_a_reason_for_a_cold_run(daemon: FakeDaemon) -> None:
     """Flags decide how modules are compiled, and a daemon has but one set."""
     interpreter = request(daemon.root).interpreter
     client = daemon.ask(interpreter=(*interpreter[:3], "sys.flags(optimize=7)", *interpreter[4:]))
-    assert client.last(messages.Cold).reason.code == "python-flags"
+    assert client.last(client_messages.Cold).reason.code == "python-flags"
     assert daemon.history.cold[0]["reason"].startswith("[python-flags]")
 
 
@@ -67,17 +67,17 @@ def test_request_without_descriptors_is_a_cold_run(daemon: FakeDaemon) -> None:
     """A run that had no terminal could not print."""
     client = daemon.connect()
     daemon.receive(client, request(daemon.root))
-    assert client.last(messages.Cold).reason.code == "descriptors-missing"
+    assert client.last(client_messages.Cold).reason.code == "descriptors-missing"
 
 
 def test_run_of_a_client_that_left_is_ended_step_by_step(daemon: FakeDaemon) -> None:
     """First as a closed terminal would, then harder; its zygote delivers."""
     client, run = daemon.ready()
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, layer_messages.Forked(1, 77))
     daemon.cut(client)
     zygote = daemon.opened[0]
     daemon.advance(10)
-    delivered = [message.signal for message in zygote.all_sent(messages.Deliver)]
+    delivered = [message.signal for message in zygote.all_sent(layer_messages.Deliver)]
     assert delivered == [signal.SIGHUP, signal.SIGCONT, signal.SIGTERM, signal.SIGKILL]
     assert (-77, signal.SIGKILL) in daemon.processes.signals
 
@@ -87,7 +87,7 @@ def test_client_that_leaves_while_it_waits_gets_no_run(daemon: FakeDaemon) -> No
     client = daemon.ask()
     daemon.cut(client)
     zygote = daemon.build()
-    assert not zygote.all_sent(messages.Fork)
+    assert not zygote.all_sent(layer_messages.Fork)
     assert len(daemon.runs) == 0
 
 
@@ -95,64 +95,64 @@ def test_client_that_leaves_while_it_waits_gets_no_run(daemon: FakeDaemon) -> No
 def test_signal_ends_a_client_that_waits(daemon: FakeDaemon, number: int) -> None:
     """It ends as a pytest would that still imports."""
     client = daemon.ask()
-    daemon.receive(client, messages.Relay(number))
-    assert client.last(messages.Finished).status == -number
+    daemon.receive(client, client_messages.Relay(number))
+    assert client.last(client_messages.Finished).status == -number
     assert not daemon.dispatcher.requests
 
 
 def test_waiting_client_stops_itself_on_ctrl_z(daemon: FakeDaemon) -> None:
     """It goes on to wait when it continues."""
     client = daemon.ask()
-    daemon.receive(client, messages.Relay(signal.SIGTSTP), messages.Relay(signal.SIGWINCH))
-    assert client.sent == [messages.Stopped(signal.SIGTSTP)]
+    daemon.receive(client, client_messages.Relay(signal.SIGTSTP), client_messages.Relay(signal.SIGWINCH))
+    assert client.sent == [client_messages.Stopped(signal.SIGTSTP)]
     assert len(daemon.dispatcher.requests) == 1
 
 
 def test_signal_of_a_client_goes_to_its_run(daemon: FakeDaemon) -> None:
     """The zygote delivers it to the process group."""
     client, _ = daemon.ready()
-    daemon.receive(client, messages.Relay(signal.SIGINT))
-    assert daemon.opened[0].last(messages.Deliver) == messages.Deliver(1, signal.SIGINT)
+    daemon.receive(client, client_messages.Relay(signal.SIGINT))
+    assert daemon.opened[0].last(layer_messages.Deliver) == layer_messages.Deliver(1, signal.SIGINT)
 
 
 def test_status_is_answered_while_a_layer_is_built(daemon: FakeDaemon) -> None:
     """The daemon imports nothing itself, so it always answers."""
     daemon.ask()
     asker = daemon.connect()
-    daemon.receive(asker, messages.StatusRequest("table"))
-    assert "base layer" in asker.last(messages.Answer).text
+    daemon.receive(asker, client_messages.StatusRequest("table"))
+    assert "base layer" in asker.last(client_messages.Answer).text
 
 
 def test_reload_retires_the_layers_and_builds_others(daemon: FakeDaemon, tmp_path: Path) -> None:
     """Whoever asks gets an answer at once."""
     daemon.teach(tmp_path, third=["lib"])
     _, run = daemon.ready()
-    daemon.receive(run, messages.Ended(0))
+    daemon.receive(run, run_messages.Ended(0))
     asker = daemon.connect()
-    daemon.receive(asker, messages.ReloadRequest())
-    assert asker.last(messages.Answer).text == "all layers will be built anew"
-    assert daemon.opened[0].all_sent(messages.Retire)
+    daemon.receive(asker, client_messages.ReloadRequest())
+    assert asker.last(client_messages.Answer).text == "all layers will be built anew"
+    assert daemon.opened[0].all_sent(layer_messages.Retire)
 
 
 def test_stop_waits_for_runs_and_answers_last(daemon: FakeDaemon) -> None:
     """A run that is going on delivers its status before the daemon ends."""
     client, run = daemon.ready()
     stopper = daemon.connect()
-    daemon.receive(stopper, messages.StopRequest())
+    daemon.receive(stopper, client_messages.StopRequest())
     assert not daemon.loop.has_stopped()
     late = daemon.ask()
-    assert late.last(messages.Cold).reason.code == "daemon-stopping"
-    daemon.receive(run, messages.Forked(1, 77), messages.Ended(0))
-    assert client.last(messages.Finished).status == 0
+    assert late.last(client_messages.Cold).reason.code == "daemon-stopping"
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Ended(0))
+    assert client.last(client_messages.Finished).status == 0
     daemon.cut(daemon.opened[0])
     assert daemon.loop.has_stopped()
-    assert stopper.last(messages.Answer).text == "the daemon has stopped"
+    assert stopper.last(client_messages.Answer).text == "the daemon has stopped"
 
 
 def test_second_stop_ends_the_runs(daemon: FakeDaemon) -> None:
     """Whoever asks twice does not want to wait."""
     _, run = daemon.ready()
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, layer_messages.Forked(1, 77))
     daemon.handle(events.StopSignalled(signal.SIGTERM), events.StopSignalled(signal.SIGTERM))
     daemon.advance(10)
     assert (-77, signal.SIGKILL) in daemon.processes.signals
@@ -162,7 +162,7 @@ def test_clients_that_wait_run_cold_when_the_daemon_stops(daemon: FakeDaemon) ->
     """Nobody waits for a layer that is not built any more."""
     client = daemon.ask()
     daemon.handle(events.StopSignalled(signal.SIGTERM))
-    assert client.last(messages.Cold).reason.code == "daemon-stopping"
+    assert client.last(client_messages.Cold).reason.code == "daemon-stopping"
 
 
 def test_failure_to_handle_a_clients_message_ends_that_client_alone(
@@ -172,9 +172,9 @@ def test_failure_to_handle_a_clients_message_ends_that_client_alone(
     _, run = daemon.ready()
     monkeypatch.setattr(daemon.supervisor, "reload", lambda now: 1 / (now - now))
     asker = daemon.connect()
-    daemon.receive(asker, messages.ReloadRequest())
+    daemon.receive(asker, client_messages.ReloadRequest())
     assert asker.is_closed
-    daemon.receive(run, messages.Forked(1, 77), messages.Ended(0))
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Ended(0))
     assert daemon.history.runs == 1
 
 
@@ -182,8 +182,8 @@ def test_build_that_fails_twice_makes_runs_cold(daemon: FakeDaemon) -> None:
     """The breaker opens: a third attempt would fail, too."""
     client = daemon.ask()
     for _ in range(2):
-        daemon.receive(daemon.opened[-1], messages.BuildFailed({}, Reason("import-failed", "no site")))
-    cold = client.last(messages.Cold).reason
+        daemon.receive(daemon.opened[-1], layer_messages.BuildFailed({}, Reason("import-failed", "no site")))
+    cold = client.last(client_messages.Cold).reason
     assert cold == Reason("import-failed", "no site (pytest --daemon-reload tries again)")
 
 
@@ -194,15 +194,15 @@ def test_zygote_that_dies_before_it_forks_is_replaced(daemon: FakeDaemon) -> Non
     daemon.cut(daemon.opened[0])
     assert len(daemon.opened) == 3
     zygote = daemon.build()
-    assert zygote.last(messages.Fork).run == 2
-    assert {type(message) for message in client.sent} <= {messages.Notice}
+    assert zygote.last(layer_messages.Fork).run == 2
+    assert {type(message) for message in client.sent} <= {client_messages.Notice}
 
 
 def test_fork_that_fails_is_a_cold_run(daemon: FakeDaemon) -> None:
     """There is no process to be had, and a second attempt would not find one."""
     client, _ = daemon.ready()
-    daemon.receive(daemon.opened[0], messages.ForkFailed(1, Reason("fork-failed", "no memory")))
-    assert client.last(messages.Cold).reason.code == "fork-failed"
+    daemon.receive(daemon.opened[0], layer_messages.ForkFailed(1, Reason("fork-failed", "no memory")))
+    assert client.last(client_messages.Cold).reason.code == "fork-failed"
 
 
 def test_child_that_was_a_base_zygote_is_no_run(daemon: FakeDaemon) -> None:
@@ -215,14 +215,14 @@ def test_child_that_was_a_base_zygote_is_no_run(daemon: FakeDaemon) -> None:
 def test_run_whose_zygote_died_ends_with_the_status_of_its_process(daemon: FakeDaemon) -> None:
     """The daemon is a subreaper: it inherits the run, and sees it stop and end."""
     client, run = daemon.ready()
-    daemon.receive(run, messages.Forked(1, 77), messages.Begun())
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Begun())
     daemon.processes.alive.add(77)
     daemon.cut(daemon.opened[0])
     stopped_by_tstp = (signal.SIGTSTP << 8) | 0x7F
     daemon.handle(events.ChildEnded(77, stopped_by_tstp))
-    assert client.last(messages.Stopped).signal == signal.SIGTSTP
+    assert client.last(client_messages.Stopped).signal == signal.SIGTSTP
     daemon.handle(events.ChildEnded(77, 1 << 8))
-    assert client.last(messages.Finished).status == 1
+    assert client.last(client_messages.Finished).status == 1
 
 
 def test_daemon_leaves_when_the_project_is_gone(daemon: FakeDaemon) -> None:
@@ -241,7 +241,7 @@ def test_daemon_that_nobody_needs_leaves(tmp_path: Path, monkeypatch: pytest.Mon
     daemon.handle(events.HousekeepingDue())
     daemon.advance(60)
     assert not daemon.parts.closing
-    daemon.receive(run, messages.Forked(1, 77), messages.Ended(0))
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Ended(0))
     assert client.is_closed
     daemon.advance(26)
     assert daemon.parts.closing
@@ -254,20 +254,20 @@ def test_files_that_change_have_layers_built_ahead(daemon: FakeDaemon, tmp_path:
     daemon.ask()
     file.write_text("old")
     daemon.build(files={str(file): files.identity(str(file))})
-    daemon.receive(daemon.opened[-1], messages.Forked(1, 77), messages.Ended(0))
+    daemon.receive(daemon.opened[-1], layer_messages.Forked(1, 77), run_messages.Ended(0))
     before = len(daemon.opened)
     daemon.handle(events.FilesPolled())
     assert len(daemon.opened) == before
     file.write_text("newer")
     daemon.handle(events.FilesPolled())
-    assert daemon.opened[-1].last(messages.Build).kind == "base"
+    assert daemon.opened[-1].last(layer_messages.Build).kind == "base"
     assert len(daemon.opened) == before + 1
 
 
 def test_poll_that_finds_nothing_builds_nothing(daemon: FakeDaemon) -> None:
     """And the next one is due a little later."""
     _, run = daemon.ready()
-    daemon.receive(run, messages.Forked(1, 77), messages.Ended(0))
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Ended(0))
     before = len(daemon.opened)
     daemon.handle(events.FilesPolled())
     assert len(daemon.opened) == before
@@ -277,7 +277,7 @@ def test_poll_that_finds_nothing_builds_nothing(daemon: FakeDaemon) -> None:
 def test_unknown_message_of_a_zygote_ends_its_layer(daemon: FakeDaemon, caplog: pytest.LogCaptureFixture) -> None:
     """It is a fault that has a name in the log, never ignored."""
     daemon.ready()
-    daemon.receive(daemon.opened[0], messages.Answer("what?"))
+    daemon.receive(daemon.opened[0], client_messages.Answer("what?"))
     assert "layer 1 broke the protocol" in caplog.text
     assert not [layer for layer in daemon.layers if layer.number == 1]
 
@@ -291,11 +291,11 @@ def test_session_whose_collection_fails_leaves_the_run_to_the_layer(
     client = daemon.ask()
     daemon.build()
     project = daemon.build()
-    assert project.all_sent(messages.Collect)
+    assert project.all_sent(layer_messages.Collect)
     session = daemon.opened[-1]
-    daemon.receive(session, messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
-    assert project.all_sent(messages.Fork)
-    assert not client.all_sent(messages.Cold)
+    daemon.receive(session, layer_messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
+    assert project.all_sent(layer_messages.Fork)
+    assert not client.all_sent(client_messages.Cold)
 
 
 def test_session_that_is_stale_is_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,9 +306,9 @@ def test_session_that_is_stale_is_collected_again(tmp_path: Path, monkeypatch: p
     daemon.build()
     daemon.build()
     session = daemon.opened[-1]
-    daemon.receive(session, messages.Hello(600), built(tests=2))
-    assert session.all_sent(messages.Fork)
-    daemon.receive(session, messages.NotRecollectable(Reason("session-ineligible", "conftest.py changed")))
+    daemon.receive(session, layer_messages.Hello(600), built(tests=2))
+    assert session.all_sent(layer_messages.Fork)
+    daemon.receive(session, layer_messages.NotRecollectable(Reason("session-ineligible", "conftest.py changed")))
     (closed,) = list(daemon.sessions)
     assert closed.why_closed == Reason("session-ineligible", "conftest.py changed")
 
@@ -323,12 +323,12 @@ def test_layer_that_is_not_exact_leads_to_a_shallower_one(daemon: FakeDaemon, tm
     reason = Reason("coverage-of-imports", "coverage must see the imports")
     daemon.receive(
         run,
-        messages.Forked(1, 77),
-        messages.LayerIneligible("base", reason, (), "header"),
-        messages.Ended(lifecycle.LAYER_INELIGIBLE),
+        layer_messages.Forked(1, 77),
+        run_messages.LayerIneligible("base", reason, (), "header"),
+        run_messages.Ended(lifecycle.LAYER_INELIGIBLE),
     )
-    assert base.last(messages.Fork).run == 2
-    assert not client.all_sent(messages.Finished)
+    assert base.last(layer_messages.Fork).run == 2
+    assert not client.all_sent(client_messages.Finished)
 
 
 def sent(**values: str) -> tuple[tuple[str, str], ...]:
@@ -340,7 +340,7 @@ def test_options_of_a_request_hold_from_then_on(daemon: FakeDaemon) -> None:
     """Each request is compared with what holds, and a difference reconfigures what it concerns."""
     daemon.ask(options=sent(timeout="20"))
     daemon.build()
-    daemon.receive(daemon.opened[-1], messages.Forked(1, 77), messages.Ended(0))
+    daemon.receive(daemon.opened[-1], layer_messages.Forked(1, 77), run_messages.Ended(0))
     daemon.handle(events.HousekeepingDue())
     daemon.advance(30)
     assert daemon.parts.closing
@@ -370,9 +370,9 @@ def test_sessions_that_are_switched_off_are_closed(tmp_path: Path, monkeypatch: 
     daemon.build()
     daemon.build()
     session = daemon.opened[-1]
-    daemon.receive(session, messages.Hello(600), built(tests=2))
+    daemon.receive(session, layer_messages.Hello(600), built(tests=2))
     daemon.ask(options=sent(sessions="0"))
-    assert session.all_sent(messages.Retire)
+    assert session.all_sent(layer_messages.Retire)
     assert not list(daemon.sessions)
     assert daemon.sessions.last_miss == Reason("options-differ", "--daemon-sessions is 0, it was 1")
 

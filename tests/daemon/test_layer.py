@@ -8,7 +8,7 @@ import pytest
 
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.layer import STUCK_S
@@ -50,7 +50,7 @@ def test_layer_that_was_not_asked_to_patch_cannot_have_patched(tmp_path: Path) -
     """Its zygote broke the protocol."""
     made = layer(str(tmp_path))
     with pytest.raises(RemoteProtocolError, match="was not asked to follow edits"):
-        made.on_patched(messages.Patched({}, 1))
+        made.on_patched(layer_messages.Patched({}, 1))
     assert made.phase == lifecycle.BUILDING
 
 
@@ -149,12 +149,12 @@ def test_patched_layer_has_the_files_that_it_follows(tmp_path: Path) -> None:
     first.patches = {"other.py": "patched g"}
     now = write(tmp_path, "app.py", "x = 22\n")
     patch = first.find_patch(str(tmp_path), ())
-    assert patch == messages.Patch(dict.fromkeys(now, b"x = 22\n"), now)
+    assert patch == layer_messages.Patch(dict.fromkeys(now, b"x = 22\n"), now)
     second = layer(str(tmp_path), "project", 2)
     second.start_patch(first, patch)
     assert second.changed_files() == [*now]
     assert second.sweep(request(str(tmp_path)), str(tmp_path), NOW + 60) is None
-    second.on_patched(messages.Patched(dict.fromkeys(now, "patched f"), 7))
+    second.on_patched(layer_messages.Patched(dict.fromkeys(now, "patched f"), 7))
     assert second.phase == lifecycle.READY
     assert second.built is not None
     assert (second.built.files, second.built.took_ms, second.forks) == (now, 7, 1)

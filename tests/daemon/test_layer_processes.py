@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
@@ -34,14 +34,14 @@ def hand(daemon: FakeDaemon, number: int, *received: Record | Exception) -> list
 @pytest.fixture(name="base")
 def _base(daemon: FakeDaemon) -> Layer:
     base = daemon.layers.start_base(plan(daemon.root), FIRST_START)
-    hand(daemon, 0, messages.Hello(500), built())
+    hand(daemon, 0, layer_messages.Hello(500), built())
     return base
 
 
 @pytest.fixture(name="project")
 def _project(daemon: FakeDaemon, base: Layer) -> Layer:
     project = daemon.layers.spawn_project(base, plan(daemon.root, "project"), FIRST_START)
-    hand(daemon, 1, messages.Hello(501), built())
+    hand(daemon, 1, layer_messages.Hello(501), built())
     return project
 
 
@@ -57,7 +57,7 @@ def test_base_zygote_gets_its_plan(daemon: FakeDaemon) -> None:
 def test_layer_is_ready_when_it_has_reported(daemon: FakeDaemon) -> None:
     """Its pid is what it says: the process that was started may have been a shim."""
     layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
-    assert hand(daemon, 0, messages.Hello(500), built()) == [events.LayerChanged(layer)]
+    assert hand(daemon, 0, layer_messages.Hello(500), built()) == [events.LayerChanged(layer)]
     assert (layer.phase, layer.pid) == (lifecycle.READY, 500)
 
 
@@ -78,7 +78,7 @@ def test_module_that_kills_two_zygotes_is_rejected(daemon: FakeDaemon) -> None:
     for number in range(2):
         daemon.layers.start_base(plan(daemon.root), FIRST_START)
         daemon.opened[number].is_cut = True
-        hand(daemon, number, messages.Importing("app"))
+        hand(daemon, number, layer_messages.Importing("app"))
         failed, _ = hand(daemon, number)
         assert isinstance(failed, events.BuildFailed)
         assert failed.reason.text == "the zygote died while importing app"
@@ -90,7 +90,7 @@ def test_import_that_never_ends_is_killed_and_rejected_at_once(daemon: FakeDaemo
     """Each import has its own time; clients read what is imported."""
     layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.loop.advance(50)
-    hand(daemon, 0, messages.Hello(500), messages.Importing("slow"))
+    hand(daemon, 0, layer_messages.Hello(500), layer_messages.Importing("slow"))
     assert daemon.layers.progress() == "importing slow"
     assert layer.last_progress == daemon.loop.now
     daemon.loop.advance(50)
@@ -108,18 +108,18 @@ def test_build_that_fails_retires_its_layer(daemon: FakeDaemon) -> None:
     """The next one is built for the same reason."""
     layer = daemon.layers.start_base(plan(daemon.root), APP_CHANGED)
     reason = Reason("import-failed", "ImportError")
-    assert hand(daemon, 0, messages.BuildFailed({"app": "why"}, reason)) == [
+    assert hand(daemon, 0, layer_messages.BuildFailed({"app": "why"}, reason)) == [
         events.BuildFailed(layer, {"app": "why"}, reason)
     ]
     assert (layer.phase, layer.why_failed) == (lifecycle.RETIRED, APP_CHANGED)
-    assert daemon.opened[0].all_sent(messages.Retire)
+    assert daemon.opened[0].all_sent(layer_messages.Retire)
 
 
 def test_project_layer_that_dies_while_it_is_patched_says_so(daemon: FakeDaemon, project: Layer) -> None:
     """The next one is built for that reason, and no module is to blame."""
-    patch = messages.Patch({}, {})
+    patch = layer_messages.Patch({}, {})
     layer = daemon.layers.spawn_patched(project, patch, APP_CHANGED)
-    assert daemon.opened[1].all_sent(messages.Spawn)
+    assert daemon.opened[1].all_sent(layer_messages.Spawn)
     assert daemon.opened[2].sent == [patch]
     daemon.opened[2].is_cut = True
     assert hand(daemon, 2) == [events.LayerEnded(layer)]
@@ -128,35 +128,35 @@ def test_project_layer_that_dies_while_it_is_patched_says_so(daemon: FakeDaemon,
 
 def test_patch_has_its_own_time(daemon: FakeDaemon, project: Layer) -> None:
     """Less than an import, since all can be imported instead."""
-    daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
-    hand(daemon, 2, messages.Hello(502))
+    daemon.layers.spawn_patched(project, layer_messages.Patch({}, {}), APP_CHANGED)
+    hand(daemon, 2, layer_messages.Hello(502))
     daemon.loop.advance(PATCH_TIMEOUT_S + 1)
     assert (502, signal.SIGKILL) in daemon.processes.signals
 
 
 def test_patched_layer_shows_its_verdicts(daemon: FakeDaemon, project: Layer) -> None:
     """Paths as the user knows them."""
-    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
+    layer = daemon.layers.spawn_patched(project, layer_messages.Patch({}, {}), APP_CHANGED)
     path = f"{daemon.root}/app.py"
-    assert hand(daemon, 2, messages.Patched({path: "patched f"}, 5)) == [events.LayerChanged(layer)]
+    assert hand(daemon, 2, layer_messages.Patched({path: "patched f"}, 5)) == [events.LayerChanged(layer)]
     assert daemon.history.verdicts[0]["reason"] == "app.py: patched f"
 
 
 def test_layer_that_cannot_be_patched_is_replaced_for_that_reason(daemon: FakeDaemon, project: Layer) -> None:
     """Its reason is what the user reads."""
-    layer = daemon.layers.spawn_patched(project, messages.Patch({}, {}), APP_CHANGED)
+    layer = daemon.layers.spawn_patched(project, layer_messages.Patch({}, {}), APP_CHANGED)
     reason = Reason("ran-at-import", "app.py: x = 1 runs at import")
-    assert hand(daemon, 2, messages.NotPatched(reason)) == [events.LayerChanged(layer)]
+    assert hand(daemon, 2, layer_messages.NotPatched(reason)) == [events.LayerChanged(layer)]
     assert layer.why_failed == reason
     assert daemon.history.verdicts[0]["reason"] == f"{reason}: reloaded"
 
 
 def test_session_that_fails_is_no_failed_build(daemon: FakeDaemon, project: Layer) -> None:
     """Runs are forked from the project layer, as before."""
-    order = messages.Collect(b"", (), ())
+    order = layer_messages.Collect(b"", (), ())
     layer = daemon.layers.spawn_session(project, order, plan(daemon.root, "session"))
     reason = Reason("session-ineligible", "a thread runs")
-    assert hand(daemon, 2, messages.BuildFailed({}, reason)) == [events.SessionFailed(layer, reason)]
+    assert hand(daemon, 2, layer_messages.BuildFailed({}, reason)) == [events.SessionFailed(layer, reason)]
     daemon.opened[2].is_cut = True
     assert hand(daemon, 2) == [
         events.SessionFailed(layer, Reason("zygote-died", "its process died")),
@@ -166,8 +166,8 @@ def test_session_that_fails_is_no_failed_build(daemon: FakeDaemon, project: Laye
 
 def test_session_may_take_as_long_as_many_imports(daemon: FakeDaemon, project: Layer) -> None:
     """It is stopped while runs go on, and its clock is not."""
-    daemon.layers.spawn_session(project, messages.Collect(b"", (), ()), plan(daemon.root, "session"))
-    hand(daemon, 2, messages.Hello(502))
+    daemon.layers.spawn_session(project, layer_messages.Collect(b"", (), ()), plan(daemon.root, "session"))
+    hand(daemon, 2, layer_messages.Hello(502))
     daemon.loop.advance(60 * SESSION_TIMEOUT_FACTOR - 1)
     assert daemon.processes.signals == []
     daemon.loop.advance(2)
@@ -175,7 +175,8 @@ def test_session_may_take_as_long_as_many_imports(daemon: FakeDaemon, project: L
 
 
 @pytest.mark.parametrize(
-    "fault", [RemoteProtocolError("no frame"), messages.Answer("of a client"), built(), messages.Patched({}, 1)]
+    "fault",
+    [RemoteProtocolError("no frame"), client_messages.Answer("of a client"), built(), layer_messages.Patched({}, 1)],
 )
 def test_layer_that_breaks_the_protocol_is_ended(
     daemon: FakeDaemon, base: Layer, fault: Record | Exception, caplog: pytest.LogCaptureFixture
@@ -188,7 +189,7 @@ def test_layer_that_breaks_the_protocol_is_ended(
 
 def test_what_is_said_of_runs_is_passed_on(daemon: FakeDaemon, base: Layer) -> None:
     """In the order in which it came."""
-    said = (messages.Forked(1, 77), messages.RunExited(1, 0))
+    said = (layer_messages.Forked(1, 77), layer_messages.RunExited(1, 0))
     assert hand(daemon, 0, *said) == [events.RunReported(base, message) for message in said]
 
 
@@ -197,7 +198,7 @@ def test_retired_layer_leaves_in_time_or_is_killed(daemon: FakeDaemon, base: Lay
     daemon.processes.offspring[500] = [500, 900]
     daemon.layers.retire(base)
     daemon.layers.retire(base)
-    assert len(daemon.opened[0].all_sent(messages.Retire)) == 1
+    assert len(daemon.opened[0].all_sent(layer_messages.Retire)) == 1
     daemon.loop.advance(RETIREMENT_S)
     assert daemon.processes.signals == [(900, signal.SIGKILL), (500, signal.SIGKILL)]
     daemon.loop.advance(RETIREMENT_S)
@@ -230,17 +231,17 @@ def test_layer_that_is_retired_while_it_is_built_is_interrupted(daemon: FakeDaem
 
 def test_message_to_a_dead_zygote_is_not_sent(daemon: FakeDaemon, base: Layer) -> None:
     """Its end of file will say so."""
-    assert daemon.layers.send(base, messages.Retire())
+    assert daemon.layers.send(base, layer_messages.Retire())
     channel = base.channel
     assert isinstance(channel, FakeChannel)
     channel.is_full = True
-    assert not daemon.layers.send(base, messages.Retire())
+    assert not daemon.layers.send(base, layer_messages.Retire())
 
 
 def test_stale_session_is_reported_with_its_reason(daemon: FakeDaemon, project: Layer) -> None:
     """It must be collected again."""
     layer = daemon.layers.spawn_session(
-        project, messages.Collect(b"", (), ()), plan(daemon.root, "session", path=request("/").path)
+        project, layer_messages.Collect(b"", (), ()), plan(daemon.root, "session", path=request("/").path)
     )
     reason = Reason("session-ineligible", "conftest.py changed")
-    assert hand(daemon, 2, messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason)]
+    assert hand(daemon, 2, layer_messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
 from tests.daemon.fakes import built
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 FACTS = {"rootdir": "/project", "importmode": "prepend"}
 
 
-def learned(tmp_path: Path, *names: str, party: str = "first", **fields: object) -> messages.Learned:
+def learned(tmp_path: Path, *names: str, party: str = "first", **fields: object) -> run_messages.Learned:
     """Return what a run had to import: modules whose files exist."""
     rows = []
     for name in names:
         file = tmp_path / f"{name}.py"
         file.write_text("x = 1\n")
         rows.append((name, str(file), party, ""))
-    return messages.Learned(tuple(rows), {}, (str(tmp_path),), {}, FACTS, "").replaced(**fields)
+    return run_messages.Learned(tuple(rows), {}, (str(tmp_path),), {}, FACTS, "").replaced(**fields)
 
 
 def serve(daemon: FakeDaemon, *args: str) -> tuple[FakeChannel, FakeChannel]:
@@ -44,13 +44,13 @@ def _warm(daemon: FakeDaemon, tmp_path: Path) -> FakeDaemon:
     daemon.build(pid=500)
     file = str(tmp_path / "app.py")
     daemon.build(pid=501, files={file: files.identity(file)})
-    daemon.receive(daemon.opened[-1], messages.Ended(0))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(0))
     return daemon
 
 
 def test_layers_hold_the_modules_of_their_party(warm: FakeDaemon) -> None:
     """Third-party ones lie below."""
-    base, project = warm.opened[0].last(messages.Build), warm.opened[1].last(messages.Build)
+    base, project = warm.opened[0].last(layer_messages.Build), warm.opened[1].last(layer_messages.Build)
     assert (base.kind, base.modules) == ("base", ("lib",))
     assert (project.kind, project.modules) == ("project", ("app",))
 
@@ -58,20 +58,20 @@ def test_layers_hold_the_modules_of_their_party(warm: FakeDaemon) -> None:
 def test_stack_with_what_a_run_taught_is_built_beside_the_one_that_serves(warm: FakeDaemon, tmp_path: Path) -> None:
     """No client waits for it; it serves when its project layer is ready."""
     _, run = serve(warm)
-    warm.receive(run, learned(tmp_path, "more"), messages.Ended(0))
+    warm.receive(run, learned(tmp_path, "more"), run_messages.Ended(0))
     base = warm.opened[-1]
-    assert base.last(messages.Build).kind == "base"
+    assert base.last(layer_messages.Build).kind == "base"
     assert warm.history.builds[-1]["reason"] == "[modules-learned] learned 1 module from a run"
     _, run = serve(warm)
-    assert warm.opened[1].last(messages.Fork).run == 3
-    warm.receive(run, messages.Ended(0))
-    warm.receive(base, messages.Hello(510), built())
+    assert warm.opened[1].last(layer_messages.Fork).run == 3
+    warm.receive(run, run_messages.Ended(0))
+    warm.receive(base, layer_messages.Hello(510), built())
     project = warm.opened[-1]
-    assert project.last(messages.Build).modules == ("app", "more")
-    warm.receive(project, messages.Hello(511), built())
-    assert warm.opened[1].all_sent(messages.Retire)
+    assert project.last(layer_messages.Build).modules == ("app", "more")
+    warm.receive(project, layer_messages.Hello(511), built())
+    assert warm.opened[1].all_sent(layer_messages.Retire)
     serve(warm)
-    assert project.all_sent(messages.Fork)
+    assert project.all_sent(layer_messages.Fork)
 
 
 def test_edit_that_can_be_patched_is_followed_by_a_fork(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_edit_that_can_be_patched_is_followed_by_a_fork(warm: FakeDaemon, tmp_pa
     (tmp_path / "app.py").write_text("name = 'edited'\n")
     client = warm.ask()
     patched = warm.opened[-1]
-    (path,) = patched.last(messages.Patch).files
-    warm.receive(patched, messages.Hello(502), messages.Patched({path: "patched"}, 3))
-    assert patched.all_sent(messages.Fork)
-    assert warm.opened[1].all_sent(messages.Retire)
-    assert not client.all_sent(messages.Notice)
+    (path,) = patched.last(layer_messages.Patch).files
+    warm.receive(patched, layer_messages.Hello(502), layer_messages.Patched({path: "patched"}, 3))
+    assert patched.all_sent(layer_messages.Fork)
+    assert warm.opened[1].all_sent(layer_messages.Retire)
+    assert not client.all_sent(client_messages.Notice)
 
 
 def test_edit_that_cannot_be_patched_has_the_project_imported_again(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -91,11 +91,14 @@ def test_edit_that_cannot_be_patched_has_the_project_imported_again(warm: FakeDa
     (tmp_path / "app.py").write_text("name = 'edited'\n")
     client = warm.ask()
     reason = Reason("ran-at-import", "app.py: name = 'edited' runs at import")
-    warm.receive(warm.opened[-1], messages.NotPatched(reason))
+    warm.receive(warm.opened[-1], layer_messages.NotPatched(reason))
     project = warm.opened[-1]
-    assert project.last(messages.Build).kind == "project"
+    assert project.last(layer_messages.Build).kind == "project"
     warm.build(pid=503)
-    assert client.last(messages.Notice).text == f"re-imported 1 project module (0.25 s) [{reason.code}]: {reason.text}"
+    assert (
+        client.last(client_messages.Notice).text
+        == f"re-imported 1 project module (0.25 s) [{reason.code}]: {reason.text}"
+    )
 
 
 def test_half_written_file_is_left_for_later(warm: FakeDaemon, tmp_path: Path) -> None:
@@ -105,14 +108,14 @@ def test_half_written_file_is_left_for_later(warm: FakeDaemon, tmp_path: Path) -
     warm.handle(events.FilesChanged())
     assert len(warm.opened) == before
     warm.ask()
-    assert warm.opened[-1].all_sent(messages.Patch)
+    assert warm.opened[-1].all_sent(layer_messages.Patch)
 
 
 def test_module_that_must_not_be_early_is_unlearned(warm: FakeDaemon) -> None:
     """The next stack is built without it."""
     _, run = serve(warm)
     reason = Reason("imported-too-early", "app reads sys.argv")
-    warm.receive(run, messages.LayerIneligible("base", reason, ("app",)), messages.Ended(75))
+    warm.receive(run, run_messages.LayerIneligible("base", reason, ("app",)), run_messages.Ended(75))
     assert warm.supervisor.graph.rejected == {"app": reason.text}
     assert warm.history.builds[-1]["reason"] == "[modules-rejected] without app: app reads sys.argv"
 
@@ -120,10 +123,10 @@ def test_module_that_must_not_be_early_is_unlearned(warm: FakeDaemon) -> None:
 def test_build_that_names_a_module_goes_on_without_it(warm: FakeDaemon, tmp_path: Path) -> None:
     """It is a step forward, and no failure that opens the breaker."""
     _, run = serve(warm)
-    warm.receive(run, learned(tmp_path, "bad"), messages.Ended(0))
+    warm.receive(run, learned(tmp_path, "bad"), run_messages.Ended(0))
     base = warm.opened[-1]
     for _ in range(3):
-        warm.receive(base, messages.BuildFailed({"bad": "it aborts"}, Reason("import-failed", "bad aborts")))
+        warm.receive(base, layer_messages.BuildFailed({"bad": "it aborts"}, Reason("import-failed", "bad aborts")))
         base = warm.opened[-1]
     assert warm.supervisor.graph.rejected["bad"] == "it aborts"
 
@@ -133,14 +136,16 @@ def test_stack_whose_inputs_change_while_it_is_built_is_given_up(
 ) -> None:
     """The one that serves goes on."""
     _, run = serve(warm)
-    warm.receive(run, learned(tmp_path, "more"), messages.Ended(0))
+    warm.receive(run, learned(tmp_path, "more"), run_messages.Ended(0))
     for number in range(10):
         if "is given up" in caplog.text:
             break
-        warm.receive(warm.opened[-1], messages.Hello(520 + number), built(files={str(tmp_path / "app.py"): (0, 0, 0)}))
+        warm.receive(
+            warm.opened[-1], layer_messages.Hello(520 + number), built(files={str(tmp_path / "app.py"): (0, 0, 0)})
+        )
     assert "a stack is given up" in caplog.text
     serve(warm)
-    assert warm.opened[1].last(messages.Fork).run > 1
+    assert warm.opened[1].last(layer_messages.Fork).run > 1
 
 
 def test_many_edits_in_a_row_have_all_imported_anew(warm: FakeDaemon) -> None:
@@ -150,7 +155,7 @@ def test_many_edits_in_a_row_have_all_imported_anew(warm: FakeDaemon) -> None:
     project.forks = 5
     before = len(warm.opened)
     warm.supervisor.rejuvenate(5, warm.loop.now)
-    assert warm.opened[-1].last(messages.Build).kind == "base"
+    assert warm.opened[-1].last(layer_messages.Build).kind == "base"
     assert warm.history.builds[-1]["reason"] == "[patches-piled-up] 5 edits in a row were patched"
     warm.supervisor.rejuvenate(5, warm.loop.now)
     assert len(warm.opened) == before + 1
@@ -161,13 +166,13 @@ def test_project_that_was_never_imported_waits_for_what_its_first_run_taught(
 ) -> None:
     """Its second run would gain nothing from an empty layer."""
     _, run = daemon.ready()
-    daemon.receive(run, learned(tmp_path, "app"), messages.Ended(0))
+    daemon.receive(run, learned(tmp_path, "app"), run_messages.Ended(0))
     daemon.ask()
     coming = daemon.opened[-1]
-    daemon.receive(coming, messages.Hello(510), built())
+    daemon.receive(coming, layer_messages.Hello(510), built())
     project = daemon.opened[-1]
-    daemon.receive(project, messages.Hello(511), built())
-    assert project.all_sent(messages.Fork)
+    daemon.receive(project, layer_messages.Hello(511), built())
+    assert project.all_sent(layer_messages.Fork)
 
 
 def test_reload_forgets_what_was_rejected(warm: FakeDaemon) -> None:
@@ -186,7 +191,7 @@ def test_environment_that_conftest_files_set_is_given_to_the_next_layer(warm: Fa
     serving.base.built = serving.base.built.replaced(environ={"MODE": "\0"})
     warm.supervisor.graph.context["MODE"] = "test"
     warm.ask()
-    build = warm.opened[-1].last(messages.Build)
+    build = warm.opened[-1].last(layer_messages.Build)
     assert build.environ["MODE"] == "test"
     assert build.context == ("MODE",)
     assert warm.history.builds[-1]["reason"] == "[environment-learned] conftest files or plugins set MODE"
@@ -198,8 +203,8 @@ def test_rejected_module_is_tried_again_when_its_file_changes(warm: FakeDaemon, 
     file.write_text("x = 1\n")
     warm.supervisor.graph.modules["bad"] = (str(file), "first", "")
     warm.supervisor.graph.rejected["bad"] = "it aborts"
-    warm.receive(serve(warm)[1], messages.Ended(0))
+    warm.receive(serve(warm)[1], run_messages.Ended(0))
     file.write_text("x = 22\n")
     warm.ask()
     assert warm.history.builds[-1]["reason"] == "[import-retried] bad may be imported early again"
-    assert "bad" in warm.opened[-1].last(messages.Build).modules
+    assert "bad" in warm.opened[-1].last(layer_messages.Build).modules

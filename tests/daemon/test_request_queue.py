@@ -8,7 +8,7 @@ import pytest
 
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.serving import MAX_BUILDS
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def test_client_that_waits_reads_what_is_imported(daemon: FakeDaemon) -> None:
     """Now and then, and ever more rarely."""
     client = daemon.ask()
     daemon.advance(1.5)
-    assert client.last(messages.Notice).text == "waiting for a zygote … (1.0 s)"
-    daemon.receive(daemon.opened[-1], messages.Hello(500), messages.Importing("pandas"))
+    assert client.last(client_messages.Notice).text == "waiting for a zygote … (1.0 s)"
+    daemon.receive(daemon.opened[-1], layer_messages.Hello(500), layer_messages.Importing("pandas"))
     daemon.advance(2)
-    assert client.last(messages.Notice).text == "importing pandas … (3.0 s)"
+    assert client.last(client_messages.Notice).text == "importing pandas … (3.0 s)"
 
 
 def test_notices_end_with_the_last_of_the_table(daemon: FakeDaemon) -> None:
@@ -32,24 +32,24 @@ def test_notices_end_with_the_last_of_the_table(daemon: FakeDaemon) -> None:
     client = daemon.ask()
     for second in range(int(lifecycle.NOTICES_S[-1]) + 30):
         daemon.advance(1)
-        daemon.receive(daemon.opened[-1], messages.Importing(f"module_{second}"))
-    assert len(client.all_sent(messages.Notice)) == len(lifecycle.NOTICES_S)
+        daemon.receive(daemon.opened[-1], layer_messages.Importing(f"module_{second}"))
+    assert len(client.all_sent(client_messages.Notice)) == len(lifecycle.NOTICES_S)
 
 
 def test_client_that_is_served_reads_no_more_notices(daemon: FakeDaemon) -> None:
     """Its tests print."""
     client, _ = daemon.ready()
     daemon.advance(200)
-    assert not client.all_sent(messages.Notice)
+    assert not client.all_sent(client_messages.Notice)
 
 
 def test_client_whose_files_change_all_the_time_runs_cold(daemon: FakeDaemon) -> None:
     """Each layer is stale when it is ready."""
     client = daemon.ask()
     for number in range(MAX_BUILDS):
-        assert not client.all_sent(messages.Cold)
+        assert not client.all_sent(client_messages.Cold)
         daemon.build(pid=500 + number, files={f"{daemon.root}/app.py": (number, 0, 0)})
-    reason = client.last(messages.Cold).reason
+    reason = client.last(client_messages.Cold).reason
     assert (reason.code, reason.text) == ("inputs-unstable", "app.py changed, again and again")
 
 
@@ -61,7 +61,7 @@ def test_run_that_must_see_imports_starts_from_the_base_layer(daemon: FakeDaemon
     base = daemon.build(pid=500)
     daemon.build(pid=501)
     daemon.ask(option)
-    assert base.last(messages.Fork).run == 2
+    assert base.last(layer_messages.Fork).run == 2
 
 
 def test_second_run_whose_layer_cannot_be_built_has_the_status_of_the_first(daemon: FakeDaemon, tmp_path: Path) -> None:
@@ -74,12 +74,12 @@ def test_second_run_whose_layer_cannot_be_built_has_the_status_of_the_first(daem
     assert project is not None
     daemon.supervisor.graph.facts = {"recheck": "1", "rootdir": daemon.root}
     project.patches = {f"{daemon.root}/app.py": "patched f"}
-    daemon.receive(daemon.opened[-1], messages.Ended(0))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(0))
     client = daemon.ask()
-    daemon.receive(daemon.opened[-1], messages.Ended(1))
-    assert "since modules were patched" in client.last(messages.Notice).text
+    daemon.receive(daemon.opened[-1], run_messages.Ended(1))
+    assert "since modules were patched" in client.last(client_messages.Notice).text
     daemon.dispatcher.requests.send_all_cold(Reason("daemon-stopping", "the daemon is stopping"))
-    assert client.last(messages.Finished).status == 1
+    assert client.last(client_messages.Finished).status == 1
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(0, "FAILED WARM, PASSED FRESH"), (1, "since modules were patched")])
@@ -92,14 +92,14 @@ def test_failed_tests_of_a_patched_layer_run_again_from_fresh_imports(
     daemon.ask()
     daemon.build(pid=500)
     daemon.build(pid=501)
-    daemon.receive(daemon.opened[-1], messages.Ended(0))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(0))
     project = daemon.supervisor.serving.project
     assert project is not None
     project.patches = {f"{daemon.root}/app.py": "patched f"}
     client = daemon.ask()
-    daemon.receive(daemon.opened[-1], messages.Ended(1))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(1))
     assert not client.is_closed
     daemon.build(pid=502)
-    daemon.receive(daemon.opened[-1], messages.Ended(status))
-    assert client.last(messages.Finished).status == 1
-    assert verdict in "\n".join(notice.text for notice in client.all_sent(messages.Notice))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(status))
+    assert client.last(client_messages.Finished).status == 1
+    assert verdict in "\n".join(notice.text for notice in client.all_sent(client_messages.Notice))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.run_table import FORK_S, ORPHANS_S
 
@@ -34,7 +34,7 @@ def test_zygote_that_does_not_fork_is_killed(daemon: FakeDaemon, served: Served)
 
 def test_zygote_that_has_forked_is_left_alone(daemon: FakeDaemon, served: Served) -> None:
     """The run may take as long as it likes."""
-    daemon.receive(served[2], messages.Forked(1, 77))
+    daemon.receive(served[2], layer_messages.Forked(1, 77))
     daemon.advance(FORK_S + 1)
     assert daemon.processes.signals == []
 
@@ -52,29 +52,29 @@ def test_run_that_breaks_the_protocol_is_listened_to_no_more(
 ) -> None:
     """Its zygote still says how it ends."""
     client, zygote, run = served
-    daemon.receive(run, messages.Begun())
-    daemon.receive(run, messages.Forked(1, 77), messages.Answer("of a client"))
+    daemon.receive(run, run_messages.Begun())
+    daemon.receive(run, layer_messages.Forked(1, 77), client_messages.Answer("of a client"))
     assert run.is_closed
     assert "a run broke the protocol" in caplog.text
-    daemon.receive(zygote, messages.RunExited(1, 3))
-    assert client.last(messages.Finished).status == 3
+    daemon.receive(zygote, layer_messages.RunExited(1, 3))
+    assert client.last(client_messages.Finished).status == 3
 
 
 def test_end_is_counted_once_whoever_says_it_first(daemon: FakeDaemon, served: Served) -> None:
     """A run and its zygote both say it."""
     client, zygote, run = served
-    run.inbox.append(messages.Ended(0))
-    daemon.receive(zygote, messages.Forked(1, 77), messages.RunExited(1, 0), messages.RunExited(1, 0))
-    assert len(client.all_sent(messages.Finished)) == 1
+    run.inbox.append(run_messages.Ended(0))
+    daemon.receive(zygote, layer_messages.Forked(1, 77), layer_messages.RunExited(1, 0), layer_messages.RunExited(1, 0))
+    assert len(client.all_sent(client_messages.Finished)) == 1
     assert daemon.history.runs == 1
 
 
 def test_what_a_run_has_learned_is_heard_before_its_end(daemon: FakeDaemon, served: Served) -> None:
     """Though its zygote is quicker to say that it ended."""
     _, zygote, run = served
-    learned = messages.Learned((("lib", "/lib.py", "third", ""),), {}, (), {}, {"rootdir": "/"}, "")
+    learned = run_messages.Learned((("lib", "/lib.py", "third", ""),), {}, (), {}, {"rootdir": "/"}, "")
     run.inbox.append(learned)
-    daemon.receive(zygote, messages.Forked(1, 77), messages.RunExited(1, 0))
+    daemon.receive(zygote, layer_messages.Forked(1, 77), layer_messages.RunExited(1, 0))
     assert "lib" in daemon.supervisor.graph.modules
 
 
@@ -83,48 +83,48 @@ def test_warnings_and_stops_reach_the_client(daemon: FakeDaemon, served: Served)
     client, zygote, _ = served
     daemon.receive(
         zygote,
-        messages.Forked(1, 77),
-        messages.RunWarning(1, "a folder cannot be removed"),
-        messages.RunStopped(1, signal.SIGTSTP),
-        messages.RunStopped(9, signal.SIGTSTP),
+        layer_messages.Forked(1, 77),
+        layer_messages.RunWarning(1, "a folder cannot be removed"),
+        layer_messages.RunStopped(1, signal.SIGTSTP),
+        layer_messages.RunStopped(9, signal.SIGTSTP),
     )
     assert client.sent == [
-        messages.Started(77),
-        messages.Notice("a folder cannot be removed"),
-        messages.Stopped(signal.SIGTSTP),
+        client_messages.Started(77),
+        client_messages.Notice("a folder cannot be removed"),
+        client_messages.Stopped(signal.SIGTSTP),
     ]
 
 
 def test_run_that_ends_unseen_has_failed(daemon: FakeDaemon, served: Served) -> None:
     """Its zygote died, and whoever collected it did not say how it ended."""
     client, zygote, run = served
-    daemon.receive(run, messages.Forked(1, 77), messages.Begun())
+    daemon.receive(run, layer_messages.Forked(1, 77), run_messages.Begun())
     daemon.processes.alive.add(77)
     daemon.cut(zygote)
     daemon.advance(ORPHANS_S)
-    assert not client.all_sent(messages.Finished)
+    assert not client.all_sent(client_messages.Finished)
     daemon.processes.alive.clear()
     daemon.advance(ORPHANS_S)
-    assert client.last(messages.Finished).status == lifecycle.LOST
-    assert "its result is unknown" in client.last(messages.Notice).text
+    assert client.last(client_messages.Finished).status == lifecycle.LOST
+    assert "its result is unknown" in client.last(client_messages.Notice).text
 
 
 def test_run_without_a_zygote_gets_signals_from_the_daemon(daemon: FakeDaemon, served: Served) -> None:
     """It is the daemon's child now."""
     client, zygote, run = served
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, layer_messages.Forked(1, 77))
     daemon.processes.alive.add(77)
     daemon.cut(zygote)
-    daemon.receive(client, messages.Relay(signal.SIGINT))
+    daemon.receive(client, client_messages.Relay(signal.SIGINT))
     assert daemon.processes.signals[-1] == (-77, signal.SIGINT)
 
 
 def test_children_of_a_run_that_nobody_waits_for_are_killed(daemon: FakeDaemon, served: Served) -> None:
     """They would outlive the terminal."""
     client, _, run = served
-    daemon.receive(run, messages.Forked(1, 77))
+    daemon.receive(run, layer_messages.Forked(1, 77))
     daemon.cut(client)
-    daemon.receive(run, messages.Ended(0))
+    daemon.receive(run, run_messages.Ended(0))
     assert daemon.processes.signals[-1] == (-77, signal.SIGKILL)
     daemon.advance(10)
     assert daemon.history.runs == 0
@@ -133,10 +133,12 @@ def test_children_of_a_run_that_nobody_waits_for_are_killed(daemon: FakeDaemon, 
 def test_zygote_that_dies_again_and_again_makes_the_run_cold(daemon: FakeDaemon) -> None:
     """The client does not wait for ever."""
     client = daemon.ask()
-    while not client.all_sent(messages.Cold):
+    while not client.all_sent(client_messages.Cold):
         zygote = daemon.build()
         run = daemon.opened[-1]
         assert zygote is not run
         daemon.cut(run)
         daemon.cut(zygote)
-    assert client.last(messages.Cold).reason == Reason("zygote-died", client.last(messages.Cold).reason.text)
+    assert client.last(client_messages.Cold).reason == Reason(
+        "zygote-died", client.last(client_messages.Cold).reason.text
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events
 from pytest_zygote.daemon.session_cache import IDLE_S, MEMORY_MIB
@@ -34,14 +34,14 @@ def _idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDaemon:
 
 def end_run(daemon: FakeDaemon) -> None:
     """End the run that was forked last."""
-    daemon.receive(daemon.opened[-1], messages.Ended(0))
+    daemon.receive(daemon.opened[-1], run_messages.Ended(0))
 
 
 def collect(daemon: FakeDaemon, *, pid: int = 600, **report: object) -> FakeChannel:
     """Have the daemon collect what it wants, as nobody waits; return the session's connection."""
     daemon.advance(IDLE_S)
     session = daemon.opened[-1]
-    daemon.receive(session, messages.Hello(pid), built(tests=2).replaced(**report))
+    daemon.receive(session, layer_messages.Hello(pid), built(tests=2).replaced(**report))
     return session
 
 
@@ -61,9 +61,9 @@ def test_session_is_collected_after_a_run_and_serves_the_next(idle: FakeDaemon) 
     """The second run has nothing to collect."""
     session = collect(idle)
     client = idle.ask("-q")
-    assert session.all_sent(messages.Fork)
+    assert session.all_sent(layer_messages.Fork)
     end_run(idle)
-    assert client.last(messages.Finished).status == 0
+    assert client.last(client_messages.Finished).status == 0
     assert idle.history.session_runs == 1
 
 
@@ -71,7 +71,7 @@ def test_run_of_another_command_line_is_forked_from_the_project_layer(idle: Fake
     """The status says why."""
     collect(idle)
     idle.ask("-v")
-    assert idle.opened[1].last(messages.Fork).run == 2
+    assert idle.opened[1].last(layer_messages.Fork).run == 2
     assert idle.sessions.last_miss == Reason("session-unlike", "no session has these arguments")
 
 
@@ -79,13 +79,13 @@ def test_debugged_run_is_never_forked_from_a_session(idle: FakeDaemon) -> None:
     """The session would be the one that joins the debugger."""
     session = collect(idle)
     idle.ask("-q", debugger=("join",))
-    assert not session.all_sent(messages.Fork)
+    assert not session.all_sent(layer_messages.Fork)
 
 
 def test_collection_stops_while_somebody_waits(idle: FakeDaemon) -> None:
     """And goes on when nobody does."""
     idle.advance(IDLE_S)
-    idle.receive(idle.opened[-1], messages.Hello(600))
+    idle.receive(idle.opened[-1], layer_messages.Hello(600))
     idle.ask("-v")
     assert (600, signal.SIGSTOP) in idle.processes.signals
     assert states(idle) == [(("-q",), "collecting")]
@@ -119,7 +119,7 @@ def test_stale_session_is_closed_and_collected_again(idle: FakeDaemon, tmp_path:
     session = collect(idle, files={str(file): files.identity(str(file))})
     file.write_text("newer")
     idle.ask("-q")
-    assert not session.all_sent(messages.Fork)
+    assert not session.all_sent(layer_messages.Fork)
     assert idle.sessions.last_miss == Reason("file-changed", "data.txt changed")
     end_run(idle)
     collect(idle, pid=601)
@@ -146,16 +146,16 @@ def test_saved_test_file_is_tried_at_once(idle: FakeDaemon, tmp_path: Path) -> N
     session = collect(idle, files={path: files.identity(path)}, renewable=(path,))
     file.write_text("newer")
     idle.handle(events.FilesChanged())
-    assert session.last(messages.CheckRecollection).renewed == (path,)
+    assert session.last(layer_messages.CheckRecollection).renewed == (path,)
     idle.ask("-q")
-    assert session.last(messages.Fork).renewed == (path,)
+    assert session.last(layer_messages.Fork).renewed == (path,)
 
 
 def test_session_that_cannot_be_collected_is_not_tried_on_the_same_layer(idle: FakeDaemon) -> None:
     """The status shows the reason."""
     idle.advance(IDLE_S)
     session = idle.opened[-1]
-    idle.receive(session, messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
+    idle.receive(session, layer_messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
     idle.ask("-q")
     assert idle.sessions.last_miss == Reason("session-ineligible", "a thread runs")
     end_run(idle)
@@ -185,14 +185,14 @@ def test_session_on_a_layer_that_was_replaced_is_collected_on_the_new_one(idle: 
     idle.supervisor.serving.renew(Reason("recheck-requested", "as a test wants it"))
     idle.ask("-q")
     idle.build(pid=502)
-    assert session.all_sent(messages.Retire)
+    assert session.all_sent(layer_messages.Retire)
     assert idle.sessions.last_miss == Reason("layer-replaced", "the project layer was replaced")
 
 
 def test_all_sessions_end_with_the_daemon(idle: FakeDaemon) -> None:
     """One that is being collected may be stopped, and is killed."""
     idle.advance(IDLE_S)
-    idle.receive(idle.opened[-1], messages.Hello(600))
+    idle.receive(idle.opened[-1], layer_messages.Hello(600))
     idle.handle(events.StopSignalled(signal.SIGTERM))
     assert states(idle) == []
     assert (600, signal.SIGKILL) in idle.processes.signals
@@ -204,7 +204,7 @@ def test_run_whose_session_was_not_exact_starts_again_from_the_layer_below(idle:
     idle.ask("-q")
     run = idle.opened[-1]
     reason = Reason("session-ineligible", "test_it.py has another parameter")
-    idle.receive(run, messages.LayerIneligible("project", reason, (), "header"), messages.Ended(75))
-    assert idle.opened[1].last(messages.Fork).run == 3
-    assert session.all_sent(messages.Retire)
+    idle.receive(run, run_messages.LayerIneligible("project", reason, (), "header"), run_messages.Ended(75))
+    assert idle.opened[1].last(layer_messages.Fork).run == 3
+    assert session.all_sent(layer_messages.Retire)
     assert states(idle) == [(("-q",), reason.code)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.daemon.status_snapshot import collect
 from tests.daemon.fakes import FakeDaemon, built
 
@@ -40,7 +40,7 @@ def test_sessions_are_listed_apart_from_layers(tmp_path: Path, monkeypatch: pyte
     daemon.build()
     (session,) = collect(daemon.parts, waiting=0)["sessions"]
     assert (session["args"], session["phase"]) == (["-q"], "building")
-    daemon.receive(daemon.opened[-1], messages.Hello(600), built(tests=2))
+    daemon.receive(daemon.opened[-1], layer_messages.Hello(600), built(tests=2))
     daemon.processes.private[600] = 12
     facts = collect(daemon.parts, waiting=0)
     (session,) = facts["sessions"]

@@ -23,7 +23,7 @@ import pytest_zygote
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.request import interpreter_identity
-from pytest_zygote.core.protocol import framing, messages
+from pytest_zygote.core.protocol import client_messages, framing, layer_messages
 from pytest_zygote.core.protocol.framing import MAX_PAYLOAD
 from tests.support.daemon import BIN, UNIT_S, Project, ask, eventually
 
@@ -525,9 +525,9 @@ def raw_connection(project: Project) -> socket.socket:
     return raw
 
 
-def request(project: Project, **forged: object) -> messages.RunRequest:
+def request(project: Project, **forged: object) -> client_messages.RunRequest:
     """Describe a run of the project's tests; forged fields may be of any type."""
-    honest = messages.RunRequest(
+    honest = client_messages.RunRequest(
         version=pytest_zygote.__version__,
         interpreter=interpreter_identity(),
         args=("-q", "test_app.py"),
@@ -541,7 +541,7 @@ def request(project: Project, **forged: object) -> messages.RunRequest:
         closed=(),
         pid=os.getpid(),
     )
-    request = object.__new__(messages.RunRequest)
+    request = object.__new__(client_messages.RunRequest)
     request.__dict__.update(vars(honest), **forged)
     return request
 
@@ -563,7 +563,7 @@ LIES: dict[str, Callable[[Project], bytes]] = {
     "other protocol": lambda p: whole(p).replace(framing.MAGIC, framing.MAGIC[:-1] + b"\xfe", 1),
     "malformed": lambda _: frame(b"l3:s5:abc"),
     "unknown message": lambda _: frame(b"l1:s4:Evil"),
-    "zygote's message": lambda _: framing.pack(messages.RunExited(1, 0)),
+    "zygote's message": lambda _: framing.pack(layer_messages.RunExited(1, 0)),
     "second request": lambda p: whole(p) * 2,
     "wrong types": lambda p: framing.pack(request(p, environ={1: 2})),
     "numbers for arguments": lambda p: framing.pack(request(p, args=(1, 2))),
@@ -603,20 +603,20 @@ def test_silent_peer_is_not_kept_for_ever(warm: Project) -> None:
 
 def test_client_that_does_not_read_harms_nobody(warm: Project) -> None:
     """The daemon does not wait for a peer to read its answers."""
-    question = framing.pack(messages.StatusRequest("json"))
+    question = framing.pack(client_messages.StatusRequest("json"))
     with raw_connection(warm) as raw:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             raw.sendall(question * 2000)
         assert_works(warm)
 
 
-def converse(project: Project, message: messages.FromClient) -> list[messages.ToClient]:
+def converse(project: Project, message: client_messages.FromClient) -> list[client_messages.ToClient]:
     """Send a message with descriptors; return all that comes back."""
     channel = sockets.connect_to_daemon(str(project.sockets()[0]))
     assert channel is not None
     with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - a descriptor is wanted
         channel.send(message, [nothing.fileno()] * 3)
-    received: list[messages.ToClient] = []
+    received: list[client_messages.ToClient] = []
     while (batch := channel.receive()) is not None:
         received += batch
     channel.close()
@@ -628,7 +628,7 @@ def test_daemon_makes_room_for_another_version(warm: Project, changes: dict[str,
     """A client of another version or interpreter is told to start a daemon of its own; this one leaves."""
     before = set(warm.processes())
     (answer,) = converse(warm, request(warm, **changes))
-    assert isinstance(answer, messages.Outdated)
+    assert isinstance(answer, client_messages.Outdated)
     assert answer.reason.code == ("daemon-version" if "version" in changes else "daemon-interpreter")
     assert not warm.sockets()
     result = warm.pytest("-q", "test_app.py")
@@ -691,7 +691,7 @@ def test_daemon_stops_while_a_layer_is_being_built(warm: Project) -> None:
     client = warm.start([PYTEST, "-q", "test_app.py"])
     await_client(warm)
     (path,) = warm.sockets()
-    assert "has stopped" in ask(path, messages.StopRequest())
+    assert "has stopped" in ask(path, client_messages.StopRequest())
     (warm.root / "hold").unlink()
     stderr = client.communicate(timeout=4 * UNIT_S)[1]
     assert client.returncode == 0

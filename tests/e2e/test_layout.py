@@ -59,7 +59,7 @@ def test_pz_imports_few_modules() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["pytest_zygote", "pytest_zygote.core.protocol.messages", "pytest_zygote.core.protocol.framing"]
+    "package", ["pytest_zygote", "pytest_zygote.core.protocol.client_messages", "pytest_zygote.core.protocol.framing"]
 )
 def test_the_core_of_the_client_costs_nothing(package: str) -> None:
     """Not even the modules that Python is written in."""

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_zygote.adapters.system import sockets
-from pytest_zygote.core.protocol.messages import Answer, StatusRequest, StopRequest
+from pytest_zygote.core.protocol.client_messages import Answer, StatusRequest, StopRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_zygote.core.protocol.messages import ControlRequest, FromClient, ToClient
+    from pytest_zygote.core.protocol.client_messages import ControlRequest, FromClient, ToClient
 
 UNIT_S = 5.0 * float(os.environ.get("ZYGOTE_TEST_TIMEOUT_FACTOR", "1"))
 """What should be over at once is given this long; all deadlines are multiples of it."""

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.protocol.framing import Route
-from pytest_zygote.core.protocol.messages import ROUTES
 from pytest_zygote.core.reasons import Reason
 from scripts.reason_table import CODES
 
 if TYPE_CHECKING:
     from pytest_zygote.core.record import Record
+
+MODULES = (client_messages, layer_messages, run_messages)
+
+ROUTES: tuple[Route[Record], ...] = tuple(
+    route for module in MODULES for route in vars(module).values() if isinstance(route, Route)
+)
 
 REGISTRY: dict[str, type[Record]] = {name: kind for route in ROUTES for name, kind in route.kinds.items()}
 """All messages, by their names on the wire."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import processes, signals, sockets
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.zygote.main_loop import Zygote
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    DaemonEnd: TypeAlias = sockets.Channel[messages.FromZygote, messages.ToZygote]
+    DaemonEnd: TypeAlias = sockets.Channel[layer_messages.FromZygote, layer_messages.ToZygote]
 
 
 class LeftError(Exception):
@@ -56,8 +56,10 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Zygote, DaemonEnd]]:
     monkeypatch.setattr(signals, "leave", leave)
     monkeypatch.setattr(processes, "collect", lambda: iter(()))
     daemon: DaemonEnd
-    daemon, descriptor = sockets.pair(messages.FROM_ZYGOTE)
-    channel: sockets.Channel[messages.ToZygote, messages.FromZygote] = sockets.adopt(descriptor, messages.TO_ZYGOTE)
+    daemon, descriptor = sockets.pair(layer_messages.FROM_ZYGOTE)
+    channel: sockets.Channel[layer_messages.ToZygote, layer_messages.FromZygote] = sockets.adopt(
+        descriptor, layer_messages.TO_ZYGOTE
+    )
     yield Zygote(channel), daemon
     daemon.close()
     channel.close()
@@ -66,12 +68,12 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Zygote, DaemonEnd]]:
 def test_a_zygote_introduces_itself_and_leaves_when_it_retires(ends: tuple[Zygote, DaemonEnd]) -> None:
     """It has no runs to wait for."""
     zygote, daemon = ends
-    daemon.send(messages.Retire())
+    daemon.send(layer_messages.Retire())
 
     with pytest.raises(LeftError, match=r"^0$"):
         zygote.serve()
 
-    assert daemon.receive() == [messages.Hello(os.getpid())]
+    assert daemon.receive() == [layer_messages.Hello(os.getpid())]
 
 
 def test_a_zygote_leaves_when_the_daemon_is_gone(ends: tuple[Zygote, DaemonEnd]) -> None:
@@ -86,7 +88,7 @@ def test_a_zygote_leaves_when_the_daemon_is_gone(ends: tuple[Zygote, DaemonEnd])
 def test_an_order_that_is_not_legal_is_a_fault_with_a_name(ends: tuple[Zygote, DaemonEnd]) -> None:
     """It is not ignored: what the daemon takes for done would never be."""
     zygote, daemon = ends
-    daemon.send(messages.Deliver(7, 2))
+    daemon.send(layer_messages.Deliver(7, 2))
 
     with pytest.raises(RemoteProtocolError, match="a zygote that is empty was sent Deliver"):
         zygote.serve()
@@ -95,7 +97,7 @@ def test_an_order_that_is_not_legal_is_a_fault_with_a_name(ends: tuple[Zygote, D
 def test_a_message_of_another_channel_is_a_fault_with_a_name(ends: tuple[Zygote, DaemonEnd]) -> None:
     """It does not reach the decisions."""
     zygote, daemon = ends
-    daemon.send(messages.CheckRecollection(("test_a.py",)))  # type: ignore[arg-type]  # no daemon sends it to a zygote
+    daemon.send(layer_messages.CheckRecollection(("test_a.py",)))  # type: ignore[arg-type]  # no daemon sends it to a zygote
 
     with pytest.raises(RemoteProtocolError, match="no daemon sends 'CheckRecollection' to a zygote"):
         zygote.serve()

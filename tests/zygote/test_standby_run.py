@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import processes, sockets
-from pytest_zygote.core.protocol import messages
+from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.zygote import standby_run
 from pytest_zygote.zygote.standby_run import StandbyRun
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    StandbyEnd: TypeAlias = sockets.Channel[messages.ToStandby, messages.FromStandby]
+    StandbyEnd: TypeAlias = sockets.Channel[layer_messages.ToStandby, layer_messages.FromStandby]
 
-ORDER = messages.Fork(7, b"request")
+ORDER = layer_messages.Fork(7, b"request")
 
 
 def nothing() -> None:
@@ -28,9 +28,9 @@ def nothing() -> None:
 @pytest.fixture
 def end(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandbyEnd]:
     """Provide the end of the connection that the standby run would read."""
-    ours: sockets.Channel[messages.FromStandby, messages.ToStandby]
-    ours, theirs = sockets.pair(messages.FROM_STANDBY)
-    copy: StandbyEnd = sockets.adopt(os.dup(theirs), messages.TO_STANDBY)
+    ours: sockets.Channel[layer_messages.FromStandby, layer_messages.ToStandby]
+    ours, theirs = sockets.pair(layer_messages.FROM_STANDBY)
+    copy: StandbyEnd = sockets.adopt(os.dup(theirs), layer_messages.TO_STANDBY)
     monkeypatch.setattr(sockets, "pair", lambda _route, send_timeout_s: (ours, theirs))  # noqa: ARG005 - a keyword
     monkeypatch.setattr(processes, "fork_here", lambda: 50)
     yield copy
@@ -43,12 +43,12 @@ def test_it_is_activated_with_an_order_and_descriptors(end: StandbyEnd) -> None:
     standby = StandbyRun()
     assert standby.fork(nothing) is None
     assert standby.pid == 50
-    end.send(messages.Alive())
+    end.send(layer_messages.Alive())
 
     with open(os.devnull) as file:  # noqa: PTH123 - a descriptor is wanted
         assert standby.activate(ORDER, [file.fileno()])
 
-    assert end.receive() == [messages.Probe(), ORDER]
+    assert end.receive() == [layer_messages.Probe(), ORDER]
     (descriptor,) = end.adopt_descriptors()
     os.close(descriptor)
     assert standby.pid == 0
@@ -71,7 +71,7 @@ def test_one_that_does_not_answer_gets_no_order(end: StandbyEnd, monkeypatch: py
     standby.fork(nothing)
 
     assert not standby.activate(ORDER, [])
-    assert end.receive() == [messages.Probe()]
+    assert end.receive() == [layer_messages.Probe()]
 
 
 def test_one_that_is_dropped_reads_the_end(end: StandbyEnd) -> None:

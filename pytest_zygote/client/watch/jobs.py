@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend
+from pytest_zygote.core.protocol.client_messages import (
+    Answer,
+    Cold,
+    Finished,
+    Notice,
+    Outdated,
+    Relay,
+    Started,
+    Stopped,
+)
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
-from pytest_zygote.core.protocol.messages import Answer, Cold, Finished, Notice, Outdated, Relay, Started, Stopped
 from pytest_zygote.core.reasons import Reason, cold_run
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.core.cli.options import Settings
-    from pytest_zygote.core.protocol.messages import FromClient, RunRequest, ToClient
+    from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
 
 DISABLE = "PYTEST_DAEMON_DISABLE"
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pytest_zygote.client.watch.jobs import Job
     from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.cli.watch_events import Action, Event
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
 

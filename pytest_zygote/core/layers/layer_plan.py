@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, REWRITTEN, THIRD
-from pytest_zygote.core.protocol.messages import Build
+from pytest_zygote.core.protocol.layer_messages import Build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_zygote.core.layers.module_graph import ModuleGraph
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
 BY_NAME = "*"
 """Stands for the origin of a module that no run has imported: it is found when it is imported."""

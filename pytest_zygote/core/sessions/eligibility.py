@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from typing import TypeAlias
 
-    from pytest_zygote.core.protocol.messages import RunRequest
+    from pytest_zygote.core.protocol.client_messages import RunRequest
 
     Kind: TypeAlias = tuple[str, int, int, int]
     Limits: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]

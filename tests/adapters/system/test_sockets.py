@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import sockets
+from pytest_zygote.core.protocol.client_messages import Answer, Relay, StatusRequest
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.framing import pack
-from pytest_zygote.core.protocol.messages import Answer, Relay, StatusRequest
 from tests.support.daemon import UNIT_S
 from tests.support.strategies import ANY
 

@@ -16,9 +16,17 @@ from pytest_zygote.client.watch import jobs
 from pytest_zygote.client.watch.jobs import Starter, WarmRun
 from pytest_zygote.core.cli.daemon_options import options_of
 from pytest_zygote.core.cli.options import Settings
-from pytest_zygote.core.protocol.client_messages import FROM_CLIENT, TO_CLIENT
+from pytest_zygote.core.protocol.client_messages import (
+    FROM_CLIENT,
+    TO_CLIENT,
+    Cold,
+    Finished,
+    Notice,
+    Relay,
+    RunRequest,
+    Started,
+)
 from pytest_zygote.core.protocol.errors import Unavailable
-from pytest_zygote.core.protocol.messages import Cold, Finished, Notice, Relay, RunRequest, Started
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.layer_plan import BY_NAME, has_project, make_plan
 from pytest_zygote.core.layers.module_graph import DJANGO, DJANGO_SETTINGS, ModuleGraph
-from pytest_zygote.core.protocol.messages import Build, RunRequest
+from pytest_zygote.core.protocol.client_messages import RunRequest
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.protocol.layer_messages import Build
 
 REQUEST = RunRequest(
     version="1",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_zygote.core.protocol.client_messages import Answer, Relay, RunRequest, StopRequest
 from pytest_zygote.core.protocol.errors import LocalProtocolError, RemoteProtocolError
 from pytest_zygote.core.protocol.framing import (
     HEADER_LENGTH,
@@ -20,16 +21,8 @@ from pytest_zygote.core.protocol.framing import (
     pack,
     unpack,
 )
-from pytest_zygote.core.protocol.messages import (
-    Answer,
-    BuildFailed,
-    Built,
-    Fork,
-    Learned,
-    Relay,
-    RunRequest,
-    StopRequest,
-)
+from pytest_zygote.core.protocol.layer_messages import BuildFailed, Built, Fork
+from pytest_zygote.core.protocol.run_messages import Learned
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 from tests.support import strategies

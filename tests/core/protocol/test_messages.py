@@ -9,18 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.core.protocol import client_messages, layer_messages, messages, run_messages
+from pytest_zygote.core import protocol
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.framing import FrameReader, pack
-from pytest_zygote.core.protocol.messages import ROUTES
 from pytest_zygote.core.record import Record
 from tests.support import strategies
-from tests.support.strategies import REGISTRY
+from tests.support.strategies import MODULES, REGISTRY, ROUTES
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.framing import Route
-
-MODULES = (client_messages, layer_messages, run_messages)
 
 DEFINED = {
     kind
@@ -42,22 +39,13 @@ def test_every_message_has_a_route() -> None:
     assert set(REGISTRY.values()) == DEFINED
 
 
-def test_the_module_says_who_sends_what() -> None:
+def test_the_package_says_who_sends_what() -> None:
     """The table in the docstring has every route with its messages, and nothing else."""
-    table = str(messages.__doc__).split("\n\n")[1].replace("\n    ", " ")
+    table = str(protocol.__doc__).split("\n\n")[1].replace("\n    ", " ")
 
     assert {described(line) for line in table.splitlines()} == {
         (route.sender, route.receiver, frozenset(route.kinds)) for route in ROUTES
     }
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_one_module_gives_all_names(module: object) -> None:
-    """`messages` has the classes, unions and routes of all channels."""
-    names = {name for name in vars(module) if name[0].isupper()} - {"Reason", "Record", "Route", "TYPE_CHECKING"}
-
-    assert names <= set(messages.__all__)
-    assert set(messages.__all__) <= set(vars(messages))
 
 
 @pytest.mark.parametrize("kind", REGISTRY.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.protocol.messages import RunRequest
+from pytest_zygote.core.protocol.client_messages import RunRequest
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 
