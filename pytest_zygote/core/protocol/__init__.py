@@ -7,6 +7,7 @@ zygote → daemon: Hello, Importing, Built, BuildFailed, Patched, NotPatched,
     Forked, ForkFailed, RunWarning, RunStopped, RunExited
 daemon → session: CheckRecollection, Fork, Deliver, Retire
 session → daemon: Hello, Built, BuildFailed, NotRecollectable, Forked, ForkFailed, RunStopped, RunExited
+daemon → run: RunRequest
 run → daemon: Forked, Begun, Learned, LayerIneligible, Ended
 zygote or session → standby run: Probe, Fork
 standby run → zygote or session: Alive
