@@ -12,7 +12,6 @@ beside it may be left over from a power cut.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import stat
@@ -176,10 +175,17 @@ def acquire_lock(path: str, *, wait: bool) -> int:
         except BlockingIOError:
             os.close(descriptor)
             return -1
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
-                return descriptor
+        if _is_at(path, descriptor):
+            return descriptor
         os.close(descriptor)
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    """Return whether the path still leads to the open file."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _digest(text: str) -> str:

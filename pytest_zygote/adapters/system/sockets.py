@@ -6,7 +6,6 @@ client needs neither them nor name resolution.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
@@ -165,7 +164,7 @@ def check_peer(raw: socket.socket) -> None:
     """
     user = peer_user(raw)
     if user != os.getuid():
-        raise PermissionError(errno.EPERM, f"user {user} listens there")
+        raise PermissionError(f"user {user} listens there")
 
 
 def connect_to_daemon(path: str) -> Channel[ToClient, FromClient] | None:
