@@ -33,8 +33,8 @@ import contextlib
 import sys
 import traceback
 import types
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -59,12 +59,24 @@ class Postponed(BaseException):
     """
 
 
+Key: TypeAlias = "tuple[str, str, int]"
+
+
 @dataclass(frozen=True)
 class Workaround:
-    """One function and the library that it is for."""
+    """One function and the library that it is for.
+
+    Attributes:
+        library: the module that it is for.
+        function: what is called.
+        execution: the spec of its module, of which each execution of the module has another.
+        number: tells functions of one name and one execution apart (``def _``, functions made in a loop).
+    """
 
     library: str
     function: Callable[[], object]
+    execution: object = None
+    number: int = 0
 
     @property
     def name(self) -> str:
@@ -73,9 +85,9 @@ class Workaround:
         return f"the workaround {function} for {self.library}"
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """Return its key in the registry: a module that is executed again replaces what it registered."""
-        return self.library, self.name
+        return self.library, self.name, self.number
 
 
 def register_workaround(library: str) -> Callable[[F], F]:
@@ -102,18 +114,18 @@ class Registry:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.around: dict[tuple[str, str], Workaround] = {}
-        self.forked: dict[tuple[str, str], Workaround] = {}
-        self._begun: dict[tuple[str, str], Halves | None] = {}
-        self._postponed: set[tuple[str, str]] = set()
-        self._of_zygote: dict[tuple[str, str], Halves | None] = {}
+        self.around: dict[Key, Workaround] = {}
+        self.forked: dict[Key, Workaround] = {}
+        self._begun: dict[Key, Halves | None] = {}
+        self._postponed: set[Key] = set()
+        self._of_zygote: dict[Key, Halves | None] = {}
 
     @staticmethod
-    def adder(entries: dict[tuple[str, str], Workaround], library: str) -> Callable[[F], F]:
+    def adder(entries: dict[Key, Workaround], library: str) -> Callable[[F], F]:
         """Return a decorator that registers and changes nothing."""
 
         def add(function: F) -> F:
-            workaround = Workaround(library, function)
+            workaround = _numbered(entries, library, function)
             entries[workaround.key] = workaround
             return function
 
@@ -134,10 +146,11 @@ class Registry:
         for key, workaround in tuple(self.around.items()):
             if key in self._begun or key in self._of_zygote or key in self._postponed:
                 continue
-            if not is_wanted(workaround.library):
-                continue
             self._begun[key] = None
             try:
+                if not is_wanted(workaround.library):
+                    del self._begun[key]
+                    continue
                 with around():
                     self._begun[key] = _first_half(workaround)
             except Postponed:
@@ -184,18 +197,27 @@ class Registry:
         """Run what belongs into a run and has not run yet; return what went wrong."""
         failures: list[str] = []
         for key, workaround in tuple(self.forked.items()):
-            if not is_wanted(workaround.library):
-                continue
-            del self.forked[key]
             try:
+                if not is_wanted(workaround.library):
+                    continue
+                del self.forked[key]
                 workaround.function()
             except BaseException as error:  # noqa: BLE001 - as above
+                self.forked.pop(key, None)
                 failures.append(describe(workaround.name, error))
         return failures
 
 
 registry = Registry()
 """Of this process; runs begin with a copy of their zygote's."""
+
+
+def _numbered(entries: dict[Key, Workaround], library: str, function: Callable[[], object]) -> Workaround:
+    execution = getattr(sys.modules.get(function.__module__), "__spec__", None)
+    first = Workaround(library, function, execution)
+    others = [one for one in entries.values() if one.key[:2] == first.key[:2] and one.execution is execution]
+    again = [one for one in others if one.function is function]
+    return again[0] if again else replace(first, number=len(others))
 
 
 def _first_half(workaround: Workaround) -> Halves | None:
@@ -235,6 +257,9 @@ def is_loaded(library: str) -> bool:
 
 def is_importable(library: str) -> bool:
     """Return whether a library can be imported, without doing so, and has not switched its workarounds off."""
+    if not library:
+        message = "it is registered for a library without a name"
+        raise ValueError(message)
     if sys.modules.get(library) is not None:
         return is_loaded(library)
     folders: Iterable[str] | None = None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote import workaround
-from pytest_zygote.workaround import Postponed, Registry
+from pytest_zygote.workaround import Postponed, Registry, is_importable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def always(_library: str) -> bool:
@@ -194,3 +195,49 @@ def test_a_library_that_is_not_imported_may_be_importable() -> None:
     assert not workaround.is_loaded("this.is.not.there")
     assert not workaround.is_importable("this.is.not.there")
     assert workaround.is_importable("json.tool")
+
+
+def named(calls: list[str], text: str) -> Callable[[], None]:
+    """Return one of several functions that have one name."""
+    return lambda: calls.append(text)
+
+
+def test_functions_of_one_name_all_run(registry: Registry) -> None:
+    """As those made in a loop, or by ``def _``."""
+    calls: list[str] = []
+    for number in ("1", "2", "3"):
+        registry.adder(registry.around, "one")(named(calls, number))
+        registry.adder(registry.forked, "one")(named(calls, f"-{number}"))
+    assert registry.begin(always) == []
+    assert registry.run_forked(always) == []
+    assert calls == ["1", "2", "3", "-1", "-2", "-3"]
+
+
+def test_module_that_is_executed_again_replaces_what_it_registered(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each function takes the place of the one that stood where it stands."""
+    calls: list[str] = []
+    for word in ("old", "new"):
+        module = ModuleType("fixes")
+        module.__spec__ = ModuleSpec("fixes", None)
+        monkeypatch.setitem(sys.modules, "fixes", module)
+        for number in (1, 2):
+            function = named(calls, f"{word} {number}")
+            function.__module__ = "fixes"
+            registry.adder(registry.around, "one")(function)
+    registry.begin(always)
+    assert calls == ["new 1", "new 2"]
+
+
+def test_workaround_for_a_library_without_a_name_is_reported(registry: Registry) -> None:
+    """The others run."""
+    calls: list[str] = []
+    registry.adder(registry.around, "")(lambda: calls.append("around"))
+    registry.adder(registry.forked, "")(lambda: calls.append("forked"))
+    registry.adder(registry.around, "sys")(lambda: calls.append("ran"))
+    (failure,) = registry.begin(is_importable)
+    assert "it is registered for a library without a name" in failure
+    assert len(registry.run_forked(is_importable)) == 1
+    assert registry.run_forked(is_importable) == []
+    assert calls == ["ran"]

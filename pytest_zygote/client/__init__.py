@@ -12,7 +12,7 @@ import sys
 from pytest_zygote.adapters.system import rendezvous, signals, sockets
 from pytest_zygote.client.request import ineligible, make_request
 from pytest_zygote.client.run_relay import RunEnd, lend
-from pytest_zygote.core.cli.options import Settings, asks_for_daemon
+from pytest_zygote.core.cli.options import Settings, asks_for_daemon, check_combination
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable, UsageError
 from pytest_zygote.core.reasons import cold_run
 
@@ -39,6 +39,7 @@ def main() -> NoReturn:
         program = os.path.join(os.path.dirname(program), "pytest")
     sys.argv[:] = [program, *args]
     try:
+        check_combination(Settings(args, os.environ))
         if not asks_for_daemon(args):
             _try_warm(args)
     except UsageError as error:

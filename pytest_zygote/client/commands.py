@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import processes, rendezvous, signals, sockets
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
-from pytest_zygote.core.cli.options import COMMANDS, without_commands
+from pytest_zygote.core.cli.options import COMMANDS, check_combination, without_commands
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.protocol.client_messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
@@ -32,8 +33,6 @@ WARM_UP = ("--collect-only", "-q")
 
 LOOK_AGAIN_S = 0.05
 
-NO_DAEMON = "no daemon is running for this project"
-
 
 def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoReturn:
     """Carry out a command about the daemon and end this process.
@@ -48,19 +47,20 @@ def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoR
         Unavailable: the daemon cannot be started, or is stopped.
         OSError: it cannot be reached.
     """
+    check_combination(settings)
     _refuse_values(settings)
     if settings.is_given("--daemon-status"):
         _show_status(launch.place, _form(settings))
     if settings.is_given("--daemon-reload"):
         answer = _ask(launch.place, ReloadRequest())
-        _say(answer or NO_DAEMON)
+        _say(answer or _no_daemon(launch.place))
         signals.leave(0 if answer else 1)
     if settings.is_given("--daemon-reset-fixtures"):
         answer = _reset_fixtures(launch.place)
-        _say(answer or NO_DAEMON)
+        _say(answer or _no_daemon(launch.place))
         signals.leave(0 if answer else 1)
     if settings.is_given("--stop-daemon"):
-        _say(_stop(launch.place) or NO_DAEMON)
+        _say(_stop(launch.place) or _no_daemon(launch.place))
         signals.leave(0)
     if settings.is_given("--watch"):
         from pytest_zygote.client.watch.loop import watch
@@ -70,10 +70,12 @@ def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoR
         from pytest_zygote.client.verify import verify
 
         signals.leave(verify(launch, settings, request))
-    if settings.is_given("--daemon"):
-        _be_or_start(launch, request, detach=settings.is_given("--detach"))
-    message = "--detach goes with --daemon"
-    raise UsageError(message)
+    _be_or_start(launch, request, detach=settings.is_given("--detach"))
+
+
+def _no_daemon(place: Rendezvous) -> str:
+    """Return the answer of nobody; the rootdir depends on where the ini-file is, so it is named."""
+    return f"no daemon is running for this project: {place.root}"
 
 
 def _say(text: str) -> None:
@@ -100,7 +102,7 @@ def _refuse_values(settings: Settings) -> None:
 
 def _show_status(place: Rendezvous, form: str) -> NoReturn:
     answer = _ask(place, StatusRequest(form))
-    _say(answer or ("null" if form == "json" else NO_DAEMON))
+    _say(answer or ("null" if form == "json" else _no_daemon(place)))
     signals.leave(0 if answer else 1)
 
 
@@ -114,11 +116,12 @@ def _ask(place: Rendezvous, question: FromClient) -> str:
     channel = sockets.connect_to_daemon(place.socket)
     if channel is None:
         return ""
-    channel.send(question)
-    while (received := _receive(channel)) is not None:
-        for message in received:
-            if isinstance(message, Answer):
-                return message.text
+    with contextlib.closing(channel):
+        channel.send(question)
+        while (received := _receive(channel)) is not None:
+            for message in received:
+                if isinstance(message, Answer):
+                    return message.text
     return ""
 
 

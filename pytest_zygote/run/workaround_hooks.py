@@ -65,7 +65,9 @@ class WorkaroundHooks:
 def _attempt(config: pytest.Config, what: str, act: Callable[[], object]) -> None:
     try:
         act()
-    except Exception as error:  # noqa: BLE001 - reported, and the run goes on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - `pytest.skip` and `sys.exit` are none of `Exception`
         print_failures(config, [workaround.describe(what, error)])
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PYTEST = str(BIN / "pytest")
-NO_DAEMON = "no daemon is running for this project\n"
+NO_DAEMON = "no daemon is running for this project: {}\n"
 
 PASSES = """
     import lib
@@ -211,7 +211,7 @@ class TestStop:
         """Which is no failure: what was asked for holds."""
         result = project.pytest("--stop-daemon")
 
-        assert (result.returncode, result.stdout) == (0, NO_DAEMON)
+        assert (result.returncode, result.stdout) == (0, NO_DAEMON.format(os.path.realpath(project.root)))
         assert not project.folder.exists()
 
     def test_it_waits_for_runs_and_says_so(self, project: Project) -> None:
@@ -282,7 +282,7 @@ class TestStatus:
         table = project.pytest("--daemon-status")
         for_programs = project.pytest("--daemon-status=json")
 
-        assert (table.returncode, table.stdout) == (1, NO_DAEMON)
+        assert (table.returncode, table.stdout) == (1, NO_DAEMON.format(os.path.realpath(project.root)))
         assert (for_programs.returncode, for_programs.stdout) == (1, "null\n")
         assert not project.processes()
 
@@ -327,26 +327,27 @@ class TestReload:
         """There is nothing to reload."""
         result = project.pytest("--daemon-reload")
 
-        assert (result.returncode, result.stdout) == (1, NO_DAEMON)
+        assert (result.returncode, result.stdout) == (1, NO_DAEMON.format(os.path.realpath(project.root)))
 
 
 def test_without_a_daemon_there_are_no_fixtures_to_tear_down(project: Project) -> None:
     """``--daemon-reset-fixtures`` says what its siblings say."""
     result = project.pytest("--daemon-reset-fixtures")
 
-    assert (result.returncode, result.stdout) == (1, NO_DAEMON)
+    assert (result.returncode, result.stdout) == (1, NO_DAEMON.format(os.path.realpath(project.root)))
 
 
 @pytest.mark.parametrize("option", ["--daemon-status", "--stop-daemon", "--daemon-reload", "--daemon-reset-fixtures"])
 def test_a_socket_s_path_that_is_too_long_is_explained(project: Project, option: str) -> None:
     """With what to do about it, as in a run."""
     folder = project.home / ("n" * 100)
+    folder.mkdir(mode=0o700)
     result = project.pytest(option, XDG_RUNTIME_DIR=str(folder))
 
     assert result.returncode == 4
     assert "ERROR: the socket's path " in result.stderr
     assert "set XDG_RUNTIME_DIR to a shorter folder" in result.stderr
-    assert not folder.exists()
+    assert not [*folder.iterdir()]
 
 
 class TestVerify:
@@ -707,7 +708,7 @@ class TestPlaces:
         project.pytest()
         result = project.run([str(BIN / "pz"), "--stop-daemon"], cwd=project.root / "inner")
 
-        assert result.stdout == NO_DAEMON
+        assert result.stdout == NO_DAEMON.format(os.path.realpath(project.root))
         assert project.sockets()
 
 

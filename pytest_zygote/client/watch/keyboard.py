@@ -64,9 +64,9 @@ class Keyboard:
                 return ""
 
     @property
-    def width(self) -> int:
-        """Columns of the terminal."""
-        return shutil.get_terminal_size().columns
+    def width(self) -> int | None:
+        """Columns of the terminal; None where the output is none."""
+        return shutil.get_terminal_size().columns if self.is_terminal else None
 
     def print(self, text: str) -> None:
         """Write a line."""

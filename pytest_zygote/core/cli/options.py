@@ -291,6 +291,32 @@ COMMANDS = (
 """Options that ask for something else than a run."""
 
 
+COMPANIONS = {
+    "--detach": "--daemon",
+    "--watch-queue": "--watch",
+    "--watch-notify": "--watch",
+    "--on-pass": "--watch",
+    "--on-fail": "--watch",
+}
+"""Options that mean nothing without a command."""
+
+
+def check_combination(settings: Settings) -> None:
+    """Refuse a command line that asks for two things at once, or has an option without the command that it is for.
+
+    Raises:
+        UsageError: it does; the text names the options.
+    """
+    given = [flag for flag in COMMANDS if settings.is_given(flag) and flag not in COMPANIONS]
+    if len(given) > 1:
+        message = f"{given[0]} and {given[1]} are two commands: give one at a time"
+        raise UsageError(message)
+    for flag, command in COMPANIONS.items():
+        if settings.is_given(flag) and not settings.is_given(command):
+            message = f"{flag} goes with {command}"
+            raise UsageError(message)
+
+
 def without_commands(args: Iterable[str]) -> tuple[str, ...]:
     """Return what a command line says about the run alone."""
     return tuple(arg for arg in args if arg not in COMMANDS)

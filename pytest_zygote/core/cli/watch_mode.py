@@ -134,16 +134,17 @@ class Summary:
     changed: tuple[str, ...] = ()
 
 
-def status_line(summary: Summary, filters: Filters, width: int) -> str:
-    """Return one line that fits the terminal."""
+def status_line(summary: Summary, filters: Filters, width: int | None) -> str:
+    """Return one line that fits the terminal; where there is none (`width` is None), all of it, and no keys."""
     if summary.running:
         parts = [f"running {summary.running}"]
     else:
         duration = f"{summary.duration_s:.2f} s" if summary.outcome else ""
         parts = ["idle", summary.outcome, summary.selected, duration]
-    parts += [describe_files(summary.changed), filters.describe(), "" if summary.running else "w: help"]
+    parts += [describe_files(summary.changed), filters.describe()]
+    parts += [] if summary.running or width is None else ["w: help"]
     line = f"watch: {' | '.join(part for part in parts if part)}"
-    return line if len(line) < width else f"{line[: max(0, width - 2)]}…"
+    return line if width is None or len(line) < width else f"{line[: max(0, width - 2)]}…"
 
 
 def describe_files(paths: tuple[str, ...]) -> str:

@@ -159,7 +159,7 @@ def _on_signal(
         case InterruptAsked() | LeaveAsked():
             return replace(state, is_over=True), ()
         case WindowChanged():
-            return state, _show(state, options)
+            return state, _show(state, options) if options.is_terminal else ()
         case _:
             assert_never(event)
 

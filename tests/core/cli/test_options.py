@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.core.cli.options import FALSE, OPTIONS, TRUE, Option, Settings, asks_for_daemon, without_commands
+from pytest_zygote.core.cli.options import (
+    FALSE,
+    OPTIONS,
+    TRUE,
+    Option,
+    Settings,
+    asks_for_daemon,
+    check_combination,
+    without_commands,
+)
 from pytest_zygote.core.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -243,3 +252,30 @@ def test_the_run_of_a_command_is_what_else_the_command_line_says() -> None:
 def test_commands_about_the_daemon_are_told_from_runs(args: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001 - a case
     """By the flag alone, whatever its value."""
     assert asks_for_daemon(args) is expected
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--stop-daemon", "--daemon-status=json"), "--stop-daemon and --daemon-status are two commands"),
+        (("--watch", "--daemon-verify"), "--daemon-verify and --watch are two commands"),
+        (("--daemon", "--watch"), "--daemon and --watch are two commands"),
+        (("--detach",), "--detach goes with --daemon"),
+        (("--detach", "--stop-daemon"), "--detach goes with --daemon"),
+        (("--watch-queue",), "--watch-queue goes with --watch"),
+        (("--on-pass=echo", "-q"), "--on-pass goes with --watch"),
+    ],
+)
+def test_options_that_cannot_go_together_are_refused(args: tuple[str, ...], message: str) -> None:
+    """One of two commands would be ignored without a word, as would an option of another command."""
+    with pytest.raises(UsageError, match=message):
+        check_combination(Settings(args, {}))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), ("-q",), ("--daemon", "--detach"), ("--watch", "--watch-queue", "--on-fail", "echo"), ("--daemon-status",)],
+)
+def test_options_that_go_together_are_accepted(args: tuple[str, ...]) -> None:
+    """A command has its own options."""
+    check_combination(Settings(args, {}))

@@ -72,3 +72,10 @@ def test_the_status_fits_the_window() -> None:
 def test_an_exit_code_has_a_word(status: int, word: str) -> None:
     """Pytest's own, or the number."""
     assert watch_mode.outcome_of(status) == word
+
+
+def test_status_where_there_is_no_terminal_is_whole_and_offers_no_keys() -> None:
+    """Nobody could press one."""
+    summary = Summary(outcome="passed", selected="100 of 10000 tests", changed=("a" * 100,))
+
+    assert status_line(summary, Filters(), None).endswith(f" | {'a' * 100} changed")

@@ -152,7 +152,7 @@ class TestSignals:
         """Unless a run writes to it; where lines are plain it harms nobody."""
         assert walk(PASSED, WindowChanged())[1] == (ShowStatus(),)
         assert walk(WindowChanged())[1] == ()
-        assert walk(WindowChanged(), options=replace(OPTIONS, is_terminal=False))[1] == (ShowStatus(),)
+        assert walk(WindowChanged(), options=replace(OPTIONS, is_terminal=False))[1] == ()
 
 
 class TestSaves:
