@@ -132,6 +132,12 @@ TABLE: dict[Code, Entry] = {
         "If all commands are to run in this context: `pytest --stop-daemon`, and the next one starts a daemon here.",
         COLD,
     ),
+    "descriptor-in-use": Entry(
+        "The command was given open files by its shell (`--names=<(…)`, `exec 7<file`), and one of their numbers is in "
+        "use in the layer: a module keeps a file open that it opened when it was imported.",
+        "Nothing, or use another number.",
+        COLD,
+    ),
     "assert-mode": Entry(
         "`--assert=plain` was given, and plugins are loaded with rewritten assertions.", "Nothing.", COLD
     ),

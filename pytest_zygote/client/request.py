@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DEBUGGER = "pydevd"
 """The module of debugpy's and PyCharm's debuggers, and how the names of their tools begin."""
 
+STDERR = 2
+
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
 
@@ -134,6 +136,7 @@ def make_request(
         closed=_closed_at_start(),
         pid=os.getpid(),
         start=(*start_state(), *_patches()),
+        descriptors=_inherited_descriptors(),
         debugger=_debug_session(),
         options=tuple(options.by_flag.items()) if options is not None else (),
     )
@@ -152,6 +155,25 @@ def _main_module() -> tuple[str, str]:
     if spec is not None and spec.name in MAIN_MODULES:
         return spec.name, str(main.__file__)
     return "", sys.argv[0]
+
+
+def _inherited_descriptors() -> tuple[int, ...]:
+    """Return the descriptors above 2 that whoever started this process gave to it: ``pytest --names=<(cmd)``.
+
+    Python opens its own so that no other program inherits them (PEP 446): what can be inherited came from outside.
+    """
+    try:
+        numbers = sorted(map(int, os.listdir("/dev/fd")))
+    except OSError:
+        return ()
+    return tuple(number for number in numbers if number > STDERR and _is_inheritable(number))
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:  # that of the listing
+        return False
 
 
 def _closed_at_start() -> tuple[int, ...]:

@@ -66,7 +66,8 @@ def lend(
     devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
-        channel.send(request, [devnull if number in request.closed else fd for number, fd in enumerate(terminal)])
+        streams = (devnull if number in request.closed else fd for number, fd in enumerate(terminal))
+        channel.send(request, [*streams, *request.descriptors])
         return _RelayedTerminal(channel, pipe).wait()
     except (BrokenPipeError, ConnectionError):
         return Declined(Reason("daemon-lost", "the daemon closed the connection"), restart=True)

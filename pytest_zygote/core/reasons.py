@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         "resource-limits",
         "interpreter-prepared",
         "kernel-context",
+        "descriptor-in-use",
         # No layer is exact for the run.
         "assert-mode",
         "import-warning",

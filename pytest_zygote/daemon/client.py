@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.system.stdio import STREAMS
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
@@ -16,16 +18,13 @@ if TYPE_CHECKING:
 
     ClientChannel: TypeAlias = Channel[FromClient, ToClient]
 
-TERMINAL = 3
-"""Descriptors that come with a request: stdin, stdout, stderr."""
-
 
 class Client:
     """A connection from a client and the run that it asked for.
 
     Attributes:
         request: what it wants to run.
-        terminal: its descriptors 0, 1 and 2.
+        terminal: its descriptors 0, 1 and 2, and those that it passes on to the run.
         since: when it connected, by the loop's clock.
         key: finds its collected session; None until one is looked for.
         renewed: test files that its run must collect again.
@@ -72,7 +71,7 @@ class Client:
     def adopt(self, request: RunRequest) -> None:
         """Keep a request and the descriptors that came with it."""
         self.request = request
-        self.terminal = self.channel.adopt_descriptors(TERMINAL)
+        self.terminal = self.channel.adopt_descriptors(STREAMS + len(request.descriptors))
 
     def close(self) -> None:
         """End the connection and close the client's descriptors."""

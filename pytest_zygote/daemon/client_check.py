@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest_zygote
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, start_state
 from pytest_zygote.adapters.system.kernel_context import context_of
+from pytest_zygote.adapters.system.stdio import STREAMS
 from pytest_zygote.core.layers.client_fit import context_difference, flags_difference, start_difference
 from pytest_zygote.core.reasons import Reason
-from pytest_zygote.daemon.client import TERMINAL
 
 if TYPE_CHECKING:
     from pytest_zygote.core.protocol.client_messages import RunRequest
@@ -40,7 +40,7 @@ def cold_reason(request: RunRequest, terminal: list[int], pid: int) -> Reason | 
         terminal: the descriptors that came with it.
         pid: the client's process, as it is called here; 0 if it cannot be seen from here.
     """
-    if len(terminal) != TERMINAL:
+    if len(terminal) != STREAMS + len(request.descriptors):
         return Reason("descriptors-missing", "the descriptors did not arrive")
     return (
         flags_difference(request.interpreter[3:], interpreter_flags())

@@ -71,7 +71,7 @@ class RunTable:
         self._runs[run.number] = run
         layer.runs.add(run.number)
         self._loop.watch(report, lambda: self._receive(run))
-        order = layer_messages.Fork(run.number, framing.pack(request), client.renewed)
+        order = layer_messages.Fork(run.number, framing.pack(request), client.renewed, len(request.descriptors))
         was_sent = self._layers.send(layer, order, [*client.terminal, theirs])
         os.close(theirs)
         if was_sent:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.pytest import terminal_doubles
 from pytest_zygote.adapters.system import rlimits
+from pytest_zygote.adapters.system.stdio import STREAMS
 from pytest_zygote.core.layers import lifecycle, session_choice
 from pytest_zygote.core.protocol import framing, layer_messages
 from pytest_zygote.core.reasons import Reason
@@ -87,7 +88,7 @@ class SessionCache:
 
         Of a command that is debugged no session is ever wanted: it would be the one that joins the debugger.
         """
-        if not self._limit or client.depth != "project" or _is_debugged(client):
+        if not self._limit or client.depth != "project" or _is_alone(client):
             return None
         key = self._key(client)
         session = self._session(key)
@@ -105,7 +106,7 @@ class SessionCache:
         assert client.request is not None  # noqa: S101 - it was admitted
         if client.key is None:
             request = client.request
-            kinds = terminal_doubles.describe(client.terminal, request.closed)
+            kinds = terminal_doubles.describe(client.terminal[:STREAMS], request.closed)
             client.key = eligibility.key_of(request, kinds, rlimits.limits_of(request.pid))
         return client.key
 
@@ -274,5 +275,7 @@ class SessionCache:
         self._wanted.clear()
 
 
-def _is_debugged(client: Client) -> bool:
-    return client.request is not None and bool(client.request.debugger)
+def _is_alone(client: Client) -> bool:
+    """Return whether no session can be collected for a client: it is debugged, or passes on open files."""
+    request = client.request
+    return request is not None and bool(request.debugger or request.descriptors)

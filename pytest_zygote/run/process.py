@@ -17,6 +17,7 @@ from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
 from pytest_zygote.adapters.system import procfs, signals, sockets, stdio
 from pytest_zygote.adapters.system.rlimits import adopt_rlimits, limits_of
+from pytest_zygote.adapters.system.stdio import STREAMS
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import client_messages, framing, run_messages
 from pytest_zygote.core.protocol.framing import SILENT
@@ -133,9 +134,12 @@ def execute(frame: bytes, descriptors: Sequence[int], layer: InheritedLayer) -> 
     # A garbage collection in this process would touch, and so copy, every page of the layer.
     gc.freeze()
     # Signals and streams first: from here on Ctrl-C ends the run, and what goes wrong is seen by the user.
-    *terminal, report = descriptors
-    adopt_terminal(request, terminal)
-    run = RunProcess(request, layer, sockets.adopt(stdio.move_away(report), SILENT))
+    *received, report = descriptors
+    report = stdio.move_away(report)
+    adopt_terminal(request, received[:STREAMS])
+    run = RunProcess(request, layer, sockets.adopt(report, SILENT))
+    # After ours have left the low numbers: the client's are known by theirs, as in ``--names=/dev/fd/63``.
+    pass_on_descriptors(run, received[STREAMS:])
     begin(run, limits_of(request.pid))
     # From here on whatever ends this process is the session's doing, and its exit code counts.
     run.report(run_messages.Begun())
@@ -155,6 +159,14 @@ def adopt_terminal(request: client_messages.RunRequest, terminal: list[int]) -> 
     signals.reset_signals(request.ignored)
     stdio.adopt_descriptors(terminal, request.closed)
     stdio.make_streams(request.closed, request.environ)
+
+
+def pass_on_descriptors(run: RunProcess, received: list[int]) -> None:
+    """Have the descriptors above 2 that the shell gave to the client, by the same numbers."""
+    in_use = stdio.pass_on(dict(zip(run.request.descriptors, received, strict=True)))
+    if in_use is not None:
+        text = f"a module of the layer holds descriptor {in_use}, which this command passes on"
+        run.start_over("cold", Reason("descriptor-in-use", text))
 
 
 def begin(run: RunProcess, limits: Limits) -> None:

@@ -23,7 +23,7 @@ from pytest_zygote.run.inherited_layer import InheritedLayer
 from pytest_zygote.zygote.canary import prove_fork
 from pytest_zygote.zygote.fork_hooks import ForkHooks
 from pytest_zygote.zygote.layer_builder import IneligibleModulesError, build
-from pytest_zygote.zygote.run_forker import DESCRIPTOR_COUNTS, RunForker, child_events
+from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count
 from pytest_zygote.zygote.session_process import become_session
 from pytest_zygote.zygote.updater import CHUNK, Updater
 
@@ -85,7 +85,7 @@ class Zygote:
         if received is None:
             yield zygote_loop.DaemonGone()
         for order in received or ():
-            descriptors = self._channel.adopt_descriptors(DESCRIPTOR_COUNTS.get(type(order), 0))
+            descriptors = self._channel.adopt_descriptors(descriptor_count(order))
             yield zygote_loop.Ordered(order, tuple(descriptors))
 
     def _handle(self, event: zygote_loop.Event) -> None:

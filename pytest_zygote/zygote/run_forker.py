@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from pytest_zygote.core.protocol.layer_messages import Fork
     from pytest_zygote.core.record import Record
 
-DESCRIPTOR_COUNTS: dict[type[Record], int] = {
+_DESCRIPTOR_COUNTS: dict[type[Record], int] = {
     layer_messages.Fork: 4,
     layer_messages.Spawn: 1,
     layer_messages.Collect: 1,
 }
 """How many descriptors travel with an order: stdin, stdout, stderr and the run's report; or a layer's connection."""
+
+
+def descriptor_count(order: Record) -> int:
+    """Return how many descriptors travel with a message from the daemon."""
+    passed_on = order.passed_on if isinstance(order, layer_messages.Fork) else 0
+    return _DESCRIPTOR_COUNTS.get(type(order), 0) + passed_on
 
 
 class RunForker:

@@ -33,7 +33,7 @@ from pytest_zygote.core.zygote.zygote_loop import DaemonGone, Idle, Leave, StopL
 from pytest_zygote.run import client_identity, interpreter_exit, process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
 from pytest_zygote.zygote.collection_inputs import CollectionInputs
-from pytest_zygote.zygote.run_forker import DESCRIPTOR_COUNTS, RunForker, child_events
+from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count
 from pytest_zygote.zygote.session_leaks import SessionLeaks
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class SessionProcess:
         if received is None:
             yield DaemonGone()
         for order in received or ():
-            descriptors = self._channel.adopt_descriptors(DESCRIPTOR_COUNTS.get(type(order), 0))
+            descriptors = self._channel.adopt_descriptors(descriptor_count(order))
             yield session_loop.SessionOrdered(order, tuple(descriptors))
 
     def _handle(self, event: session_loop.SessionEvent) -> None:

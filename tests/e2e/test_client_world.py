@@ -163,3 +163,27 @@ def test_the_main_thread_and_the_command_line(project: Project) -> None:
     project.warm_up("-q", "-vv", "test_it.py")
 
     assert same_as_plain(project, [sys.executable, "-m", "pytest", "-q", "-vv", "test_it.py"]).was_warm
+
+
+@pytest.mark.parametrize("how", ["--names=<(echo hello)", "--names=/dev/fd/7 7<file", "--names=/dev/fd/205 205<file"])
+def test_open_files_of_the_shell_are_there(project: Project, how: str) -> None:
+    """Process substitution, and descriptors that `exec` has opened."""
+    project.write("file", "hello\n")
+    project.write("conftest.py", "def pytest_addoption(parser): parser.addoption('--names', default='file')\n")
+    project.write(
+        "test_names.py",
+        """
+        import os, subprocess
+
+        def test_it(request):
+            name = request.config.getoption("--names")
+            passed_on = [] if "fd" not in name else [int(name.rpartition("/")[2])]
+            shown = subprocess.run(["cat", name], pass_fds=passed_on, capture_output=True, text=True, check=True)
+            assert shown.stdout == "hello\\n"
+        """,
+    )
+    project.warm_up("test_names.py")
+    command = ["/bin/bash", "-c", f"exec {sys.executable} -m pytest -q test_names.py {how}"]
+
+    for _ in range(2):
+        assert same_as_plain(project, command).was_warm

@@ -25,7 +25,8 @@ Received_co = TypeVar("Received_co", bound=Record, covariant=True)
 Sent_contra = TypeVar("Sent_contra", bound=Record, contravariant=True)
 
 CHUNK = 256 * 1024
-MAX_DESCRIPTORS = 8
+MAX_DESCRIPTORS = 253
+"""How many the kernel lets one message carry: SCM_MAX_FD of unix(7)."""
 _DESCRIPTOR_SIZE = 4  # sizeof(int), which SCM_RIGHTS carries
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-STDIN, STDOUT, STDERR = range(3)
+STREAMS = 3
+STDIN, STDOUT, STDERR = range(STREAMS)
 NAMES = ("<stdin>", "<stdout>", "<stderr>")
 
 OUT_OF_THE_WAY = 200
@@ -40,6 +41,33 @@ def adopt_descriptors(descriptors: list[int], closed: Collection[int]) -> None:
         else:
             os.dup2(descriptor, target)
         os.close(descriptor)
+
+
+def pass_on(descriptors: Mapping[int, int]) -> int | None:
+    """Give descriptors the numbers that they have at the client, for programs that the run starts too.
+
+    Args:
+        descriptors: number at the client → number here.
+
+    Returns:
+        a number that is in use here; None if all could be had. Then nothing was changed but the numbers here.
+    """
+    aside = {number: move_away(descriptor) for number, descriptor in descriptors.items()}
+    in_use = next((number for number in aside if is_open(number)), None)
+    for number, descriptor in aside.items():
+        if in_use is None:
+            os.dup2(descriptor, number)
+        os.close(descriptor)
+    return in_use
+
+
+def is_open(descriptor: int) -> bool:
+    """Return whether a number is an open descriptor of this process."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def move_away(descriptor: int) -> int:

@@ -65,7 +65,7 @@ class WarmRun:
         self._has_started = False
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            channel.send(request, [nothing, 1, 2])
+            channel.send(request, [nothing, 1, 2, *request.descriptors])
         finally:
             os.close(nothing)
 

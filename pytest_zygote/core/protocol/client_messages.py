@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RunRequest(Record):
-    """Run pytest as this client would have; descriptors 0, 1 and 2 travel beside it.
+    """Run pytest as this client would have; its descriptors travel beside it.
 
     Attributes:
         version: version of the package on the client's side.
@@ -24,6 +24,7 @@ class RunRequest(Record):
         path: `sys.path` before pytest touched it.
         ignored: numbers of the signals that the client ignores (nohup ignores SIGHUP).
         closed: those of 0, 1, 2 that are closed at the client.
+        descriptors: numbers above 2 that the shell gave to the client; they travel behind 0, 1 and 2.
         start: what its interpreter has that a bare one has not (`adapters.interpreter.start_state`).
         debugger: how to join the client's debug session (`adapters.interpreter.debugpy`); () if it is not debugged.
         options: what the daemon must know of options (`core.cli.daemon_options`), (flag, value) each; () from a client
@@ -44,6 +45,7 @@ class RunRequest(Record):
     closed: tuple[int, ...]
     pid: int
     start: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
     debugger: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     seen: str = ""

@@ -84,11 +84,13 @@ class Fork(Record):
 
     Attributes:
         renewed: test files that a run of a collected session must collect again.
+        passed_on: how many descriptors of the client travel with it beside 0, 1, 2 and the run's report.
     """
 
     run: int
     request: bytes
     renewed: tuple[str, ...] = ()
+    passed_on: int = 0
 
 
 class Probe(Record):

@@ -68,7 +68,7 @@ def test_a_warm_run_is_asked_for_without_input(daemon: Daemon) -> None:
     (request,) = daemon.received()
 
     assert isinstance(request, RunRequest)
-    assert len(daemon.channel.adopt_descriptors()) == 3
+    assert len(daemon.channel.adopt_descriptors()) == 3 + len(request.descriptors)
 
 
 @pytest.mark.parametrize(("message", "expected"), [(Finished(1), 1), (Cold(STOPPING), STOPPING), (Started(1), None)])

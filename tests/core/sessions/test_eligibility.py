@@ -26,6 +26,7 @@ REQUEST = {
     "pid": 1,
     "seen": "",
     "start": (),
+    "descriptors": (),
     "debugger": (),
     "options": (),
 }
@@ -59,6 +60,7 @@ def test_equal_requests_have_equal_keys() -> None:
         {"ignored": (1,)},
         {"closed": (0,)},
         {"start": ("module gevent",)},
+        {"descriptors": (7,)},
         {"debugger": ("join",)},
     ],
 )
