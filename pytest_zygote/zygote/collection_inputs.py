@@ -30,9 +30,10 @@ class CollectionInputs:
     def __init__(self, abort: Callable[[str], None]) -> None:
         """Watch nothing yet; `abort` is called before something is done that must not be."""
         self._side_effects = side_effects.SideEffects(abort)
-        self._files = io_recorder.FileRecorder(files.identity, files.presence, _is_exempt)
+        self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity, _is_exempt)
         self._files.on_write = lambda frame: self._side_effects.note(side_effects.WRITE, frame)
         self._files.is_probe = _is_probe
+        self._files.is_import = lambda path: path in self._modules
         self._misses = MissRecorder()
         self._modules: dict[str, tuple[int, ...]] = {}
 
@@ -79,7 +80,7 @@ class CollectionInputs:
         """Return modules that were found by other means, like those of ``--import-mode=importlib``."""
         origins = {code_origin.origin_of(sys.modules[name]) for name in loaded if name in sys.modules}
         unknown = {path for path in origins if path and path not in self._modules}
-        late = {path: files.identity(path) for path in unknown if len(self._files.paths.get(path, ())) <= 1}
+        late = {path: files.identity(path) for path in unknown if len(self._files.paths.get(path, ())) <= files.LINK}
         for path in late:
             if not os.path.exists(path) or os.stat(path).st_ctime_ns > self._since_ns:
                 self._side_effects.found = self._side_effects.found or f"{path} changed while tests were collected"

@@ -112,7 +112,7 @@ class _Builder:
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
         self._ineligible: dict[str, str] = {}
-        self._files = io_recorder.FileRecorder(files.identity, files.presence)
+        self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
         self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
@@ -136,7 +136,8 @@ class _Builder:
         self._look_again_for_new_files()
         sys.meta_path[:0] = [self._guard, self._lender]
         sys.meta_path.append(self._misses)
-        self._ledger.on_loaded = self._check_threads
+        self._ledger.on_loaded = self._on_loaded
+        self._files.is_import = self._ledger.is_loading
         limit = sys.getrecursionlimit()
         # Watching adds four frames to the six that an import takes: a deep chain of imports that
         # just fits in a run must not fail here. An odd number: no module sets the limit to this one.
@@ -165,7 +166,7 @@ class _Builder:
     def _start(self) -> None:
         self._state = ProcessState()
         # Packages are not asked one by one: they hardly ever change the state of the process.
-        self._ledger.on_turn = self._note_state if self._plan.kind == "project" else _nothing
+        self._ledger.on_turn = self._on_turn if self._plan.kind == "project" else _nothing
         self._environ.start()
         self._before = frozenset(sys.modules)
         self._files.start()
@@ -208,6 +209,8 @@ class _Builder:
         left_open = self._leaks.opened()
         if left_open:
             self._ineligible[name] = f"{name} {left_open} when it is imported"
+        if self._plan.kind == "project":
+            self._check_processes(name)
         if end_children():
             self._ineligible[name] = f"{name} starts a process when it is imported"
         if any(not reason.startswith(FAILED) for reason in self._ineligible.values()):
@@ -221,6 +224,23 @@ class _Builder:
         """
         if self._ineligible:
             raise IneligibleModulesError(self._ineligible)
+
+    def _on_loaded(self, name: str) -> None:
+        self._files.on_loaded(name)
+        self._check_threads(name)
+
+    def _on_turn(self) -> None:
+        self._note_state()
+        self._check_processes(self._ledger.stack[-1] if self._ledger.stack else "")
+
+    def _check_processes(self, name: str) -> None:
+        """Leave out a module of the project that a process has told something, which nobody has recorded.
+
+        What installed packages ask the system (``ldconfig``, ``uname``) is taken to stay as it is.
+        """
+        if self._leaks.has_waited() and name and _is_own(name):
+            for module in (*self._ledger.stack, name):
+                self._ineligible.setdefault(module, f"{name} starts a process when it is imported")
 
     def _check_threads(self, name: str) -> None:
         # Raising here could be caught by an importer's ``except Exception``.
@@ -260,7 +280,10 @@ class _Builder:
 
     def looked_at(self) -> frozenset[str]:
         """Return the paths whose contents or attributes were looked at by code that was imported."""
-        return frozenset(path for path, known in self._files.paths.items() if len(known) > 1) | self._files.measured
+        return (
+            frozenset(path for path, known in self._files.paths.items() if len(known) > files.LINK)
+            | self._files.measured
+        )
 
     def report(self, before: set[str], started: float) -> Built:
         """Describe the layer to the daemon."""

@@ -38,10 +38,13 @@ def hiding_packages(modules: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 
 def installed_files(plan: Build) -> dict[str, tuple[int, ...]]:
-    """Return what changes with the installed packages; none for a project layer, which is forked from a base layer."""
-    if plan.kind != "base":
-        return {}
-    return {path: files.identity(path) for path in code_origin.fingerprint_paths(plan.path)}
+    """Return what changes with the installed packages; of the project's folders only for a project layer.
+
+    That is forked from a base layer.
+    """
+    own = code_origin.own_folders(plan.path)
+    paths = code_origin.fingerprint_paths(plan.path) if plan.kind == "base" else code_origin.entry_point_files(own)
+    return {path: files.identity(path) for path in paths}
 
 
 def slowest(duration_s: Mapping[str, float]) -> tuple[tuple[str, int], ...]:

@@ -1,10 +1,11 @@
-"""What imports may leave in a process that its forks must not have: threads, open files, children."""
+"""What imports may leave in a process that its forks must not have, or not without it: threads, files, processes."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import stat
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ class LeakCheck:
         self._shared = _shared_descriptors()
         self._descriptors = _open_descriptors()
         self._tasks = procfs.thread_links()
+        self._children = _used_by_children()
 
     def opened(self) -> str:
         """Return what was opened that runs must not share; '' for nothing.
@@ -38,6 +40,11 @@ class LeakCheck:
         if sockets > self._shared[0]:
             return "opens a socket"
         return "leaves a file open for writing" if writable > self._shared[1] else ""
+
+    def has_waited(self) -> bool:
+        """Return whether a process was started and waited for, by whatever means: the kernel adds up what it used."""
+        before, self._children = self._children, _used_by_children()
+        return before != self._children
 
     def threads(self, is_own: Callable[[], bool]) -> str:
         """Return the threads that have started; '' for none.
@@ -60,6 +67,11 @@ def end_children() -> bool:
     for pid in procfs.children(os.getpid()) if found else ():
         processes.signal_process(pid, signal.SIGTERM)
     return found
+
+
+def _used_by_children() -> tuple[int, float]:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_minflt, usage.ru_utime + usage.ru_stime
 
 
 def _open_descriptors() -> int:

@@ -191,6 +191,57 @@ def test_a_file_hides_an_installed_package(project: Project, folder: str) -> Non
     assert "site-packages" in project.warm_up("-sq").stdout
 
 
+ASKED: dict[str, tuple[str, dict[str, str]]] = {
+    "a file that is executed by its path": (
+        """
+        import importlib.machinery, importlib.util, pathlib
+        loader = importlib.machinery.SourceFileLoader("one", str(pathlib.Path(__file__).with_name("one.txt")))
+        module = importlib.util.module_from_spec(importlib.util.spec_from_loader("one", loader))
+        loader.exec_module(module)
+        VALUE = module.VALUE
+        """,
+        {"app/one.txt": "VALUE = 22\n"},
+    ),
+    "a process": (
+        """
+        import os, subprocess
+        VALUE = subprocess.check_output(["cat", os.path.dirname(__file__) + "/one.txt"])
+        """,
+        {"app/one.txt": "VALUE = 22\n"},
+    ),
+    "sizes": (
+        "import os\nVALUE = [entry.stat().st_size for entry in os.scandir(os.path.dirname(__file__) + '/data')]\n",
+        {"app/data/one.txt": "more\n"},
+    ),
+    "permissions": (
+        "import os\nVALUE = os.access(os.path.join(os.path.dirname(__file__), 'flag'), os.R_OK)\n",
+        {"app/flag": ""},
+    ),
+    "entry points": (
+        "from importlib import metadata\nVALUE = [e.name for e in metadata.entry_points(group='zygote.test')]\n",
+        {"plug-1.0.dist-info/entry_points.txt": "[zygote.test]\nnew = plug:new\n"},
+    ),
+}
+"""What a module asks when it is imported, and what makes the answer another."""
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_a_module_asks_when_it_is_imported(project: Project, what: str) -> None:
+    """The next run has the new answer, by whatever means it was asked."""
+    text, change = ASKED[what]
+    project.write("app/__init__.py", "")
+    project.write("app/one.txt", "VALUE = 1\n")
+    project.write("app/data/one.txt", "x\n")
+    project.write("plug-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    project.write("app/main.py", text)
+    project.write("test_main.py", "import app.main\ndef test_it(): assert app.main.VALUE == ''\n")
+    project.warm_up("-q")
+    for path, content in change.items():
+        project.write(path, content)
+
+    assert_fresh(project, what)
+
+
 def test_an_edit_while_the_layer_is_built(project: Project) -> None:
     """A file that changes after it was imported and before the layer is ready makes the layer stale."""
     project.write("app.py", "LIMIT = 1\n")

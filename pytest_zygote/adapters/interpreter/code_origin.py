@@ -89,6 +89,16 @@ def fingerprint_paths(path: Iterable[str]) -> list[str]:
             found.append(folder)
             with contextlib.suppress(OSError):
                 found += [entry.path for entry in os.scandir(folder) if entry.name.endswith((".pth", ".egg-link"))]
+    return [*found, *entry_point_files(path)]
+
+
+def entry_point_files(path: Iterable[str]) -> list[str]:
+    """Return the files, there or not, that change when a package is installed again in the same version."""
+    found: list[str] = []
+    for folder in path:
+        with contextlib.suppress(OSError):
+            names = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
+            found += [os.path.join(folder, name, "entry_points.txt") for name in names]
     return found
 
 

@@ -76,6 +76,7 @@ class Ledger:
         self._statements = ImportStatements(self._see)
         self._has_marked_all = False
         self._own: set[str] = set()
+        self._loading = ""
         self._former: list[tuple[dict[str, tuple[int, ...]], dict[str, float]]] = []
 
     def note(self, event: Event) -> None:
@@ -133,10 +134,12 @@ class Ledger:
         if spec.has_location and spec.origin:
             # Before the file is read: if it changes meanwhile, the layer is stale, not wrong.
             self.files[spec.origin] = self._identify(spec.origin)
+        self._loading = spec.origin or ""
         started = time.perf_counter()
         try:
             module = self._load(spec)
         finally:
+            self._loading = ""
             self.duration_s.pop(spec.name, None)
             self.duration_s[spec.name] = time.perf_counter() - started
             self._turn()
@@ -144,6 +147,10 @@ class Ledger:
         self.on_loaded(spec.name)
         importing.mark(spec.name)
         return module
+
+    def is_loading(self, path: str) -> bool:
+        """Return whether a file is that of the module whose import has begun last, and not ended."""
+        return path == self._loading
 
     def _turn(self) -> None:
         self._note_path()

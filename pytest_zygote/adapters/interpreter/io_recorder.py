@@ -13,14 +13,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private import reading
-from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, is_a
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import TypeAlias
 
     Function: TypeAlias = Callable[..., object]  # type: ignore[explicit-any]  # of any signature
@@ -76,6 +76,7 @@ class FileRecorder:
         measured: paths whose size or times may have been asked for.
         known_to_others: paths that somebody asked for who is neither pytest nor this package.
         on_write: called with the frame that opens a file to write.
+        is_import: returns whether a file is being read to import a module, which is recorded elsewhere.
         is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
     """
 
@@ -83,6 +84,7 @@ class FileRecorder:
         self,
         identify: Callable[[str], tuple[int, ...]],
         presence: Callable[[str], tuple[int, ...]],
+        link: Callable[[str], tuple[int, ...]],
         is_exempt: Callable[[FrameType | None], bool] | None = None,
     ) -> None:
         """Start with no paths.
@@ -90,15 +92,18 @@ class FileRecorder:
         Args:
             identify: gives the identity of a path.
             presence: gives only whether it is there.
+            link: gives what is at a path itself, a link or not, in two numbers.
             is_exempt: tells whether what this caller asks for does not count; by default `is_own_caller`.
         """
         self._is_exempt = is_exempt or is_own_caller
         self._identify = identify
         self._presence = presence
+        self._link = link
         self.paths: dict[str, tuple[int, ...]] = {}
         self.measured: set[str] = set()
         self.known_to_others: set[str] = set()
         self.on_write: Callable[[FrameType], None] = _nothing
+        self.is_import: Callable[[str], bool] = _always
         self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
 
@@ -108,8 +113,15 @@ class FileRecorder:
         self._replace(builtins, "open", opening)
         self._replace(io, "open", opening)
         self._replace(os, "listdir", self._recording(os.listdir, _always))
-        self._replace(os, "scandir", self._recording(os.scandir, _always))
+        self._replace(os, "scandir", self._scanning(os.scandir))
+        self._replace(os, "open", self._recording(os.open, _flags_read))
+        self._replace(io, "open_code", self._recording(io.open_code, _always))
         self._replace(os, "stat", self._probing(os.stat))
+        self._replace(os, "lstat", self._probing(os.lstat))
+        self._replace(os, "access", self._linking(os.access))
+        self._replace(os, "readlink", self._linking(os.readlink))
+        for name in reading.OPENED_BY_C:
+            self.on_loaded(name)
         reading.have_loaders_read_by(self._loading(reading.get_data))
         reading.have_tokenize_open_by(opening)
 
@@ -120,11 +132,11 @@ class FileRecorder:
             loaded: names of the modules that were loaded meanwhile; touching others would copy the
                 pages that a project layer shares with its base.
         """
-        for module in [builtins, io, os, *(sys.modules[name] for name in loaded if name in sys.modules)]:
-            names = dict_of(module) or {}
-            for name, value in list(names.items()):
+        for name in ("builtins", "io", "os", *reading.OPENED_BY_C, *loaded):
+            names = dict_of(sys.modules.get(name)) or {}
+            for key, value in list(names.items()):
                 if type(value) is _FUNCTION and value in self._replaced:
-                    names[name] = self._replaced[value]
+                    names[key] = self._replaced[value]
         self._replaced.clear()
         reading.have_loaders_read_by(reading.get_data)
         reading.have_tokenize_open_by(builtins.open)
@@ -147,12 +159,52 @@ class FileRecorder:
 
         return recorded
 
+    def on_loaded(self, name: str) -> None:
+        """Record the files that a module which was just loaded opens by its C code: libraries, databases."""
+        names = dict_of(sys.modules.get(name))
+        function = (names or {}).get(reading.OPENED_BY_C.get(name, ""))
+        if names is not None and callable(function) and function not in self._replaced:
+            wrapper = self._opening(function)
+            self._replaced[wrapper] = function
+            names[reading.OPENED_BY_C[name]] = wrapper
+
+    def _opening(self, function: Function) -> Function:
+        """Record a library or a database; a name without a folder is the loader's to find, or no file."""
+
+        def opened(*args: object, **named: object) -> object:
+            file = args[0] if args else named.get("database", "")
+            path = os.fsdecode(file) if _is_path(file) else ""  # type: ignore[arg-type]  # it is one
+            path = path.removeprefix("file:").partition("?")[0]
+            if path[:1] != ":" and (function.__name__ != "dlopen" or "/" in path):
+                self._add((path,) if path else (), frame_above(1))
+            return function(*args, **named)
+
+        return opened
+
+    def _scanning(self, function: Function) -> Function:
+        """Record a folder, and what is in it where the caller goes on to ask the entries, which no function tells."""
+
+        def scanned(*args: object, **named: object) -> object:
+            caller = frame_above(1)
+            folder = self._add(args[:1] or (".",), caller)
+            if folder and "stat" in _names_in(caller.f_code):
+                for entry in os.listdir(folder):
+                    self._add((os.path.join(folder, entry),), caller)
+            return function(*args, **named)
+
+        return scanned
+
     def _loading(self, function: Function) -> Function:
         """Record what is read through a loader, as `pkgutil.get_data` does; imports have a record of their own."""
 
         def loaded(loader: object, path: str) -> object:
-            if frame_above(1).f_code.co_name != "get_code":
-                self._add((path,), frame_above(1))
+            caller = frame_above(1)
+            if caller.f_code.co_name != "get_code":
+                self._add((path,), caller)
+            else:
+                source = str((dict_of(loader) or {}).get("path", path))  # for `path` may be that of the compiled form
+                if not self.is_import(source):
+                    self._add((source,), caller)
             return function(loader, path)
 
         return loaded
@@ -160,6 +212,10 @@ class FileRecorder:
     def _probing(self, function: Function) -> Function:
         def probed(*args: object, **named: object) -> object:
             caller = frame_above(1)
+            if function.__name__ == "lstat" or named.get("follow_symlinks") is False:
+                self._add_link(args[:1], caller)
+                if only_looks_for(caller):
+                    return function(*args, **named)
             path = self._add(args[:1], caller, is_probe=self.is_probe(caller))
             if path and not only_looks_for(caller):
                 self.measured.add(path)
@@ -167,31 +223,74 @@ class FileRecorder:
 
         return probed
 
+    def _linking(self, function: Function) -> Function:
+        """Record what is at a path itself, and not only where it leads if it is a link."""
+
+        def linked(*args: object, **named: object) -> object:
+            self._add_link(args[:1], frame_above(1))
+            return function(*args, **named)
+
+        return linked
+
+    def _path(self, args: tuple[object, ...], caller: FrameType) -> str:
+        """Return the path that was asked for; '' if it does not count."""
+        if not args or not _is_path(args[0]):
+            return ""
+        if self._is_exempt(caller):
+            return ""
+        path = os.path.abspath(os.fsdecode(args[0]))  # type: ignore[arg-type]  # see above
+        if path.startswith(("/proc/", "/sys/", "/dev/")):
+            return ""
+        if not is_own_caller(caller):
+            self.known_to_others.add(path)
+        return path
+
     def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> str:
-        if args and isinstance(args[0], (str, os.PathLike)) and not self._is_exempt(caller):
-            path = os.path.abspath(os.fsdecode(args[0]))
-            if path.startswith(("/proc/", "/sys/", "/dev/")):
-                return ""
-            if not is_own_caller(caller):
-                self.known_to_others.add(path)
+        path = self._path(args, caller)
+        if path:
+            is_link = len(self.paths.get(path, ())) == _LINK and os.path.islink(path)
+            target = os.path.realpath(path) if is_link else path  # what the link itself is has been recorded
             if is_probe:
-                self.paths.setdefault(path, self._presence(path))
-            elif len(self.paths.get(path, ())) <= 1:
-                self.paths[path] = self._identify(path)
-            return path
-        return ""
+                self.paths.setdefault(target, self._presence(target))
+            elif len(self.paths.get(target, ())) <= _LINK and (is_link or self.paths.get(target) != _NOTHING):
+                self.paths[target] = self._identify(target)
+        return path
+
+    def _add_link(self, args: tuple[object, ...], caller: FrameType) -> None:
+        path = self._path(args, caller)
+        known = self.paths.get(path, ())
+        if path and len(known) != _LINK:
+            found = self._link(path)
+            is_link = os.path.islink(path)
+            if known and is_link:
+                self.paths.setdefault(os.path.realpath(path), known)
+            if is_link or len(known) <= 1:  # else the identity of a file tells that there is a link now
+                self.paths[path] = found
 
 
 _FUNCTION = type(lambda: None)
 
+_LINK = 2
+"""Length of a link identity."""
 
-_LOOKING = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "resolve"})
+_NOTHING = (0, 0)
+"""The link identity of what is not there: there is not even a link that leads nowhere."""
+
+
+_LOOKING = frozenset(
+    {
+        *("exists", "isfile", "isdir", "is_file", "is_dir", "resolve"),
+        *("lexists", "islink", "is_symlink", "realpath", "_joinrealpath"),
+    }
+)
 """Functions of the standard library that take no more from ``os.stat`` than what is there, if anything."""
 
 
 def only_looks_for(frame: FrameType) -> bool:
     """Tell whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
-    caller = frame.f_back if frame.f_code.co_name == "stat" else frame
+    caller: FrameType | None = frame
+    while caller is not None and caller.f_code.co_name in ("stat", "lstat"):
+        caller = caller.f_back
     return (
         caller is not None
         and caller.f_code.co_name in _LOOKING
@@ -201,6 +300,23 @@ def only_looks_for(frame: FrameType) -> bool:
 
 def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: object) -> bool:
     return not set(str(named.get("mode", mode))) & set("wax+")
+
+
+def _flags_read(_path: object, flags: object = os.O_RDONLY, *_: object, **__: object) -> bool:
+    return not int(str(flags)) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Return the names that a function uses, with those of the comprehensions and functions in it."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if type(constant) is type(code):
+            names |= _names_in(constant)
+    return names
+
+
+def _is_path(value: object) -> bool:
+    return is_a(value, str) or hasattr(type(value), "__fspath__")
 
 
 def _nothing(_: FrameType) -> None:

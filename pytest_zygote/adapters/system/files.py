@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LINK = 2
+"""Length of a link identity: a presence has one part, an identity three or more."""
+
 READS = 5
 """So often a file is read that was written to while it was read: who saves needs microseconds."""
 
@@ -60,6 +63,19 @@ def presence(path: str) -> tuple[int, ...]:
         return ()
 
 
+def link_identity(path: str) -> tuple[int, int]:
+    """Return (kind and permissions, checksum of where it leads) of what is at a path; (0, 0) for nothing.
+
+    A link is described itself, and not what it leads to.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+        target = os.readlink(path) if stat.S_ISLNK(mode) else ""
+    except (OSError, ValueError):
+        return (0, 0)
+    return (mode, zlib.crc32(target.encode("utf-8", "surrogateescape")))
+
+
 def _entries_checksum(folder: str) -> int:
     try:
         entries = sorted(entry for entry in os.listdir(folder) if entry[0] != "." and entry != "__pycache__")
@@ -69,10 +85,13 @@ def _entries_checksum(folder: str) -> int:
 
 
 def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
-    """Return the paths whose identity, or presence, is no longer the recorded one."""
+    """Return the paths whose identity, link identity or presence is no longer the recorded one."""
     look = os.stat
     suspects = []
     for path, known in recorded.items():
+        if len(known) == LINK:
+            suspects.append(path)
+            continue
         try:
             status = look(path)
         except (OSError, ValueError):
@@ -87,6 +106,8 @@ def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
 def _is_different(path: str, known: tuple[int, ...]) -> bool:
     if len(known) == 1:
         return presence(path) != known
+    if len(known) == LINK:
+        return link_identity(path) != known
     return not known[3:] or identity(path)[3:] != known[3:]
 
 

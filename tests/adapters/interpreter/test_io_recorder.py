@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import importlib.util
+import io
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,7 +72,7 @@ def test_writes_are_seen_with_the_value(environ: Seen) -> None:
 @contextlib.contextmanager
 def recorded(folder: Path) -> Iterator[dict[str, tuple[int, ...]]]:
     """Record file access; give what was noted below a folder, by relative path."""
-    recorder = io_recorder.FileRecorder(files.identity, files.presence)
+    recorder = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
     found: dict[str, tuple[int, ...]] = {}
     recorder.start()
     try:
@@ -124,3 +128,82 @@ def test_afterwards_nothing_is_replaced(tmp_path: Path) -> None:
 
     assert (open, os.listdir, os.scandir, os.stat) == before
     assert globals().pop("taken") is before[1]
+
+
+def test_a_link_is_an_input_by_itself_and_by_what_it_leads_to(tmp_path: Path) -> None:
+    """Whether it leads elsewhere, leads nowhere, or has come."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "current").symlink_to("one")
+    (tmp_path / "broken").symlink_to("nowhere")
+    with recorded(tmp_path) as found:
+        assert os.readlink(tmp_path / "current") == "one"  # noqa: PTH115 - it is what is tested
+        assert (tmp_path / "current").read_text(encoding="utf-8") == "one"
+        assert os.path.lexists(tmp_path / "broken")
+        assert not os.path.lexists(tmp_path / "absent")
+        assert not (tmp_path / "absent").exists()
+
+    assert found["current"] == files.link_identity(str(tmp_path / "current"))
+    assert found["one"] == files.identity(str(tmp_path / "one"))
+    assert found["absent"] == (0, 0)
+    known = {str(tmp_path / name): identity for name, identity in found.items()}
+    assert files.changed(known) == []
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").symlink_to("two")
+    (tmp_path / "absent").symlink_to("nowhere")
+    assert files.changed(known) == [str(tmp_path / "current"), str(tmp_path / "absent")]
+
+
+def test_permissions_that_are_asked_for_are_an_input(tmp_path: Path) -> None:
+    """By `os.access`, which opens nothing."""
+    (tmp_path / "tool").write_text("", encoding="utf-8")
+    with recorded(tmp_path) as found:
+        assert os.access(tmp_path / "tool", os.R_OK)
+
+    (tmp_path / "tool").chmod(0o700)
+    assert files.changed({str(tmp_path / "tool"): found["tool"]})
+
+
+def test_what_the_entries_of_a_folder_are_is_an_input_where_it_is_asked(tmp_path: Path) -> None:
+    """`os.scandir` gives objects that ask the system by themselves."""
+    (tmp_path / "data").write_text("x", encoding="utf-8")
+    with recorded(tmp_path) as found, os.scandir(tmp_path) as entries:
+        assert [entry.stat().st_size for entry in entries] == [1]
+
+    assert found["data"] == files.identity(str(tmp_path / "data"))
+
+
+def test_files_that_are_opened_by_descriptor_or_in_c_are_inputs(tmp_path: Path) -> None:
+    """By `os.open`, `io.open_code`, `sqlite3` and `ctypes`; what is no path is none."""
+    for name in ("low", "code", "data.db", "lib.so"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    with recorded(tmp_path) as found:
+        os.close(os.open(tmp_path / "low", os.O_RDONLY))
+        os.close(os.open(tmp_path / "new", os.O_WRONLY | os.O_CREAT))
+        io.open_code(str(tmp_path / "code")).close()
+        sqlite3.connect(tmp_path / "data.db").close()
+        sqlite3.connect(":memory:").close()
+        with pytest.raises(OSError, match=r"too short|invalid"):
+            ctypes.CDLL(str(tmp_path / "lib.so"))
+
+    assert found.keys() == {"low", "code", "data.db", "lib.so"}
+    assert sqlite3.connect.__module__ == "_sqlite3"
+
+
+def test_a_file_that_is_executed_by_its_path_is_an_input_and_one_that_is_imported_is_not(tmp_path: Path) -> None:
+    """Imports are recorded elsewhere, by the name of the module."""
+    for name in ("by_path", "by_import"):
+        (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
+    recorder = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
+    recorder.is_import = lambda path: path.endswith("by_import.py")
+    recorder.start()
+    try:
+        for name in ("by_path", "by_import"):
+            spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
+            assert spec is not None
+            assert spec.loader is not None
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    finally:
+        recorder.stop([__name__])
+
+    assert [path for path in recorder.paths if str(tmp_path) in path] == [str(tmp_path / "by_path.py")]

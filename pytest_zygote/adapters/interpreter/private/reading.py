@@ -34,6 +34,21 @@ def have_tokenize_open_by(function: object) -> None:
         vars(sys.modules["tokenize"])["_builtin_open"] = function
 
 
+OPENED_BY_C = {
+    "_ctypes": "dlopen",
+    "ctypes": "_dlopen",
+    "_sqlite3": "connect",
+    "sqlite3": "connect",
+    "sqlite3.dbapi2": "connect",
+}
+"""Module → its function that opens a file without opening it in Python."""
+
+
+def _is_dlopen_known() -> bool:
+    names = vars(sys.modules["ctypes"]) if "ctypes" in sys.modules else None
+    return names is None or ("_dlopen" in names and "_dlopen" in names["CDLL"].__init__.__code__.co_names)
+
+
 def _is_tokenize_known() -> bool:
     names = vars(sys.modules["tokenize"]) if "tokenize" in sys.modules else None
     return names is None or ("_builtin_open" in names and "_builtin_open" in names["open"].__code__.co_names)
@@ -53,6 +68,13 @@ INTERNALS = (
         Feature.LAYERS,
         "files that are opened by `tokenize.open` are recorded while a layer is built",
         _is_tokenize_known,
+    ),
+    Internal(
+        "ctypes._dlopen",
+        ("OPENED_BY_C",),
+        Feature.LAYERS,
+        "libraries that are loaded by `ctypes` are recorded while a layer is built",
+        _is_dlopen_known,
     ),
     Internal(
         "get_data of importlib's FileLoader",
