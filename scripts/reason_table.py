@@ -108,6 +108,11 @@ TABLE: dict[Code, Entry] = {
     "descriptors-missing": Entry(
         "The client's terminal did not arrive at the daemon.", "Report it: this should not happen.", COLD
     ),
+    "descriptors-exhausted": Entry(
+        "So many commands run at once that the daemon can open hardly another file.",
+        "Raise the limit (`ulimit -n`) where the daemon is started.",
+        COLD,
+    ),
     "python-flags": Entry(
         "Python was started with other flags (`-O`, `-X`, `-W` …) than the daemon.",
         "Use the same flags, or a daemon of its own for these (`--daemon-port`).",

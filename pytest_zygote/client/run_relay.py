@@ -70,6 +70,10 @@ def lend(
         channel.send(request, [*streams, *request.descriptors])
         return _RelayedTerminal(channel, pipe).wait()
     except (BrokenPipeError, ConnectionError):
+        # A daemon that can serve nobody says why without having read what is asked.
+        for message in channel.receive() or ():
+            if isinstance(message, Cold):
+                return Declined(message.reason, restart=False)
         return Declined(Reason("daemon-lost", "the daemon closed the connection"), restart=True)
     finally:
         pipe.close()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         "daemon-version",
         "daemon-interpreter",
         "descriptors-missing",
+        "descriptors-exhausted",
         "python-flags",
         "resource-limits",
         "interpreter-prepared",

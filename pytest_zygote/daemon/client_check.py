@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,17 @@ import pytest_zygote
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, start_state
 from pytest_zygote.adapters.system.kernel_context import context_of
 from pytest_zygote.adapters.system.stdio import STREAMS
-from pytest_zygote.core.layers.client_fit import context_difference, flags_difference, start_difference
+from pytest_zygote.core.layers.client_fit import (
+    context_difference,
+    descriptor_shortage,
+    flags_difference,
+    start_difference,
+)
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 _own_start = functools.cache(start_state)
@@ -30,6 +38,12 @@ def outdated_reason(request: RunRequest) -> Reason | None:
     if (os.path.realpath(executable), version, prefix) != (os.path.realpath(sys.executable), sys.version, sys.prefix):
         return Reason("daemon-interpreter", "the daemon runs another interpreter")
     return None
+
+
+def shortage(descriptors: Iterable[int], waiting: int = 0) -> Reason | None:
+    """Return why a client cannot be served, of whom these descriptors came; None if there are enough left."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if limit < 0 else descriptor_shortage(max(descriptors, default=0), limit, waiting=waiting)
 
 
 def cold_reason(request: RunRequest, terminal: list[int], pid: int) -> Reason | None:

@@ -11,6 +11,7 @@ from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.protocol.errors import ProtocolError, RemoteProtocolError
 from pytest_zygote.daemon import events
 from pytest_zygote.daemon.client import Client
+from pytest_zygote.daemon.client_check import shortage
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.sockets import Listener
@@ -22,6 +23,9 @@ log = logging.getLogger("pytest_zygote")
 
 SEND_TIMEOUT_S = 0.5
 """How long a client may take to make room for what we send it, before it counts as gone."""
+
+HELD_BACK = 10
+"""A connection may take so many of the descriptors that are reserved, so that its client is told why it is cold."""
 
 REQUEST_S = 10.0
 """How long a connection may take to say what it wants."""
@@ -46,7 +50,10 @@ class Connections:
         channel: ClientChannel | None = self._listener.accept(
             client_messages.FROM_CLIENT, send_timeout_s=SEND_TIMEOUT_S
         )
-        if channel is not None:
+        reason = shortage([channel.fileno()], -HELD_BACK) if channel is not None else None
+        if channel is not None and reason is not None:
+            self.dismiss(Client(channel, self._loop.now), client_messages.Cold(reason))
+        elif channel is not None:
             client = Client(channel, self._loop.now)
             self._loop.watch(channel, lambda: self._receive(client))
             waiting = weakref.ref(client)  # a strong one would keep each client for this long

@@ -6,6 +6,7 @@ handling an event may append others, and notes what clients may wait for (`Reque
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -55,13 +56,22 @@ class Dispatcher:
         parts = self._parts
         while True:
             while self._queue:
-                self._dispatch(self._queue.popleft())
+                self._try_to_dispatch(self._queue.popleft())
             if not self.requests.serve() and not self._queue:
                 break
         if parts.closing:
             self._shutdown.finish()
         elif not self.requests and not parts.runs:
             parts.sessions.prepare_soon(settled_layer(parts))
+
+    def _try_to_dispatch(self, event: Event) -> None:
+        """Handle an event; where the system has no descriptor left for it, runs that are going on lose nothing."""
+        try:
+            self._dispatch(event)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            log.exception("no descriptor is left")
 
     def _dispatch(self, event: Event) -> None:
         match event:

@@ -14,7 +14,7 @@ from pytest_zygote.core.layers import lifecycle, serving
 from pytest_zygote.core.layers.layer_fit import sees_imports
 from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.reasons import Reason
-from pytest_zygote.daemon.client_check import cold_reason
+from pytest_zygote.daemon.client_check import cold_reason, shortage
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class RequestQueue:
     def admit(self, client: Client, request: RunRequest) -> None:
         """Append a client that has made its request, unless this daemon can never serve it."""
         parts = self._parts
-        reason = cold_reason(request, client.terminal, client.channel.peer_pid())
+        reason = shortage([client.channel.fileno(), *client.terminal], len(self._clients)) or cold_reason(
+            request, client.terminal, client.channel.peer_pid()
+        )
         if reason:
             self.send_cold(client, reason)
             return
@@ -118,9 +120,20 @@ class RequestQueue:
             self.send_all_cold(self._parts.closing)
             return True
         self._parts.supervisor.advance(self._parts.loop.now, is_waited_for=bool(self._clients))
-        while self._clients and self._serve(self._clients[0]):
+        while self._clients and self._try_to_serve(self._clients[0]):
             pass
         return True
+
+    def _try_to_serve(self, client: Client) -> bool:
+        """Serve the first client; what the system does not give costs it a cold run, and nobody else anything."""
+        try:
+            return self._serve(client)
+        except OSError as error:
+            log.exception("a client cannot be served")
+            self.send_cold(
+                client, Reason("fork-failed", f"the daemon cannot connect to a process for the run: {error}")
+            )
+            return True
 
     def _serve(self, client: Client) -> bool:
         """Fork a run for the first client, or send it away; return whether it waits no more."""

@@ -145,6 +145,10 @@ class FakeChannel(AnyChannel):
             received.append(message)
         return received if received or not self.is_cut else None
 
+    def fileno(self) -> int:
+        """Return a number that no descriptor has."""
+        return -1
+
     def peer_pid(self) -> int:
         """Return the process at the other end: this one."""
         return os.getpid()

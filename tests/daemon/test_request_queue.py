@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.serving import MAX_BUILDS
 from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
@@ -103,3 +106,29 @@ def test_failed_tests_of_a_patched_layer_run_again_from_fresh_imports(
     daemon.receive(daemon.opened[-1], run_messages.Ended(status))
     assert client.last(client_messages.Finished).status == 1
     assert verdict in "\n".join(notice.text for notice in client.all_sent(client_messages.Notice))
+
+
+def test_client_is_cold_where_no_descriptor_is_left(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its layer stays, and the daemon."""
+    client = daemon.ask()
+
+    def fail(_route: object) -> tuple[object, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(sockets, "pair", fail)
+        daemon.build()
+    assert client.last(client_messages.Cold).reason.code == "fork-failed"
+    daemon.ask()
+    assert len(daemon.runs) == 1
+
+
+def test_client_is_sent_away_before_the_last_descriptor_is_used(
+    daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it connects or asks: runs that are going on keep their exit codes."""
+    for client_of, limit in ((daemon.ask, 24), (daemon.connect, 8)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _kind, limit=limit: (limit, limit))
+        client = client_of()
+        assert client.last(client_messages.Cold).reason.code == "descriptors-exhausted"
+        assert client.is_closed

@@ -893,6 +893,22 @@ def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     assert layer_pid(warm, "project") == pid
 
 
+def test_client_is_cold_when_the_daemon_has_no_descriptor_left(held: Held) -> None:
+    """It says so, and the run that is going on keeps its exit code."""
+    pid = layer_pid(held.project, "daemon")
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 12, before[1]))
+    result = held.project.pytest("-q", "test_app.py")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    assert (result.returncode, result.was_warm) == (0, False)
+    assert any(line.startswith("cold run [descriptors-exhausted]: the daemon may have") for line in result.said)
+    assert held.end("fail")[0] == 1
+    assert layer_pid(held.project, "daemon") == pid
+    assert_works(held.project)
+
+
 def test_zygote_that_is_stopped_keeps_nobody_waiting_for_ever(warm: Project) -> None:
     """A zygote that does not fork in time is killed and replaced."""
     os.kill(layer_pid(warm, "project"), signal.SIGSTOP)

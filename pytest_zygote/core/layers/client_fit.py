@@ -79,3 +79,23 @@ def context_difference(command: Mapping[str, str], daemon: Mapping[str, str]) ->
         return None
     text = f"the daemon has another {different[0]} than this command"
     return Reason("kernel-context", f"{text} (pytest --stop-daemon lets the next one start here)")
+
+
+RESERVED_DESCRIPTORS = 20
+"""How many a daemon keeps for its layers, and for the files that it reads."""
+
+
+def descriptor_shortage(highest: int, limit: int, *, waiting: int = 0) -> Reason | None:
+    """Return why a client is sent away of a daemon that has hardly a descriptor left; None if it can be served.
+
+    Runs that are going on must not lose their exit codes because of one more.
+
+    Args:
+        highest: the highest of the descriptors that came last: each had the lowest number that was free.
+        limit: how many this process may have.
+        waiting: clients whose runs have yet to be forked, for which each takes another.
+    """
+    if highest + waiting < limit - RESERVED_DESCRIPTORS:
+        return None
+    text = f"the daemon may have {limit} files open, and has hardly one left (see ulimit -n)"
+    return Reason("descriptors-exhausted", text)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from pytest_zygote.core.layers.client_fit import context_difference, flags_difference, start_difference
+from pytest_zygote.core.layers.client_fit import (
+    RESERVED_DESCRIPTORS,
+    context_difference,
+    descriptor_shortage,
+    flags_difference,
+    start_difference,
+)
 
 FLAGS = "sys.flags(debug=0, utf8_mode=0, dont_write_bytecode=0)"
 
@@ -75,3 +81,12 @@ def test_what_only_one_has_is_a_difference() -> None:
     """Default is deny: what cannot be compared is not equal."""
     assert context_difference({"seccomp filters": "0"}, {}) is not None
     assert context_difference({}, {}) is None
+
+
+def test_daemon_keeps_descriptors_for_itself() -> None:
+    """Those that clients who wait will need count as used."""
+    last = 256 - RESERVED_DESCRIPTORS - 1
+    assert descriptor_shortage(last, 256) is None
+    reason = descriptor_shortage(last, 256, waiting=1)
+    assert reason is not None
+    assert (reason.code, "256 files" in reason.text) == ("descriptors-exhausted", True)
