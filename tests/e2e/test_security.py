@@ -65,6 +65,21 @@ def test_secrets_of_the_environment_are_not_written_down(warm: Project) -> None:
     assert SECRET not in "".join(texts)
 
 
+def test_secrets_that_a_conftest_file_sets_are_not_written_down(project: Project) -> None:
+    """As from a file ``.env`` that only its owner can read; another daemon learns them from its first run."""
+    project.write(".env", SECRET)
+    project.write("conftest.py", "import os\nos.environ['TOKEN'] = open('.env').read()\n")
+    project.write("app/__init__.py", "import os\n\nTOKEN = os.environ.get('TOKEN')\n")
+    project.write("test_app.py", f"import app\n\ndef test_app():\n    assert app.TOKEN == {SECRET[::-1]!r}[::-1]\n")
+    for _ in range(2):
+        project.warm_up()
+        assert project.pytest("-q").returncode == 0
+        files = (file for file in (project.root / ".pytest_cache").rglob("*") if file.is_file())
+        assert not [file for file in files if SECRET in file.read_text(errors="replace")]
+        assert SECRET not in project.log() + project.status().raw
+        project.pytest("--stop-daemon")
+
+
 def test_secrets_do_not_show_in_process_titles(warm: Project) -> None:
     """Any user may list processes."""
     assert SECRET not in "".join(warm.processes().values())

@@ -15,7 +15,7 @@ import tempfile
 
 from pytest_zygote.core.layers.module_graph import ModuleGraph
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the meaning of the file changes; another number is ignored."""
 
 
@@ -35,10 +35,13 @@ def load_graph(cache: str) -> ModuleGraph:
 
 
 def save_graph(cache: str, graph: ModuleGraph) -> None:
-    """Store a graph; a full or read-only disk only means that the next daemon learns anew."""
+    """Store a graph without values of the environment.
+
+    A full or read-only disk only means that the next daemon learns anew.
+    """
     if not cache or not os.path.isdir(cache):
         return
-    content = {"format": FORMAT, "interpreter": _interpreter(), **dataclasses.asdict(graph)}
+    content = {"format": FORMAT, "interpreter": _interpreter(), **dataclasses.asdict(graph.storable())}
     for passing in ("seen", "retried"):
         del content[passing]
     path = _path(cache)

@@ -6,7 +6,9 @@ to the project layer, test modules and conftest files (leaves) to none: each run
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
+import re
 from dataclasses import dataclass, field
 
 TYPE_CHECKING = False
@@ -43,7 +45,8 @@ class ModuleGraph:
         modules: name → (origin, party, 'rewritten' or ''), in the order a run imported them.
         leaves: name → file of test modules and conftest files.
         path: `sys.path` when collection had ended.
-        context: environment keys that conftest files or plugins set, with their values.
+        context: environment keys that conftest files or plugins set, with their values; of these only
+            the names of Django's settings are stored.
         facts: options of the runs that taught this.
         rejected: module → reason, of modules that must not be imported early.
         seen: path → identity, of files that no layer holds, as they were for the last run; not stored.
@@ -88,6 +91,18 @@ class ModuleGraph:
                 self.rejected[name] = reason
         return before != (len(self.rejected), list(self.modules.values()))
 
+    def storable(self) -> ModuleGraph:
+        """Return what may be written to the disk: it holds no value of the environment, which may be a password.
+
+        Not even a digest is kept: the first run of another daemon teaches the values again. A module's error may
+        quote one, so of its text only the kind of the error is left.
+        """
+        return dataclasses.replace(
+            self,
+            context={key: value for key, value in self.context.items() if _is_settings_name(key, value)},
+            rejected={name: _ERROR.sub(r"\1", reason) for name, reason in self.rejected.items()},
+        )
+
     def builtin(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Return the modules of ours that the project layer imports first."""
         needs_django = "django.apps.registry" in self.modules and DJANGO_SETTINGS in environ
@@ -121,6 +136,13 @@ class ModuleGraph:
             and name not in self.rejected
             and not is_excluded(name, excluded)
         ]
+
+
+_ERROR = re.compile(f"^({FAILED}[A-Za-z_][A-Za-z_0-9.]*): .*", re.DOTALL)
+
+
+def _is_settings_name(key: str, value: str) -> bool:
+    return key in SETTINGS_KEYS and all(part.isidentifier() for part in value.split("."))
 
 
 def is_excluded(name: str, patterns: tuple[str, ...]) -> bool:

@@ -18,7 +18,7 @@ GRAPH = ModuleGraph(
     modules={"numpy": ("/site/numpy.py", THIRD, ""), "app": ("/project/app\udcff.py", FIRST, "rewritten")},
     leaves={"conftest": "/project/conftest.py"},
     path=("/project", "/site"),
-    context={"KEY": "value"},
+    context={"DJANGO_SETTINGS_MODULE": "app.settings"},
     facts={"rootdir": "/project"},
     rejected={"bad": "it starts a thread"},
 )
@@ -41,12 +41,24 @@ def test_what_passes_is_not_stored(tmp_path: Path) -> None:
     assert (loaded.seen, loaded.retried) == ({}, set())
 
 
+def test_values_of_the_environment_are_not_written(tmp_path: Path) -> None:
+    """A conftest file may have read them from a file that only its owner can read; an error may quote them."""
+    context = {"PASSWORD": "swordfish", "DJANGO_SETTINGS_MODULE": "swordfish!", "DJANGO_CONFIGURATION": "Test"}
+    rejected = {"bad": "it cannot be imported early: ValueError: swordfish\nis wrong", "worse": "it starts a thread"}
+    graph_file.save_graph(str(tmp_path), ModuleGraph(context=context, rejected=rejected))
+    loaded = graph_file.load_graph(str(tmp_path))
+
+    assert "swordfish" not in (tmp_path / "v" / "zygote" / "graph").read_text()
+    assert loaded.context == {"DJANGO_CONFIGURATION": "Test"}
+    assert loaded.rejected == {"bad": "it cannot be imported early: ValueError", "worse": "it starts a thread"}
+
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "half": lambda text: text[: len(text) // 2],
     "another value": lambda _: b"[]",
     "no text": lambda _: b"\xff\xfe",
-    "another format": lambda text: text.replace(b'"format": 1', b'"format": 0'),
+    "another format": lambda text: text.replace(b'"format": 2', b'"format": 1'),
     "another interpreter": lambda text: text.replace(b'"interpreter": "', b'"interpreter": "another '),
     "a field too many": lambda text: json.dumps({**json.loads(text), "unknown": 1}).encode(),
     "a field of another type": lambda text: json.dumps({**json.loads(text), "modules": None}).encode(),
