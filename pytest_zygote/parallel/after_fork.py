@@ -37,8 +37,10 @@ class Interrupts:
     """Ctrl-C ends the test that runs; while its fixtures are torn down, another one has no effect.
 
     The terminal sends the signal to all processes, and the parent sends it once more to those
-    that have not ended: it must count once. At a debugger's prompt it counts for the debugger each
-    time, and for nothing else.
+    that have not ended: once the run is to stop it counts once. Until then it counts each time, for tests that send it
+    to themselves. At a debugger's prompt it counts for the debugger each time, and for nothing else.
+
+    Who looks for Python's own handler finds this one: `asyncio.run` and trio handle the signal only where they do.
 
     Attributes:
         is_debugging: whether this worker has the terminal.
@@ -50,16 +52,22 @@ class Interrupts:
         self.is_debugging = False
         self._came = self._is_held = self._is_due = False
         self._known = flags.interrupts
+        self._handler = self._interrupt  # one object: others ask whether the handler is Python's own by `is`
         self.install()
 
     def forget(self) -> None:
-        """Expect no more of what was pressed for a debugger."""
+        """Expect no more of what was pressed for a debugger, or sent by a test to itself."""
         self._known = self._flags.interrupts
+        self._came = False
 
     def install(self) -> None:
         """Handle the signal, unless it is ignored (nohup, a shell's background); debuggers replace the handler."""
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._interrupt)
+            signal.signal(signal.SIGINT, self._handler)
+
+    def replace_default(self) -> None:
+        """Be what Python's own handler is to everybody in this process who asks for it."""
+        signal.default_int_handler = self._handler  # type: ignore[assignment]
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_held:
@@ -68,7 +76,7 @@ class Interrupts:
             raise KeyboardInterrupt
         elif self._flags.is_debugging or self._flags.interrupts != self._known:
             self._known = self._flags.interrupts  # pressed for a debugger, though it may come late
-        elif not self._came:
+        elif not (self._came and self._flags.is_stopped):
             self._came = True
             raise KeyboardInterrupt
 

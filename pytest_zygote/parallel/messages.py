@@ -24,6 +24,8 @@ from pytest_zygote.fixtures import transfer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_zygote.parallel.places import Place
+
 Location: TypeAlias = tuple[str, int | None, str]
 """File, line and name of a test, as pytest has it."""
 
@@ -99,7 +101,13 @@ class ExitRaised(NamedTuple):
 
 
 class InterruptRaised(NamedTuple):
-    """Ctrl-C ended a test."""
+    """Ctrl-C ended a test.
+
+    Attributes:
+        places: where it was, the innermost last.
+    """
+
+    places: tuple[Place, ...] = ()
 
 
 class InternalErrorRaised(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, count_subtest
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import messages
+from pytest_zygote.parallel import messages, places
 from pytest_zygote.parallel.report_delta import DeltaDecoder
 from pytest_zygote.parallel.result_order import ResultOrder
 
@@ -146,8 +146,8 @@ class ReportReplay:
                 self._session.shouldstop = self._session.shouldstop or shouldstop
             case messages.ExitRaised(text, returncode):
                 self._errors.append(pytest.exit.Exception(text, returncode))
-            case messages.InterruptRaised():
-                self._errors.append(KeyboardInterrupt())
+            case messages.InterruptRaised(interrupted):
+                self._errors.append(KeyboardInterrupt().with_traceback(places.traceback_of(interrupted)))
             case messages.InternalErrorRaised(text):
                 self._errors.append(WorkerError(text))
             case _:

@@ -21,10 +21,10 @@ from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.system import processes, stdio
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import after_fork, coverage, debugger_lock, messages, terminal, worker_hooks
+from pytest_zygote.parallel import after_fork, coverage, debugger_lock, messages, places, terminal, worker_hooks
 from pytest_zygote.parallel.mproc_marks import TestError
 from pytest_zygote.parallel.work_queue import END
-from pytest_zygote.parallel.worker_channel import WorkerChannel
+from pytest_zygote.parallel.worker_channel import ControllerGone, WorkerChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -81,8 +81,12 @@ class Worker:
         manager.register(self, "zygote_worker")
         manager.register(self._debugger_lock, "zygote_debugger_lock")
 
+        worker = os.getpid()
+
         def teardown_exact(nextitem: pytest.Item | None) -> None:
-            del nextitem
+            if os.getpid() != worker:  # a plugin runs the test in a fork: the queue is not that one's
+                tear_down(nextitem)
+                return
             following = self._following()
             tear_down(None if following == END else self._session.items[following])
 
@@ -227,7 +231,7 @@ def work(inherited: Inherited) -> int:
         channel.flush()
         _end()
         channel.leave()
-    except (BrokenPipeError, EOFError):  # the parent is gone
+    except ControllerGone:
         return 1
     return 0
 
@@ -236,6 +240,7 @@ def _begin(inherited: Inherited, channel: WorkerChannel, dump: int) -> None:
     session, config = inherited.session, inherited.session.config
     after_fork.detach(config, inherited.handle.node, inherited.basetemp)
     inherited.shared_fixtures.enter_worker(channel.request_fixture)
+    channel.interrupts.replace_default()
     channel.share_descriptors(after_fork.adopt_output(config, dump)[:-1])
     coverage.start(config)
     worker_hooks.call_worker_aware(config, "pytest_configure", config=config)
@@ -257,12 +262,12 @@ def _guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
     """Run something; send the parent what ended it; return whether all went well."""
     try:
         run()
-    except (BrokenPipeError, EOFError):
+    except ControllerGone:
         raise
     except pytest.exit.Exception as error:
         channel.send(messages.ExitRaised(str(error.msg), error.returncode))
-    except KeyboardInterrupt:
-        channel.send(messages.InterruptRaised())
+    except KeyboardInterrupt as error:
+        channel.send(messages.InterruptRaised(places.places_of(error)))
     except BaseException as error:  # noqa: BLE001 - an internal error, also of a plugin
         text = str(pytest.ExceptionInfo.from_exception(error).getrepr(style="native", chain=True))
         channel.send(messages.InternalErrorRaised(text))

@@ -6,11 +6,12 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import array
+import os
 import socket
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import procfs
-from pytest_zygote.core.protocol.errors import RemoteProtocolError
+from pytest_zygote.core.protocol.errors import RemoteProtocolError, ZygoteError
 from pytest_zygote.parallel import after_fork, messages
 from pytest_zygote.parallel.framing import Frame, FrameReader
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from pytest_zygote.parallel.shared_flags import SharedFlags
 
 CHUNK = 64 * 1024
+
+
+class ControllerGone(ZygoteError):  # noqa: N818 - a state of the world, not a mistake
+    """Nobody is there any more to send messages to."""
 
 
 class WorkerChannel:
@@ -43,10 +48,19 @@ class WorkerChannel:
         self._is_verbose = is_verbose
         self._pending: list[messages.WorkerMessage] = []
         self._frames = FrameReader()
+        self._is_copy = False
         self.interrupts = after_fork.Interrupts(flags)
+        os.register_at_fork(after_in_child=self._become_copy)
+
+    def _become_copy(self) -> None:
+        """Be in a fork that a plugin runs a test in: what happens there is the plugin's to report, in the worker."""
+        self._is_copy = True
+        self._pending = []
 
     def send(self, message: messages.WorkerMessage) -> None:
         """Send a message with the next ones; at once if the user wants to see what begins."""
+        if self._is_copy:
+            return
         self._pending.append(message)
         if self._is_verbose:
             self.commit()
@@ -72,7 +86,10 @@ class WorkerChannel:
     def _wake(self, payload: bytes) -> None:
         """Wake the controller; give it what the ring has no room for."""
         self._flags.wake()
-        self._socket.sendall(Frame(self._ring.written, payload).to_bytes())
+        try:
+            self._socket.sendall(Frame(self._ring.written, payload).to_bytes())
+        except ConnectionError as error:
+            raise ControllerGone(str(error)) from error
 
     def leave(self) -> None:
         """Say that this process is over: the kernel frees its memory before it closes files and sockets."""
@@ -105,12 +122,12 @@ class WorkerChannel:
         self.flush()
 
     def _request(self, request: messages.WorkerMessage) -> messages.ControllerMessage:
-        self.send(request)
+        self._pending.append(request)  # also from a copy: the worker waits for it, and asks for nothing meanwhile
         self.flush()
         while True:
             data = self._socket.recv(CHUNK)
             if not data:
-                raise EOFError("the run process is gone")
+                raise ControllerGone("the run process is gone")
             for frame in self._frames.receive(data):
                 return messages.decode_from_controller(frame.payload)[0]
 

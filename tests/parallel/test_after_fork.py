@@ -38,9 +38,32 @@ def press() -> bool:
 
 
 def test_ctrl_c_counts_once(flags: SharedFlags) -> None:
-    """The terminal sends it, and the parent once more; fixtures are torn down meanwhile."""
+    """The terminal sends it, and the parent, which stops the run, once more; fixtures are torn down meanwhile."""
     Interrupts(flags)
+    flags.stop()
     assert [press(), press()] == [True, False]
+
+
+def test_ctrl_c_counts_each_time_while_the_run_goes_on(flags: SharedFlags) -> None:
+    """Tests may send it to themselves."""
+    Interrupts(flags)
+    assert [press(), press()] == [True, True]
+
+
+def test_what_a_test_has_sent_to_itself_does_not_count_for_the_next(flags: SharedFlags) -> None:
+    """The next one can be interrupted, also in a run that is to stop."""
+    interrupts = Interrupts(flags)
+    flags.stop()
+    assert press()
+    interrupts.forget()
+    assert press()
+
+
+def test_the_handler_passes_for_pythons_own(flags: SharedFlags, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries handle the signal themselves only where nobody else does."""
+    monkeypatch.setattr(signal, "default_int_handler", signal.default_int_handler)
+    Interrupts(flags).replace_default()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_at_a_prompt_ctrl_c_counts_each_time(flags: SharedFlags) -> None:

@@ -16,7 +16,7 @@ from pytest_zygote.parallel.framing import Frame, FrameReader
 from pytest_zygote.parallel.messages import InterruptRaised, LogStart, TerminalReleased
 from pytest_zygote.parallel.ring_buffer import RingBuffer
 from pytest_zygote.parallel.shared_flags import SharedFlags
-from pytest_zygote.parallel.worker_channel import WorkerChannel
+from pytest_zygote.parallel.worker_channel import ControllerGone, WorkerChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +149,7 @@ def test_a_reply_to_something_else_is_an_error_that_names_it(ends: Ends) -> None
 def test_a_parent_that_is_gone_ends_the_wait(ends: Ends) -> None:
     """The worker would wait for ever."""
     ends.ours.shutdown(socket.SHUT_WR)
-    with pytest.raises(EOFError, match="the run process is gone"):
+    with pytest.raises(ControllerGone, match="the run process is gone"):
         ends.channel.request_fixture(0, "database")
 
 

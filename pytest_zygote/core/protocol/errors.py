@@ -6,6 +6,7 @@ ZygoteError
 ├─ ProtocolError
 │  ├─ LocalProtocolError    we tried to do what the protocol forbids: our bug
 │  └─ RemoteProtocolError   the peer sent what the protocol forbids
+├─ ControllerGone (`parallel.worker_channel`)  the run process that a worker sends to has ended
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.layer_builder`)  certain modules must not be in it
 └─ PatchError (`adapters.patching.errors`)             a patch did not do what it should

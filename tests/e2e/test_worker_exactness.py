@@ -1,0 +1,117 @@
+"""A worker is a process of pytest's own kind: what tests and plugins do there works as it does without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.daemon import Project
+
+
+def test_an_interrupt_of_a_test_is_shown_where_it_was(project: Project) -> None:
+    """Not where the run process has raised it again."""
+    project.write("test_it.py", "def test_a(): raise KeyboardInterrupt\ndef test_b(): pass\n")
+    result = project.plain("-n2")
+    assert result.returncode == 2
+    assert "test_it.py:1: KeyboardInterrupt" in result.stdout
+
+
+def test_an_eof_error_of_a_hook_is_an_internal_error(project: Project) -> None:
+    """It does not mean that the run process is gone."""
+    project.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_protocol(item):
+            if item.name == "test_b":
+                raise EOFError("the reason")
+            return (yield)
+        """,
+    )
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\ndef test_c(): ...\n")
+    result = project.plain("-n2")
+    assert result.returncode == 3
+    assert "EOFError: the reason" in result.stdout + result.stderr
+    assert "crashed" not in result.stdout
+
+
+def test_each_interrupt_that_a_test_sends_to_itself_counts(project: Project) -> None:
+    """Also where asyncio handles it, as it does only in the place of Python's own handler."""
+    project.write(
+        "test_it.py",
+        """
+        import asyncio
+        import os
+        import signal
+        import time
+
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_several(n):
+            for _ in range(2):
+                with pytest.raises(KeyboardInterrupt):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(0.5)
+
+        def test_cancelled():
+            cancelled = []
+
+            async def main():
+                os.kill(os.getpid(), signal.SIGINT)
+                try:
+                    await asyncio.sleep(5)
+                except asyncio.CancelledError:
+                    cancelled.append(1)
+                    raise
+
+            with pytest.raises(KeyboardInterrupt):
+                asyncio.run(main())
+            assert cancelled
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        """,
+    )
+    result = project.plain("-n2")
+    assert "5 passed" in result.stdout
+
+
+def test_a_plugin_may_run_tests_in_forks_of_a_worker(project: Project) -> None:
+    """The fork takes no test from the worker's queue, and what it would report is the plugin's to tell."""
+    project.write(
+        "conftest.py",
+        """
+        import os
+
+        import pytest
+        from _pytest.runner import runtestprotocol
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item, nextitem):
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            pid = os.fork()
+            if not pid:
+                os._exit(any(one.failed for one in runtestprotocol(item, log=False, nextitem=nextitem)))
+            failed = os.waitpid(pid, 0)[1]
+            outcome, text = ("failed", "in the fork") if failed else ("passed", None)
+            report = pytest.TestReport(item.nodeid, item.location, {}, outcome, text, "call")
+            item.ihook.pytest_runtest_logreport(report=report)
+            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            return True
+        """,
+    )
+    project.write(
+        "test_it.py",
+        """
+        import warnings
+        import pytest
+
+        @pytest.mark.parametrize("n", range(12))
+        def test_it(n):
+            warnings.warn("seen in the fork")
+            assert n != 7
+        """,
+    )
+    result = project.plain("-n2")
+    assert "1 failed, 11 passed" in result.stdout
