@@ -37,16 +37,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.cli.comparison import (
-    Difference,
-    Recording,
-    compare,
-    compare_output,
-    decode,
-    render,
-    unexplained,
-)
+from pytest_zygote.core.cli.comparison import Difference, compare, render
+from pytest_zygote.core.cli.recording import Recording, decode
 from pytest_zygote.run.outcome_recorder import VARIABLE
+from scripts.output_comparison import compare_output, unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

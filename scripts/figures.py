@@ -21,7 +21,7 @@ class Goal:
     number: float
 
     def met_by(self, value: float) -> bool:
-        """Tell whether this value is good enough."""
+        """Return whether this value is good enough."""
         comparisons: dict[str, Callable[[float, float], bool]] = {
             "≥": operator.ge,
             "≤": operator.le,
@@ -358,7 +358,7 @@ def _goal(figure: Figure, number: float) -> str:
 
 
 def is_in(figure: Figure, measured: Mapping[str, Samples]) -> bool:
-    """Tell whether all that this figure needs was measured."""
+    """Return whether all that this figure needs was measured."""
     needed = {figure.over, figure.under} if isinstance(figure, Ratio) else {figure.name}
     return needed <= set(measured.get(figure.experiment, {}))
 

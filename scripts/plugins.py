@@ -19,10 +19,15 @@ import venv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
-from pytest_zygote.core.cli.comparison import Difference, Result, compare_output, render, unexplained
+from pytest_zygote.core.cli.comparison import Difference, render
 from scripts.differential import REPOSITORY, Project, Run, Runner, differences
+from scripts.output_comparison import compare_output, unexplained
 from scripts.plugin_cases import APP, CASES, LIBRARIES, Case
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.cli.recording import Result
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
 WORKERS = ("-n", "2")

@@ -31,9 +31,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.cli.comparison import render, unexplained
+from pytest_zygote.core.cli.comparison import render
 from scripts.affected_history import replay_affected
 from scripts.differential import Project, Run, Runner, differences
+from scripts.output_comparison import unexplained
 from scripts.tally import Tally, kind_of
 from tests.support.edits import Outcome, try_edit
 
@@ -86,7 +87,7 @@ def hunks(old: str, new: str) -> Iterator[str]:
 
 
 def is_of_one_function(old: str, new: str) -> bool:
-    """Tell whether one function or method is all that differs: its head, its body, or both."""
+    """Return whether one function or method is all that differs: its head, its body, or both."""
     try:
         before, after = _Functions(old), _Functions(new)
     except SyntaxError:

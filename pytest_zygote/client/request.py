@@ -93,14 +93,14 @@ def _is_traced_from_outside() -> bool:
 
 
 def _is_monitored() -> bool:
-    """Tell whether a tool listens to `sys.monitoring` (3.12), as cProfile does."""
+    """Return whether a tool listens to `sys.monitoring` (3.12), as cProfile does."""
     monitoring = getattr(sys, "monitoring", None)
     tools = [monitoring.get_tool(number) for number in range(MONITORS)] if monitoring is not None else []
     return any(tool and not _is_known(tool) for tool in tools)
 
 
 def _is_known(name: object) -> bool:
-    """Tell whether it is one of those that were looked for already."""
+    """Return whether it is one of those that were looked for already."""
     return str(name).startswith(("coverage", DEBUGGER, f"_{DEBUGGER}"))
 
 

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.private.state import interpreter_flags
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import RunEnd, lend
-from pytest_zygote.core.cli.comparison import compare, decode, render
+from pytest_zygote.core.cli.comparison import compare, render
 from pytest_zygote.core.cli.options import without_commands
+from pytest_zygote.core.cli.recording import decode
 from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
-    from pytest_zygote.core.cli.comparison import Recording
     from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.recording import Recording
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 

@@ -1,7 +1,7 @@
 """A pytest plugin that writes down what a run did, to compare a warm run with a plain.
 
 ``PYTEST_ZYGOTE_RECORD=/tmp/plain.json pytest -p pytest_zygote.run.outcome_recorder`` leaves a
-``core.cli.comparison.Recording`` as JSON in that file; without the variable the plugin does
+``core.cli.recording.Recording`` as JSON in that file; without the variable the plugin does
 nothing. It reads what pytest reports and prints, changes or swallows nothing, so
 the run that is recorded is the run that would have been.
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.cli.comparison import Collector, Phase, RecordedWarning, Recording, Result, encode
+from pytest_zygote.core.cli.recording import Collector, Phase, RecordedWarning, Recording, Result, encode
 
 if TYPE_CHECKING:
     import warnings

@@ -94,7 +94,7 @@ def shop(project: Project) -> Project:
 
 
 def has_apps(project: Project) -> bool:
-    """Tell whether the project layer holds Django's apps."""
+    """Return whether the project layer holds Django's apps."""
     return f'"{DJANGO}"' in project.status().raw and DJANGO not in project.status().rejected
 
 

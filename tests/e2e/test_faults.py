@@ -132,7 +132,7 @@ def assert_works(project: Project) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether a process is gone, or a zombie."""
+    """Return whether a process is gone, or a zombie."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

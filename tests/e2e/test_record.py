@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.cli.comparison import (
-    Collector,
-    Phase,
-    RecordedWarning,
-    Recording,
-    Result,
-    compare,
-    compare_output,
-    decode,
-)
+from pytest_zygote.core.cli.comparison import compare
+from pytest_zygote.core.cli.recording import Collector, Phase, RecordedWarning, Recording, Result, decode
 from pytest_zygote.run.outcome_recorder import VARIABLE
+from scripts.output_comparison import compare_output
 
 if TYPE_CHECKING:
     from pathlib import Path

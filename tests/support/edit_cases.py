@@ -54,7 +54,7 @@ IN_LAYERS = frozenset(_VERDICTS["seen by layers"])
 
 
 def is_for(case: Case) -> bool:
-    """Tell whether this version of Python knows the syntax of a case, and its packages are installed."""
+    """Return whether this version of Python knows the syntax of a case, and its packages are installed."""
     if "pydantic" in case["old"] and find_spec("pydantic") is None:
         return False
     try:

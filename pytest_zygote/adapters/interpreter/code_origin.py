@@ -20,7 +20,7 @@ _STANDARD = tuple(os.path.join(os.path.realpath(sysconfig.get_path(name)), "") f
 
 
 def is_installed(path: str) -> bool:
-    """Tell whether a file belongs to an installed package."""
+    """Return whether a file belongs to an installed package."""
     return "/site-packages/" in path or "/dist-packages/" in path
 
 
@@ -31,14 +31,14 @@ _NOT_OWN = RUNNER | {"__main__"}
 
 
 def is_third_party(path: str) -> bool:
-    """Tell whether a file belongs to the standard library or an installed package."""
+    """Return whether a file belongs to the standard library or an installed package."""
     if is_installed(path):
         return True
     return path.startswith(_STANDARD) or os.path.realpath(path).startswith(_STANDARD)
 
 
 def is_own(path: str) -> bool:
-    """Tell whether a file belongs to the project; this package does not, wherever it is installed."""
+    """Return whether a file belongs to the project; this package does not, wherever it is installed."""
     return not path.startswith(_PACKAGE) and not is_third_party(path)
 
 

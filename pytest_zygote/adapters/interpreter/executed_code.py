@@ -184,7 +184,7 @@ class CountedStarts:
 
 
 def _keeps_code(namespace: dict[str, object]) -> bool:
-    """Tell whether a module has a class with ``__conform__``: then code objects that it takes are told of patches."""
+    """Return whether a module has a class with ``__conform__``: then code objects that it takes are told of patches."""
     return any(type(thing) is type and "__conform__" in vars(thing) for thing in tuple(namespace.values()))
 
 

@@ -287,7 +287,7 @@ _LOOKING = frozenset(
 
 
 def only_looks_for(frame: FrameType) -> bool:
-    """Tell whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
+    """Return whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
     caller: FrameType | None = frame
     while caller is not None and caller.f_code.co_name in ("stat", "lstat"):
         caller = caller.f_back
@@ -328,7 +328,7 @@ def _always(*_: object, **__: object) -> bool:
 
 
 def is_own_caller(frame: FrameType | None) -> bool:
-    """Tell whether pytest or this package asks: they ask again in each run."""
+    """Return whether pytest or this package asks: they ask again in each run."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         top = name.partition(".")[0]

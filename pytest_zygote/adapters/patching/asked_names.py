@@ -40,7 +40,7 @@ class AskedNames:
         self._seen = seen
 
     def ask_for(self, path: str, owner: str, name: str) -> bool:
-        """Tell whether a module other than this one may have asked an owner for a name that it did not have."""
+        """Return whether a module other than this one may have asked an owner for a name that it did not have."""
         return any(found is None or found.asks(owner, name) for found in self._that(path, owner, name))
 
     def _that(self, path: str, owner: str, name: str) -> Iterator[AskedFor | None]:
@@ -52,7 +52,7 @@ class AskedNames:
                 yield self._words(other) if budget >= 0 else None
 
     def read_docs(self, path: str, names: frozenset[str]) -> bool:
-        """Tell whether other code may have read the docstring of something with one of these names."""
+        """Return whether other code may have read the docstring of something with one of these names."""
         if self._is_involved(path, self._seen("docs") or frozenset()):
             return True
         marks = {name.encode() for name in names}
@@ -77,7 +77,7 @@ class AskedNames:
         return "somebody looked at its lines or bytecode while it was imported" if is_involved else ""
 
     def _is_involved(self, path: str, seen: frozenset[str]) -> bool:
-        """Tell whether a file is one of these, or is mentioned in one of the project's that are."""
+        """Return whether a file is one of these, or is mentioned in one of the project's that are."""
         mark = self._memory[path].name.rpartition(".")[2].encode()
         return path in seen or any(mark in self._memory[one].source for one in seen if one in self._memory)
 

@@ -29,7 +29,7 @@ def find_class(module: ModuleType, title: str) -> type | None:
 
 
 def is_dataclass(module: ModuleType, name: str) -> bool:
-    """Tell whether a name in a module stands for the standard library's decorator, which lets methods alone."""
+    """Return whether a name in a module stands for the standard library's decorator, which lets methods alone."""
     found: object = module
     for part in name.split("."):
         found = (dict_of(found) or {}).get(part) if is_a(found, ModuleType) else None

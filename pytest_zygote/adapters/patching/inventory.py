@@ -45,7 +45,7 @@ class Inventory:
         self._elsewhere = frozenset(others & namespaces.keys())
 
     def is_elsewhere(self, path: str) -> bool:
-        """Tell whether a file was also executed in a namespace that is not its module's."""
+        """Return whether a file was also executed in a namespace that is not its module's."""
         return path in self._elsewhere
 
     def _scan_names(self) -> None:

@@ -47,7 +47,7 @@ class Referrers:
 
 
 def conforms(objects: Sequence[object]) -> bool:
-    """Tell whether all objects have ``__conform__``."""
+    """Return whether all objects have ``__conform__``."""
     return all(hasattr(thing, "__conform__") for thing in objects)
 
 

@@ -101,5 +101,5 @@ def _metadata_folders(path: Iterable[str]) -> _Folders | None:
 
 
 def is_rewritten(module: ModuleType) -> bool:
-    """Tell whether a module was loaded with rewritten assertions."""
+    """Return whether a module was loaded with rewritten assertions."""
     return is_a((dict_of(module) or {}).get("__loader__"), AssertionRewritingHook)

@@ -14,7 +14,7 @@ SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
 
 
 def is_the_program() -> bool:
-    """Tell whether this process was started to be pytest; a program that calls pytest may go on afterwards."""
+    """Return whether this process was started to be pytest; a program that calls pytest may go on afterwards."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:

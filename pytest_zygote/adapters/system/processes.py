@@ -116,7 +116,7 @@ def signal_process(pid: int, number: int) -> None:
 
 
 def exists(pid: int) -> bool:
-    """Tell whether there is such a process, running or waiting to be collected."""
+    """Return whether there is such a process, running or waiting to be collected."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -144,7 +144,7 @@ def decode_wait(status: int) -> int:
 
 
 def has_children() -> bool:
-    """Tell whether this process has a child that was not waited for, running or ended."""
+    """Return whether this process has a child that was not waited for, running or ended."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

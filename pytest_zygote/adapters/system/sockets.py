@@ -231,7 +231,7 @@ class Listener:
         return Channel(raw, route, send_timeout_s=send_timeout_s)
 
     def is_ours(self) -> bool:
-        """Tell whether the path still leads to this socket."""
+        """Return whether the path still leads to this socket."""
         return _identity(self._path) == self._identity
 
     def close(self) -> None:

@@ -1,8 +1,7 @@
 """The options of this plugin: one table for the command line, the environment and ini-files.
 
-Read from plain text before pytest has parsed anything, because the client must know what is
-asked of it while no plugin is loaded yet. pytest gets the same table, for its help and to accept
-the options in the run.
+Read from plain text, because the client must know them before any plugin is loaded. pytest gets the
+same table, for its help and to accept the options in the run.
 
 The older plugin's options (pytest-hot-reloading) are all accepted; `Option.help` says what each
 does now.
@@ -323,5 +322,5 @@ def without_commands(args: Iterable[str]) -> tuple[str, ...]:
 
 
 def asks_for_daemon(args: Iterable[str]) -> bool:
-    """Tell whether a command line is about the daemon rather than about tests."""
+    """Return whether a command line is about the daemon rather than about tests."""
     return any(arg.partition("=")[0] in COMMANDS for arg in args)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core.patching import code_compare
-from pytest_zygote.core.patching.definitions import FUNCTIONS, bound_names
+from pytest_zygote.core.patching.bindings import FUNCTIONS, bound_names
 from pytest_zygote.core.patching.introspection import DYNAMIC, FINDERS
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from pytest_zygote.core.patching.annotations import Function
-    from pytest_zygote.core.patching.definitions import Addition, Alignment, Import
+    from pytest_zygote.core.patching.bindings import Import
+    from pytest_zygote.core.patching.definitions import Addition, Alignment
     from pytest_zygote.core.reasons import Reason
 
 BUILTINS = frozenset(dir(builtins))
@@ -208,7 +209,7 @@ def _is_constant(node: ast.expr) -> bool:
 
 
 def _are_annotations_quiet(node: Function, names: dict[str, int], module: Module) -> bool:
-    """Tell whether the annotations mean now what they would have meant at import.
+    """Return whether the annotations mean now what they would have meant at import.
 
     Each name must be a builtin, or have been bound once, above, in the module.
     """

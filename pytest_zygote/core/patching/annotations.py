@@ -40,7 +40,7 @@ class Annotated:
 
 
 def are_texts(tree: ast.Module) -> bool:
-    """Tell whether the annotations of a module are texts."""
+    """Return whether the annotations of a module are texts."""
     return any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"

@@ -36,7 +36,7 @@ MASKED = frozenset({"__firstlineno__", "__static_attributes__"})
 
 
 def is_scope(code: CodeType) -> bool:
-    """Tell whether this code runs when its module is imported (or its function is called)."""
+    """Return whether this code runs when its module is imported (or its function is called)."""
     return not code.co_flags & OPTIMIZED or code.co_name.startswith(GENERIC)
 
 
@@ -80,7 +80,7 @@ def identical(one: CodeType, other: CodeType) -> bool:
 
 
 def alike(one: CodeType, other: CodeType) -> bool:
-    """Tell whether two codes do the same, wherever they stand."""
+    """Return whether two codes do the same, wherever they stand."""
     return is_shell_alike(one, other) and all(
         alike(a, b) for (_, a), (_, b) in zip(children(one), children(other), strict=True)
     )

@@ -18,15 +18,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core.patching.annotations import Annotated, Function, are_texts, strip
+from pytest_zygote.core.patching.bindings import FUNCTIONS, IMPORTS, Import, bindings, lazy_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Import: TypeAlias = "ast.Import | ast.ImportFrom"
 Scope: TypeAlias = "ast.Module | ast.ClassDef"
-
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def align(old_source: bytes, new_source: bytes) -> Alignment:
     """
     old, new = ast.parse(old_source), ast.parse(new_source)
     alignment = Alignment(old, new, names=_lines_of_names(new), are_texts=are_texts(old) and are_texts(new))
-    lazy = (_lazy_names(old), _lazy_names(new))
+    lazy = (lazy_names(old), lazy_names(new))
     _align_scope(alignment, old, new, (), lazy)
     return alignment
 
@@ -137,7 +134,7 @@ def _is_future(node: ast.stmt) -> bool:
 
 
 def _is_never(node: ast.If, lazy: frozenset[str]) -> bool:
-    """Tell whether the body is not executed by an import, and means nothing to the compiler."""
+    """Return whether the body is not executed by an import, and means nothing to the compiler."""
     if node.orelse or any(isinstance(inner, ast.AnnAssign) for inner in ast.walk(node)):
         return False
     return ast.unparse(node.test) in lazy or key(node.test) in (_MAIN, _MAIN_REVERSED)
@@ -171,47 +168,6 @@ class _Bodiless(ast.NodeTransformer):
 
 _MAIN = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
 _MAIN_REVERSED = ast.dump(ast.parse("'__main__' == __name__", mode="eval").body)
-
-
-def _lazy_names(tree: ast.Module) -> frozenset[str]:
-    """Return the expressions that stand for `typing.TYPE_CHECKING`, and for nothing else, in this module."""
-    bound: dict[str, list[bool]] = {}
-    for node in ast.walk(tree):
-        for name, is_typing in bindings(node):
-            bound.setdefault(name, []).append(is_typing)
-    expressions = {"TYPE_CHECKING": "TYPE_CHECKING", "typing": "typing.TYPE_CHECKING"}
-    return frozenset(text for name, text in expressions.items() if bound.get(name) == [True])
-
-
-def bindings(node: ast.AST) -> Iterator[tuple[str, bool]]:
-    """Give the names that this node itself binds, and whether the name stands for part of `typing`."""
-    if isinstance(node, IMPORTS):
-        for alias in node.names:
-            origin = node.module if isinstance(node, ast.ImportFrom) else ""
-            is_typing = alias.asname is None and (origin, alias.name) in _TYPING
-            yield alias.asname or alias.name.partition(".")[0], is_typing
-    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id, False
-    elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        yield node.name, False
-    elif isinstance(node, ast.Global):
-        yield from ((name, False) for name in node.names)
-
-
-def bound_names(node: ast.AST) -> Iterator[str]:
-    """Give the names that executing a statement may bind in its scope."""
-    if isinstance(node, ast.AnnAssign) and node.value is None:
-        return  # only an annotation
-    yield from (name for name, _ in bindings(node))
-    for name in (getattr(node, "name", None), getattr(node, "rest", None)):
-        if isinstance(node, (ast.MatchAs, ast.MatchStar, ast.MatchMapping)) and name:
-            yield name
-    if not isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.Global)):
-        for inner in ast.iter_child_nodes(node):
-            yield from bound_names(inner)
-
-
-_TYPING = (("typing", "TYPE_CHECKING"), ("typing_extensions", "TYPE_CHECKING"), ("", "typing"))
 
 
 def _lines_of_names(tree: ast.Module) -> dict[str, int]:

@@ -6,7 +6,7 @@ import ast
 from importlib.util import resolve_name
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.patching.definitions import FUNCTIONS, IMPORTS
+from pytest_zygote.core.patching.bindings import FUNCTIONS, IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -66,7 +66,7 @@ def kinds_in(source: bytes) -> frozenset[str]:
 
 
 def may_ask(source: bytes, owner: str, name: str) -> bool:
-    """Tell whether a text is such that `AskedFor.asks` is worth the while for its code; if not, it would say no.
+    """Return whether a text is such that `AskedFor.asks` is worth the while for its code; if not, it would say no.
 
     Args:
         source: the text.
@@ -109,7 +109,7 @@ class AskedFor:
         return self.read | {part for name in self.imported for part in (name, name.rpartition(".")[2])}
 
     def asks(self, owner: str, name: str) -> bool:
-        """Tell whether this code may have asked an owner (a class, or a module's last name) for a name."""
+        """Return whether this code may have asked an owner (a class, or a module's last name) for a name."""
         if name in self.read or name in self.imported or owner in self.handed:
             return True
         known = self.known

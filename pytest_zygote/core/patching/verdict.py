@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.additions import Added, check_addition
-from pytest_zygote.core.patching.definitions import FUNCTIONS, align
+from pytest_zygote.core.patching.bindings import FUNCTIONS
+from pytest_zygote.core.patching.definitions import align
 from pytest_zygote.core.patching.errors import NotPatchable
 from pytest_zygote.core.patching.introspection import kinds_in, line_words, words
 from pytest_zygote.core.patching.patch_plan import Pair, PatchPlan, compare, compare_aligned, compiled
@@ -221,12 +222,12 @@ def _decorated(source: bytes) -> set[tuple[str, int]]:
 
 
 def is_pinned(source: bytes) -> bool:
-    """Tell whether a file's first lines ask for reloads."""
+    """Return whether a file's first lines ask for reloads."""
     return any(PIN.search(line) for line in source.split(b"\n", PIN_LINES)[:PIN_LINES])
 
 
 def is_always_reloaded(path: str, patterns: Sequence[str]) -> bool:
-    """Tell whether a path, relative to the project's root, matches one of the user's globs.
+    """Return whether a path, relative to the project's root, matches one of the user's globs.
 
     A pattern without a slash is compared with the file's name; ``*`` goes across folders.
     """

@@ -35,7 +35,7 @@ def watcher(tmp_path: Path) -> Iterator[FileWatcher]:
 
 
 def is_woken(watcher: FileWatcher, within_s: float = UNIT_S) -> bool:
-    """Tell whether something changed within a time."""
+    """Return whether something changed within a time."""
     return bool(select.select([watcher], [], [], within_s)[0]) and watcher.read()
 
 

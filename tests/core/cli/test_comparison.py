@@ -8,22 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.core.cli.comparison import (
-    ABSENT,
-    Collector,
-    Difference,
-    Phase,
-    RecordedWarning,
-    Recording,
-    Result,
-    compare,
-    compare_output,
-    decode,
-    encode,
-    normalise,
-    render,
-    unexplained,
-)
+from pytest_zygote.core.cli.comparison import ABSENT, Difference, compare, normalise, render
+from pytest_zygote.core.cli.recording import Collector, Phase, RecordedWarning, Recording, Result
+from tests.core.cli.recordings import RECORDINGS
 
 PASSED = Result("test_a.py::test_one", (Phase("setup", "passed"), Phase("call", "passed"), Phase("teardown", "passed")))
 FAILED = Result("test_a.py::test_two", (Phase("setup", "passed"), Phase("call", "failed", "assert 1 == 2")))
@@ -36,19 +23,6 @@ PLAIN = Recording(
     collectors=(Collector("test_b.py", "failed", "ImportError: no b"),),
     results=(PASSED, FAILED),
     warnings=(WARNING, replace(WARNING, nodeid="", when="collect")),
-)
-
-TEXTS = st.text(max_size=8)
-PHASES = st.builds(Phase, TEXTS, TEXTS, TEXTS)
-RECORDINGS = st.builds(
-    Recording,
-    exit_code=st.integers(0, 5),
-    process=st.integers(1),
-    collected=st.lists(TEXTS, max_size=4).map(tuple),
-    deselected=st.lists(TEXTS, max_size=2).map(tuple),
-    collectors=st.lists(st.builds(Collector, TEXTS, TEXTS, TEXTS), max_size=2).map(tuple),
-    results=st.lists(st.builds(Result, TEXTS, st.lists(PHASES, max_size=3).map(tuple)), max_size=4).map(tuple),
-    warnings=st.lists(st.builds(RecordedWarning, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS), max_size=2).map(tuple),
 )
 
 
@@ -177,55 +151,6 @@ class TestNormalise:
         assert normalise(normalise(text)) == normalise(text)
 
 
-class TestCompareOutput:
-    """``compare_output``."""
-
-    @given(lines=st.lists(st.sampled_from("abc"), max_size=6))
-    def test_an_output_equals_itself(self, lines: list[str]) -> None:
-        """Equal text is no difference."""
-        assert compare_output("\n".join(lines), "\n".join(lines)) == ()
-
-    @pytest.mark.parametrize(
-        ("plain", "warm"),
-        [
-            ("3 passed in 0.12s", "3 passed in 61.25s (0:01:01)"),
-            ("===== 3 passed in 0.12s =====", "=== 3 passed in 61.25s (0:01:01) ==="),
-            ("no tests ran in 0.00s", "no tests ran in 0.03s"),
-            ("<f at 0x7f0123456789>", "<f at 0x7fabcdefabcd>"),
-        ],
-    )
-    def test_durations_and_addresses_are_no_difference(self, plain: str, warm: str) -> None:
-        """The last line differs in every run."""
-        assert compare_output(plain, warm) == ()
-
-    @pytest.mark.parametrize(
-        ("plain", "warm", "expected"),
-        [
-            ("a\nb\nc", "a\nB\nc", (Difference("output", "line 2", "b", "B"),)),
-            ("a\nb\nc", "a\nc", (Difference("output", "line 2", "b", ABSENT),)),
-            (
-                "a\nb",
-                "a\nb\nc\nd",
-                (Difference("output", "line 3", ABSENT, "c"), Difference("output", "line 4", ABSENT, "d")),
-            ),
-            ("took 0.12s", "took 0.13s", (Difference("output", "line 1", "took 0.12s", "took 0.13s"),)),
-        ],
-    )
-    def test_a_line_more_less_or_changed(self, plain: str, warm: str, expected: tuple[Difference, ...]) -> None:
-        """A difference is told by its line in the plain output."""
-        assert compare_output(plain, warm) == expected
-
-
-def test_noise_explains_a_difference_at_the_same_place_only() -> None:
-    """Another kind or another subject stays a difference."""
-    noise = Difference("result", "test_a", "call passed", "call failed: 1")
-    same_place = Difference("result", "test_a", "call passed", "call failed: 2")
-    other_kind = Difference("run", "test_a", "once", ABSENT)
-    other_subject = Difference("result", "test_b", "call passed", "call failed: 1")
-
-    assert unexplained([same_place, other_kind, other_subject], [noise]) == (other_kind, other_subject)
-
-
 class TestRender:
     """``render``."""
 
@@ -241,12 +166,3 @@ class TestRender:
 
         assert len(lines) == 3
         assert lines[-1] == "… and 3 more"
-
-
-@given(recording=RECORDINGS)
-def test_a_recording_survives_the_file(recording: Recording) -> None:
-    """JSON loses nothing, and stays ASCII whatever the messages hold."""
-    text = encode(recording)
-
-    assert text.isascii()
-    assert decode(text) == recording

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from pytest_zygote.core.patching.definitions import align, bound_names
+from pytest_zygote.core.patching.definitions import align
 
 
 @pytest.mark.parametrize(
@@ -63,23 +63,3 @@ def test_bodies_of_functions_in_statements_are_left_to_the_code() -> None:
     text = b"if x:\n    def f(): return 1\n    g = lambda: 1\n"
     assert align(text, text.replace(b"1", b"2")).difference == ""
     assert align(text, text.replace(b"f()", b"f(a)")).difference
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a = b, c = 1", {"a", "b", "c"}),
-        ("for a in b: c = 1", {"a", "c"}),
-        ("with a as b, c as (d, e): pass", {"b", "d", "e"}),
-        ("import a.b, c as d", {"a", "d"}),
-        ("def a(b): c = 1", {"a"}),
-        ("class A:\n    b = 1", {"A"}),
-        ("a: int", set()),
-        ("a: int = 1", {"a"}),
-        ("match a:\n    case [b, *c]: d = 1\n    case {'x': e, **f}: pass", {"b", "c", "d", "e", "f"}),
-        ("if (a := 1): pass", {"a"}),
-    ],
-)
-def test_bound_names(text: str, names: set[str]) -> None:
-    """What a statement binds in its own scope."""
-    assert set(bound_names(ast.parse(text).body[0])) == names
