@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,8 +34,8 @@ def routes() -> Iterator[tuple[str, str, list[str]]]:
     for module in CHANNEL_MODULES:
         for value in vars(module).values():
             if isinstance(value, Route) and value.kinds:
-                for sender in value.sender.split(" or "):
-                    yield sender, value.receiver, list(value.kinds)
+                for sender, receiver in product(value.sender.split(" or "), value.receiver.split(" or ")):
+                    yield sender, receiver, list(value.kinds)
     yield "worker", "run", [kind.__name__ for kind in parallel.WORKER_MESSAGES]
     yield "run", "worker", [kind.__name__ for kind in parallel.CONTROLLER_MESSAGES]
 
