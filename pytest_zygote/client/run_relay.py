@@ -7,7 +7,9 @@ import select
 import sys
 
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
+from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.core.protocol.client_messages import (
+    TO_CLIENT,
     Answer,
     Cold,
     Finished,
@@ -64,11 +66,15 @@ def lend(
         channel.close()
         return Declined(reason, restart=False)
     devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    link: Channel[ToClient, FromClient]
+    link, theirs = pair(TO_CLIENT)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
     try:
         streams = (devnull if number in request.closed else fd for number, fd in enumerate(terminal))
-        channel.send(request, [*streams, *request.descriptors])
-        return _RelayedTerminal(channel, pipe).wait()
+        channel.send(request, [*streams, *request.descriptors, theirs])
+        os.close(theirs)
+        theirs = -1
+        return _RelayedTerminal(channel, pipe, link).wait()
     except (BrokenPipeError, ConnectionError):
         # A daemon that can serve nobody says why without having read what is asked.
         for message in channel.receive() or ():
@@ -78,7 +84,10 @@ def lend(
     finally:
         pipe.close()
         channel.close()
-        os.close(devnull)
+        link.close()
+        for descriptor in (devnull, theirs):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 def why_silent(channel: Channel[ToClient, FromClient]) -> Reason | None:
@@ -91,8 +100,14 @@ def why_silent(channel: Channel[ToClient, FromClient]) -> Reason | None:
 class _RelayedTerminal:
     """The conversation about one run."""
 
-    def __init__(self, channel: Channel[ToClient, FromClient], pipe: SignalPipe) -> None:
+    def __init__(
+        self,
+        channel: Channel[ToClient, FromClient],
+        pipe: SignalPipe,
+        link: Channel[ToClient, FromClient],
+    ) -> None:
         self._channel = channel
+        self._link = link
         self._pipe = pipe
         self._run_pid = 0
 
@@ -156,17 +171,17 @@ class _RelayedTerminal:
     def _abandoned(self) -> RunEnd | Declined:
         """Decide what a daemon that is suddenly gone means.
 
-        A run that had started goes on (its zygote finishes its runs) and owns the terminal
-        until it ends; how it ended is then unknown, and unknown is never a success.
+        A run that had started goes on (its zygote finishes its runs) and owns the terminal until it ends; its zygote
+        says how it ended. If that is gone too, nobody can tell, and unknown is never a success.
         """
-        if not self._run_pid:
+        from pytest_zygote.client.orphan_relay import OrphanRelay
+
+        orphan = OrphanRelay(self._link, self._pipe, self._run_pid)
+        status = orphan.wait()
+        if status is not None:
+            return RunEnd(status)
+        if not orphan.run_pid:
             return Declined(Reason("daemon-lost", "the daemon ended before the run started"), restart=True)
-        try:
-            process = os.pidfd_open(self._run_pid)
-            select.select([process], [], [])
-            os.close(process)
-        except (OSError, AttributeError):
-            pass  # it has ended already, or the system has no pidfds
         _say("the daemon ended during the run: its result is unknown")
         return RunEnd(LOST)
 

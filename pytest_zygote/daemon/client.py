@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
     ClientChannel: TypeAlias = Channel[FromClient, ToClient]
 
+LINKS = 1
+"""A run's zygote says on it how the run ends, if the daemon dies before that."""
+
 
 class Client:
     """A connection from a client and the run that it asked for.
 
     Attributes:
         request: what it wants to run.
-        terminal: its descriptors 0, 1 and 2, and those that it passes on to the run.
+        terminal: its descriptors 0, 1 and 2, those that it passes on to the run, and its link to the run's zygote.
         since: when it connected, by the loop's clock.
         key: finds its collected session; None until one is looked for.
         renewed: test files that its run must collect again.
@@ -71,7 +74,7 @@ class Client:
     def adopt(self, request: RunRequest) -> None:
         """Keep a request and the descriptors that came with it."""
         self.request = request
-        self.terminal = self.channel.adopt_descriptors(STREAMS + len(request.descriptors))
+        self.terminal = self.channel.adopt_descriptors(STREAMS + len(request.descriptors) + LINKS)
 
     def close(self) -> None:
         """End the connection and close the client's descriptors."""

@@ -19,6 +19,7 @@ from pytest_zygote.core.layers.client_fit import (
     start_difference,
 )
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.client import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +55,7 @@ def cold_reason(request: RunRequest, terminal: list[int], pid: int) -> Reason | 
         terminal: the descriptors that came with it.
         pid: the client's process, as it is called here; 0 if it cannot be seen from here.
     """
-    if len(terminal) != STREAMS + len(request.descriptors):
+    if len(terminal) != STREAMS + len(request.descriptors) + LINKS:
         return Reason("descriptors-missing", "the descriptors did not arrive")
     return (
         flags_difference(request.interpreter[3:], interpreter_flags())

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
@@ -23,7 +24,7 @@ from pytest_zygote.run.inherited_layer import InheritedLayer
 from pytest_zygote.zygote.canary import prove_fork
 from pytest_zygote.zygote.fork_hooks import ForkHooks
 from pytest_zygote.zygote.layer_builder import IneligibleModulesError, build
-from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count
+from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count, patience_ms
 from pytest_zygote.zygote.session_process import become_session
 from pytest_zygote.zygote.updater import CHUNK, Updater
 
@@ -69,12 +70,21 @@ class Zygote:
         self._poll.register(self._channel.fileno(), select.POLLIN)
         self._send(layer_messages.Hello(os.getpid()))
         while True:
-            readable = self._poll.poll(0 if self._state.has_idle_work else None)
-            if not readable:
-                self._handle(zygote_loop.Idle())
-            for descriptor, _ in readable:
-                for event in self._child_events() if descriptor == self._pipe.fileno() else self._daemon_events():
-                    self._handle(event)
+            readable = self._poll.poll(0 if self._state.has_idle_work else patience_ms(self._state.table))
+            for event in self._events([descriptor for descriptor, _ in readable]):
+                self._handle(event)
+
+    def _events(self, readable: Sequence[int]) -> Iterator[zygote_loop.Event]:
+        if not readable:
+            yield run_table.TimePassed(time.monotonic()) if self._state.table.abandoned else zygote_loop.Idle()
+        for descriptor in readable:
+            if descriptor == self._pipe.fileno():
+                yield from self._child_events()
+            elif descriptor == self._channel.fileno():
+                yield from self._daemon_events()
+            else:
+                self._poll.unregister(descriptor)
+                yield from self._runs.lost_clients(descriptor)
 
     def _child_events(self) -> Iterator[zygote_loop.Event]:
         self._pipe.read()
@@ -111,12 +121,18 @@ class Zygote:
             case zygote_loop.Send(message):
                 self._send(message)
             case zygote_loop.StopListening():
-                self._poll.unregister(self._channel.fileno())
+                self._listen_to_clients()
             case zygote_loop.Leave():
                 signals.leave(0)
             case _:
                 return self._perform_run(action)
         return None
+
+    def _listen_to_clients(self) -> None:
+        """Look at the links of runs in place of the daemon, which is gone."""
+        self._poll.unregister(self._channel.fileno())
+        for link in self._runs.links:
+            self._poll.register(link, 0)  # its end is always reported
 
     def _perform_run(self, action: run_table.RunAction) -> run_table.RunEvent | None:
         match action:
@@ -217,7 +233,7 @@ class Zygote:
         """Close what belongs to the zygote that this process was forked from."""
         self._pipe.close()
         self._channel.close()
-        self._runs.drop_standby()
+        self._runs.leave()
 
 
 def _log(failures: list[str]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import time
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals
 from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table
+from pytest_zygote.zygote.client_links import ClientLinks
 from pytest_zygote.zygote.standby_run import StandbyRun
 
 if TYPE_CHECKING:
@@ -19,11 +22,18 @@ if TYPE_CHECKING:
     from pytest_zygote.core.record import Record
 
 _DESCRIPTOR_COUNTS: dict[type[Record], int] = {
-    layer_messages.Fork: 4,
+    layer_messages.Fork: 5,
     layer_messages.Spawn: 1,
     layer_messages.Collect: 1,
 }
-"""How many descriptors travel with an order: stdin, stdout, stderr and the run's report; or a layer's connection."""
+"""How many descriptors travel with an order: stdin, stdout, stderr, the client's link and the run's report; or
+a layer's connection."""
+
+LOOK_AGAIN_MS = 500
+"""How often runs are looked at that nobody waits for."""
+
+LINK = -2
+"""The client's link stands before the run's report, which is the last."""
 
 
 def descriptor_count(order: Record) -> int:
@@ -55,6 +65,7 @@ class RunForker:
         self._leave_parent = leave_parent
         self._become_run = become_run
         self._standby = StandbyRun()
+        self.links = ClientLinks()
 
     def perform(self, action: run_table.RunAction) -> run_table.RunEvent | None:
         """Do what was decided; return the event that follows from it at once, if one does.
@@ -70,10 +81,11 @@ class RunForker:
                 return self._fork_standby()
             case run_table.DropStandby():
                 self._standby.drop()
-            case run_table.SignalGroup() | run_table.KillStandby():
+            case run_table.SignalGroup() | run_table.PressGroup() | run_table.KillStandby():
                 _signal(action)
             case run_table.Report(message):
                 self._report(message)
+                self.links.note(message)
             case run_table.EndLastRun():
                 pass  # only a zygote has put off anything
             case _:
@@ -88,14 +100,15 @@ class RunForker:
             reason = Reason("fork-failed", f"no process could be made for the run: {error}")
             return run_table.RunNotForked(order.run, reason)
         if pid:
-            return _forked(order, pid, descriptors)
+            return self._forked(order, pid, descriptors)
         self._leave_parent()
-        self._become_run(order, descriptors)
+        os.close(descriptors[LINK])
+        self._become_run(order, _without_link(descriptors))
         return None
 
     def _activate(self, order: Fork, descriptors: Sequence[int], pid: int) -> run_table.RunEvent:
-        if self._standby.activate(order, descriptors):
-            return _forked(order, pid, descriptors)
+        if self._standby.activate(order, _without_link(descriptors)):
+            return self._forked(order, pid, descriptors)
         return run_table.StandbyLost(order, tuple(descriptors), pid)
 
     def _fork_standby(self) -> run_table.RunEvent | None:
@@ -106,33 +119,51 @@ class RunForker:
         self._become_run(*activated)
         return None
 
-    def drop_standby(self) -> None:
-        """Have the standby run end; in a fork of this process, know nothing of it."""
+    def _forked(self, order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:
+        # The child does the same; whoever is first, a signal finds the group.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        _close(_without_link(descriptors))
+        self.links.add(order.run, pid, descriptors[LINK])
+        return run_table.RunForked(order.run, pid)
+
+    def lost_clients(self, descriptor: int) -> Iterator[run_table.ClientLost]:
+        """Give the run whose client has closed this link, unless the run has ended and the link with it."""
+        run = self.links.run_of(descriptor)
+        if run is not None:
+            yield run_table.ClientLost(run, time.monotonic())
+
+    def leave(self) -> None:
+        """Know nothing of the runs, in a fork of the process that has forked them."""
         self._standby.drop()
+        self.links.close()
 
     def learn(self) -> None:
         """Remember, at the end of a run and in its process, which memory the next ones will write to."""
         self._standby.learn()
 
 
-def _signal(action: run_table.SignalGroup | run_table.KillStandby) -> None:
+def _signal(action: run_table.SignalGroup | run_table.PressGroup | run_table.KillStandby) -> None:
     if isinstance(action, run_table.SignalGroup):
         processes.signal_group(action.pid, action.signal)
+    elif isinstance(action, run_table.PressGroup):
+        processes.signal_group(action.pid, getattr(signal, action.name))
     else:  # its group is still the one of its zygote
         processes.signal_process(action.pid, signals.SIGKILL)
 
 
-def _forked(order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:
-    # The child does the same; whoever is first, a signal finds the group.
-    with contextlib.suppress(OSError):
-        os.setpgid(pid, pid)
-    _close(descriptors)
-    return run_table.RunForked(order.run, pid)
+def _without_link(descriptors: Sequence[int]) -> tuple[int, ...]:
+    return (*descriptors[:LINK], *descriptors[LINK:][1:])
 
 
 def _close(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def patience_ms(table: run_table.RunTable) -> int | None:
+    """Return how long a loop with these runs may sleep; None for as long as nothing happens."""
+    return LOOK_AGAIN_MS if table.abandoned else None
 
 
 def child_events() -> Iterator[run_table.ChildEvent]:

@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,7 +34,7 @@ from pytest_zygote.core.zygote.zygote_loop import DaemonGone, Idle, Leave, StopL
 from pytest_zygote.run import client_identity, interpreter_exit, process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
 from pytest_zygote.zygote.collection_inputs import CollectionInputs
-from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count
+from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count, patience_ms
 from pytest_zygote.zygote.session_leaks import SessionLeaks
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class SessionProcess:
         self._poll.register(self._pipe.fileno(), select.POLLIN)
         self._poll.register(self._channel.fileno(), select.POLLIN)
         while True:
-            readable = [descriptor for descriptor, _ in self._poll.poll(0 if self._state.has_idle_work else None)]
+            readable = [descriptor for descriptor, _ in self._poll.poll(self._patience_ms())]
             for event in self._events(readable):
                 self._handle(event)
                 if self._is_run:
@@ -188,12 +189,19 @@ class SessionProcess:
 
     def _events(self, readable: Sequence[int]) -> Iterator[session_loop.SessionEvent]:
         if not readable:
-            yield Idle()
+            yield run_table.TimePassed(time.monotonic()) if self._state.table.abandoned else Idle()
         if self._pipe.fileno() in readable:
             self._pipe.read()
             yield from child_events()
         if self._channel.fileno() in readable:
             yield from self._daemon_events()
+        for descriptor in readable:
+            if descriptor not in (self._pipe.fileno(), self._channel.fileno()):
+                self._poll.unregister(descriptor)
+                yield from self._runs.lost_clients(descriptor)
+
+    def _patience_ms(self) -> int | None:
+        return 0 if self._state.has_idle_work else patience_ms(self._state.table)
 
     def _daemon_events(self) -> Iterator[session_loop.SessionEvent]:
         received = self._channel.receive()
@@ -220,6 +228,8 @@ class SessionProcess:
                     self._send(layer_messages.NotRecollectable(Reason("session-ineligible", reason)))
             case StopListening():
                 self._poll.unregister(self._channel.fileno())
+                for link in self._runs.links:
+                    self._poll.register(link, 0)  # its end is always reported
             case Leave():
                 os._exit(0)  # noqa: TID251 - see `_leave`
             case _:
@@ -236,7 +246,7 @@ class SessionProcess:
         """Close what belongs to the process that this one was forked from."""
         self._pipe.close()
         self._channel.close()
-        self._runs.drop_standby()
+        self._runs.leave()
 
     def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.system import sockets
+from pytest_zygote.adapters.system.signals import SignalPipe
 from pytest_zygote.client import run_relay
 from pytest_zygote.client.request import make_request
 from pytest_zygote.client.run_relay import Declined, RunEnd, lend
@@ -52,6 +54,16 @@ def _ends() -> Iterator[Ends]:
     daemon.close()
 
 
+@pytest.fixture(name="link")
+def _link() -> Iterator[Ours]:
+    """Give a link at whose other end is nobody any more."""
+    link: Ours
+    link, theirs = sockets.pair(TO_CLIENT)
+    os.close(theirs)
+    yield link
+    link.close()
+
+
 def lend_to(ends: Ends, *answers: ToClient, hangs_up: bool = False) -> RunEnd | Declined:
     """Lend the terminal to a daemon that answers at once."""
     client, daemon = ends
@@ -84,12 +96,12 @@ class Pipe:
 
 
 def test_the_run_ends_the_client(ends: Ends) -> None:
-    """With its exit code; the daemon got the request, and descriptors 0, 1 and 2."""
+    """With its exit code; the daemon got the request, and descriptors 0, 1, 2, and a link."""
     assert lend_to(ends, Started(1), Finished(5)) == RunEnd(5)
 
     (request,) = received(ends)
     assert isinstance(request, RunRequest)
-    assert len(ends[1].adopt_descriptors(3)) == 3
+    assert len(ends[1].adopt_descriptors()) == 4 + len(request.descriptors)
 
 
 @pytest.mark.parametrize(("message", "restart"), [(Cold(STOPPING), False), (Outdated(STOPPING), True)])
@@ -114,14 +126,16 @@ def test_a_daemon_that_is_gone_may_be_replaced(ends: Ends) -> None:
     assert (outcome.reason.code, outcome.restart) == ("daemon-lost", True)
 
 
-def test_a_run_whose_end_nobody_saw_is_no_success(ends: Ends, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_whose_end_nobody_saw_is_no_success(ends: Ends, link: Ours, capsys: pytest.CaptureFixture[str]) -> None:
     """The process had started, and is gone too."""
     client, daemon = ends
-    relay = run_relay._RelayedTerminal(client, Pipe())  # type: ignore[arg-type]  # noqa: SLF001 - a daemon that dies now
+    pipe = SignalPipe(())
+    relay = run_relay._RelayedTerminal(client, pipe, link)  # noqa: SLF001 - a daemon that dies now
     daemon.send(Started(2**22 + 1))
     daemon.close()
 
     assert [relay._listen(), relay._listen()] == [None, RunEnd(run_relay.LOST)]  # noqa: SLF001
+    pipe.close()
     assert "its result is unknown" in capsys.readouterr().err
 
 
@@ -150,20 +164,20 @@ def test_the_client_stops_with_the_run(ends: Ends, monkeypatch: pytest.MonkeyPat
     ("number", "expected"), [(signal.SIGINT, RunEnd(-signal.SIGINT)), (signal.SIGWINCH, None), (signal.SIGTSTP, None)]
 )
 def test_a_signal_before_the_run_is_the_clients(
-    ends: Ends, monkeypatch: pytest.MonkeyPatch, number: int, expected: RunEnd | None
+    ends: Ends, link: Ours, monkeypatch: pytest.MonkeyPatch, number: int, expected: RunEnd | None
 ) -> None:
     """It ends or stops the client, as it would a pytest that imports."""
     stops: list[None] = []
     monkeypatch.setattr(run_relay, "suspend", lambda: stops.append(None))
-    relay = run_relay._RelayedTerminal(ends[0], Pipe(number))  # type: ignore[arg-type]  # noqa: SLF001 - signals without a process
+    relay = run_relay._RelayedTerminal(ends[0], Pipe(number), link)  # type: ignore[arg-type]  # noqa: SLF001 - signals without a process
 
     assert relay._relay() == expected  # noqa: SLF001
     assert bool(stops) == (number == signal.SIGTSTP)
 
 
-def test_a_signal_during_the_run_is_the_runs(ends: Ends) -> None:
+def test_a_signal_during_the_run_is_the_runs(ends: Ends, link: Ours) -> None:
     """The client waits for what the run makes of it."""
-    relay = run_relay._RelayedTerminal(ends[0], Pipe(signal.SIGINT))  # type: ignore[arg-type]  # noqa: SLF001 - signals without a process
+    relay = run_relay._RelayedTerminal(ends[0], Pipe(signal.SIGINT), link)  # type: ignore[arg-type]  # noqa: SLF001 - signals without a process
     ends[1].send(Started(1))
     relay._listen()  # noqa: SLF001
 

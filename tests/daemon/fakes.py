@@ -420,7 +420,7 @@ class FakeDaemon:
     def ask(self, *args: str, client: FakeChannel | None = None, **fields: object) -> FakeChannel:
         """Have a client ask for a run."""
         client = client or self.connect()
-        client.descriptors = [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
+        client.descriptors = [os.open(os.devnull, os.O_RDWR) for _ in range(4)]
         self.receive(client, request(self.root, *args, **fields))
         return client
 

@@ -33,9 +33,9 @@ def test_client_that_does_not_read_is_sent_nothing_more() -> None:
 
 
 def test_descriptors_of_a_request_are_closed_with_the_client() -> None:
-    """Three of them belong to the request, whatever else came."""
+    """Four of them belong to the request, whatever else came."""
     client, channel = connected()
-    channel.descriptors = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
+    channel.descriptors = [os.open(os.devnull, os.O_RDONLY) for _ in range(5)]
     first, *_, other = channel.descriptors
     client.adopt(request("/project"))
     client.close()

@@ -207,10 +207,40 @@ def test_signals_reach_a_run_whose_zygote_was_killed(held: Held) -> None:
     assert held.client.returncode == 2, stderr
 
 
-@pytest.mark.parametrize("how", ["pass", "fail"])
-def test_result_of_a_run_without_a_daemon_is_never_a_success(held: Held, how: str) -> None:
-    """The client of a run that outlives the daemon waits for it, says so, and exits with 3."""
+@pytest.mark.parametrize(("how", "code"), [("pass", 0), ("fail", 1)])
+def test_status_of_a_run_whose_daemon_was_killed_arrives(held: Held, how: str, code: int) -> None:
+    """Its zygote finishes its runs, and says to their clients how they end."""
     os.kill(layer_pid(held.project, "daemon"), signal.SIGKILL)
+    eventually(lambda: held.project.find_status() is None, "the daemon is gone")
+    assert held.client.poll() is None
+    assert held.end(how)[0] == code
+    assert held.project.pytest("-q", "test_app.py").returncode == 0
+
+
+def test_signals_reach_a_run_whose_daemon_was_killed(held: Held) -> None:
+    """Ctrl-C ends it as it ends plain pytest."""
+    os.kill(layer_pid(held.project, "daemon"), signal.SIGKILL)
+    eventually(lambda: held.project.find_status() is None, "the daemon is gone")
+    held.client.send_signal(signal.SIGINT)
+    _, stderr = held.client.communicate(timeout=4 * UNIT_S)
+    assert held.client.returncode == 2, stderr
+    assert held.project.pytest("-q", "test_app.py").returncode == 0
+
+
+def test_run_whose_client_and_daemon_were_killed_is_ended(held: Held) -> None:
+    """By its zygote, with what its tests have started; and nobody is left behind."""
+    os.kill(layer_pid(held.project, "daemon"), signal.SIGKILL)
+    held.client.kill()
+    eventually(lambda: is_gone(held.pid) and is_gone(held.helper), "the run's process group is gone", units=2)
+    eventually(lambda: not held.project.processes(), "the zygotes are gone")
+    assert held.project.pytest("-q", "test_app.py").returncode == 0
+
+
+@pytest.mark.parametrize("how", ["pass", "fail"])
+def test_result_of_a_run_without_daemon_and_zygote_is_never_a_success(held: Held, how: str) -> None:
+    """The client of a run that outlives both waits for it, says so, and exits with 3."""
+    for pid in [layer_pid(held.project, kind) for kind in ("daemon", "project")]:
+        os.kill(pid, signal.SIGKILL)
     eventually(lambda: held.project.find_status() is None, "the daemon is gone")
     assert held.client.poll() is None
     code, stderr = held.end(how)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system import processes
-from pytest_zygote.core.protocol.layer_messages import Fork, Forked
+from pytest_zygote.core.protocol.layer_messages import Fork, Forked, RunExited
 from pytest_zygote.core.zygote import run_table
 from pytest_zygote.core.zygote.run_table import ChildEnded, ChildStopped, ForkRun, RunForked, RunNotForked
 from pytest_zygote.zygote.run_forker import RunForker, child_events
@@ -86,8 +86,11 @@ def test_a_forked_run_has_a_group_and_its_descriptors_alone(system: FakeSystem) 
 
     assert forker.perform(ForkRun(ORDER, descriptors, is_first=True)) == RunForked(7, 300)
     assert system.groups == [(300, 300)]
-    assert not any(map(is_open, descriptors))
+    assert list(map(is_open, descriptors)) == [True, False]  # the first is the link to the client
     assert forker.calls == []
+
+    forker.perform(run_table.Report(RunExited(7, 0)))
+    assert not is_open(descriptors[0])
 
 
 def test_a_fork_leaves_its_parent_before_it_becomes_the_run(system: FakeSystem) -> None:
@@ -97,10 +100,9 @@ def test_a_fork_leaves_its_parent_before_it_becomes_the_run(system: FakeSystem) 
     forker = Forker()
 
     assert forker.perform(ForkRun(ORDER, descriptors, is_first=True)) is None
-    assert forker.calls == ["left", (ORDER, descriptors)]
-    assert all(map(is_open, descriptors))
-    for descriptor in descriptors:
-        os.close(descriptor)
+    assert forker.calls == ["left", (ORDER, descriptors[1:])]
+    assert list(map(is_open, descriptors)) == [False, True]
+    os.close(descriptors[1])
 
 
 def test_a_fork_that_fails_gives_its_reason(system: FakeSystem) -> None:
@@ -156,9 +158,10 @@ def test_signals_and_reports_are_sent(system: FakeSystem) -> None:
     forker = Forker()
 
     assert forker.perform(run_table.SignalGroup(300, signal.SIGINT)) is None
+    assert forker.perform(run_table.PressGroup(300, "SIGHUP")) is None
     assert forker.perform(run_table.Report(Forked(7, 300))) is None
     assert forker.perform(run_table.EndLastRun(7)) is None
-    assert system.signals == [(300, signal.SIGINT)]
+    assert system.signals == [(300, signal.SIGINT), (300, signal.SIGHUP)]
     assert forker.calls == [Forked(7, 300)]
 
 

@@ -118,7 +118,7 @@ ControlRequest: TypeAlias = StatusRequest | StopRequest | ReloadRequest
 
 FromClient: TypeAlias = RunRequest | Relay | ControlRequest
 FROM_CLIENT: Route[FromClient] = Route("client", "daemon", FromClient)
-"""With a `RunRequest` travel three descriptors: stdin, stdout, stderr."""
+"""With a `RunRequest` travel stdin, stdout, stderr, what is passed on, and a link for the run's zygote."""
 
 FORWARDED: Route[RunRequest] = Route("daemon", "run", RunRequest)
 """The request of a client, as the daemon packs it into the order to fork (`layer_messages.Fork`)."""

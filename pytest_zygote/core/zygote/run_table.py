@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol.layer_messages import Deliver, Fork, Forked, ForkFailed, RunExited, RunStopped
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import TypeAlias
 
     from pytest_zygote.core.reasons import Reason
@@ -26,11 +27,13 @@ class RunTable(Record):
         runs: process → number of the run, of all whose end was not seen.
         standby: the process of the standby run; 0 if there is none.
         wants_standby: whether one is to be forked when nothing else is to do.
+        abandoned: run → when its client was lost, where there is no daemon any more that would end it.
     """
 
     runs: Mapping[int, int]
     standby: int = 0
     wants_standby: bool = False
+    abandoned: Mapping[int, float] = {}
 
     @property
     def needs_standby(self) -> bool:
@@ -92,8 +95,23 @@ class ChildEnded(Record):
     status: int
 
 
+class ClientLost(Record):
+    """The client of a run is gone, and the daemon too; `now` by any clock that never goes back."""
+
+    run: int
+    now: float
+
+
+class TimePassed(Record):
+    """Some time has passed since a client was lost."""
+
+    now: float
+
+
 ChildEvent: TypeAlias = ChildStopped | ChildEnded
-RunEvent: TypeAlias = ForkOrdered | RunForked | RunNotForked | StandbyLost | StandbyTried | ChildEvent
+RunEvent: TypeAlias = (
+    ForkOrdered | RunForked | RunNotForked | StandbyLost | StandbyTried | ChildEvent | ClientLost | TimePassed
+)
 
 # Actions
 
@@ -135,6 +153,13 @@ class SignalGroup(Record):
     signal: int
 
 
+class PressGroup(Record):
+    """Send a process group a signal of this name, so that it ends: nobody waits for it."""
+
+    pid: int
+    name: str
+
+
 class EndLastRun(Record):
     """This run, the last that was going on, has ended: do what was put off until then."""
 
@@ -148,7 +173,7 @@ class Report(Record):
 
 
 RunAction: TypeAlias = (
-    ForkRun | ActivateStandby | ForkStandby | DropStandby | KillStandby | SignalGroup | EndLastRun | Report
+    ForkRun | ActivateStandby | ForkStandby | DropStandby | KillStandby | SignalGroup | PressGroup | EndLastRun | Report
 )
 
 if TYPE_CHECKING:
@@ -169,8 +194,8 @@ def step(table: RunTable, event: RunEvent) -> Step:
             return after, (Report(Forked(run, pid)),)
         case RunNotForked(run, reason):
             return table, (Report(ForkFailed(run, reason)),)
-        case ChildStopped() | ChildEnded():
-            return _on_child(table, event)
+        case ChildStopped() | ChildEnded() | ClientLost() | TimePassed():
+            return _press(table, event) if isinstance(event, ClientLost | TimePassed) else _on_child(table, event)
         case _:
             assert_never(event)
 
@@ -191,7 +216,29 @@ def _on_child(table: RunTable, event: ChildEvent) -> Step:
         return table, (Report(RunStopped(run, event.signal)),)
     after = table.replaced(runs={pid: number for pid, number in table.runs.items() if pid != event.pid})
     exited = Report(RunExited(run, event.status))
-    return after, (exited,) if after.runs else (EndLastRun(run), exited)
+    rest = (PressGroup(event.pid, "SIGKILL"),) if run in table.abandoned else ()  # what its tests have started
+    return after, (*rest, exited) if after.runs else (*rest, EndLastRun(run), exited)
+
+
+def _press(table: RunTable, event: ClientLost | TimePassed) -> Step:
+    """End runs that nobody waits for: as a closed terminal would, then harder, as the daemon does."""
+    if isinstance(event, ClientLost):
+        after = table.replaced(abandoned={**table.abandoned, event.run: event.now})
+        return after, tuple(_signals(table, event.run, at_least_s=0, at_most_s=0))
+    found = (
+        action
+        for run, since in table.abandoned.items()
+        for action in tuple(_signals(table, run, at_least_s=0.1, at_most_s=event.now - since))[-1:]
+    )
+    return table, tuple(found)
+
+
+def _signals(table: RunTable, run: int, *, at_least_s: float, at_most_s: float) -> Iterator[PressGroup]:
+    for pid, number in table.runs.items():
+        if number == run:
+            for after_s, name in lifecycle.PRESSURE:
+                if at_least_s <= after_s <= at_most_s:
+                    yield PressGroup(pid, name)
 
 
 def deliver(table: RunTable, order: Deliver) -> tuple[SignalGroup, ...]:

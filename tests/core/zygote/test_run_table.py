@@ -12,11 +12,13 @@ from pytest_zygote.core.zygote.run_table import (
     ActivateStandby,
     ChildEnded,
     ChildStopped,
+    ClientLost,
     DropStandby,
     EndLastRun,
     ForkOrdered,
     ForkRun,
     KillStandby,
+    PressGroup,
     Report,
     RunForked,
     RunNotForked,
@@ -24,6 +26,7 @@ from pytest_zygote.core.zygote.run_table import (
     SignalGroup,
     StandbyLost,
     StandbyTried,
+    TimePassed,
     step,
 )
 
@@ -128,3 +131,14 @@ def test_nothing_stands_by_once_it_is_dropped() -> None:
     """Neither now nor after the next run."""
     assert run_table.drop_standby(RunTable({}, standby=50, wants_standby=True)) == (EMPTY, (DropStandby(),))
     assert run_table.drop_standby(EMPTY) == (EMPTY, ())
+
+
+def test_runs_that_nobody_waits_for_are_ended() -> None:
+    """As by a closed terminal, then harder; runs of other clients go on."""
+    table = RunTable({100: 1, 200: 2})
+    table, actions = step(table, ClientLost(1, 50.0))
+    assert actions == (PressGroup(100, "SIGHUP"), PressGroup(100, "SIGCONT"))
+    assert step(table, TimePassed(50.5)) == (table, ())
+    assert step(table, TimePassed(51.5)) == (table, (PressGroup(100, "SIGTERM"),))
+    assert step(table, TimePassed(53.5)) == (table, (PressGroup(100, "SIGKILL"),))
+    assert step(table, ChildEnded(100, -1))[1] == (PressGroup(100, "SIGKILL"), Report(RunExited(1, -1)))
