@@ -131,6 +131,7 @@ class Controller:
                 | messages.LogFinish()
                 | messages.FullReport()
                 | messages.WarningRecorded()
+                | messages.JunitPropertyRecorded()
                 | messages.SessionStopped()
                 | messages.ExitRaised()
                 | messages.InterruptRaised()
@@ -234,6 +235,7 @@ class Controller:
 
     def _start_worker(self, number: int, items: tuple[int, ...]) -> None:
         node = Node(self._config, name_of(number), self._plan.count, self._plan.testrunuid)
+        self._config.hook.pytest_xdist_newgateway(gateway=node.gateway)
         self._config.hook.pytest_configure_node(node=node)
         handle = WorkerHandle(number, node)
         handle.queue.put(items)

@@ -14,6 +14,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import enum
 import pickle
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, get_args
 
@@ -84,6 +85,30 @@ class WarningRecorded(NamedTuple):
     when: str
     nodeid: str
     location: tuple[str, int, str] | None
+
+
+class JunitTarget(enum.Enum):
+    """What in the junit file a test has written into."""
+
+    SUITE = "suite"
+    CASE = "case"
+    ATTRIBUTE = "attribute"
+
+
+class JunitPropertyRecorded(NamedTuple):
+    """A test has written into the junit file itself.
+
+    Attributes:
+        target: what it is of: a property of the suite or of a case, or an attribute of a case.
+        nodeid: of the test; '' for the suite.
+        name: of the property.
+        value: as text.
+    """
+
+    target: JunitTarget
+    nodeid: str
+    name: str
+    value: str
 
 
 class SessionStopped(NamedTuple):
@@ -170,6 +195,7 @@ ReportMessage: TypeAlias = (
     | LogFinish
     | FullReport
     | WarningRecorded
+    | JunitPropertyRecorded
     | SessionStopped
     | ExitRaised
     | InterruptRaised

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.core.parallel.worker_pool import name_of
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.parallel import fast_exit, worker_hooks
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import Units, items_run_by
-from pytest_zygote.parallel.xdist_node import Node
+from pytest_zygote.parallel.xdist_node import Node, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class ParallelPlugin:
@@ -69,6 +70,7 @@ class ParallelPlugin:
             for reason in (*shared_fixtures.set_up(), *databases.set_up()):
                 self._print_line(f"zygote: {reason}")
             self._announce(session, plan.count)
+            call_setup_nodes(session.config, [name_of(number) for number in range(plan.count)])
             controller.run()
         finally:
             self._summary, self._lines = controller.summary, controller.lines
@@ -166,10 +168,17 @@ def _raise_if_ended(session: pytest.Session) -> None:
         raise session.Interrupted(session.shouldstop)
 
 
+def call_setup_nodes(config: pytest.Config, names: Iterable[str]) -> None:
+    """Tell plugins which workers there will be, as pytest-xdist does."""
+    config.hook.pytest_xdist_setupnodes(config=config, specs=[Spec(name) for name in names])
+
+
 def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
     """Run tests in this process, which looks to them like the only worker, of this name."""
     config = session.config
     node = Node(config, name, 1, testrunuid)
+    call_setup_nodes(config, [name])
+    config.hook.pytest_xdist_newgateway(gateway=node.gateway)
     config.hook.pytest_configure_node(node=node)
     before = {key: os.environ.get(key) for key in node.environ}
     os.environ.update(node.environ)

@@ -14,6 +14,7 @@ from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, coun
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import messages, places
+from pytest_zygote.parallel.junit import JunitProperties
 from pytest_zygote.parallel.report_delta import DeltaDecoder
 from pytest_zygote.parallel.result_order import ResultOrder
 
@@ -79,6 +80,7 @@ class ReportReplay:
         self._decoders: dict[int, DeltaDecoder] = {}
         self._errors: list[BaseException] = []
         self._order = ResultOrder(session)
+        self._junit_properties = JunitProperties(session.config)
         self.slow_tests = SlowTests()
         self.restore_order = self._order.restore
 
@@ -127,6 +129,8 @@ class ReportReplay:
                 warning = transfer.load_warning(data)
                 values = {"warning_message": warning, "when": when, "nodeid": nodeid, "location": location}
                 self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
+            case messages.JunitPropertyRecorded():
+                self._junit_properties.write(worker.node, message)
             case messages.OutputReturned(data):
                 output = transfer.load(data)
                 worker.node.workeroutput = output if isinstance(output, dict) else {}

@@ -10,6 +10,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from pytest_zygote.parallel.junit import files_of
+
 if TYPE_CHECKING:
     import pytest
 
@@ -37,7 +39,7 @@ class ResultOrder:
         manager = session.config.pluginmanager
         self._items = session.items
         self._terminal = manager.getplugin("terminalreporter")
-        self._junits = [plugin for plugin in manager.get_plugins() if type(plugin).__module__ == "_pytest.junitxml"]
+        self._junits = files_of(session.config)
         self.has_junit_files = bool(self._junits)
         self._cases: dict[int, int] = {}
 

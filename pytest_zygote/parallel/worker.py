@@ -21,7 +21,17 @@ from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.system import processes, stdio
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import after_fork, coverage, debugger_lock, messages, places, terminal, worker_hooks
+from pytest_zygote.parallel import (
+    after_fork,
+    configured_twice,
+    coverage,
+    debugger_lock,
+    junit,
+    messages,
+    places,
+    terminal,
+    worker_hooks,
+)
 from pytest_zygote.parallel.mproc_marks import TestError
 from pytest_zygote.parallel.work_queue import END
 from pytest_zygote.parallel.worker_channel import ControllerGone, WorkerChannel
@@ -78,6 +88,7 @@ class Worker:
         worker_hooks.silence(self._session.config)
         manager.register(self._sender, "zygote_report_sender")
         self._sender.is_active = True
+        junit.send_properties(self._session.config, self._channel.send)
         manager.register(self, "zygote_worker")
         manager.register(self._debugger_lock, "zygote_debugger_lock")
 
@@ -243,7 +254,8 @@ def _begin(inherited: Inherited, channel: WorkerChannel, dump: int) -> None:
     channel.interrupts.replace_default()
     channel.share_descriptors(after_fork.adopt_output(config, dump)[:-1])
     coverage.start(config)
-    worker_hooks.call_worker_aware(config, "pytest_configure", config=config)
+    with configured_twice.registered_anew(config):
+        worker_hooks.call_worker_aware(config, "pytest_configure", config=config)
     worker_hooks.call_worker_aware(config, "pytest_sessionstart", session=session)
 
 

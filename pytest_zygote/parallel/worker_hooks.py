@@ -19,7 +19,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private.running import remove_hook
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import messages
+from pytest_zygote.parallel import configured_twice, messages
 from pytest_zygote.parallel.report_delta import DeltaEncoder
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def call_worker_aware(config: pytest.Config, name: str, /, **arguments: object) 
     """Call the implementations of a hook that do something else in workers."""
     for implementation in reversed(getattr(config.hook, name).get_hookimpls()):
         if _is_worker_aware(implementation.function) and not (implementation.wrapper or implementation.hookwrapper):
+            if name == configured_twice.HOOK:
+                configured_twice.unregister_plugins_of(config, _code(implementation.function))
             implementation.function(*(arguments[argument] for argument in implementation.argnames))
 
 

@@ -20,6 +20,7 @@ import pytest
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system import cpu_count
 from pytest_zygote.core.cli.options import FALSE, TRUE
+from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +137,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         option.numprocesses = 0 if is_debugged else config.hook.pytest_xdist_auto_num_workers(config=config)
     option.tx = []
     if option.numprocesses:
+        config.pluginmanager.register(configured_twice.Registrations(), configured_twice.NAME)
         option.dist = "load" if option.dist == "no" else option.dist
         wanted = min(option.numprocesses, option.maxprocesses or option.numprocesses)
         option.tx = ["popen"] * wanted

@@ -115,3 +115,62 @@ def test_a_plugin_may_run_tests_in_forks_of_a_worker(project: Project) -> None:
     )
     result = project.plain("-n2")
     assert "1 failed, 11 passed" in result.stdout
+
+
+def test_a_hook_that_configures_may_register_plugins_for_workers(project: Project) -> None:
+    """In a worker it registers them anew; those of the run process are not there twice."""
+    project.write(
+        "conftest.py",
+        """
+        class Recorder:
+            def __init__(self, is_worker):
+                self.is_worker = is_worker
+
+        def pytest_configure(config):
+            config.pluginmanager.register(Recorder(hasattr(config, "workerinput")), "recorder")
+        """,
+    )
+    project.write(
+        "test_it.py",
+        """
+        def test_a(pytestconfig): assert pytestconfig.pluginmanager.getplugin("recorder").is_worker
+        test_b = test_a
+        """,
+    )
+    assert "2 passed" in project.plain("-n2").stdout
+
+
+def test_what_tests_write_into_the_junit_file_is_in_it(project: Project) -> None:
+    """Properties of the suite, attributes and properties of cases."""
+    project.write(
+        "test_it.py",
+        """
+        def test_one(record_testsuite_property): record_testsuite_property("ARCH", "PPC")
+        def test_two(record_xml_attribute): record_xml_attribute("requirement", "REQ-12")
+        def test_three(record_property): record_property("own", 1)
+        """,
+    )
+    project.plain("-n2", "-o", "junit_family=xunit1", "--junitxml=it.xml")
+    written = (project.root / "it.xml").read_text()
+    assert '<property name="ARCH" value="PPC"' in written
+    assert 'requirement="REQ-12"' in written
+    assert '<property name="own" value="1"' in written
+
+
+def test_plugins_are_told_of_workers_before_they_start(project: Project) -> None:
+    """By the hooks of pytest-xdist, in its order."""
+    project.write(
+        "conftest.py",
+        """
+        def note(text):
+            with open("log", "a") as file:
+                file.write(text + " ")
+        def pytest_xdist_setupnodes(specs): note("setup " + ",".join(spec.id for spec in specs))
+        def pytest_xdist_newgateway(gateway): note("new " + gateway.id)
+        def pytest_configure_node(node): note("configure " + node.gateway.id)
+        """,
+    )
+    project.write("test_it.py", "def test_a(): ...\ndef test_b(): ...\n")
+    project.plain("-n2")
+    expected = "setup gw0,gw1 new gw0 configure gw0 new gw1 configure gw1"
+    assert (project.root / "log").read_text().strip() == expected

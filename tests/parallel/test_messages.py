@@ -25,6 +25,7 @@ EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     messages.SessionStopped("", "stop"),
     messages.ExitRaised("bye", None),
     messages.InterruptRaised(),
+    messages.JunitPropertyRecorded(messages.JunitTarget.CASE, "a.py::x", "own", "1"),
     messages.InternalErrorRaised("Traceback …"),
     messages.OutputReturned(b"output"),
     messages.FixtureRequested(1, "database"),
