@@ -68,7 +68,7 @@ class Attribution:
         self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
 
     def add_read(self, reader: str, need: Need, found: bytes) -> None:
-        """Note that code of a file has read something, which it may have cached."""
+        """Note that code of a file has read something, and may have cached it."""
         known = self._read_by.setdefault(reader, {})
         if need not in known:
             known[need] = found
@@ -92,16 +92,16 @@ class Attribution:
         return bool(self._prepared)
 
     def prepare(self, places: Iterable[Place]) -> None:
-        """Compute now what tests of these files share: many forks will ask."""
+        """Compute what tests of these files share, once for all forks."""
         starts = dict.fromkeys(self._start(place) for place in places)
         self._prepared = [self._reach(start, is_exact=True)[1] for start in starts]
 
     def shorten(self, shared: Needs) -> Needs | int:
-        """Return what stands for needs that were computed before the fork."""
+        """Return a short form of needs that were computed before the fork."""
         return next((number for number, known in enumerate(self._prepared) if known is shared), shared)
 
     def spell_out(self, shared: Needs | int) -> Needs:
-        """Return what `shorten` was given in a fork."""
+        """Return the needs whose short form a fork has sent."""
         return self._prepared[shared] if isinstance(shared, int) else shared
 
     # What a test depends on
@@ -167,7 +167,7 @@ class Attribution:
         return own, files, shared
 
     def _start(self, place: Place) -> frozenset[str]:
-        """Return the files from which a test's imports are followed: the same object, if asked again."""
+        """Return the files from which a test's imports are followed: the same object at each call."""
         known = self._starts.get(place)
         if known is None:
             path, conftests = place
@@ -183,7 +183,7 @@ class Attribution:
         return {**cached, **own}
 
     def _reach(self, start: frozenset[str], *, is_exact: bool) -> tuple[frozenset[str], Needs]:
-        """Return the files that tests can reach from these, and what they need: the same object, if asked again."""
+        """Return the files that tests can reach from these, and what they need: the same object at each call."""
         key = (start, is_exact, self._loaded.generation)
         known = self._shared.get(key)
         if known is None:
@@ -198,7 +198,7 @@ class Attribution:
         return {path for path, name in self.session.units if name != MODULE} - self._leaves
 
     def _all(self) -> Iterable[str]:
-        """Return all loaded files but other tests', if it is unknown which of them a test runs."""
+        """Return all loaded files except other tests': what the test runs is unknown."""
         return () if self.is_precise else self._loaded.files.keys() - self._leaves
 
     # Needs of files
@@ -214,7 +214,7 @@ class Attribution:
             yield Need(FILE, file), self._loaded.files[file].fingerprint()
 
     def _functions(self, files: Iterable[str]) -> Iterator[tuple[Need, bytes]]:
-        """Give the functions that the session ran, and as whole files those that were loaded before we looked."""
+        """Give the functions that the session ran, and as whole files those loaded earlier."""
         yield from self._bodies(self.session.units)
         yield from self._whole(file for file in files if self._loaded.files[file].is_early)
 
@@ -227,7 +227,7 @@ class Attribution:
                 yield Need(BODY, path, name), loaded.units[name]
 
     def _folders(self, folder: str) -> Needs:
-        """Return the files whose coming would change what surrounds a test: conftest files, and packages."""
+        """Return the files that would affect a test if they were added: conftest files, and `__init__.py`."""
         known = self._surrounding.get(folder)
         if known is None:
             known = self._surrounding[folder] = {}

@@ -1,8 +1,8 @@
-"""What a run saves under a name, writes to a file for elsewhere, or imports from such a file.
+"""Results that a run saves under a name, exports to a file for another machine, or imports from such a file.
 
-A *baseline* is a row for each test, of one moment: asked about it, ``--affected-frozen NAME`` has the same
-answer until the baseline is written again. A run that writes one saves the row that it has just stored for a
-test, or the one by which it has left the test out; tests that it did not collect stay as they are.
+A *baseline* has one row for each test, all of one moment: ``--affected-frozen NAME`` gives the same answer until the
+baseline is written again. A run that writes one saves for each test the row that it has just stored, or the row because
+of which it left the test out. Tests that it did not collect keep theirs.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Baselines:
             surroundings: number of the surroundings of this run.
             digest: of them.
             parts: of them.
-            rows: of all tests that were collected; None for a test of which nothing is known.
+            rows: of all tests that were collected; None for an unknown test.
 
         Raises:
             StoreError: it cannot be stored.

@@ -1,11 +1,11 @@
-"""What a Python process does that a test has started: written down, for the run that the test is in.
+"""Writes down what a Python process started by a test does, for the run that the test belongs to.
 
-A ``.pth`` file of ours has each Python that starts call `begin`, if its environment names a folder for reports. All
-that takes thought is done there, by `reports`: here must be done as little as possible, and nothing that the program
-could see. So this imports nothing that the interpreter has not imported by then, and leaves `sys.modules` again.
+A ``.pth`` file makes each Python that starts call `begin`, if its environment names a folder for reports. All
+reasoning is left to `child_reports` in the run: this module does as little as possible, and nothing that the program
+could notice. So it imports only what the interpreter has imported by then, and removes itself from `sys.modules`.
 
-A process that ends without its interpreter (a signal, `os._exit`, `exec`) writes no report, nor does one before
-Python 3.12, where the interpreter does not tell which code runs: it may have read anything.
+A process that ends without shutting its interpreter down (a signal, `os._exit`, `exec`) writes no report. Neither does
+any process before Python 3.12, where the interpreter does not report which code runs. Both may have read anything.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
 """Audit events that matter, here and in the process of the test."""
 
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
-"""Environment keys that decide what a process does before `begin`, and do not hold for all tests (`surroundings`)."""
+"""Environment keys that decide what a process does before `begin`, and do not hold for all tests (`run_key`)."""
 
 TOOLS = (4, 3, 5, 2)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -215,7 +215,7 @@ class ChildRecorder:
         return modules, list(rest)
 
     def _absolute(self, filename: str) -> str:
-        """Return the path of code, which is relative at most to the folder that the process began in."""
+        """Return the absolute path of code. A relative one starts at the folder that the process began in."""
         return os.path.normpath(os.path.join(self._folder, filename))
 
 

@@ -1,9 +1,9 @@
-"""What the Python processes needed that a test has started: read from what they have written down (`child`).
+"""What the Python processes that a test started have needed: read from the reports that they wrote (`child_recorder`).
 
-Theory of operation. An audit event tells that a Python is about to start, not its process id. So each child says that
-it has begun and, when its interpreter ends, what it did. A test whose children have all done both needs what they
-needed; any other needs all files, as does one whose child starts a process itself. A child that begins late, when its
-test is over, could be taken for a child of the next test: from then on no children are counted in this process.
+Theory of operation. An audit event announces that a Python is about to start, but not its process id. So each child
+reports that it has begun and, when its interpreter ends, what it did. If all children of a test have done both, the
+test needs what they needed. Otherwise, or if a child started a process itself, it needs all files. A child that begins
+after its test is over could be taken for one of the next test: from then on no children are counted in this process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ChildReport(TypedDict):
-    """What a child has written down: see `child.ChildRecorder.end`."""
+    """What a child has written down: see `child_recorder.ChildRecorder.end`."""
 
     is_anything: bool
     modules: list[tuple[str, bool, bytes, list[int]]]
@@ -69,7 +69,7 @@ class ChildReports:
         self._units: dict[bytes, tuple[dict[str, bytes], list[str]]] = {}
 
     def offer(self) -> None:
-        """Have children find the folder; before Python 3.12 they could not tell."""
+        """Let children find the folder. Not before Python 3.12, where they could not report what they ran."""
         if hasattr(sys, "monitoring"):
             os.environ[FOLDER] = self._folder
 
@@ -82,7 +82,7 @@ class ChildReports:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def expect(self) -> None:
-        """Take note that a Python process is about to start."""
+        """Note that a Python process is about to start."""
         self._expected += 1
         with contextlib.suppress(OSError):
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
@@ -93,7 +93,7 @@ class ChildReports:
         return bool(self._expected or self._begun)
 
     def drain(self) -> dict[Need, bytes] | None:
-        """Return what the children needed that have started since the last time; None if it may be anything."""
+        """Return what the children started since the last call needed; None if it may be anything."""
         expected, self._expected = self._expected, 0
         if not expected and not self._begun:
             return {}
@@ -186,7 +186,7 @@ class ChildReports:
                 yield need, self._tree.now(need)
 
     def _settled(self, path: str, kind: str) -> bytes:
-        """Return the checksum of a file; of one that changes while we run, one that nothing will ever have."""
+        """Return the checksum of a file; if the file changed since the run began, one of no content."""
         need = Need(kind, self._tree.relative(path))
         return self._tree.now(need) if self._is_settled(path) else os.urandom(8)
 

@@ -1,7 +1,7 @@
-"""The present tree: the checksum that each need has now.
+"""The current tree: the checksum that each need has now.
 
-Files are compiled only if their text is not known, and read only if they may have changed since
-they were read last. A file that changed within a tick of the clock around that moment might have
+Files are compiled only if their text is new, and read only if they may have changed since
+the last read. A file that changed within a tick of the clock around that moment might have
 been changed twice, so it is read again.
 """
 
@@ -68,11 +68,11 @@ class CurrentTree:
         return "" if path == self.root else path.removeprefix(f"{self.root}/")
 
     def absolute(self, path: str) -> str:
-        """Return the file that a need speaks of."""
+        """Return the path of the file that a need names."""
         return os.path.join(self.root, path)
 
     def now(self, need: Need) -> bytes:
-        """Return the checksum of a need in the present tree; b'' for what is not there."""
+        """Return the checksum that a need has now; b'' for what is not there."""
         found = self._now.get(need)
         if found is None:
             found = self._now[need] = KINDS[need.kind].checksum(self, need)
@@ -81,7 +81,7 @@ class CurrentTree:
     # Python files
 
     def units(self, path: str) -> dict[str, bytes]:
-        """Return the units of a Python file; none if it is not there, or not Python."""
+        """Return the units of a Python file; empty if it is not there, or not Python."""
         known = self._units.get(path)
         if known is None:
             known = self._units[path] = self._read_units(path)
@@ -109,11 +109,11 @@ class CurrentTree:
         return known
 
     def is_known(self, path: str) -> bool:
-        """Return whether the units of a file's present text are known, so that nothing need be compiled."""
+        """Return whether the units of a file's current text are known, so that nothing need be compiled."""
         return path in self._units or self._known_source(self.digest(path)) is not None
 
     def learn(self, path: str, units: dict[str, bytes]) -> None:
-        """Use these as the units of the text that a file has now."""
+        """Store these as the units of a file's current text."""
         self._new_sources[self.digest(path)] = units
         self._units[path] = units
 
@@ -128,7 +128,7 @@ class CurrentTree:
     # Any files
 
     def doubtful(self) -> list[str]:
-        """Return the files that tests import whose compiled file may be that of an older text."""
+        """Return the files imported by tests whose ``.pyc`` may be that of an older text."""
         try:
             paths = self._cache.imported()
         except StoreError:
@@ -200,13 +200,13 @@ class CurrentTree:
     # What is remembered
 
     def forget(self) -> None:
-        """Look at everything anew: what was seen until now was seen before the run imported anything."""
+        """Look at everything again: what was seen until now was seen before the run imported anything."""
         for known in (self._now, self._digests, self._units):
             known.clear()
         self._targets.forget()
 
     def save(self) -> None:
-        """Have the store remember what was read."""
+        """Store what was read."""
         if self._new_files or self._new_sources:
             self._cache.add(PYTHON, self._new_files, self._new_sources)
             self._new_files, self._new_sources = {}, {}

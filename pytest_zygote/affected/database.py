@@ -1,7 +1,7 @@
 """The file of the store: opened late, in each process anew, set aside when damaged.
 
 A connection must not cross a fork: each process opens its own when it first needs one. What goes
-wrong ends recording, never the run, and the user is told once.
+wrong ends recording, never the run, and the user is warned once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BUSY_S = 20.0
 
 
 class StoreError(Exception):
-    """The store cannot be used; the user has been told why."""
+    """The store cannot be used; the user has been warned, with the reason."""
 
 
 class Database:
@@ -27,7 +27,7 @@ class Database:
 
     Attributes:
         path: of the file.
-        is_broken: whether it is not used any more; set it to have it left alone.
+        is_broken: whether it is not used any more; set it, and the file is left alone.
     """
 
     def __init__(self, path: str, statements: Sequence[str], schema: int, warn: Callable[[str], None]) -> None:
@@ -35,9 +35,9 @@ class Database:
 
         Args:
             path: of the file.
-            statements: make the tables of a new file. (`executescript` would commit what is open.)
+            statements: make the tables of a new file. (`executescript` would commit an open transaction.)
             schema: number of these tables.
-            warn: tells the user what went wrong, and what was done.
+            warn: prints what went wrong, and what was done.
         """
         self.path = path
         self.is_broken = False
@@ -140,7 +140,7 @@ class Database:
 
 
 def look(path: str, query: str, values: tuple[str, ...]) -> object:
-    """Return the first value that a query finds in a file, which is not made; None if there is none."""
+    """Return the first value that a query finds in a file; None if there is none. The file is not created."""
     if not os.path.exists(path):
         return None
     try:

@@ -1,11 +1,11 @@
-"""Reports which code of the project ran since the last time it was asked, by `sys.monitoring` (Python 3.12 on).
+"""Reports which code of the project ran since the last call, by `sys.monitoring` (Python 3.12 on).
 
-The interpreter calls us when code starts; the answer DISABLE makes that code free of charge. Two tools
-share the work. The first gets an event for each code once, whoever wrote it: what is loaded during a test,
-patched or made by `exec` cannot be missed. If a code is the project's, the second one watches this code
-alone, and `restart` re-arms what it has seen and the caller wants to see again. So most of what runs in a
-short test costs nothing: pytest, the standard library, and files of which the caller knows already that the
-test depends on them. Of generators, only the start is reported: not that they continue in a later test.
+The interpreter calls a tool when code starts; the answer DISABLE makes that code free of charge. Two tools
+share the work. The first gets one event for each code, no matter whose: code that is loaded during a test,
+patched or made by `exec` cannot be missed. If the code is the project's, the second tool watches it, and
+`restart` re-arms the codes that the caller wants to see again. So most of what runs in a short test costs
+nothing: pytest, the standard library, and files that the caller already knows the test depends on. Only the
+start of a generator is reported, not that it continues in a later test.
 
 A few functions of the standard library are never disabled: they show what is read.
 
@@ -44,7 +44,7 @@ class Executions:
 
         Args:
             is_own: returns whether a file is the project's.
-            on_module: called when the code of a module starts: with its globals, and the frame of who executes it.
+            on_module: called when the code of a module starts, with its globals and the frame that executes it.
         """
         self._is_own = is_own
         self._on_module = on_module
@@ -79,7 +79,7 @@ class Executions:
         self._own.release()
 
     def drain(self) -> list[CodeType]:
-        """Return what started since the last time."""
+        """Return what started since the last call."""
         if not self._started:
             return []
         started = self._started[:]
@@ -89,7 +89,7 @@ class Executions:
         return started
 
     def restart(self, known: AbstractSet[str] = frozenset()) -> None:
-        """Report what was drained again when it starts next; without this each code is reported once.
+        """Report codes again that were drained. Without this, each code is reported once.
 
         Args:
             known: names of files whose code need not be reported.

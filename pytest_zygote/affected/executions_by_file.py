@@ -78,7 +78,7 @@ class FileExecutions:
 
 
 def _namespace(frame: FrameType) -> Mapping[str, object]:
-    """Return the globals of the module that a loader is about to execute; {} if this is no loader that is known."""
+    """Return the globals of the module that a loader is about to execute; {} for an unknown loader."""
     module, args = frame.f_locals.get("module"), frame.f_locals.get("args")
     if isinstance(module, ModuleType):  # pytest's rewriting loader
         return vars(module)
@@ -90,7 +90,7 @@ def _namespace(frame: FrameType) -> Mapping[str, object]:
 
 
 def _call_first(function: FunctionType, on_call: Callable[[FrameType], None]) -> None:
-    """Have a function call another one, with its frame, before it does its work."""
+    """Make a function call another one first, with its own frame."""
     original = FunctionType(function.__code__, function.__globals__, function.__name__)
 
     def report() -> None:

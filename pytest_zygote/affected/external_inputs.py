@@ -4,9 +4,9 @@ Files are reported by an audit hook, which stays until the process ends: a run i
 Environment keys and questions whether a path exists raise no audit event, but they go through
 functions written in Python, whose starts `executions` reports with their arguments (3.12 on).
 
-What pytest and plugins of its family read on their own account does not count: the nearest caller
-outside of the standard library decides. Nor does what the import system reads: code has fingerprints
-of its own, but for extension modules. A file that a run has written is no input of it.
+What pytest and its plugins read for themselves does not count: the nearest caller outside of the standard
+library decides. Nor does what the import system reads, except extension modules: other code has fingerprints.
+A file that the run itself has written is no input.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ExternalInputs:
         sys.addaudithook(self._hook())
 
     def stop(self) -> None:
-        """Collect no more; the hook itself cannot be taken back."""
+        """Stop collecting. The audit hook itself cannot be removed."""
         self._is_active = False
         self._reports.close()
 
@@ -85,7 +85,7 @@ class ExternalInputs:
         return was_active
 
     def resume(self, was_active: bool) -> None:  # noqa: FBT001 - only ever what `pause` returned
-        """Go on after `pause`."""
+        """Collect again after `pause`."""
         self._is_active = was_active
 
     def is_quiet(self) -> bool:
@@ -94,7 +94,7 @@ class ExternalInputs:
         return is_silent and not self._silent.have_traces()
 
     def drain(self) -> dict[Need, tuple[bytes, str]]:
-        """Return what was read since the last time: the checksum that it had, and the nearest file of the project's."""
+        """Return what was read since the last call: its checksum, and the nearest file of the project on the stack."""
         reported = self._reports.drain()
         if reported is None or self._silent.have_started():
             self._need_anything("")
@@ -107,7 +107,7 @@ class ExternalInputs:
     # Files
 
     def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
-        """Return a function that does as little as possible: it is called for whatever can be audited."""
+        """Return a function that does as little as possible: it is called for every audit event."""
         events = EVENTS
         on_event = self.on_event
 
@@ -151,7 +151,7 @@ class ExternalInputs:
             self._on_file(args[0], dependency.DATA, frame)
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
-        """Take note of what a process reads that is about to start."""
+        """Note what a process that is about to start reads."""
         self._silent.receive()
         reading = reading_of(event, args, frame)
         if reading.files is None:
@@ -162,7 +162,7 @@ class ExternalInputs:
             self._on_file(file, dependency.DATA, frame)
 
     def _need_anything(self, reader: str | None) -> None:
-        """Take it that all files of the project have been read, and the whole environment."""
+        """Note all files of the project and the whole environment as read."""
         for need in (Need(dependency.PROJECT), Need(dependency.ENVIRON, "", WHOLE)) if reader is not None else ():
             if need not in self._read:
                 self._read[need] = (self._tree.now(need), str(reader))
@@ -184,10 +184,10 @@ class ExternalInputs:
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
-            self._read[need] = (os.urandom(8), known[1])  # both were read: nothing will be like that again
+            self._read[need] = (os.urandom(8), known[1])  # read with two contents: no content matches both
 
     def _checksum(self, need: Need, path: str, *, is_fresh: bool) -> bytes:
-        """Return what a need is at this moment; of a file that changes while we run, nothing is remembered."""
+        """Return the checksum of a need now. That of a file which changed during the run is not stored."""
         return content(path, stamp(path)) if is_fresh and os.path.exists(path) else self._tree.now(need)
 
     def _is_input(self, path: str) -> bool:
@@ -209,7 +209,7 @@ class ExternalInputs:
         return False
 
     def _reader(self, frame: FrameType | None) -> str | None:
-        """Return the nearest file of the project's on the stack, '' if there is none; None if nobody means it."""
+        """Return the nearest file of the project on the stack, '' if there is none; None if the read does not count."""
         caller = _caller(frame)
         return None if caller is None else self._nearest(caller)
 

@@ -22,9 +22,9 @@ _LARGEST = 2**63 - 1
 
 
 def stamp(path: str) -> tuple[int, ...]:
-    """Return what changes when a file does: (mtime, ctime, size, inode); () if it is not there.
+    """Return a stamp that differs once the file changes: (mtime, ctime, size, inode); () if it is not there.
 
-    The second time stamp can be set by nobody: a file that is moved into the place of another shows it.
+    No program can set the ctime: it gives away a file that was moved over another.
     """
     try:
         status = os.stat(path)
@@ -48,7 +48,7 @@ def may_be_outdated(compiled: tuple[int, ...], text: tuple[int, ...]) -> bool:
 
 
 def content(path: str, identity: tuple[int, ...]) -> bytes:
-    """Return the checksum of a file's bytes. What is no plain file counts as being there: a pipe must not be read."""
+    """Return the checksum of a file's bytes; of anything else only that it exists: a pipe must not be read."""
     if identity and identity[2] > LARGE:
         return checksum(repr(identity).encode())
     try:

@@ -1,13 +1,12 @@
-"""A process that does nothing but fork: each fork is as if no test had run yet, whatever its parent does meanwhile.
+"""A process that only forks: to each fork it is as if no test had run yet, whatever the run does meanwhile.
 
-Orders (which test) and results go through two pipes that all forks inherit. One fork lives at a time: it takes
-orders until one is the last of its group. The next is made as soon as it has ended, so that it mostly waits already
-when the next order comes. What a fork is busy with stands in memory that all share: if it dies, the server reports
-that in its place.
+Orders (which test) and results go through two pipes that all forks inherit. One fork lives at a time: it carries
+orders out until one is the last of its group. The next fork starts as soon as it has ended, and so mostly waits
+already when the next order comes. Shared memory says what a fork is doing: if it dies, the server reports that.
 
 The zygote forks runs in another way (`zygote.run_forker`): those outlive each other, have clients with terminals, and
-an event loop reaps them. These are children of one run, one at a time, and share its terminal and its process group,
-so that Ctrl-C reaches them. What both have in common, to leave a fork for good, stands in `adapters.system.processes`.
+an event loop reaps them. These are children of one run, one at a time, and share its terminal and process group, so
+that Ctrl-C reaches them. What both have in common, leaving a fork for good, is in `adapters.system.processes`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _IDLE = 0xFFFFFFFF
 
 
 class Death(NamedTuple):
-    """What comes instead of a result: the exit code of a process, or the negative number of a signal."""
+    """Takes the place of a result: the exit code of the process, or the negative number of a signal."""
 
     status: int
 
@@ -55,7 +54,7 @@ class ForkServer:
     """The parent's end."""
 
     def __init__(self, run: Callable[[int, bool], object], leave: Callable[[], None]) -> None:
-        """Fork it: what has happened in this process until now is what all forks begin with.
+        """Fork the server: all forks begin with the present state of this process.
 
         Args:
             run: called in a fork with an order; returns what can be pickled.
@@ -87,7 +86,7 @@ class ForkServer:
     # In the parent
 
     def run(self, number: int, *, is_last: bool) -> object:
-        """Have a test run, the last of its group or not; return its result, or its `Death`.
+        """Run a test in a fork; return its result, or the fork's `Death`. `is_last` ends the group.
 
         Raises:
             BaseException: whatever a signal handler of this process raises meanwhile; then there are no forks any more.

@@ -1,7 +1,7 @@
-"""What has changed since a commit: for questions that have the same answer however often they are asked.
+"""What has changed since a commit: such questions have the same answer each time.
 
-The store knows what each test depends on. A test whose row holds for the present tree runs only what the
-row names; so if nothing of that differs from the commit, it does there what it does here.
+The store knows what each test depends on. A test whose row holds for the current tree runs only what the
+row names. So if none of that differs from the commit, the test does the same in both.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class GitDiff:
         )
 
     def has_changed(self, need: Need) -> bool:
-        """Return whether a need is not as it was in the commit."""
+        """Return whether a need differs from what it was in the commit."""
         return KINDS[need.kind].differs(self._changes, need)
 
     def _git(self, *args: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ImportTargets:
-    """Looks into each folder once, until it is told to `forget`.
+    """Looks into each folder once, until `forget` is called.
 
     Attributes:
         roots: folders of the project's that imports are searched in, in order.
@@ -27,7 +27,7 @@ class ImportTargets:
         self._targets: dict[tuple[tuple[str, ...], str], str] = {}
 
     def forget(self) -> None:
-        """Look at everything anew."""
+        """Forget the folders, which may have changed."""
         for known in (self._entries, self._checksums, self._targets):
             known.clear()
 

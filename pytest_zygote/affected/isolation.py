@@ -1,8 +1,8 @@
 """Runs tests in forks, alone or in small groups, so that what they need is known by functions.
 
-Nothing but imports and collection has happened in the process that is forked: no test, no fixture (`fork_server`). The
-reports come back in pytest's own form for other processes. A fork that dies is a failed test with the signal in its
-report, as it would be the end of the run otherwise. Tests that may not run in a fork run where they would anyway.
+The process that is forked has only imported and collected: it has run no test and no fixture (`fork_server`). Reports
+come back in the form that pytest has for other processes. A fork that dies is a failed test, with the signal in its
+report; without forks it would end the run. Tests that may not run in a fork run where plain pytest runs them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object]"
 
 
 class Stopped(NamedTuple):
-    """What a fork sends in which the run was told to stop.
+    """Sent by a fork in which `pytest.exit` or Ctrl-C stopped the run.
 
     Attributes:
         message: of `pytest.exit`; None if it was KeyboardInterrupt.
@@ -65,7 +65,7 @@ def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
 
 
 def _has_other_runners(config: pytest.Config) -> bool:
-    """Return whether somebody else than pytest runs tests: a plugin that repeats them, say, would not in a fork."""
+    """Return whether a plugin runs tests in pytest's place: one that repeats them, say, would not do so in a fork."""
     implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
     runners = (one for one in implementations if not one.wrapper and not one.hookwrapper)
     return any(not one.function.__module__.startswith(("_pytest.", "pytest_zygote.")) for one in runners)
@@ -77,7 +77,7 @@ def groups_among(items: Sequence[pytest.Item], last_s: Mapping[str, float], *, i
     Args:
         items: the tests.
         last_s: how long each took the last time, if it is known.
-        is_each: whether each is to have a fork of its own, whatever that takes.
+        is_each: whether each gets a fork of its own, at any cost.
     """
     numbers = range(1, len(items) + 1) if is_each else groups_of(_candidates(items, last_s))
     return dict(zip(items, numbers, strict=True))
@@ -141,7 +141,7 @@ class Isolation:
         return self._listener is not None
 
     def set_record(self, record: object) -> None:
-        """Have the parent of this fork store a record."""
+        """Let the parent of this fork store a record."""
         self._record = record
 
     @pytest.hookimpl(tryfirst=True)
@@ -197,7 +197,7 @@ class Isolation:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Have no fork left, with fixtures that were set up."""
+        """End the last fork, with the fixtures that it has set up."""
         if self._fork_server is not None and not self.is_fork:
             self._fork_server.close()
 
@@ -239,17 +239,17 @@ class _Listener:
         config.pluginmanager.register(self)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a report: of a phase, or of a subtest."""
+        """Collect the report of a phase, or of a subtest."""
         self.reports.append(report)
 
     def pytest_warning_recorded(
         self, warning_message: object, when: str, nodeid: str, location: tuple[str, int, str] | None
     ) -> None:
-        """Take a warning."""
+        """Collect a warning."""
         self.warned.append({"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location})
 
     def picklable(self) -> Warned:
-        """Return those that can be sent."""
+        """Return the reports that can be pickled."""
         found = []
         for message in self.warned:
             with contextlib.suppress(Exception):  # a class that is defined in a test, say

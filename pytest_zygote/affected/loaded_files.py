@@ -6,9 +6,8 @@ listing a folder). A module that was loaded already by another importer leaves n
 statement; so the closure over edges of both kinds is what a test module imports.
 
 Checksums are those of the code object that ran. Test modules and conftest files are the exception:
-pytest rewrites their assertions, so the text on disk is compiled again. It is the text that ran if the
-file was last changed before this process began; if not, the file's units get a checksum that nothing
-ever has again.
+pytest rewrites their assertions, so the text on disk is compiled again. If the file has not changed since
+this process began, that is the text that ran; else the file's units get a checksum that no text has.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class LoadedFile:
         units: name → checksum.
         imports: the names in its import statements.
         edges: the files that it imports.
-        is_early: whether it was loaded before we looked: what it ran meanwhile is unknown.
+        is_early: whether it was loaded before recording began: what it ran until then is unknown.
     """
 
     def __init__(self, path: str, units: dict[str, bytes], *, is_early: bool = False) -> None:
@@ -70,7 +69,7 @@ class LoadedFiles:
     Attributes:
         files: path → file.
         unasked: files that were loaded while no code of the project was running: pytest did it.
-        generation: grows whenever files or edges come.
+        generation: grows with each new file or edge.
     """
 
     def __init__(self, tree: CurrentTree, is_own: Callable[[str], bool], started_ns: int) -> None:
@@ -89,7 +88,7 @@ class LoadedFiles:
     # Loading
 
     def see(self, code: CodeType, namespace: Mapping[str, object], outer: FrameType | None) -> None:
-        """Take note of a module's code that starts, with these globals, and of who executes it."""
+        """Note a module whose code starts, with these globals, and the file that executes it."""
         if not self.has(code.co_filename):
             return
         above: list[str] = []
@@ -111,7 +110,7 @@ class LoadedFiles:
         return known
 
     def settle(self) -> None:
-        """Take in what was loaded since the last time."""
+        """Add the files that were loaded since the last call."""
         if not self._pending:
             return
         pending, self._pending = self._pending, []
@@ -154,7 +153,7 @@ class LoadedFiles:
         return bool(identity) and max(identity[:2]) < self._started_ns - TICK_NS
 
     def see_early(self, filenames: Iterable[str]) -> None:
-        """Take in modules that were loaded before we looked, or whose start this interpreter does not tell."""
+        """Add modules that were loaded before recording began, or whose start the interpreter did not report."""
         for filename in filenames:
             path = self._tree.relative(filename)
             if self.has(filename) and path not in self.files:
@@ -203,7 +202,7 @@ class LoadedFiles:
         return frozenset(found)
 
     def _link(self) -> None:
-        """Add the edges that statements make; again only if files were loaded since."""
+        """Add the edges of import statements, if files were loaded since the last call."""
         if self._linked == len(self.files):
             return
         self._linked = len(self.files)
@@ -226,5 +225,5 @@ class LoadedFiles:
 
 
 def _unknown(units: dict[str, bytes]) -> dict[str, bytes]:
-    """Return checksums that nothing will ever have."""
+    """Return checksums that no text has."""
     return {name: found if name == IMPORTS else os.urandom(8) for name, found in units.items()}

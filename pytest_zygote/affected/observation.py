@@ -26,17 +26,17 @@ class Observation:
         return bool(self.units or self.needs)
 
     def copy(self) -> Observation:
-        """Return the same, to be added to."""
+        """Return a copy, which may be added to."""
         copied = Observation()
         copied.units, copied.needs = set(self.units), dict(self.needs)
         return copied
 
     def has_all_of(self, other: Observation) -> bool:
-        """Return whether to add the other would change nothing."""
+        """Return whether adding the other would change nothing."""
         return other.units <= self.units and other.needs.keys() <= self.needs.keys()
 
     def add(self, other: Observation) -> None:
-        """Add what was seen at another time; of two checksums of one need the first counts."""
+        """Add another observation. Where both have a checksum of one need, this one's counts."""
         self.units |= other.units
         self.needs = {**other.needs, **self.needs}
 

@@ -66,11 +66,11 @@ def begin(config: pytest.Config) -> None:
 
 
 class Bystander:
-    """Says that nothing is chosen: workers of pytest-xdist collect by themselves, each in a process begun anew."""
+    """Says that no tests are selected: workers of pytest-xdist collect by themselves, each in a fresh process."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> str:
-        """Say it where the counts would stand."""
+        """Print it in the place of the counts."""
         return widened(DISTRIBUTED)
 
 
@@ -132,7 +132,7 @@ class AffectedPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Leave out the tests that nothing has reached since they passed."""
+        """Leave out the tests that no change has reached since they passed."""
         self._tree.roots = own_roots()
         self._recorder.finish_collection(leaves(session, items))
         if is_distributed(self._config):
@@ -164,7 +164,7 @@ class AffectedPlugin:
             items[:] = [item for item in items if item.nodeid in self._selected]
 
     def _isolate(self, items: list[pytest.Item]) -> None:
-        """Have tests run in forks, in groups, as far as that is cheap and changes nothing."""
+        """Run tests in forks, in groups, as far as that is cheap and changes nothing."""
         last_s = {nodeid: rows[0].duration_s for nodeid, rows in self._query.rows.items()}
         groups = groups_among(items, last_s, is_each="exact" in self._words)
         if not any(groups.values()):

@@ -16,7 +16,7 @@ TOOL_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypot
 SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "node_modules", "venv", "htmlcov", "build", "dist", "site-packages", "__pypackages__"}
 )
-"""Folders that hold nothing of the project's own; those whose name begins with a dot besides."""
+"""Folders that hold nothing of the project's own; so do those whose name begins with a dot."""
 
 
 def project_files(root: str) -> list[str]:

@@ -26,10 +26,10 @@ def store_file(config: pytest.Config) -> str:
 
 
 def loaded_by(config: pytest.Config) -> Callable[[], tuple[str, ...]]:
-    """Return what tells which modules were loaded that may be the project's.
+    """Return a function that returns the names of loaded modules that may be the project's.
 
-    A warm run with ``--affected`` starts from the base layer, which holds none of them. To look at its two thousand
-    modules would have as many pages copied.
+    A warm run with ``--affected`` starts from the base layer, which holds none of them. Looking at its two thousand
+    modules would copy as many pages.
     """
     served = config.pluginmanager.get_plugin("zygote_run")
     return served.loaded if served is not None else lambda: tuple(sys.modules)
@@ -53,7 +53,7 @@ def _is_conftest(file: str) -> bool:
 
 
 def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[object]) -> bool:
-    """Return whether a fixture may have been set up in another process, unseen: its value was sent to this one."""
+    """Return whether another process may have set a fixture up and sent its value: this one saw nothing."""
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
     found = sharing.declaration_of(definition) if sharing is not None and definition.scope == "session" else None
     return found is not None and (found.scope.outlives_run or hasattr(config, "workerinput"))
@@ -71,5 +71,5 @@ def is_distributed(config: pytest.Config) -> bool:
 
 
 def are_forks(config: pytest.Config) -> bool:
-    """Return whether workers are forks of this process: they record as it would, and store by themselves."""
+    """Return whether workers are forks of this process: they record like it, and store their rows themselves."""
     return getattr(config.pluginmanager.get_plugin("xdist"), "__name__", "") == "pytest_zygote.parallel.xdist_plugin"

@@ -49,7 +49,7 @@ class AffectedQuery:
         tree: CurrentTree,
         diff: Callable[[CurrentTree, str], GitDiff] = GitDiff,
     ) -> None:
-        """Understand the options; `diff` compares the tree with a commit.
+        """Read the options; `diff` compares the tree with a commit.
 
         Raises:
             UsageError: they name something that is not there, or cannot go together.
@@ -101,7 +101,7 @@ class AffectedQuery:
             raise pytest.UsageError(message) from error
 
     def unchanged(self, *, knows_environ: bool) -> SkipCollection | None:
-        """Return what is noted of a run like this that left out all tests; None if this one must collect them."""
+        """Return what is stored about a run like this that left out all tests; None if this run must collect them."""
         option = self._config.option
         is_plain = self._since is None and not self._name and not self._baselines.is_asked
         depends = any(getattr(option, name, None) for name in ("lf", "stepwise", "pyargs"))
@@ -111,7 +111,7 @@ class AffectedQuery:
         return SkipCollection(self._config, self._store, self._tree, run_key.digest_of(parts))
 
     def rests_on(self, nodeids: Iterable[str]) -> Needs:
-        """Return what the answer rests on as far as these tests are concerned, which are left out."""
+        """Return what the answer rests on for these tests, which are left out."""
         return {} if self._selection is None else self._selection.rests_on(nodeids)
 
     def answer(self, nodeids: Iterable[str], *, knows_environ: bool) -> dict[str, Selected]:
@@ -136,7 +136,7 @@ class AffectedQuery:
         return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
 
     def failures(self, nodeids: Iterable[str]) -> dict[str, Selected]:
-        """Choose the tests that ``--lf`` knows to have failed when they ran last."""
+        """Select the tests whose last result was a failure, as ``--lf`` knows it."""
         known = getattr(self._config.pluginmanager.get_plugin("lfplugin"), "lastfailed", ())
         failed = {str(name) for name in known}
         return {nodeid: Selected(nodeid, "failed", FAILED) for nodeid in nodeids if nodeid in failed}

@@ -1,4 +1,4 @@
-"""Watches a run, and divides what happens in it among session, fixtures and tests.
+"""Watches a run, and attributes what happens in it to the session, fixtures and tests.
 
 `executions` reports the code that starts, `external_inputs` what is read; what that means for a test is decided in
 `attribution`. To record in another way, replace those two: this module only decides when.
@@ -36,7 +36,7 @@ _NO_FILES: frozenset[str] = frozenset()
 
 
 def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileExecutions:
-    """Return what reports the functions that run from now on; where that cannot be known, the modules."""
+    """Return what reports the functions that run, or only modules, where functions are not reported."""
     functions = Executions(files.has, files.see)
     functions.start(watched)
     if functions.knows_functions:
@@ -47,7 +47,7 @@ def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileE
 
 
 def new_recorder(tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> Recorder:
-    """Return what records a run that began at this time."""
+    """Return a recorder for a run that began at this time."""
     files = LoadedFiles(tree, _owner_of(tree.root), started_ns)
     return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns), loaded)
 
@@ -98,7 +98,7 @@ class Recorder:
         self.tests_run = 0
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Start watching."""
         self._files.see_early(self._loaded_files())
         self._executions = self._start_executions(self._files, self._inputs.watched())
         self.is_precise = self._attribution.is_precise = self._executions.knows_functions
@@ -106,7 +106,7 @@ class Recorder:
         self._inputs.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._executions.stop()
         self._inputs.stop()
 
@@ -130,13 +130,13 @@ class Recorder:
                 yield origin
 
     def _drain(self) -> None:
-        """Add what was observed since the last time: mostly nothing, where tests need whole files."""
+        """Add what was observed since the last call: mostly nothing, where tests need whole files."""
         started = self._executions.drain()
         if not (self.is_precise and self._inputs.is_quiet() and self._are_known(started)):
             self._add(started)
 
     def _are_known(self, started: list[CodeType]) -> bool:
-        """Return whether all of this code is of known files, and none is a module: that may be loaded anew."""
+        """Return whether all of this code is of known files, and no module: that may be loaded again."""
         known = self._known_files
         return all(code.co_filename in known and code.co_name != MODULE_CODE for code in started)
 
@@ -155,7 +155,7 @@ class Recorder:
             self._inputs.resume(was_active)
 
     def _restart(self, known: frozenset[str]) -> None:
-        """Have all code reported again but that of these files, unless it is so already."""
+        """Have all code reported again except that of these files, unless that is the case already."""
         if not self._is_armed or self._known_files is not known:
             self._executions.restart(known)
             self._known_files, self._is_armed = known, True
@@ -163,19 +163,19 @@ class Recorder:
     # One test
 
     def prepare(self, places: Iterable[Place]) -> None:
-        """Compute now what tests of these files share: many forks will ask."""
+        """Compute what tests of these files share, once for all forks."""
         self._attribution.prepare(places)
 
     def shorten(self, shared: Needs) -> Needs | int:
-        """Return what stands for needs that were computed before the fork."""
+        """Return a short form of needs that were computed before the fork."""
         return self._attribution.shorten(shared)
 
     def spell_out(self, shared: Needs | int) -> Needs:
-        """Return what `shorten` was given in a fork."""
+        """Return the needs whose short form a fork has sent."""
         return self._attribution.spell_out(shared)
 
     def begin_group(self) -> None:
-        """Let what a test of this process does count for all that come after it."""
+        """From now on, count what a test of this process does for all tests that follow it."""
         self._is_group = True
 
     def begin_test(self, place: Place) -> None:
@@ -252,7 +252,7 @@ class Recorder:
 
 
 def _owner_of(root: str) -> Callable[[str], bool]:
-    """Return the test whether a file is the project's: below the root, or installed in place from elsewhere."""
+    """Return a function that says whether a file is the project's: below the root, or an editable install."""
     below = f"{root}/"
     temporary = f"{tempfile.gettempdir()}/"
 

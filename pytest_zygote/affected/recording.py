@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Present(NamedTuple):
-    """The test that runs, or has run last."""
+    """The test that is running, or ran last."""
 
     item: pytest.Item | None
     nodeid: str
@@ -96,7 +96,7 @@ class Recording:
         return known
 
     def store(self, item: pytest.Item, record: object) -> None:
-        """Store how a test ended, and on what; None stands for a process that died: it has not passed."""
+        """Store how a test ended and what it needed. None stands for a process that died: not passed."""
         self._is_stored = True
         if record is None or self._store.is_broken or self._query.is_frozen:
             return
@@ -115,7 +115,7 @@ class Recording:
         return report
 
     def _nodeid_of(self, item: pytest.Item) -> str:
-        """Return the name of an item. pytest puts it together each time; that of the present test is known."""
+        """Return the node id of an item. pytest composes it at each call; that of the current test is cached."""
         return self._present.nodeid if item is self._present.item else item.nodeid
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -133,7 +133,7 @@ class Recording:
             self._recorder.end_fixture(fixturedef, before, is_known=not is_from_elsewhere(self._config, fixturedef))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note which tests ran; and that one has failed of which only a part did: a subtest."""
+        """Note which tests ran. A test has failed, too, if only one of its subtests did."""
         if report.when == "teardown" and report.outcome != FAILED:
             return
         self.ran.add(report.nodeid)

@@ -1,7 +1,7 @@
-"""What holds for all tests of a run alike: interpreter, installed packages, options, ini-file.
+"""What all tests of a run have in common: interpreter, installed packages, options, ini-file.
 
-Rows are kept for each surroundings by themselves: going back to another interpreter, or to the
-versions of last week, finds the rows of then. Options that only choose tests, or only shape the
+Each combination, the *surroundings*, has rows of its own: after going back to another interpreter, or to
+last week's versions, the rows of that time are found again. Options that only choose tests, or only shape the
 output, do not count; all others do, those of plugins too.
 """
 
@@ -71,11 +71,11 @@ NEUTRAL_PREFIXES = ("affected", "daemon", "watch", "zygote", "cov", "no_cov", "b
 
 
 def parts_of(config: pytest.Config, *, knows_environ: bool) -> dict[str, str]:
-    """Return what rows must have in common, by the names that users know.
+    """Return what rows must have in common, under the names that users know.
 
     Args:
         config: of the run.
-        knows_environ: whether tests tell which environment keys they read; if not, all keys count.
+        knows_environ: whether the environment keys that tests read are known; if not, all keys count.
     """
     keys = [key for key in sorted(os.environ) if not is_volatile(key)]
     if knows_environ:
@@ -123,7 +123,7 @@ def _ini(config: pytest.Config) -> str:
 
 
 def _section(text: str) -> str:
-    """Return the tables of pytest in a file that says much else, which changes more often."""
+    """Return pytest's tables of a file whose other tables change more often."""
     lines = []
     is_ours = False
     for line in text.splitlines():

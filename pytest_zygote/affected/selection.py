@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Selection:
-    """What is known of all tests, and whether it holds."""
+    """What is known about all tests, and whether it still holds."""
 
     def __init__(self, store: Store, tree: CurrentTree, rows: dict[str, list[Row]]) -> None:
         """Read the store; `rows` are those of its rows that count."""
@@ -30,7 +30,7 @@ class Selection:
         self._holds: dict[int, bool] = {}
 
     def reached(self, nodeids: Iterable[str], has_changed: Callable[[Need], bool], name: str) -> dict[str, Selected]:
-        """Return the tests that depend on something that has changed since a commit, and those nothing is known of."""
+        """Return the tests that depend on something that has changed since a commit, and the unknown ones."""
         found = self.select(nodeids := tuple(nodeids))
         changed: dict[int, Need | None] = {}
         for nodeid in nodeids:
@@ -45,11 +45,11 @@ class Selection:
         return found
 
     def holding(self, nodeid: str) -> Row | None:
-        """Return the newest row of a test that holds; None if none does."""
+        """Return the newest row of a test that still holds; None if none does."""
         return next((row for row in self.rows.get(nodeid, ()) if self._is_whole(row)), None)
 
     def rests_on(self, nodeids: Iterable[str]) -> dict[Need, bytes]:
-        """Return what the rows need by which tests are left out."""
+        """Return the needs of the rows because of which tests are left out."""
         rows = (row for nodeid in nodeids if (row := self.holding(nodeid)) is not None)
         sets = {number for row in rows for number in row.sets}
         return dict(self._versions[version] for number in sets for version in unpack(self._sets[number]))
@@ -63,7 +63,7 @@ class Selection:
         return {entry.nodeid: entry for entry in judged if entry is not None}
 
     def _first_broken(self, number: int) -> Need | None:
-        """Return the first need of a set that is not as it was."""
+        """Return the first need of a set that has changed."""
         if number not in self._broken:
             self._broken[number] = next(
                 (self._versions[version][0] for version in unpack(self._sets[number]) if not self._is_held(version)),

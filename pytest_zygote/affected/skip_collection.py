@@ -1,4 +1,4 @@
-"""Whether nothing has changed at all, so that tests need not even be collected.
+"""Decides whether nothing has changed at all, so that tests need not even be collected.
 
 Theory of operation. A run that has collected tests and left out all of them notes what that rested on: the texts
 of all files of the project that it loaded, what was read meanwhile, the names in all folders that tests were looked
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.store import Needs, Store
 
 COMMAND_LINES = 20
-"""That notes are held of, at most."""
+"""Command lines that are remembered, at most."""
 
 MOST_FOLDERS = 2_000
-"""With more of them, looking at all would take as long as the collection."""
+"""With more of them, checking all would take as long as the collection."""
 
 
 class SkipCollection:
     """What is noted for one command line."""
 
     def __init__(self, config: pytest.Config, store: Store, tree: CurrentTree, surroundings: bytes) -> None:
-        """Look at nothing yet; `surroundings` is their digest. To be made before anything is collected."""
+        """Look at nothing yet; `surroundings` is their digest. To be created before anything is collected."""
         self._config = config
         self._store = store
         self._tree = tree
@@ -51,7 +51,7 @@ class SkipCollection:
         self._key = checksum(surroundings, json.dumps(facts).encode("utf-8", "surrogatepass"))
 
     def total(self) -> int:
-        """Return how many tests need not be collected, as nothing has changed; 0 if that is not known.
+        """Return how many tests need not be collected because nothing has changed; 0 if that is unknown.
 
         Raises:
             StoreError: the store cannot be used.
@@ -70,7 +70,7 @@ class SkipCollection:
         return total if holds else 0
 
     def note(self, total: int, needs: Needs, started_ns: int) -> None:
-        """Note what it rests on that none of so many tests is affected.
+        """Store what the result rests on that none of `total` tests is affected.
 
         Raises:
             StoreError: it cannot be stored.

@@ -1,12 +1,12 @@
-"""The store: what is known of each test, in an SQLite file beside pytest's own cache.
+"""The store: what is known about each test, in an SQLite file in pytest's cache folder.
 
-Theory of operation. Any process may be killed at any time, and two runs may go on at once. So each
-test that has ended is one transaction, in WAL mode: a row is there as a whole or not at all. Needs
+Theory of operation. Any process may be killed at any time, and two runs may write at once. So each
+test that has ended is one transaction, in WAL mode: a row is stored completely or not at all. Needs
 (`core.affected.dependency.Need`) and the checksums they have had are numbered and never removed, so that several
-processes may remember the numbers. A set of needs is stored once, as compressed numbers. Of all this
-a test that has ended mostly finds its numbers in memory, and writes one line: no index, no text.
+processes may remember the numbers. A set of needs is stored once, as compressed numbers. A test
+that has ended mostly finds all these numbers in memory, and writes one row: no index, no text.
 
-A file of another schema is left alone, and another one is begun beside it. Values are numbers, text
+A file of another schema is left alone, and a new one is created next to it. Values are numbers, text
 and checksums; nothing that is read can run code.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_
 SCHEMA = 3
 APPLICATION = 0x7A796774
 ROWS_PER_TEST = 8
-"""That are held, at most: so many states of the project can come back without a run."""
+"""Kept at most: this many states of the project can come back without a run."""
 
 Needs: TypeAlias = "dict[Need, bytes]"
 
@@ -111,7 +111,7 @@ class Store(Database):
             return int(found[0]) if found else 0
 
     def last_surroundings(self, other_than: int) -> dict[str, str]:
-        """Return the parts of the surroundings that the newest row of others has; empty if there is none."""
+        """Return the parts of the newest surroundings other than these; empty if there are none."""
         with self.using() as connection:
             found = connection.execute(
                 "SELECT parts FROM row JOIN surroundings ON surroundings.id = surroundings WHERE surroundings != ?"
@@ -123,7 +123,7 @@ class Store(Database):
     # Rows, written
 
     def expect(self, nodeids: Iterable[str]) -> None:
-        """Number the tests that are about to run: one transaction for all, instead of a part of each one's."""
+        """Number the tests that are about to run, in one transaction instead of one for each test."""
         with self.writing() as connection:
             new = ((nodeid,) for nodeid in nodeids if nodeid not in self.tests)
             connection.executemany("INSERT OR IGNORE INTO test (nodeid) VALUES (?)", new)
@@ -149,7 +149,7 @@ class Store(Database):
         return known[1]
 
     def number_of(self, needs: Needs) -> int:
-        """Return the number of a set of needs; what is not known of it is stored."""
+        """Return the number of a set of needs. Needs and sets that are new are stored."""
         try:
             return self.set_of(map(self._numbers.__getitem__, needs.items()))
         except KeyError:
@@ -169,7 +169,7 @@ class Store(Database):
         return known
 
     def numbers_of(self, pairs: Iterable[tuple[Need, bytes]]) -> list[int]:
-        """Return the numbers of needs with checksums; those that are not known are stored, all or none."""
+        """Return the numbers of needs with checksums. New ones are stored, all or none."""
         pairs = tuple(pairs)
         if not self._numbers:
             self._numbers = {pair: number for number, pair in self._versions.items()}
@@ -179,7 +179,7 @@ class Store(Database):
         return [found[pair] for pair in pairs]
 
     def trim(self) -> None:
-        """Remove rows of states that are long past."""
+        """Remove the rows of states that the project left long ago."""
         if self._surplus:
             with self.writing() as connection:
                 connection.executemany("DELETE FROM row WHERE id = ?", [(number,) for number in self._surplus])

@@ -1,7 +1,7 @@
-"""What the processes read that a test starts: anything, unless they are known to read little, or tell what they read.
+"""What the processes that a test starts read: anything, unless they are known to read little, or report what they read.
 
-See `core.affected.programs`. A program counts as known only in a folder of the system's: a test may put its
-own ``cat`` first on the search path, and mostly in order to have something else happen.
+See `core.affected.programs`. A program counts as known only in a folder of the system: a test that puts its
+own ``cat`` first on the search path wants something else to happen.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ LONGEST = 10_000
 
 
 class SilentProcesses:
-    """Processes that start without an audit event, as those of multiprocessing do but for ``fork``."""
+    """Processes that start without an audit event: those of multiprocessing, except with ``fork``."""
 
     def __init__(self) -> None:
-        """Know those that there have been until now."""
+        """Know the processes that exist by now."""
         self._seen = _traces()
         self._has_reports = False
 
     def receive(self) -> None:
-        """Take note of an audit event: from now on processes that have ended prove nothing."""
+        """Note an audit event: from now on, processes that have ended prove nothing."""
         self._has_reports = True
 
     def have_traces(self) -> bool:
@@ -42,13 +42,13 @@ class SilentProcesses:
         return self._seen != _traces()
 
     def have_started(self) -> bool:
-        """Return whether processes have started, or ended, of which nothing was heard since the last time."""
+        """Return whether processes have started or ended since the last call without an audit event."""
         before, self._seen = self._seen, _traces()
         return self._seen[0] != before[0] or (self._seen[1] != before[1] and not self._has_reports)
 
 
 def _traces() -> tuple[str, int]:
-    """Return what is another thing when a process was made by multiprocessing, or a child has ended."""
+    """Return a value that differs once multiprocessing has made a process, or a child has ended."""
     return count_of_processes(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
@@ -56,8 +56,8 @@ class ProcessInputs(NamedTuple):
     """What a process reads.
 
     Attributes:
-        files: those that its command line tells; None if it may read any.
-        is_python: whether it is this interpreter, which writes down what it reads besides (`reports`).
+        files: those that its command line names; None if it may read any.
+        is_python: whether it is this interpreter, which also reports what it reads (`child_reports`).
     """
 
     files: tuple[str, ...] | None
@@ -68,7 +68,7 @@ ANYTHING = ProcessInputs(None)
 
 
 def reading_of(event: str, args: tuple[object, ...], frame: FrameType | None) -> ProcessInputs:
-    """Return what a process reads that is about to start.
+    """Return what a process that is about to start reads.
 
     Args:
         event: of the audit hook.
@@ -119,7 +119,7 @@ def _of_command(executable: str, args: Sequence[str], environ: Mapping[str, str]
 
 
 def _of_script(path: str, environ: Mapping[str, str]) -> ProcessInputs:
-    """Return what is read by a script, among that its own text."""
+    """Return what a script reads, its own text included."""
     interpreter, text = _script(path)
     if _is_this_python(interpreter):
         return ProcessInputs((path,), is_python=True)

@@ -40,7 +40,7 @@ class Interrupts:
     that have not ended: once the run is to stop it counts once. Until then it counts each time, for tests that send it
     to themselves. At a debugger's prompt it counts for the debugger each time, and for nothing else.
 
-    Who looks for Python's own handler finds this one: `asyncio.run` and trio handle the signal only where they do.
+    Code that looks for Python's own handler finds this one: `asyncio.run` and trio handle the signal only if they do.
 
     Attributes:
         is_debugging: whether this worker has the terminal.
@@ -56,7 +56,7 @@ class Interrupts:
         self.install()
 
     def forget(self) -> None:
-        """Expect no more of what was pressed for a debugger, or sent by a test to itself."""
+        """Forget the signals that were pressed for a debugger, or that a test sent to itself."""
         self._known = self._flags.interrupts
         self._came = False
 
@@ -66,7 +66,7 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._handler)
 
     def replace_default(self) -> None:
-        """Be what Python's own handler is to everybody in this process who asks for it."""
+        """Take the place of Python's own handler for everything in this process that asks for it."""
         signal.default_int_handler = self._handler  # type: ignore[assignment]
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
@@ -81,11 +81,11 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def hold(self) -> None:
-        """Let what must not be cut in half come to its end first."""
+        """Postpone the signal while something runs that must not be cut in half."""
         self._is_held = True
 
     def release(self) -> None:
-        """Handle what came meanwhile."""
+        """Handle the signals that arrived meanwhile."""
         self._is_held = False
         if self._is_due:
             self._is_due = False
@@ -127,7 +127,7 @@ def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
 
 
 def _renew_file_locks() -> None:
-    """Let locks be used that test modules and conftest files made when they were imported.
+    """Make locks usable that test modules and conftest files made when they were imported.
 
     filelock gives them back in a fork, and then refuses to use them: an object made in another
     process may be held there. These are not, since no test has run before the fork.

@@ -86,7 +86,7 @@ class Controller:
         self._replay.raise_reported()
 
     def reap(self) -> None:
-        """Wait for the processes that were over and had only their memory to give back."""
+        """Wait for the processes that were over, except for freeing their memory."""
         for pid in self._unreaped:
             processes.wait(pid)
         self._unreaped.clear()
@@ -170,7 +170,7 @@ class Controller:
         self._on(message)
 
     def _lend_terminal(self, handle: WorkerHandle) -> None:
-        """Let a worker have the terminal, and receive from no other until it gives it back."""
+        """Lend a worker the terminal, and receive from no other until it gives it back."""
         if self._flags.is_stopped:
             handle.send(messages.TerminalReply(is_granted=False))
             return
@@ -258,7 +258,7 @@ class Controller:
         return worker.work(worker.Inherited(self._session, handle, self._flags, self._shared_fixtures, basetemp))
 
     def _remove(self, handle: WorkerHandle) -> None:
-        """Part with a worker that has ended, or died."""
+        """Remove a worker that has ended, or died."""
         self._event_wait.remove(handle)
         if handle.is_over:
             self._unreaped.append(handle.pid)
@@ -274,7 +274,7 @@ class Controller:
     # The end
 
     def _interrupt(self) -> None:
-        """End all workers: they tear down what they have set up; those that take too long for that are killed."""
+        """Interrupt all workers, so that they tear down what they have set up; kill those that take too long."""
         try:
             self._on(events.RunInterrupted(frozenset(self._workers)))
             while self._pool.workers:

@@ -1,8 +1,8 @@
 """How the controller waits for its workers: in large steps while they send much, asleep while they do not.
 
 Each look takes a processor from a worker, and costs more than a test that takes no time. So what comes within some
-milliseconds is handled together, and a worker that must be heard at once writes to its socket. When nothing has come,
-the controller sleeps, and whichever worker sends something next wakes it.
+milliseconds is handled together, and a worker with something urgent writes to its socket. When nothing has come, the
+controller sleeps, and the worker that sends something next wakes it.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """

@@ -1,8 +1,8 @@
 """How the process of a cold run ends after its workers.
 
-An interpreter that ends walks several times over everything that is alive, and frees it piece by piece. After thousands
-of tests that takes a good part of what running them by two workers takes, and no test has run in this process. So the
-kernel frees the memory, as in warm runs.
+An interpreter that ends walks over all live objects several times, and frees them one by one. After thousands of tests
+that takes a good part of the time in which two workers run them, and no test has run in this process. So the kernel
+frees the memory, as in warm runs.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """

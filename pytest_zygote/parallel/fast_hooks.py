@@ -84,7 +84,7 @@ _plans: dict[HookCaller, HookPlan] = {}
 
 @contextlib.contextmanager
 def fast_hooks(config: pytest.Config) -> Generator[None]:
-    """Have the reporting hooks called in less time."""
+    """Replace the callers of the reporting hooks by faster ones."""
     hooks = [hook for name in NAMES if type(hook := getattr(config.hook, name)) is HookCaller]
     _plans.update((hook, HookPlan(hook, config.pluginmanager)) for hook in hooks)
     for hook in hooks:

@@ -20,7 +20,7 @@ class TemporaryFolders:
     """Makes temporary folders, which are removed at the end of a block or of the session."""
 
     def __init__(self, factory: pytest.TempPathFactory) -> None:
-        """Make them in pytest's own folder for temporary files."""
+        """Make folders in pytest's own folder for temporary files."""
         self._factory = factory
         self._created: list[Path] = []
 

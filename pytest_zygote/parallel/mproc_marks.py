@@ -48,7 +48,7 @@ class GroupTag(Record):
 
 
 class TestError(Exception):
-    """Raise it where the environment failed and not what is tested: the test is tried once more.
+    """To be raised where the environment fails rather than what is tested: the test is tried once more.
 
     Attributes:
         retry: whether to try again.
@@ -58,7 +58,7 @@ class TestError(Exception):
     __test__ = False
 
     def __init__(self, message: str = "", *, retry: bool = True, fatal: bool = False) -> None:
-        """Say for the user what failed."""
+        """Describe what failed, for the user."""
         super().__init__(message)
         self.retry = retry
         self.fatal = fatal
@@ -70,7 +70,7 @@ def group(tag: str | GroupTag) -> Callable[[T], T]:
 
 
 def priority(level: int) -> Callable[[T], T]:
-    """Have a test, or all tests of a class, run earlier (lower) or later (higher); 10 is the middle."""
+    """Run a test, or all tests of a class, earlier (lower) or later (higher); 10 is the middle."""
     return _setter(PRIORITY, level)
 
 

@@ -1,6 +1,6 @@
 """Where an exception of a worker came from, for a process that has none of the worker's frames.
 
-pytest names the place where an interrupted run was. So the run process raises the exception anew, with a traceback of
+pytest names the place where a run was interrupted. So the run process raises the exception again, with a traceback of
 frames that stand for those of the worker: they have its files, names and lines, and none of its values.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.

@@ -49,7 +49,7 @@ class ParallelPlan:
         Args:
             session: with the tests.
             wanted: how many workers the user wants.
-            units: what was found ahead, in the collected session that this run was forked from.
+            units: found by the collected session that this run was forked from.
         """
         option = session.config.option
         self._history = History(session.config)
@@ -81,7 +81,7 @@ class ParallelPlan:
         self._history.note(self.ids[item], seconds, self._units.names[item], fixtures)
 
     def save(self) -> None:
-        """Keep durations for the next run."""
+        """Store durations for the next run."""
         self._history.save()
 
 
@@ -101,7 +101,7 @@ def foreign_threads(config: pytest.Config) -> list[str]:
 
 
 def _has_terminal(config: pytest.Config) -> bool:
-    """Return whether a user can type: from a pipe, each process would read a part of what is there."""
+    """Return whether a user can type. Not if stdin is a pipe: each process would read a part of its content."""
     return os.isatty(saved_stdin(config))
 
 

@@ -37,7 +37,7 @@ class ParallelPlugin:
         self._units: Units | None = None
 
     def prepare(self, session: pytest.Session) -> None:
-        """Find what belongs together, ahead of the runs that are forked from a collected session."""
+        """Find the units once, for all runs that are forked from a collected session."""
         self._units = Units(session.items, str(session.config.option.dist))
 
     @pytest.hookimpl(tryfirst=True)
@@ -50,7 +50,7 @@ class ParallelPlugin:
         reason = why_not_parallel(session)
         if reason is not None:
             self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
-            # Plugins that look for workers at the end would wait for some that never were.
+            # Plugins that look for workers at the end would wait for some that never existed.
             self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
             return None
         self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
@@ -104,7 +104,7 @@ class ParallelPlugin:
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print why the run did not go to its end; with -v, what each worker did."""
+        """Print why the run ended early; with -v, what each worker did."""
         if self._lines and self._config.option.verbose > 0:
             terminalreporter.write_sep("=", "workers")
             for line in sorted(self._lines):
@@ -114,7 +114,7 @@ class ParallelPlugin:
 
 
 class WorkerMarks:
-    """Marks the reports of this process, which stands for a worker, as that worker's."""
+    """Marks the reports of this process, which acts as a worker, as that worker's."""
 
     def __init__(self, node: Node, testrunuid: str) -> None:
         """Stand for this worker."""
@@ -153,7 +153,7 @@ class WorkerReplay:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Run, unless collecting has failed or is all that is asked for."""
+        """Run the tests, unless collection has failed or only collection was asked for."""
         if session.testsfailed or session.config.option.collectonly:
             return None
         run_here(session, self._worker, session.config.option.testrunuid or uuid.uuid4().hex)
@@ -174,7 +174,7 @@ def call_setup_nodes(config: pytest.Config, names: Iterable[str]) -> None:
 
 
 def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
-    """Run tests in this process, which looks to them like the only worker, of this name."""
+    """Run tests in this process, which appears to them as the only worker, with this name."""
     config = session.config
     node = Node(config, name, 1, testrunuid)
     call_setup_nodes(config, [name])

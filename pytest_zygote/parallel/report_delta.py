@@ -1,8 +1,8 @@
-"""Reports of tests that went well, reduced to what is new in them.
+"""Reports of tests that passed, reduced to what is new in them.
 
-Most reports hold nothing but when the phase was and how long it took, beside what all reports of a test have in common.
-Of those only that is sent. What arrives is an exact copy nevertheless: a report with anything else in it, or one that a
-plugin serialises itself, travels whole.
+Most reports say only when a phase was and how long it took; the rest is the same in all reports of a test, and is not
+sent again. What arrives is an exact copy nevertheless: a report with anything else in it, or one that a plugin
+serialises itself, is sent whole.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -27,7 +27,7 @@ class DeltaEncoder:
     """The worker's side."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Look whether a plugin has a say in how reports are sent."""
+        """Find out whether a plugin serialises reports itself."""
         implementations = (hook for name in SERIALIZERS for hook in getattr(config.hook, name).get_hookimpls())
         self._is_allowed = all(hook.function.__module__.startswith("_pytest.") for hook in implementations)
         self._common: tuple[object, ...] = ()
@@ -58,7 +58,7 @@ class DeltaDecoder:
         self._keywords: Mapping[str, int] = {}
 
     def decode(self, delta: ReportDelta, marks: Mapping[str, object]) -> pytest.TestReport:
-        """Return the report, with these attributes beside its own."""
+        """Return the report, with these additional attributes."""
         when, outcome, duration, start, stop, common = delta
         if common is not None:
             nodeid, location, self._keywords = common

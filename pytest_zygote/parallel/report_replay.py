@@ -1,4 +1,4 @@
-"""What workers report, replayed to the hooks of this session.
+"""Replays what workers report to the hooks of this session.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -31,15 +31,15 @@ class WorkerError(Exception):
 
 
 class RetryRequest:
-    """What plugins get as the scheduler when a worker has died: they may ask for another try.
+    """Passed to plugins as the scheduler when a worker has died: they may ask for another try.
 
     Attributes:
         config: of the session, as plugins expect it of a scheduler.
-        is_made: whether one has asked.
+        is_made: whether a plugin has asked.
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        """Nothing is asked for yet."""
+        """Start with no request."""
         self.config = config
         self.is_made = False
 
@@ -163,7 +163,7 @@ class ReportReplay:
         return context
 
     def _context(self, worker: WorkerHandle) -> ReportContext:
-        """Return that of the test that a worker runs; before its first test only plugins may report something."""
+        """Return the context of the test that a worker runs. Before its first test, only plugins report."""
         context = self._contexts.get(worker.number)
         return self._make_context(worker, None, self._config.hook) if context is None else context
 
@@ -190,7 +190,7 @@ class ReportReplay:
         context.hook.pytest_runtest_logreport(report=report)
 
     def report_crash(self, worker: WorkerHandle, item: int) -> bool:
-        """Report a test of which its worker died as failed; return whether a plugin wants it to be run again."""
+        """Report the test that a worker died of as failed; return whether a plugin asks for another try."""
         test = self._session.items[item]
         context = self._set_context(worker, item)
         self.slow_tests.end(worker.name)

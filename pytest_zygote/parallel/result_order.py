@@ -1,4 +1,4 @@
-"""The order of collection, for what is shown and written at the end of a run.
+"""Restores the order of collection in what is shown and written at the end of a run.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -49,7 +49,7 @@ class ResultOrder:
         return {item.nodeid: at for at, item in enumerate(self._items)}
 
     def note(self, report: pytest.TestReport) -> None:
-        """Note which test a case of a junit file is: once it is complete it does not know its name any more."""
+        """Note to which test a case of a junit file belongs: a complete case has no node id any more."""
         for junit in self._junits:
             self._cases.setdefault(id(junit.node_reporter(report)), self._indices.get(report.nodeid, -1))
 

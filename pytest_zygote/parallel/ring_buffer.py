@@ -1,8 +1,8 @@
-"""What a worker has sent, in memory that it shares with the run process and that outlives it.
+"""The messages of a worker, in memory that it shares with the run process and that outlives it.
 
-Sending after each phase of a test would cost more than many tests take; collecting messages would lose them if the
-worker died. So the worker writes into a ring of memory that both processes have, and the run process reads it whenever
-it looks: no system call on either side, and what was written is there, whatever becomes of the worker.
+Sending after each phase of a test would cost more than many tests take; messages that are buffered would be lost if
+the worker died. So the worker writes into a ring of memory that both processes share, and the run process reads it
+when it looks: no system call on either side, and what was written stays there, even if the worker dies.
 
 Each side moves one counter only: the worker how much it has written, the run process how much it has read. A piece has
 a checksum, since on some processors a counter may be seen to move before the bytes that it counts: such a piece is read

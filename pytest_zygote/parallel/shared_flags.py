@@ -28,7 +28,7 @@ class SharedFlags:
         self._tried = mmap.mmap(-1, max(tests, 1))
 
     def may_try_again(self, test: int) -> bool:
-        """Return whether a test has not been given another try yet, and note that it is now."""
+        """Return whether a test may be tried again, and count this try: each may once."""
         was_tried = self._tried[test] != 0
         self._tried[test] = 1
         return not was_tried
@@ -39,7 +39,7 @@ class SharedFlags:
         return self._shared[STOPPED] != 0
 
     def stop(self) -> None:
-        """Let no test begin any more."""
+        """Prevent any other test from beginning."""
         self._shared[STOPPED] = 1
 
     @property
@@ -48,7 +48,7 @@ class SharedFlags:
         return self._shared[DEBUGGING] != 0
 
     def set_debugging(self, *, on: bool) -> None:
-        """Have the other workers wait, or no longer."""
+        """Make the other workers wait, or continue."""
         self._shared[DEBUGGING] = int(on)
 
     @property
@@ -66,15 +66,15 @@ class SharedFlags:
         return self._shared[ASLEEP] != 0
 
     def sleep(self) -> None:
-        """Have the next worker that writes something wake the run process."""
+        """Ask the next worker that writes something to wake the run process."""
         self._shared[ASLEEP] = 1
 
     def wake(self) -> None:
-        """Have no worker wake it: it is awake."""
+        """Ask no worker to wake the run process: it is awake."""
         self._shared[ASLEEP] = 0
 
     def count_failure(self, worker: int) -> None:
-        """Note a failure, and stop if it was one too many."""
+        """Count a failure, and stop the run if that reaches the limit."""
         if not self._max_failures:
             return
         at = SIZE * (1 + worker % MAX_WORKERS)

@@ -45,12 +45,12 @@ class Prefixed:
         self.write("".join(lines))
 
     def finish(self) -> None:
-        """Write the line that has no end."""
+        """Write the incomplete line."""
         if self._begun:
             self.write("\n")
 
     def __getattr__(self, name: str) -> object:
-        """Return anything else of the stream."""
+        """Return any other attribute of the stream."""
         return getattr(self._stream, name)
 
 
@@ -58,7 +58,7 @@ class WorkerOutput:
     """What a worker writes to the terminal itself: prints under ``-s``, and live logs."""
 
     def __init__(self, config: pytest.Config, name: str) -> None:
-        """Begin lines with the name of a worker."""
+        """Prefix lines with the name of a worker."""
         self._prefix = f"[{name}] "
         self._streams: list[Prefixed] = []
         writer = writer_of(config)
@@ -72,22 +72,22 @@ class WorkerOutput:
         return self._streams[-1]
 
     def pause(self, *, on: bool) -> None:
-        """Write as if this was the only process, or no longer; a debugger may hold the streams already."""
+        """Write without prefixes while a debugger is active, which may hold the streams already."""
         self.finish()
         for stream in self._streams:
             stream.is_paused = on
 
     def finish(self) -> None:
-        """Write lines without an end: the test is over."""
+        """Write incomplete lines: the test is over."""
         for stream in self._streams:
             stream.finish()
 
 
 class BufferedStream:
-    """A text stream that keeps what is written until the run process has handled all messages.
+    """A text stream that buffers its output until the run process has handled all messages.
 
-    Each write wakes the terminal, or whatever reads it; with thousands of tests in a second that
-    costs the workers a processor.
+    Each write wakes the terminal, or the program that reads the output; with thousands of tests a
+    second that costs the workers a processor.
 
     Attributes:
         stream: what is written to by `show`.
@@ -99,7 +99,7 @@ class BufferedStream:
         self._texts: list[str] = []
 
     def write(self, text: str) -> int:
-        """Keep a text for `show`.
+        """Buffer a text for `show`.
 
         Raises:
             UnicodeEncodeError: the stream cannot write it; pytest then writes something else.
@@ -118,7 +118,7 @@ class BufferedStream:
         """Do nothing: `show` flushes."""
 
     def show(self) -> None:
-        """Write what has been kept."""
+        """Write what is buffered."""
         if self._texts:
             text = "".join(self._texts)
             self._texts.clear()
@@ -126,19 +126,19 @@ class BufferedStream:
             self.stream.flush()
 
     def __getattr__(self, name: str) -> object:
-        """Return anything else of the stream."""
+        """Return any other attribute of the stream."""
         return getattr(self.stream, name)
 
 
 class FlushingStream:
-    """The same stream for everybody else: what they write comes after what is kept."""
+    """The same stream for all others, whose output comes after what is buffered."""
 
     def __init__(self, buffered: BufferedStream) -> None:
         """Write after this one."""
         self.buffered = buffered
 
     def __getattr__(self, name: str) -> object:
-        """Return anything of the stream, once it is up to date."""
+        """Return any attribute of the stream, after writing what is buffered."""
         self.buffered.show()
         return getattr(self.buffered.stream, name)
 
@@ -160,7 +160,7 @@ class Screen:
                 sys.stdout = FlushingStream(self._buffered)
 
     def show(self) -> None:
-        """Write what has been kept."""
+        """Write what is buffered."""
         if self._buffered is not None:
             self._buffered.show()
 

@@ -28,7 +28,7 @@ def uses_django(config: pytest.Config) -> bool:
 
 
 def late_tests(items: Sequence[pytest.Item]) -> Callable[[pytest.Item], bool]:
-    """Return a function that returns whether a test of this session must come after all others."""
+    """Return a predicate: whether a test of this session must come after all others."""
     if not items or not uses_django(items[0].config):
         return lambda _: False
     classes = importlib.import_module("django.test")

@@ -2,7 +2,7 @@
 
 Reading four bytes from a pipe is atomic, so the worker and its parent may both read: the worker to pop the next test,
 the parent to drain what the worker has not begun. No lock is needed, and none can be left behind by a worker that dies.
-How much a pipe holds is the system's affair (4 kB, where a user has many): what does not fit waits in the parent.
+How much a pipe holds is up to the system (4 kB for a user who has many open): what does not fit waits in the parent.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -47,7 +47,7 @@ class WorkQueue:
         self.refill()
 
     def refill(self) -> bool:
-        """Write what the pipe has room for now; return whether that is anything."""
+        """Write as many tests as the pipe has room for; return whether any were written."""
         has_written = False
         with contextlib.suppress(BlockingIOError):
             while self._rest:  # a piece of this size is written as a whole, or not at all
@@ -89,7 +89,7 @@ class WorkQueue:
             return None
 
     def close_writing_end(self) -> None:
-        """Be the worker: once no process can write any more, the parent is gone."""
+        """In the worker: once all writing ends are closed, the parent is gone."""
         os.close(self._write)
 
     def close(self) -> None:

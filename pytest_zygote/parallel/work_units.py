@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 KEY = "zygote/durations"
 SCHEDULE = "zygote/schedule"
-"""The key of which worker ran what in the last run, in its order."""
+"""The cache key of what each worker ran in the last run, in order."""
 WEIGHT = 0.5
-"""Of the last run, against all before it."""
+"""Weight of the last run, against all before it."""
 DIGITS = 4
 
 FIXED = "fixed"
@@ -47,7 +47,7 @@ class History:
         self._schedule: dict[str, list[str]] = {}
 
     def note(self, test: str, seconds: float, unit: str, fixtures: float) -> None:
-        """Note what a test took, and what it took besides to set up what its unit shares."""
+        """Note how long a test took, and how long the fixtures that its unit shares."""
         self._new[test] = seconds
         if fixtures:
             self._new_fixtures[unit] = max(fixtures, self._new_fixtures.get(unit, 0.0))
@@ -130,11 +130,11 @@ class Units:
         ]
 
     def are_of(self, items: Sequence[pytest.Item]) -> bool:
-        """Return whether these are the tests that were looked at."""
+        """Return whether these are the same tests."""
         return self._items == items
 
     def priced(self, costs: Mapping[str, float]) -> list[Unit]:
-        """Return the units for the schedule, with what it costs to set up their fixtures."""
+        """Return the units for the schedule, with the time that setting up their fixtures takes."""
         return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
 
 
@@ -152,7 +152,7 @@ class Marks:
     """Groups that tests were put into by marks, as pytest-xdist has them; each parent is read once."""
 
     def __init__(self) -> None:
-        """Have looked at nothing."""
+        """Start with nothing read."""
         self._names: dict[object, frozenset[str]] = {None: frozenset()}
 
     def group_of(self, item: pytest.Item) -> str:

@@ -1,7 +1,7 @@
 """A worker: a fork of the run process that runs the tests in its queue.
 
-A test's fixtures are torn down as far as the next test does not need them, so pytest must know
-the next test then, and no earlier: `Worker` pops it from the queue when the teardown begins. Until that moment the
+A test's fixtures are torn down unless the next test needs them, so pytest must know the next test
+at that time, but no earlier: `Worker` pops it from the queue when the teardown begins. Until that moment the
 parent may give the test to another worker.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pytest_zygote.parallel.worker_handle import WorkerHandle
 
 LOOK_AGAIN_S = 0.05
-"""While a debugger runs in another worker, this one looks so often whether it still does."""
+"""How often a worker checks whether another one's debugger still runs."""
 
 
 class Worker:
@@ -104,7 +104,7 @@ class Worker:
         tear_down = running.replace_tear_down(self._session, teardown_exact)
 
     def _following(self) -> int:
-        """Return the next test; decide it now if that has not been done."""
+        """Return the next test; pop it from the queue if that has not been done."""
         if self._next is None:
             self._count_failures()
             session = self._session
@@ -123,14 +123,14 @@ class Worker:
         return item
 
     def _count_failures(self) -> None:
-        """Have all workers stop at one failure too many: the parent learns of it too late."""
+        """Stop all workers at the last failure allowed: the parent learns about it too late."""
         while self._counted < self._sender.failures:
             self._counted += 1
             self._flags.count_failure(self._number)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Measure what fixtures cost that several tests share."""
+        """Measure how long fixtures take that several tests share."""
         if fixturedef.scope == "function":
             return (yield)
         before, begun = self._fixtures_s, time.perf_counter()
@@ -143,10 +143,10 @@ class Worker:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Give a test another try if not the test has failed but its surroundings.
+        """Give a test another try if its environment has failed rather than the test.
 
-        At once, in this worker: the teardown needs the next test and would wait for the parent, which might have
-        nothing left to give, and end all workers before it learned that this test is to run again.
+        At once, in this worker: the teardown needs the next test and would wait for the parent. That might have
+        nothing left, and end all workers before it learned that this test is to run again.
         """
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None

@@ -1,4 +1,4 @@
-"""A worker's way to the controller.
+"""A worker's channel to the controller.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -23,7 +23,7 @@ CHUNK = 64 * 1024
 
 
 class ControllerGone(ZygoteError):  # noqa: N818 - a state of the world, not a mistake
-    """Nobody is there any more to send messages to."""
+    """The controller is gone: nobody receives messages any more."""
 
 
 class WorkerChannel:
@@ -53,7 +53,7 @@ class WorkerChannel:
         os.register_at_fork(after_in_child=self._become_copy)
 
     def _become_copy(self) -> None:
-        """Be in a fork that a plugin runs a test in: what happens there is the plugin's to report, in the worker."""
+        """Continue in a fork in which a plugin runs a test: the plugin reports from the worker what happens here."""
         self._is_copy = True
         self._pending = []
 
@@ -66,25 +66,25 @@ class WorkerChannel:
             self.commit()
 
     def commit(self) -> None:
-        """Write what is pending: from here on it is known, whatever becomes of this process."""
+        """Write what is pending: the controller gets it even if this process dies."""
         if self._pending:
             self._write(is_urgent=False)
 
     def flush(self) -> None:
-        """Write what is pending, and have the controller look at it at once."""
+        """Write what is pending, and wake the controller."""
         self._write(is_urgent=True)
 
     def _write(self, *, is_urgent: bool) -> None:
-        self.interrupts.hold()  # half a frame would be the last that the controller understands
+        self.interrupts.hold()  # the controller would understand nothing after half a frame
         payload = messages.encode(self._pending) if self._pending else b""
         self._pending = []
         is_written = not payload or self._ring.write(payload)
-        if is_urgent or not is_written or self._flags.is_asleep:  # asked last: what it misses, the controller sees
+        if is_urgent or not is_written or self._flags.is_asleep:  # checked last: awake now, it sees what is written
             self._wake(b"" if is_written else payload)
         self.interrupts.release()
 
     def _wake(self, payload: bytes) -> None:
-        """Wake the controller; give it what the ring has no room for."""
+        """Wake the controller; send what the ring has no room for."""
         self._flags.wake()
         try:
             self._socket.sendall(Frame(self._ring.written, payload).to_bytes())
@@ -92,7 +92,7 @@ class WorkerChannel:
             raise ControllerGone(str(error)) from error
 
     def leave(self) -> None:
-        """Say that this process is over: the kernel frees its memory before it closes files and sockets."""
+        """Report that this process is over: the kernel frees its memory before it closes files and sockets."""
         procfs.close_others(self._socket.fileno())
         self.send(messages.WorkerOver())
         self.flush()

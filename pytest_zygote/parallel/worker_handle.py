@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024
 LOOK_AGAIN_S = 0.5
-"""Where no descriptor tells of a process's end (macOS), it is asked for this often."""
+"""How often a process is polled where there is no pidfd (macOS)."""
 MAX_OUTPUT = 3000
 """Bytes of what a dead worker wrote that are shown."""
 MAX_DESCRIPTORS = 4
@@ -40,10 +40,10 @@ class WorkerHandle:
         name: its id, 'gw0' and so on.
         queue: the tests that it is to run.
         ring: what it has sent.
-        is_over: whether it has done all that it had to do at its end, and holds nothing that others may wait for.
+        is_over: whether it has finished, and holds nothing that others may wait for.
         status: how its process has ended; None while it runs.
         pid: of its process.
-        pid_descriptor: becomes readable when the process ends; -1 where the system has no such thing.
+        pid_descriptor: becomes readable when the process ends; -1 where the system has no pidfd.
     """
 
     def __init__(self, number: int, node: Node) -> None:
@@ -65,20 +65,20 @@ class WorkerHandle:
         self._captured: list[int] = []
 
     def started(self, pid: int) -> None:
-        """Be the parent of the process."""
+        """In the parent: note the process."""
         self._worker_socket.close()
         self._socket.settimeout(0)
         self.pid = pid
         self.pid_descriptor = processes.open_pid(pid)
 
     def become(self) -> tuple[socket.socket, int]:
-        """Be the process: return the socket to the parent, and the descriptor of where faulthandler is to write."""
+        """In the worker: return the socket to the parent, and the descriptor for faulthandler's dump."""
         self._socket.close()
         self.queue.close_writing_end()
         return self._worker_socket, self._dump.fileno()
 
     def forget(self) -> None:
-        """Be another worker: close what belongs to this one."""
+        """In another worker: close what belongs to this one."""
         self.ring.close()
         self.queue.close()
         self._socket.close()

@@ -55,7 +55,7 @@ class ReportSender:
     def __init__(
         self, config: pytest.Config, send: Callable[[messages.WorkerMessage], None], commit: Callable[[], None]
     ) -> None:
-        """Send nothing that happened before."""
+        """Send only what happens from now on."""
         self._config = config
         self._send = send
         self._commit = commit
@@ -75,7 +75,7 @@ class ReportSender:
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Send it, as pytest serialises it if there is more to it than times."""
+        """Send the times alone if nothing else is new, else the report as pytest serialises it."""
         delta = self._encode(report)
         if delta is not None:
             self.failures += report.failed
@@ -131,7 +131,7 @@ def incompatible_plugin(config: pytest.Config) -> str:
 
 
 def _node_down_hooks(config: pytest.Config) -> list[object]:
-    """Return what is called in the run process when a worker ends."""
+    """Return the implementations that are called in the run process when a worker ends."""
     return [implementation.function for implementation in config.hook.pytest_testnodedown.get_hookimpls()]
 
 

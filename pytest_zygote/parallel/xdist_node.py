@@ -93,7 +93,7 @@ class Node:
 
     @functools.cached_property
     def workerinfo(self) -> dict[str, object]:
-        """What is known of the worker's interpreter; made when it is asked for, since it may start a program."""
+        """What is known about the worker's interpreter. Computed on demand, since that may start a program."""
         return {
             "version": sys.version,
             "version_info": tuple(sys.version_info),

@@ -1,7 +1,7 @@
 """Options, hooks, fixtures and marks of pytest-xdist, served by forks of the run process.
 
 Registered under the name ``xdist``: pytest then leaves the real plugin out, and plugins that
-look for it find this one. Whatever is about other machines is left to the real one.
+look for it find this one. Everything about other machines is left to the real one.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
