@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
+from pytest_zygote.core.layers.background import Permission
 from pytest_zygote.core.protocol import client_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events, status, status_snapshot
@@ -62,7 +63,18 @@ class Dispatcher:
         if parts.closing:
             self._shutdown.finish()
         elif not self.requests and not parts.runs:
+            self._work_ahead()
+
+    def _work_ahead(self) -> None:
+        """Prepare sessions, unless what they would execute is not what the last run was asked for."""
+        parts = self._parts
+        permission = Permission.DENIED if parts.gate.is_silent else parts.gate.permission()
+        if permission is Permission.GRANTED:
             parts.sessions.prepare_soon(settled_layer(parts))
+            return
+        parts.sessions.pause()
+        if permission is Permission.LATER:
+            parts.trigger.trigger()
 
     def _try_to_dispatch(self, event: Event) -> None:
         """Handle an event; where the system has no descriptor left for it, runs that are going on lose nothing."""
@@ -131,6 +143,8 @@ class Dispatcher:
             self._parts.connections.dismiss(client, client_messages.Outdated(outdated))
         else:
             self._adopt_options(request)
+            self._parts.gate.open()
+            self._parts.supervisor.is_held = False
             self.requests.admit(client, request)
 
     def _adopt_options(self, request: client_messages.RunRequest) -> None:
@@ -145,7 +159,7 @@ class Dispatcher:
 
     def _configure(self, options: DaemonOptions) -> None:
         differences = options.differences(self.options)
-        for part in (self._shutdown, self._parts.trigger):
+        for part in (self._shutdown, self._parts.trigger, self._parts.gate):
             part.configure(options.settings)
         difference = differences.get("--daemon-sessions")
         reason = Reason("options-differ", difference) if difference else None
@@ -244,8 +258,12 @@ class Dispatcher:
         """Build in the background what changed, unless clients wait and have it built themselves."""
         parts = self._parts
         parts.supervisor.breaker.reset()
+        permission = parts.gate.permission()
+        parts.supervisor.is_held = permission is not Permission.GRANTED
         self.requests.wake()
-        if not self.requests and not parts.closing:
+        if permission is Permission.LATER:
+            parts.trigger.trigger()
+        elif permission is Permission.GRANTED and not self.requests and not parts.closing:
             parts.supervisor.prefetch(parts.loop.now)
             parts.sessions.on_files_changed(settled_layer(parts))
 
@@ -253,6 +271,6 @@ class Dispatcher:
         parts = self._parts
         if parts.closing or not self._shutdown.check():
             return
-        if not parts.runs and not self.requests:
+        if not parts.runs and not self.requests and parts.gate.permission() is Permission.GRANTED:
             parts.supervisor.rejuvenate(self._max_forks, parts.loop.now)
         parts.loop.after(self._shutdown.check_interval_s, lambda: self._queue.append(events.HousekeepingDue()))

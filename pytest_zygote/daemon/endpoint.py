@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
+
+import pytest_zygote
+from pytest_zygote.adapters.system import files
 
 if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Listener
+
+
+def _installation() -> dict[str, str]:
+    """Return the files without which nobody could stop this daemon, nor use it."""
+    return {
+        "the interpreter": sys.executable,
+        "its environment": os.path.join(sys.prefix, "pyvenv.cfg"),
+        "the plugin": str(pytest_zygote.__file__),
+    }
 
 
 class Endpoint:
@@ -25,11 +38,15 @@ class Endpoint:
         self.socket = place.socket
         self.listener = listener
         self._lock = lock
+        self._installed = {what: files.identity(path) for what, path in _installation().items()}
 
     def why_lost(self) -> str:
         """Return why no client can find this daemon any more; '' if they can."""
         if not os.path.isdir(self.root):
             return "the project is gone"
+        for what, path in _installation().items():
+            if files.identity(path) != self._installed[what]:
+                return f"{what} is gone or another"
         return "" if self.listener.is_ours() else "the socket is gone"
 
     @property

@@ -59,7 +59,11 @@ class BackgroundBuild:
 
 
 class LayerSupervisor:
-    """Decides which layer serves a run, and when layers are built."""
+    """Decides which layer serves a run, and when layers are built.
+
+    Attributes:
+        is_held: whether nothing is built unless a client waits for it (`daemon.background_gate`).
+    """
 
     def __init__(self, layers: LayerProcesses, root: str, cache: str) -> None:
         """Start with what earlier daemons learned."""
@@ -76,6 +80,7 @@ class LayerSupervisor:
         self._last_request: RunRequest | None = None
         self._forks_tried = 0
         self.breaker = lifecycle.Breaker()
+        self.is_held = False
 
     # Choosing
 
@@ -110,7 +115,7 @@ class LayerSupervisor:
             now: by the loop's clock.
             is_waited_for: clients wait, and decide themselves what the serving stack builds.
         """
-        if self.why_paused(now):
+        if self.why_paused(now) or (self.is_held and not is_waited_for):
             return
         if self._coming is not None:
             self._advance_coming(self._coming, now)
@@ -211,7 +216,8 @@ class LayerSupervisor:
         """Build a stack with what was learned, beside the one that serves."""
         stack = LayerStack(self._layers, self.graph, self._root, reason)
         self._coming = BackgroundBuild(stack, request, self._version)
-        self._coming.proceed(now)
+        if not self.is_held:
+            self._coming.proceed(now)
 
     def fail(self, rejected: dict[str, str], reason: Reason, now: float) -> None:
         """Count a build that failed; one that names modules which were not known to fail is a step forward."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_zygote.core.reasons import Reason
+    from pytest_zygote.daemon.background_gate import BackgroundGate
     from pytest_zygote.daemon.connections import Connections
     from pytest_zygote.daemon.endpoint import Endpoint
     from pytest_zygote.daemon.event_loop import EventLoop
@@ -34,5 +35,6 @@ class Parts:
     supervisor: LayerSupervisor
     sessions: SessionCache
     trigger: RebuildTrigger
+    gate: BackgroundGate
     history: RunHistory
     closing: Reason | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.daemon import events
+from pytest_zygote.daemon.background_gate import BackgroundGate
 from pytest_zygote.daemon.connections import Connections
 from pytest_zygote.daemon.dispatcher import Dispatcher
 from pytest_zygote.daemon.endpoint import Endpoint
@@ -52,6 +53,7 @@ class Server:
             supervisor=LayerSupervisor(layers, endpoint.root, settings.cache),
             sessions=SessionCache(loop, layers, endpoint.root, is_forced=settings.forces_sessions),
             trigger=RebuildTrigger(loop, endpoint.root, queue),
+            gate=BackgroundGate(endpoint.root),
             history=history,
         )
 

@@ -16,6 +16,7 @@ from pytest_zygote.core.cli.options import Settings
 from pytest_zygote.core.protocol import client_messages, layer_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.background_gate import BackgroundGate
 from pytest_zygote.daemon.connections import Connections
 from pytest_zygote.daemon.dispatcher import Dispatcher
 from pytest_zygote.daemon.endpoint import Endpoint
@@ -379,6 +380,7 @@ class FakeDaemon:
         self.supervisor = LayerSupervisor(self.layers, self.root, self.settings.cache)
         self.sessions = SessionCache(self.loop, self.layers, self.root, is_forced=forces_sessions)
         self.trigger = RebuildTrigger(self.loop, self.root, self.queue)
+        self.gate = BackgroundGate(self.root)
         self.connections = Connections(self.loop, self.listener, self.queue)
         self.parts = Parts(
             loop=self.loop,
@@ -389,6 +391,7 @@ class FakeDaemon:
             supervisor=self.supervisor,
             sessions=self.sessions,
             trigger=self.trigger,
+            gate=self.gate,
             history=self.history,
         )
         self.dispatcher = Dispatcher(self.parts, self.queue, self.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +40,16 @@ def test_endpoint_is_released_once(tmp_path: Path) -> None:
     assert listener.is_closed
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(lock)
+
+
+def test_endpoint_is_lost_with_the_interpreter_or_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is left who could stop the daemon, or it is no longer what it was started from."""
+    python = tmp_path / "python"
+    python.touch()
+    monkeypatch.setattr(sys, "executable", str(python))
+    endpoint = Endpoint(Rendezvous(str(tmp_path), ""), FakeListener(), lock=-1)
+    assert endpoint.why_lost() == ""
+    python.write_text("another")
+    assert endpoint.why_lost() == "the interpreter is gone or another"
+    python.unlink()
+    assert endpoint.why_lost() == "the interpreter is gone or another"

@@ -111,6 +111,36 @@ def test_half_written_file_is_left_for_later(warm: FakeDaemon, tmp_path: Path) -
     assert warm.opened[-1].all_sent(layer_messages.Patch)
 
 
+def test_edit_is_not_followed_after_git_has_moved_head(warm: FakeDaemon, tmp_path: Path) -> None:
+    """Somebody looks at a branch; the run that is asked for executes it, and later edits are the user's."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/theirs")
+    (tmp_path / "app.py").write_text("name = 'theirs'\n")
+    before = len(warm.opened)
+    warm.gate.open()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/others")
+    warm.handle(events.FilesChanged())
+    warm.handle(events.FilesChanged())
+    assert (len(warm.opened), warm.supervisor.is_held) == (before, True)
+    warm.ask()
+    assert warm.opened[-1].all_sent(layer_messages.Patch)
+    assert not warm.supervisor.is_held
+
+
+def test_edit_waits_until_git_has_finished(warm: FakeDaemon, tmp_path: Path) -> None:
+    """It writes files first, and moves HEAD last."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index.lock").touch()
+    warm.gate.open()
+    (tmp_path / "app.py").write_text("name = 'edited'\n")
+    before = len(warm.opened)
+    warm.handle(events.FilesChanged())
+    assert len(warm.opened) == before
+    (tmp_path / ".git" / "index.lock").unlink()
+    warm.loop.advance(1, warm.settle)
+    assert warm.opened[-1].all_sent(layer_messages.Patch)
+
+
 def test_module_that_must_not_be_early_is_unlearned(warm: FakeDaemon) -> None:
     """The next stack is built without it."""
     _, run = serve(warm)

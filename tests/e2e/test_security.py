@@ -80,6 +80,31 @@ def test_secrets_that_a_conftest_file_sets_are_not_written_down(project: Project
         project.pytest("--stop-daemon")
 
 
+def test_branch_that_is_checked_out_is_not_executed_before_a_run(project: Project) -> None:
+    """Looking at it is not running it; what is saved afterwards is executed ahead, as ever."""
+    git = ["git", "-C", str(project.root), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    ran = project.root.parent / "ran"
+    project.write("app/__init__.py", "X = 1\n")
+    project.write("test_app.py", "import app\n\ndef test_app():\n    assert app.X\n")
+    project.write(".gitignore", ".pytest_cache\n__pycache__\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"], ["checkout", "-qb", "theirs"]):
+        subprocess.run([*git, *command], check=True)
+    project.write("app/__init__.py", f"X = 2\nopen({str(ran)!r}, 'w').close()\n")
+    for command in (["commit", "-qam", "two"], ["checkout", "-q", "-"]):
+        subprocess.run([*git, *command], check=True)
+    project.warm_up()
+    project.settle()
+    subprocess.run([*git, "checkout", "-q", "theirs"], check=True)
+    eventually(lambda: "nothing is executed until somebody asks for a run" in project.log(), "it has seen the checkout")
+    project.settle()
+    assert not ran.exists()
+    assert project.pytest("-q").returncode == 0
+    assert ran.exists()
+    ran.unlink()
+    project.write("app/__init__.py", f"X = 33\nopen({str(ran)!r}, 'w').close()\n")
+    eventually(ran.exists, "a save is executed ahead")
+
+
 def test_secrets_do_not_show_in_process_titles(warm: Project) -> None:
     """Any user may list processes."""
     assert SECRET not in "".join(warm.processes().values())

@@ -7,6 +7,7 @@ nothing else than the place in the daemon that uses it.
 from __future__ import annotations
 
 from pytest_zygote.core.cli.options import OPTIONS, Settings
+from pytest_zygote.core.layers.background import MODES
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
@@ -62,6 +63,7 @@ def options_of(settings: Settings) -> DaemonOptions:
         UsageError: a value is not understood.
     """
     kinds: dict[str, Callable[[str], object]] = {
+        "background": lambda flag: settings.choice(flag, MODES),
         "count": settings.count,
         "factor": settings.factor,
         "seconds": settings.seconds,

@@ -138,6 +138,15 @@ OPTIONS = (
         daemon="seconds",
     ),
     Option(
+        "--daemon-background",
+        "what may run your code before you ask for a run: saves (not what git checks out), all, or never",
+        value="WHEN",
+        environ="PYTEST_DAEMON_BACKGROUND",
+        ini="zygote_background",
+        default="saves",
+        daemon="background",
+    ),
+    Option(
         "--daemon-sessions",
         "collected sessions that are kept, for the next runs of the same command line",
         value="N",
@@ -241,6 +250,15 @@ class Settings:
         """
         text = self.text(flag)
         return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else self._refuse(flag, "whole number")
+
+    def choice(self, flag: str, words: tuple[str, ...]) -> str:
+        """Return a value that is one of a few words.
+
+        Raises:
+            UsageError: it is none of them.
+        """
+        text = self.text(flag)
+        return text if text in words else self._refuse(flag, f"word of {', '.join(words)}")
 
     def _find(self, flag: str) -> tuple[str, str]:
         """Return the value of an option, and what the user calls the place where it is set.

@@ -73,6 +73,10 @@ def choose_project(
     return Replace(reason, is_first=False) if reason else Keep()
 
 
+MAX_PARSED = 128 * 1024
+"""Bytes of a text that the daemon parses itself: of 9 MB the tree has 1 GB, and takes seconds without an answer."""
+
+
 def choose_successor(texts: Sequence[bytes], *, is_ahead: bool) -> Patch | Wait:
     """Return what to do with a project layer in which nothing but these texts of modules has changed.
 
@@ -85,9 +89,12 @@ def choose_successor(texts: Sequence[bytes], *, is_ahead: bool) -> Patch | Wait:
 
 
 def is_half_written(text: bytes) -> bool:
-    """Return whether a text is empty or no Python: there is more to come, if nobody wants to run it."""
-    if not text:
-        return True
+    """Return whether a text is empty or no Python: there is more to come, if nobody wants to run it.
+
+    One of more than `MAX_PARSED` bytes counts as complete; the process that follows the edit finds out.
+    """
+    if not text or len(text) > MAX_PARSED:
+        return not text
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

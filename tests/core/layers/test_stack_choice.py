@@ -6,6 +6,7 @@ import pytest
 
 from pytest_zygote.core.layers.stack_choice import (
     MAX_ATTEMPTS,
+    MAX_PARSED,
     Keep,
     Patch,
     Replace,
@@ -72,6 +73,11 @@ def test_edits_are_patched_unless_a_file_is_being_written() -> None:
 def test_text_that_is_no_python_is_half_written(text: bytes) -> None:
     """There is more to come."""
     assert is_half_written(text)
+
+
+def test_long_text_is_not_parsed() -> None:
+    """The daemon would be large for hours, and deaf meanwhile."""
+    assert not is_half_written(b"(" * (MAX_PARSED + 1))
 
 
 def test_text_that_only_warns_is_complete() -> None:
