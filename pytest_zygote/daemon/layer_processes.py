@@ -6,6 +6,7 @@ a layer, and what a zygote reports of its runs, becomes an event.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -37,6 +38,9 @@ log = logging.getLogger("pytest_zygote")
 
 RETIREMENT_S = 3.0
 """How long a layer without runs may take to leave before it is killed."""
+
+FLUSH_S = 0.005
+"""How often to look whether a zygote has made room for the rest of a message."""
 
 PATCH_TIMEOUT_S = 10.0
 """How long a fork may take to follow edits before the layer is built anew instead."""
@@ -84,7 +88,7 @@ class LayerProcesses:
     def start_base(self, plan: layer_messages.Build, reason: Reason) -> Layer:
         """Start a base zygote; if there is no process to be had, its connection is closed already."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
         layer = self._add_build(plan, channel, reason)
         environ = at_start(plan.environ, is_utf8=bool(sys.flags.utf8_mode))
         layer.pid = self.processes.start_zygote(theirs, environ, plan.cwd)
@@ -95,7 +99,7 @@ class LayerProcesses:
     def spawn_project(self, base: Layer, plan: layer_messages.Build, reason: Reason) -> Layer:
         """Have a base zygote fork a project zygote."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
         layer = self._add_build(plan, channel, reason)
         self._spawn(base, layer_messages.Spawn(layer.number), theirs)
         self.send(layer, plan)
@@ -104,7 +108,7 @@ class LayerProcesses:
     def spawn_patched(self, project: Layer, patch: layer_messages.Patch, reason: Reason) -> Layer:
         """Have a project zygote fork one that follows edits of its modules."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE)
+        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
         layer = self._layer(project.plan, channel, reason)
         layer.start_patch(project, patch)
         log.info("project layer %d: a fork of %d to be patched: %s", layer.number, project.number, reason)
@@ -116,7 +120,7 @@ class LayerProcesses:
     def spawn_session(self, project: Layer, order: layer_messages.Collect, plan: layer_messages.Build) -> Layer:
         """Have a project zygote fork a process that collects a session."""
         channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_SESSION)
+        channel, theirs = sockets.pair(layer_messages.FROM_SESSION, send_timeout_s=0)
         layer = self._layer(plan, channel, Reason("first-start", "first start"))
         layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
@@ -145,12 +149,22 @@ class LayerProcesses:
         os.close(connection)
 
     def send(self, layer: Layer, message: layer_messages.ToLayer, descriptors: Sequence[int] = ()) -> bool:
-        """Send a message to a zygote; return whether it could be sent. A dead one shows by its end of file."""
+        """Send a message to a zygote; return False if that is dead, which shows by its end of file too.
+
+        Nothing here waits for one that does not read (it imports, or is stopped): it gets the rest when it does. All
+        that it is asked for has a deadline.
+        """
         try:
             layer.channel.send(message, descriptors)
         except (OSError, ValueError):
             return False
+        self._flush(layer)
         return True
+
+    def _flush(self, layer: Layer) -> None:
+        with contextlib.suppress(OSError):  # it is dead
+            if layer.phase != lifecycle.GONE and not layer.channel.flush():
+                self._loop.after(FLUSH_S, lambda: self._flush(layer))
 
     # The end
 

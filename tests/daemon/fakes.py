@@ -114,6 +114,7 @@ class FakeChannel(AnyChannel):
         inbox: what it will receive: messages, or an error that is raised.
         is_cut: whether the other end has closed.
         is_full: whether the other end does not read.
+        is_slow: whether it has not read all yet.
     """
 
     def __init__(self, route: Route[Record]) -> None:
@@ -124,6 +125,7 @@ class FakeChannel(AnyChannel):
         self.descriptors = []
         self.is_cut = False
         self.is_full = False
+        self.is_slow = False
         self.is_closed = False
 
     def send(self, message: Record, descriptors: Sequence[int] = ()) -> None:
@@ -132,6 +134,10 @@ class FakeChannel(AnyChannel):
             raise BrokenPipeError
         assert all(os.fstat(descriptor) for descriptor in descriptors)
         self.sent.append(message)
+
+    def flush(self) -> bool:
+        """Return whether the other end has room for all."""
+        return not self.is_slow
 
     def receive(self) -> list[Record] | None:
         """Return what the test has put into the inbox; None once that is empty and the other end closed."""
@@ -396,7 +402,8 @@ class FakeDaemon:
         )
         self.dispatcher = Dispatcher(self.parts, self.queue, self.settings)
 
-    def _pair(self, route: Route[Record]) -> tuple[FakeChannel, int]:
+    def _pair(self, route: Route[Record], *, send_timeout_s: float | None = None) -> tuple[FakeChannel, int]:
+        assert send_timeout_s == 0 or route.sender == "run", "nothing may wait for a zygote"
         self.opened.append(FakeChannel(route))
         return self.opened[-1], os.open(os.devnull, os.O_RDWR)
 

@@ -245,3 +245,16 @@ def test_stale_session_is_reported_with_its_reason(daemon: FakeDaemon, project: 
     )
     reason = Reason("session-ineligible", "conftest.py changed")
     assert hand(daemon, 2, layer_messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason)]
+
+
+def test_a_zygote_that_does_not_read_gets_the_rest_when_it_does(daemon: FakeDaemon) -> None:
+    """Until then the daemon looks now and then, and serves others."""
+    daemon.ready()
+    (layer,) = daemon.layers
+    daemon.opened[0].is_slow = True
+    assert daemon.layers.send(layer, layer_messages.Retire())
+    daemon.advance(1)
+    waiting = len(daemon.loop.timers)
+    daemon.opened[0].is_slow = False
+    daemon.advance(0.01)
+    assert len(daemon.loop.timers) == waiting - 1

@@ -112,7 +112,7 @@ def test_client_is_cold_where_no_descriptor_is_left(daemon: FakeDaemon, monkeypa
     """Its layer stays, and the daemon."""
     client = daemon.ask()
 
-    def fail(_route: object) -> tuple[object, int]:
+    def fail(_route: object, **_: object) -> tuple[object, int]:
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patches:

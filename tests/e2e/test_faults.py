@@ -923,6 +923,18 @@ def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     assert layer_pid(warm, "project") == pid
 
 
+def test_zygote_that_is_stopped_does_not_stop_the_daemon(warm: Project) -> None:
+    """Though it should read an edit that no buffer has room for; the next run has the edit."""
+    function = f'''def f{{}}():\n    """{100 * "x"}"""\n    return {{}}\n\n'''
+    warm.write("app/long.py", "".join(function.format(number, number) for number in range(4000)))
+    warm.write("test_long.py", "from app import long\n\ndef test_it():\n    assert long.f3() != 3\n")
+    warm.warm_up("test_long.py")
+    os.kill(layer_pid(warm, "project"), signal.SIGSTOP)
+    warm.write("app/long.py", "".join(function.format(number, number + 1) for number in range(4000)))
+    eventually(lambda: warm.status().is_building, "the edit is followed")
+    assert warm.pytest("-q", "test_long.py").returncode == 0
+
+
 def test_client_is_cold_when_the_daemon_has_no_descriptor_left(held: Held) -> None:
     """It says so, and the run that is going on keeps its exit code."""
     pid = layer_pid(held.project, "daemon")

@@ -36,12 +36,16 @@ class Channel(Generic[Received_co, Sent_contra]):
     Blocking for sends: a peer that does not read is given `send_timeout_s`, then the
     connection counts as gone. Non-blocking for receives: `receive` is called when a
     selector says that there is something.
+
+    With a `send_timeout_s` of 0 it never waits: what the peer has no room for yet is kept until `flush`.
     """
 
     def __init__(self, raw: socket.socket, route: Route[Received_co], *, send_timeout_s: float | None = None) -> None:
         """Take over a connected socket, from which the messages of this route are received."""
         self._raw = raw
         self._raw.settimeout(send_timeout_s)
+        self._never_waits = send_timeout_s == 0
+        self._unsent: list[tuple[memoryview, list[int]]] = []
         self._reader = FrameReader(route)
         self.descriptors: list[int] = []
 
@@ -56,12 +60,38 @@ class Channel(Generic[Received_co, Sent_contra]):
             OSError: the peer is gone or does not read.
         """
         data = memoryview(pack(message))
+        if self._never_waits:
+            self._unsent.append((data, [os.dup(descriptor) for descriptor in descriptors]))
+            self.flush()
+            return
         if descriptors:
-            packed = b"".join(fd.to_bytes(_DESCRIPTOR_SIZE, sys.byteorder) for fd in descriptors)
-            sent = self._raw.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
-            data = data[sent:]
+            data = data[self._send_some(data, descriptors) :]
         if data:  # sending nothing would still fail on a peer that has read all, and answered
             self._raw.sendall(data)
+
+    def _send_some(self, data: memoryview, descriptors: Sequence[int]) -> int:
+        packed = b"".join(fd.to_bytes(_DESCRIPTOR_SIZE, sys.byteorder) for fd in descriptors)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)] if descriptors else []
+        return self._raw.sendmsg([data], rights)
+
+    def flush(self) -> bool:
+        """Send what is unsent, as far as the peer has room for it; return whether that was all.
+
+        Raises:
+            OSError: the peer is gone.
+        """
+        while self._unsent:
+            data, descriptors = self._unsent[0]
+            try:
+                sent = self._send_some(data, descriptors)
+            except BlockingIOError:
+                return False
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._unsent[0] = data[sent:], []
+            if sent == len(data):
+                del self._unsent[0]
+        return True
 
     def receive(self) -> list[Received_co] | None:
         """Return the messages that are complete, or None when the peer has closed.
@@ -74,6 +104,8 @@ class Channel(Generic[Received_co, Sent_contra]):
         space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _DESCRIPTOR_SIZE)
         try:
             data, ancillary, _, _ = self._raw.recvmsg(CHUNK, space, _CLOSE_ON_EXEC)
+        except BlockingIOError:  # of one that never waits
+            return []
         except ConnectionError:
             return None
         for level, kind, packed in ancillary:
@@ -118,7 +150,9 @@ class Channel(Generic[Received_co, Sent_contra]):
 
     def close(self) -> None:
         """Close the connection and the descriptors that nobody took."""
-        for descriptor in self.adopt_descriptors():
+        unsent = [descriptor for _, descriptors in self._unsent for descriptor in descriptors]
+        self._unsent.clear()
+        for descriptor in (*self.adopt_descriptors(), *unsent):
             os.close(descriptor)
         self._raw.close()
 

@@ -205,3 +205,25 @@ def test_any_number_of_a_descriptor_can_be_waited_for() -> None:
     assert sockets.is_readable(high, None)
     for descriptor in (read, write, high):
         os.close(descriptor)
+
+
+def test_a_message_that_a_peer_has_no_room_for_is_sent_later() -> None:
+    """With its descriptors; whoever sends it does not wait."""
+    ours: Channel
+    ours, theirs = sockets.pair(ANY, send_timeout_s=0)
+    other: Channel = sockets.adopt(theirs, ANY)
+    texts = ["x" * 600_000, "y"]
+    with open(os.devnull) as file:  # noqa: PTH123 - a descriptor is wanted
+        for text in texts:
+            ours.send(Answer(text), [file.fileno()])
+    assert not ours.flush()
+    received: list[Record] = []
+    while len(received) < 2:
+        received += other.receive() or ()
+        ours.flush()
+    assert received == [Answer(text) for text in texts]
+    assert len(other.descriptors) == 2
+    assert ours.flush()
+    ours.send(Answer("x" * 600_000))
+    ours.close()
+    other.close()
