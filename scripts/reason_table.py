@@ -184,6 +184,12 @@ TABLE: dict[Code, Entry] = {
         "Set the key before pytest starts, or in the ini-file.",
         f"{BASE} {REBUILD}",
     ),
+    "process-asked": Entry(
+        "A module asks for the working directory, the terminal or a loaded module when it is imported, and was told "
+        "something else than in this run.",
+        "Ask where the answer is used, in a function; or run pytest from the same folder.",
+        f"{BASE} {REBUILD} If an installed package asks, the run is plain pytest.",
+    ),
     "django-settings": Entry(
         "The run uses other Django settings, or other apps, than the layer was made for.",
         "Use one settings module for all runs, or a daemon for each (`--daemon-port`).",

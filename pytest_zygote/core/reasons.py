@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         "module-moved",
         "imported-too-early",
         "environment-read",
+        "process-asked",
         "django-settings",
         # A layer or a run cannot be made.
         "fork-failed",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
+from pytest_zygote.adapters.interpreter.import_answers import answer
 from pytest_zygote.adapters.interpreter.import_replay import RunState
 from pytest_zygote.adapters.interpreter.namespace_watch import NamespaceWatch
 from pytest_zygote.adapters.interpreter.private.importing import mark
@@ -115,6 +116,7 @@ class InheritedLayer:
             changed=self.namespaces.changed,
             moved=self.homes.moved,
             home_of=self.homes.home_of,
+            answer=answer,
             become=become,
             refuse=reject_modules,
             unmark=lambda name: mark(name, on=False),

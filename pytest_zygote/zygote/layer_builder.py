@@ -12,6 +12,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
+from pytest_zygote.adapters.interpreter.code_events import CodeStarts
 from pytest_zygote.adapters.interpreter.import_finders import (
     LeafGuard,
     LeafReached,
@@ -29,6 +30,7 @@ from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
+from pytest_zygote.zygote.import_questions import ImportQuestions
 from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
 
@@ -124,6 +126,8 @@ class _Builder:
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
         self._state = ProcessState()
+        self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self._on_unanswered)
+        self._files.on_folder = self._questions.note_folder
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -170,12 +174,15 @@ class _Builder:
         self._environ.start()
         self._before = frozenset(sys.modules)
         self._files.start()
+        if self._plan.kind == "project":
+            self._questions.start()
         self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
 
     def _stop(self) -> None:
         new = [name for name in sys.modules if name not in self._before]
         self._ledger.stop_observing(code_origin.own_modules(new))
         self._files.stop(new)
+        self._questions.stop()
         self._environ.stop()
         self._state.restore()
         sys.meta_path.remove(self._misses)
@@ -192,7 +199,7 @@ class _Builder:
             # If the module itself is not there, nothing was executed.
             (self._rejected if error.name == name else self._ineligible)[name] = f"{FAILED}{_line(error)}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, a run that needs the module will show it
-            self._ineligible[name] = f"{FAILED}{_line(error)}"
+            self._ineligible.setdefault(name, f"{FAILED}{_line(error)}")
         else:
             self._check_origin(name, origin)
         self._check_leaks(name)
@@ -228,6 +235,10 @@ class _Builder:
     def _on_loaded(self, name: str) -> None:
         self._files.on_loaded(name)
         self._check_threads(name)
+
+    def _on_unanswered(self, what: str) -> None:
+        for module in self._ledger.stack:
+            self._ineligible.setdefault(module, f"{self._ledger.stack[-1]} {what} when it is imported")
 
     def _on_turn(self) -> None:
         self._note_state()

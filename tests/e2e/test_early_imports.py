@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.daemon import BIN
 
 if TYPE_CHECKING:
     from tests.support.daemon import Project
@@ -183,6 +186,56 @@ def test_too_early_below_the_header(project: Project, args: tuple[str, ...]) -> 
     assert result.was_warm
     assert "app.main" in project.status().rejected
     assert _shown(result.stdout) == _shown(project.plain(*args).stdout)
+
+
+ASKS = {
+    "arguments": ("import sys\nMODE = 'pytest' in sys.argv[0], '-x' in sys.argv\n", "reads the command line"),
+    "a parser of arguments": (
+        "import argparse\nMODE = argparse.ArgumentParser().prog\n",
+        "reads the command line",
+    ),
+    "the program": ("import sys\nMODE = vars(sys.modules['__main__'])['__file__']\n", "looks at the program"),
+    "arguments as the program alone": (
+        "import sys\nMODE = 1\nif __name__ == '__main__':\n    sys.exit(len(sys.argv))\n",
+        "",
+    ),
+    "modules": ("import sys\nMODE = 'reactor' in sys.modules\n", "imported too early"),
+}
+"""What a module asks of its process, and why it is not imported early ('' if it is)."""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="code that starts is not told")
+@pytest.mark.parametrize("what", ASKS)
+def test_what_a_module_asks_of_its_process(project: Project, what: str) -> None:
+    """It gets the answer of plain pytest; where a layer has another, each run imports the module."""
+    text, why = ASKS[what]
+    _write(
+        project,
+        {
+            "app/main.py": text,
+            "reactor.py": "import socket\nPAIR = socket.socketpair()\n",
+            "conftest.py": "def pytest_configure(config):\n    import reactor\n",
+        },
+    )
+    warm = project.warm_up("-x")
+
+    assert _shown(warm.stdout) == _shown(project.plain("-x").stdout)
+    rejected = project.status().rejected
+    assert why.split(" ")[0] in rejected.get("app.main", "") if why else "app.main" not in rejected
+
+
+def test_a_module_that_asks_for_the_working_directory(project: Project) -> None:
+    """A run in another folder gets that one; from then on each run imports the module."""
+    project.write("tests/data.txt", "")
+    text = "import os, pathlib\nMODE = pathlib.Path('data.txt').resolve().name, os.path.exists('data.txt')\n"
+    _write(project, {"app/main.py": text})
+    project.warm_up()
+    command = [str(BIN / "pytest"), ".."]
+    warm = project.run(command, cwd=project.root / "tests")
+    plain = project.run(command, {"PYTEST_DAEMON_DISABLE": "1"}, cwd=project.root / "tests")
+
+    assert _shown(warm.stdout) == _shown(plain.stdout)
+    assert "the working directory" in project.status().rejected["app.main"]  # [process-asked]
 
 
 def test_two_helpers_of_one_name(project: Project) -> None:

@@ -19,6 +19,7 @@ from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.import_effects import (
+    Asked,
     Became,
     Compiled,
     Imported,
@@ -54,6 +55,7 @@ class RunState(NamedTuple):
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         home_of: gives the folder in which a module that has moved was found.
+        answer: gives the answer of this process to what a module asked.
         become: changes something of the process.
         refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
         unmark: has the import system tell no more of a module.
@@ -69,6 +71,7 @@ class RunState(NamedTuple):
     changed: Callable[[Iterable[str]], Mapping[str, str]]
     moved: Callable[[], Mapping[str, str]]
     home_of: Callable[[str], str]
+    answer: Callable[[str], object]
     become: Callable[[str, object], None]
     refuse: Callable[[Reason, tuple[str, ...]], None]
     unmark: Callable[[str], None]
@@ -226,6 +229,8 @@ class ImportReplay:
             match event:
                 case Read(key, seen):
                     self._compare(executed, key, seen)
+                case Asked(what, seen):
+                    self._compare_answer(executed, what, seen)
                 case Warned():
                     self._warn(executed, importer, event)
                 case _:
@@ -277,6 +282,12 @@ class ImportReplay:
         is_late = self.given is not None and self.given.get(key) != os.environ.get(key)
         text = f"{name} reads {key} when it is imported, and the run has changed it"
         self._refuse(Reason("environment-read", text), (name,) if is_late or not self.is_exact else ())
+
+    def _compare_answer(self, name: str, what: str, seen: object) -> None:
+        if self._s.answer(what) != seen:
+            text = f"{name} asks for {what} when it is imported, and this run has another answer"
+            # An installed package may be needed by all: it stays in the layer of the runs that it is right for.
+            self._refuse(Reason("process-asked", text), (name,) if name in self._s.own else ())
 
     def _warn(self, name: str, importer: str, event: Warned) -> None:
         try:

@@ -76,6 +76,7 @@ class FileRecorder:
         measured: paths whose size or times may have been asked for.
         known_to_others: paths that somebody asked for who is neither pytest nor this package.
         on_write: called with the frame that opens a file to write.
+        on_folder: called when somebody asks for the working directory, by a relative path or by itself.
         is_import: returns whether a file is being read to import a module, which is recorded elsewhere.
         is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
     """
@@ -103,6 +104,7 @@ class FileRecorder:
         self.measured: set[str] = set()
         self.known_to_others: set[str] = set()
         self.on_write: Callable[[FrameType], None] = _nothing
+        self.on_folder: Callable[[], None] = _nothing
         self.is_import: Callable[[str], bool] = _always
         self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
@@ -115,6 +117,8 @@ class FileRecorder:
         self._replace(os, "listdir", self._recording(os.listdir, _always))
         self._replace(os, "scandir", self._scanning(os.scandir))
         self._replace(os, "open", self._recording(os.open, _flags_read))
+        self._replace(os, "getcwd", self._asking(os.getcwd))
+        self._replace(os, "getcwdb", self._asking(os.getcwdb))
         self._replace(io, "open_code", self._recording(io.open_code, _always))
         self._replace(os, "stat", self._probing(os.stat))
         self._replace(os, "lstat", self._probing(os.lstat))
@@ -232,13 +236,27 @@ class FileRecorder:
 
         return linked
 
+    def _asking(self, function: Function) -> Function:
+        """Report who asks for the working directory; `os.path.abspath` and `pathlib.Path.resolve` do."""
+
+        def asked() -> object:
+            if not self._is_exempt(frame_above(1)):
+                self.on_folder()
+            return function()
+
+        return asked
+
     def _path(self, args: tuple[object, ...], caller: FrameType) -> str:
         """Return the path that was asked for; '' if it does not count."""
         if not args or not _is_path(args[0]):
             return ""
         if self._is_exempt(caller):
             return ""
-        path = os.path.abspath(os.fsdecode(args[0]))  # type: ignore[arg-type]  # see above
+        path = os.fsdecode(args[0])  # type: ignore[arg-type]  # see above
+        if not os.path.isabs(path):
+            self.on_folder()
+            path = os.path.abspath(path)
+        path = os.path.normpath(path)
         if path.startswith(("/proc/", "/sys/", "/dev/")):
             return ""
         if not is_own_caller(caller):
@@ -319,7 +337,7 @@ def _is_path(value: object) -> bool:
     return is_a(value, str) or hasattr(type(value), "__fspath__")
 
 
-def _nothing(_: FrameType) -> None:
+def _nothing(*_: object) -> None:
     pass
 
 

@@ -28,6 +28,13 @@ class Read(NamedTuple):
     seen: str
 
 
+class Asked(NamedTuple):
+    """It asked something of its process (`adapters.interpreter.import_answers`), which answered this."""
+
+    what: str
+    seen: object
+
+
 class Wrote(NamedTuple):
     """It set a key of the environment, or deleted it (`core.layers.layer_inputs.MISSING`)."""
 
@@ -102,4 +109,4 @@ class Became(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Imported | Read | Wrote | PathGrew | PathShrank | Warned | Compiled | Became
+    Event: TypeAlias = Imported | Read | Asked | Wrote | PathGrew | PathShrank | Warned | Compiled | Became

@@ -1,0 +1,81 @@
+"""Learns what imports ask of the process: its folder, arguments, terminal, program, and which modules are loaded.
+
+A layer's process has others than a run. What can be compared when a run first imports the module is noted as a
+question with its answer; for the rest the module is left to each run.
+
+Functions can be replaced, but ``sys.argv`` is read like any attribute. So code is judged by its words when it starts:
+that of the project's modules, and of what they call. Of installed packages only the working directory is known: many
+read the arguments, and hardly any means those of a test run.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.code_events import DISABLE
+from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, answer
+from pytest_zygote.adapters.interpreter.io_recorder import is_own_caller
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.layers.import_effects import Asked
+from pytest_zygote.core.layers.process_questions import WORDS, questions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+    from pytest_zygote.adapters.interpreter.code_events import CodeStarts
+    from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+
+
+class ImportQuestions:
+    """Notes the questions in the logs of the modules that ask."""
+
+    def __init__(self, ledger: Ledger, starts: CodeStarts, on_unanswered: Callable[[str], None]) -> None:
+        """Judge nothing yet; `on_unanswered` is told what cannot be answered, while the module is in the stack."""
+        self._ledger = ledger
+        self._starts = starts
+        self._on_unanswered = on_unanswered
+        self._asked: set[tuple[str, str]] = set()
+
+    def start(self) -> None:
+        """Judge all code that starts from now on."""
+        words, disable = WORDS, DISABLE
+
+        def on_start(code: CodeType, _offset: int) -> object:
+            if words.isdisjoint(code.co_names):
+                return disable
+            self._judge(code, frame_above(1))
+            return None  # the next who calls it may be another module
+
+        self._starts.claim(on_start)
+
+    def stop(self) -> None:
+        """Judge no more."""
+        self._starts.release()
+
+    def note(self, what: str) -> None:
+        """Note a question, with its answer here, for the module that is being executed."""
+        if self._ledger.stack and (self._ledger.stack[-1], what) not in self._asked:
+            self._asked.add((self._ledger.stack[-1], what))
+            self._ledger.note(Asked(what, answer(what)))
+
+    def note_folder(self) -> None:
+        """Note that the working directory was asked for."""
+        self.note(FOLDER)
+
+    def _judge(self, code: CodeType, frame: FrameType) -> None:
+        if not self._ledger.stack or is_own_caller(frame):
+            return
+        origin = code_origin.origin_of(sys.modules.get(self._ledger.stack[-1]))
+        if not origin or not code_origin.is_own(origin):
+            return
+        questions = questions_of(code)
+        if questions.unanswered:
+            self._on_unanswered(questions.unanswered)
+        if questions.of_terminal:
+            self.note(TERMINAL)
+        for name in questions.modules:
+            if name not in sys.modules:
+                self.note(f"{LOADED}{name}")

@@ -1,0 +1,38 @@
+"""Code is known by its words to ask for something of its process."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_zygote.core.layers.process_questions import Questions, questions_of
+
+ARGUMENTS = "reads the command line"
+PROGRAM = "looks at the program that is running"
+
+
+@pytest.mark.parametrize(
+    ("text", "questions"),
+    [
+        ("import sys\nX = sys.argv[1:]\n", Questions(ARGUMENTS)),
+        ("from sys import argv\n", Questions(ARGUMENTS)),
+        ("import sys\ndef main(): return sys.argv\n", Questions()),
+        ("import __main__\n", Questions(PROGRAM)),
+        ("import sys\nX = sys.modules['__main__']\n", Questions(PROGRAM, modules=("__main__",))),
+        ("import sys\nX = sys.modules[__name__]\n", Questions()),
+        ("import sys\nX = sys.getrecursionlimit()\n", Questions("reads the recursion limit")),
+        ("import sys\nX = sys.stdout.isatty()\n", Questions(of_terminal=True)),
+        ("import sys\nX = 'a.b' in sys.modules, 'not a name'\n", Questions(modules=("a.b",))),
+    ],
+)
+def test_what_code_asks_for(text: str, questions: Questions) -> None:
+    """The words of a function count when that runs, and not those of the module around it."""
+    assert questions_of(compile(text, "m.py", "exec")) == questions
+
+
+@pytest.mark.parametrize("condition", ["__name__ == '__main__'", "'__main__' == __name__"])
+def test_what_a_module_does_as_a_program_alone_is_no_question(condition: str) -> None:
+    """It is imported, so that part is not executed; what comes after it is."""
+    text = f"import sys\nif {condition}:\n    sys.exit(main(sys.argv))\n"
+
+    assert questions_of(compile(text, "m.py", "exec")) == Questions()
+    assert questions_of(compile(f"{text}X = sys.orig_argv\n", "m.py", "exec")) == Questions(ARGUMENTS)
