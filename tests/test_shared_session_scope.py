@@ -12,7 +12,9 @@ from pytest_zygote.shared_session_scope import (
     SetupToken,
     shared_session_scope_fixture,
     shared_session_scope_json,
+    types,
 )
+from pytest_zygote.shared_session_scope.store import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -80,3 +82,34 @@ def test_a_third_yield_is_an_error() -> None:
     next(running)
     with pytest.raises(pytest.fail.Exception, match="yields twice: once for a token"):
         next(running)
+
+
+def test_a_single_yield_is_explained() -> None:
+    """It is what ordinary fixtures have."""
+
+    def server() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(pytest.fail.Exception, match="yields twice"):
+        next(steps(shared_session_scope_json()(server)))
+
+
+def test_parse_may_be_given_by_position() -> None:
+    """As the examples of pytest-shared-session-scope have it."""
+
+    def number() -> str:
+        return "7"
+
+    made = shared_session_scope_json(lambda text: int(str(text)))(number)
+    assert cast("Callable[[], object]", function_of(made))() == 7
+
+
+def test_stores_are_accepted() -> None:
+    """Those of its module, and the names of its types."""
+
+    def number() -> int:
+        return 7
+
+    made = shared_session_scope_fixture(store=FileStore())(number)
+    assert cast("Callable[[], object]", function_of(made))() == 7
+    assert (types.SetupToken, types.CleanupToken) == (SetupToken, CleanupToken)

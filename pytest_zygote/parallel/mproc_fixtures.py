@@ -25,8 +25,8 @@ class TemporaryFolders:
         self._created: list[Path] = []
 
     @contextmanager
-    def create_tmp_dir(self, prefix: str = "mp", *, cleanup_immediately: bool = True) -> Iterator[Path]:
-        """Make a folder; remove it when the block ends, or with the session."""
+    def create_tmp_dir(self, cleanup_immediately: bool = True, prefix: str = "mp") -> Iterator[Path]:  # noqa: FBT001, FBT002
+        """Make a folder; remove it when the block ends, or with the session; the arguments are pytest-mproc's."""
         folder = self._factory.mktemp(prefix)
         self._created.append(folder)
         yield folder

@@ -57,11 +57,19 @@ class TestError(Exception):
 
     __test__ = False
 
-    def __init__(self, message: str = "", *, retry: bool = True, fatal: bool = False) -> None:
-        """Describe what failed, for the user."""
-        super().__init__(message)
+    def __init__(self, msg: str = "", retry: bool = True, fatal: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Describe what failed, for the user; the arguments are those of pytest-mproc."""
+        super().__init__(msg)
         self.retry = retry
         self.fatal = fatal
+
+
+class FatalError(TestError):
+    """Raise it where no other test can succeed: none begins any more."""
+
+    def __init__(self, msg: str = "") -> None:
+        """Describe what failed, for the user."""
+        super().__init__(msg, retry=False, fatal=True)
 
 
 def group(tag: str | GroupTag) -> Callable[[T], T]:

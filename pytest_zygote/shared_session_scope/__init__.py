@@ -8,7 +8,6 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import enum
 import functools
 import inspect
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from pytest_zygote.fixtures.declare import fixture
+from pytest_zygote.shared_session_scope.types import CleanupToken, SetupToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -31,16 +31,7 @@ __all__ = (
 )
 
 
-class SetupToken(enum.Enum):
-    """What the first ``yield`` of a fixture gives."""
-
-    FIRST = "first"
-
-
-class CleanupToken(enum.Enum):
-    """What the second ``yield`` of a fixture gives."""
-
-    LAST = "last"
+MISSING = "a shared fixture yields twice: once for a token, once its value"
 
 
 def shared_session_scope_fixture(
@@ -63,7 +54,12 @@ def shared_session_scope_fixture(
     return decorate
 
 
-shared_session_scope_json = shared_session_scope_pickle = functools.partial(shared_session_scope_fixture, None)
+def shared_session_scope_json(parse: Callable[[object], object] | None = None, **options: object) -> Callable[[T], T]:
+    """Set up a session fixture once for all workers; its value need not be anything that JSON knows."""
+    return shared_session_scope_fixture(None, parse=parse, **options)
+
+
+shared_session_scope_pickle = shared_session_scope_json
 
 
 def _adapted(function: object, parse: Callable[[object], object] | None) -> object:
@@ -74,13 +70,18 @@ def _adapted(function: object, parse: Callable[[object], object] | None) -> obje
         def yielding(*args: object, **named: object) -> Generator[object, None, None]:
             steps = function(*args, **named)
             next(steps)
-            value = steps.send(SetupToken.FIRST)
+            try:
+                value = steps.send(SetupToken.FIRST)
+            except StopIteration:
+                value = MISSING
+            if value is MISSING:
+                pytest.fail(MISSING, pytrace=False)
             yield value if parse is None else parse(value)
             try:
                 steps.send(CleanupToken.LAST)
             except StopIteration:
                 return
-            pytest.fail("a shared fixture yields twice: once for a token, once its value", pytrace=False)
+            pytest.fail(MISSING, pytrace=False)
 
         return yielding
 

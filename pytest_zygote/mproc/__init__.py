@@ -8,8 +8,10 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 from pytest_zygote.fixtures.declare import fixture, global_fixture, node_fixture, shared
+from pytest_zygote.mproc.addresses import find_free_port, get_ip_addr
 from pytest_zygote.parallel.mproc_marks import (
     DEFAULT_PRIORITY,
+    FatalError,
     GroupTag,
     TestError,
     TestExecutionConstraint,
@@ -19,10 +21,13 @@ from pytest_zygote.parallel.mproc_marks import (
 
 __all__ = (
     "DEFAULT_PRIORITY",
+    "FatalError",
     "GroupTag",
     "TestError",
     "TestExecutionConstraint",
+    "find_free_port",
     "fixture",
+    "get_ip_addr",
     "global_fixture",
     "group",
     "node_fixture",

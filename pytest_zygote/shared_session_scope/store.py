@@ -1,0 +1,15 @@
+"""The stores that pytest-shared-session-scope has. They are accepted, and not used: see the package."""
+
+from __future__ import annotations
+
+
+class FileStore:
+    """Accepted, and not used."""
+
+
+class JsonStore(FileStore):
+    """Accepted, and not used."""
+
+
+class PickleStore(FileStore):
+    """Accepted, and not used."""

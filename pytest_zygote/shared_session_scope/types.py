@@ -1,0 +1,21 @@
+"""The tokens of shared fixtures, and the error of a store."""
+
+from __future__ import annotations
+
+import enum
+
+
+class SetupToken(enum.Enum):
+    """What the first ``yield`` of a fixture gives."""
+
+    FIRST = "first"
+
+
+class CleanupToken(enum.Enum):
+    """What the second ``yield`` of a fixture gives."""
+
+    LAST = "last"
+
+
+class StoreValueNotExists(Exception):  # noqa: N818 - the name of pytest-shared-session-scope
+    """Stores raise it; here no store is asked."""
