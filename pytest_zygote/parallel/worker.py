@@ -104,7 +104,7 @@ class Worker:
         tear_down = running.replace_tear_down(self._session, teardown_exact)
 
     def _following(self) -> int:
-        """Return the next test; pop it from the queue if that has not been done."""
+        """Return the next test, or `END`: decided once, as late as possible."""
         if self._next is None:
             self._count_failures()
             session = self._session

@@ -1,1 +1,1 @@
-"""Watch mode: stays, and runs what is affected whenever a file is saved. See `session`."""
+"""Watch mode: stays, and runs what is affected whenever a file is saved. See `loop`."""

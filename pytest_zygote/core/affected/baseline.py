@@ -1,8 +1,8 @@
-"""What is known of tests at one moment, as text that can be committed, or carried from one machine to another.
+"""What is known about tests at one moment, as text that can be committed or copied to another machine.
 
-The text is JSON, with each test, set and checksum on a line of its own, in an order that depends on nothing but
-the content: two of them can be compared. It comes from elsewhere, so nothing in it is believed: each value has
-the type and the range that it should have, or all of it is refused.
+The text is JSON, with each test, set and checksum on a line of its own, in an order that depends on the
+content alone: two of them can be compared. It comes from another machine, so nothing in it is trusted: one value
+of a wrong type or range, and the whole text is refused.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LONGEST = 64
 
 
 class BaselineError(Exception):
-    """A text is no baseline; the text of this says why, for the user."""
+    """A text is no baseline; the message says why, for the user."""
 
 
 class Baseline(Record):
     """Rows of one moment.
 
     Attributes:
-        name: that it has been given; '' for none.
+        name: '' if it has none.
         digest: of the surroundings that the tests ran in.
         parts: of the surroundings: name → checksum.
         versions: all needs with their checksums.

@@ -1,10 +1,9 @@
-"""What a test can depend on: each kind once, with all that is to be known of it.
+"""What a test can depend on: a registry with one row for each kind.
 
 A *need* is one thing that a test depends on, such as the body of ``A.method`` in app.py. Its kind says how it is
-written in the store, what its checksum is now, what users read when it has changed, and how the difference to a commit
-of git decides whether it has.
+stored, what its checksum is now, what users read when it has changed, and how it is compared with a commit.
 
-A new kind takes a row in `KINDS`, and a recorder that makes needs of it.
+A new kind is a row in `KINDS`, and a recorder that makes such needs.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ NAMES = "N"
 """The files of the project that the import statements of a file lead to."""
 
 DATA = "D"
-"""The bytes of a file; of one that is not there, nothing."""
+"""The bytes of a file; none if it is not there."""
 
 PRESENCE = "X"
 """Whether there is a file, a folder or nothing at a path."""
@@ -47,7 +46,7 @@ ENVIRON = "E"
 """The value of an environment key."""
 
 PROJECT = "O"
-"""All files of the project: what a test needs that starts a process of which nothing is known."""
+"""All files of the project: needed by a test that starts an unknown process."""
 
 ROOT_FOLDER = "the root folder"
 
@@ -102,8 +101,8 @@ class Kind(Record):
 
     Attributes:
         text: what users read when it has changed; `describe` fills it in.
-        checksum: returns what a need of this kind is now.
-        differs: returns whether it is not as it was in a commit.
+        checksum: returns the checksum of a need of this kind.
+        differs: returns whether it differs from what it was in a commit.
         is_code: whether it stays the same as long as the text of its file does.
         is_import: whether a test that needs it has imported the file.
         is_read: whether a test that needs it has read, listed or looked for the path.
@@ -181,7 +180,7 @@ KINDS: dict[str, Kind] = {
         differs=lambda changes, _need: bool(changes.paths),
     ),
 }
-"""How needs are written in the store → what is to be known of them."""
+"""The kind as it is stored → its row."""
 
 
 def describe(need: Need) -> str:

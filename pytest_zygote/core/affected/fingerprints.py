@@ -1,13 +1,13 @@
 """Fingerprints of a module's code: one for what an import executes, one for each function's body.
 
-Taken from compiled code, not from text: comments leave no trace in it, formatting hardly ever, line
-tables are left out, and the fingerprint of a module that was loaded is that of the code which *ran*,
-whatever its file holds meanwhile.
+Computed from compiled code, not from text: comments leave no trace in it, formatting hardly ever, line
+tables are left out, and the fingerprint of a loaded module is that of the code which *ran*, even if the
+file has changed since.
 
-A *unit* is what a test can depend on by itself. The body of a function is one, at any depth. All
-else belongs to the code around it: class bodies, lambdas, comprehensions, and of a function what is
-seen without calling it, namely decorators, defaults and annotations (they are in that code anyway),
-parameters, kind, and the docstring, which programs show as their help.
+A *unit* is the smallest thing that a test can depend on. The body of each function is one, at any depth.
+Everything else belongs to the unit around it: class bodies, lambdas, comprehensions, and those parts of a
+function that show without a call: decorators, defaults and annotations (which are in that code anyway),
+parameters, kind, and the docstring, which programs print as their help.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MODULE = ""
 """Name of the unit that holds what an import executes."""
 
 IMPORTS = "\0imports"
-"""Name of what lists the modules that a file imports: no unit, but stored beside them."""
+"""Name under which the imports of a file are stored among its units: it is none itself."""
 
 SIZE = 12
-"""Bytes of a checksum: two of a million units share one with a chance of 1 in 10**17."""
+"""Bytes of a checksum: the chance that two of a million units share one is 1 in 10**17."""
 
 
 def checksum(*parts: bytes) -> bytes:
-    """Return a checksum of byte strings, each with its length: their borders count."""
+    """Return a checksum of byte strings. Each goes in with its length, so their borders count."""
     text = b"".join([b"%d:%b" % (len(part), part) for part in parts])
     return hashlib.blake2b(text, digest_size=SIZE).digest()
 
@@ -46,7 +46,7 @@ def text_checksum(text: str) -> bytes:
 
 
 def names_checksum(names: Iterable[str]) -> bytes:
-    """Return a checksum of names, in whatever order they come."""
+    """Return a checksum of names, in any order."""
     return checksum(*(name.encode("utf-8", "surrogateescape") for name in sorted(names)))
 
 
@@ -102,7 +102,7 @@ def unit_name(path: Path) -> str:
 
 
 def _digest(code: CodeType, path: Path, found: dict[str, bytes]) -> bytes:
-    """Return the checksum of a code without the functions in it, whose own go to `found`."""
+    """Return the checksum of a code without the functions in it; theirs are added to `found`."""
     inside: dict[int, bytes] = {}
     for inner_path, inner in children(code, path):
         digest = _digest(inner, inner_path, found)
@@ -143,7 +143,7 @@ def _constant(constant: object, inside: dict[int, bytes]) -> bytes:
     return f"{type(constant).__name__} {constant!r}".encode("utf-8", "surrogatepass")
 
 
-# What a module imports, wherever in it the statement stands
+# What a module imports, by statements anywhere in it
 
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _EXTENDED = dis.opmap["EXTENDED_ARG"]

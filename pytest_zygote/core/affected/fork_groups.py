@@ -1,11 +1,11 @@
-"""Which tests share a fork, where each would be better off with one of its own, if forks cost nothing.
+"""Which tests share a fork. If forks were free, each test would get its own.
 
-Theory of operation. A test that is the first of its process is known exactly. One that comes after others is known as
-well if what those ran counts as run by it: a cache may hide what the test itself needs, but only what an earlier
-test of the same process has filled. So tests in small groups, each in a fork, are known by functions too, a little
-less sharply: with groups of thirty-two, an edit selects some five of a hundred tests where it would select two.
+Theory of operation. The needs of the first test of a process are known exactly. Those of a later one are known, too, if
+what the earlier ones ran counts as run by it: a cache may hide what the test needs, but only a cache that an earlier
+test of the same process has filled. So tests in small groups, each in a fork, are known by functions, only less
+sharply: with groups of thirty-two, an edit selects some five of a hundred tests where it would select two.
 
-A group is as long as makes a fork cheap. It ends where a class or a module does: tests of one class mostly run the
+A group is just long enough to make a fork cheap. It ends with its class or module: tests of one class mostly run the
 same code. Tests that share a fixture of a class's or a module's scope share a fork, however long they take.
 """
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FEW = 40
-"""So many tests are worth a fork each, however short they are (some 10 ms each)."""
+"""Up to this many tests get a fork each, however short they are (a fork takes some 10 ms)."""
 
 LONG_S = 0.25
-"""Tests that take this long together pay little for a fork."""
+"""For tests that take this long together, a fork is cheap."""
 
 MOST = 32
-"""Tests of a group, if they take no time."""
+"""Tests of a group, at most."""
 
 
 class Candidate(Record):
@@ -36,7 +36,7 @@ class Candidate(Record):
         unit: what it belongs to: a class, or a module.
         is_bound: whether it must run in one process with all tests of its unit.
         may_fork: whether it may run in a fork at all.
-        duration_s: how long it took the last time; None if that is not known.
+        duration_s: how long it took the last time; None if unknown.
     """
 
     unit: str
@@ -48,8 +48,8 @@ class Candidate(Record):
 def groups_of(tests: Sequence[Candidate]) -> list[int]:
     """Return the number of each test's group; 0 for those that run in no fork.
 
-    Of many tests, those of which nothing is known run in one process: this may be the first run, which does what
-    plain pytest does.
+    If there are many, unknown tests run in one process: this may be the first run, which does what plain pytest
+    does.
     """
     is_few = len(tests) <= FEW
     stretches = [(unit, list(found)) for unit, found in groupby(tests, lambda test: test.unit)]
@@ -72,7 +72,7 @@ def _may_fork(test: Candidate, *, is_few: bool) -> bool:
 
 
 def _split(tests: Sequence[Candidate], last: int, *, is_few: bool) -> list[int]:
-    """Number the groups of tests that need not stay together, counting on from the last number."""
+    """Number the groups of tests that need not stay together, continuing from the last number."""
     numbers: list[int] = []
     size, total_s = MOST, 0.0
     for test in tests:

@@ -1,8 +1,8 @@
-"""Whether what is known of a test still holds, and if not, why: a function of stored rows and the present tree.
+"""Whether the last result of a test still holds, and if not, why: a function of stored rows and the current tree.
 
-Theory of operation. A *row* says how a test ended, and on what: pairs of a *need* and the checksum
-that it had. A row *holds* if each need has the same checksum now. Nothing is ever marked as changed:
-rows of other branches stay, and hold again when their tree is back.
+Theory of operation. A *row* says how a test ended, and what that depended on: pairs of a *need* and its
+checksum. A row *holds* if each need has the same checksum now. Nothing is ever marked as changed:
+rows of other branches stay, and hold again once their tree is back.
 
 A cache that an earlier test of the process has filled may hide what a test depends on (in jinja2, 802 of
 909 tests hide something). A row is *exact* if nothing ran in the process before the test but imports and
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.reasons import Reason
 
 GOOD = frozenset({"passed", "skipped"})
-"""Outcomes that need not be seen again while the row holds."""
+"""Outcomes after which a test need not run while the row holds."""
 
 NEW = "new"
 FAILED = "failed the last time"
@@ -56,12 +56,12 @@ class Selected(Record):
 
 
 def judge(nodeid: str, rows: Sequence[Row], broken: Callable[[int], Need | None]) -> Selected | None:
-    """Return why a test must run; None if a row holds in which it did not fail.
+    """Return why a test must run; None if a row holds by which it did not fail.
 
     Args:
         nodeid: of the test.
-        rows: what is known of it, the newest first.
-        broken: gives the first need of a set that is not as it was.
+        rows: its rows, the newest first.
+        broken: returns the first need of a set that has changed.
     """
     reason = ""
     for row in rows:

@@ -1,4 +1,4 @@
-"""Sets of numbers as few bytes: the differences between neighbours, compressed."""
+"""Stores sets of numbers in few bytes: the differences between neighbours, compressed."""
 
 from __future__ import annotations
 

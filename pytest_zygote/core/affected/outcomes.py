@@ -1,4 +1,4 @@
-"""How a test ended, of the outcomes that its phases report."""
+"""Reduces the outcomes of a test's phases to one."""
 
 from __future__ import annotations
 

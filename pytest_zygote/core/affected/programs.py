@@ -1,9 +1,9 @@
 """Programs that read nothing of a project but the files that their arguments name.
 
-A process may read anything, so a test that starts one depends on all files of the project. But what many suites start
-is a pager, ``cat`` or ``true``. Those that stand here read their standard input and their operands, start nothing,
-and have no file of settings in the project (POSIX.1-2017, "Utilities"; the manuals of GNU coreutils, sed and less).
-Only their options without values are known, and numbers: any other makes a program one that may read anything.
+A process may read anything, so a test that starts one depends on all files of the project. But many suites start only a
+pager, ``cat`` or ``true``. The programs listed here read their standard input and their operands, start nothing, and
+have no settings file in the project (POSIX.1-2017, "Utilities"; the manuals of GNU coreutils, sed and less). Only
+options without values, and numbers, are known: with any other option a program counts as one that may read anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SILENT = frozenset(
         *("uname", "whoami", "yes"),
     )
 )
-"""Programs that read no file at all: to them an argument is a text."""
+"""Programs that read no file at all: their arguments are texts."""
 
 READERS = {
     "base64": "di",
@@ -36,7 +36,7 @@ READERS = {
     "uniq": "cdDiuz",
     "wc": "cLlmw",
 }
-"""Programs that read the files they are given, with their options that have no value."""
+"""Programs that read only the files they are given, with their options that have no value."""
 
 DIGITS = "0123456789"
 
@@ -45,7 +45,7 @@ PREPROCESSOR = "LESSOPEN"
 
 SHELLS = frozenset({"sh"})
 _MEANING = frozenset("|&;<>()$`\\\"'*?[]#~={}!\n")
-"""What a shell does not pass on as it is."""
+"""Characters that a shell does not pass on unchanged."""
 
 
 def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -75,7 +75,7 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
 
 
 def _edits_in_place(option: str) -> bool:
-    """Return whether this is sed's ``-i``, with the end of the name of a copy or without."""
+    """Return whether this is sed's ``-i``, with or without a suffix for a backup."""
     return option.startswith("-i") and "/" not in option and "*" not in option
 
 

@@ -1,4 +1,4 @@
-"""The difference between a commit and the present tree: what each kind of need must know of it."""
+"""The difference between a commit and the current tree, as the kinds of needs ask for it."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ class TreeChanges:
         self._imports_now = imports_now
 
     def has_other_unit(self, path: str, name: str) -> bool:
-        """Return whether a unit of a file is not what it was."""
+        """Return whether a unit of a file differs."""
         return path in self.paths and self._units_then(path).get(name) != self._units_now(path).get(name)
 
     def has_other_code(self, path: str) -> bool:
-        """Return whether any unit of a file is not what it was."""
+        """Return whether any unit of a file differs."""
         if path not in self.paths:
             return False
         return path in self._came_or_went or code_only(self._units_then(path)) != code_only(self._units_now(path))
 
     def has_other_names(self, folder: str) -> bool:
-        """Return whether files came to a folder, or left it."""
+        """Return whether files were added to a folder, or removed."""
         return any(path.rpartition("/")[0] == folder for path in self._came_or_went)
 
     def may_lead_elsewhere(self, path: str) -> bool:
-        """Return whether a file that came or went has a name that another file imports."""
+        """Return whether a file that was added or removed has a name that another file imports."""
         words = {word for name in self._imports_now(path) for word in name.split(".")}
         parts = {part.partition(".")[0] for other in self._came_or_went for part in other.split("/")}
         return not words.isdisjoint(parts)

@@ -45,7 +45,7 @@ class DaemonOptions(Record):
         """Return these options of a request, but for those that the daemon's own command line has set.
 
         ``pytest --daemon --daemon-timeout=60`` holds for the daemon's life, unless the command line of a run has
-        another value: what environment and ini-files say comes last, there as everywhere.
+        another value: environment and ini-files come last, here as everywhere.
 
         Args:
             pinned: flag → value of the daemon's command line.

@@ -86,7 +86,7 @@ class Recording:
             a warm run (another process than the client) from a cold one.
         collected: The selected tests, in the order in which they were to run.
         deselected: The tests that an option or a plugin left out.
-        collectors: Whatever could not be collected.
+        collectors: What could not be collected.
         results: The tests that ran, in the order in which they did.
         warnings: The warnings, in the order in which pytest recorded them.
     """

@@ -120,7 +120,7 @@ class Summary:
     """What the status line speaks of.
 
     Attributes:
-        running: kind of the run that goes on; '' for none.
+        running: kind of the current run; '' for none.
         outcome: of the last run that ended by itself: 'passed', 'failed' …
         selected: of the last run: '2 of 10 tests'.
         duration_s: of the last run.

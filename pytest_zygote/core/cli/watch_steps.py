@@ -56,7 +56,7 @@ class WatchOptions:
     Attributes:
         given: the command line of the runs, without what is watch mode's own.
         paths: those arguments in it that are files or folders.
-        queues: whether a save lets the run that goes on finish.
+        queues: whether a save lets the current run finish.
         notifies: whether a change of the outcome is worth a notification.
         after_success, after_failure: commands to run; '' for none.
         updates: options that have snapshots written anew, of the plugins that are installed.
@@ -80,7 +80,7 @@ class WatchState:
     Attributes:
         kind: of the last run.
         args: of the last run.
-        is_running: whether it goes on.
+        is_running: whether it has not ended.
         started_at: when it began.
         interrupted_at: when it was interrupted, or signalled for the last time; None if it was not.
         saved: files whose saves wait for quiet.
@@ -207,7 +207,7 @@ def _update(state: WatchState, now: float, options: WatchOptions) -> Step:
 
 
 def _ask_for(state: WatchState, kind: str, now: float, options: WatchOptions, *, is_save: bool = False) -> Step:
-    """Start a run, now or when the one that goes on has ended."""
+    """Start a run, now or when the current one has ended."""
     if not state.is_running:
         return _start(state, kind, now, options)
     state = replace(state, next_kind=kind)

@@ -1,4 +1,4 @@
-"""Whether a daemon's processes are to the kernel, and to Python, what the command's own process is.
+"""Whether the kernel and Python treat a daemon's processes as they treat the command's own.
 
 Pure: what either side is comes as values (`adapters.interpreter.start_state`, `adapters.system.kernel_context`).
 """
@@ -62,7 +62,7 @@ def _fields(flags: str) -> dict[str, str]:
 
 
 def start_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | None:
-    """Return why a run would miss what was done to the command's interpreter before pytest; None if nothing was."""
+    """Return what was done to the command's interpreter before pytest and a run would lack; None if nothing."""
     more, less = sorted({*command} - {*daemon}), sorted({*daemon} - {*command})
     if not more and not less:
         return None
@@ -73,7 +73,7 @@ def start_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | 
 
 
 def context_difference(command: Mapping[str, str], daemon: Mapping[str, str]) -> Reason | None:
-    """Return what the kernel would do otherwise for a run than for the command; None for nothing."""
+    """Return how the kernel would treat a run differently from the command; None if it would not."""
     different = [name for name in {**daemon, **command} if command.get(name) != daemon.get(name)]
     if not different:
         return None
@@ -86,9 +86,9 @@ RESERVED_DESCRIPTORS = 20
 
 
 def descriptor_shortage(highest: int, limit: int, *, waiting: int = 0) -> Reason | None:
-    """Return why a client is sent away of a daemon that has hardly a descriptor left; None if it can be served.
+    """Return why a daemon that is short of descriptors refuses a client; None if it can serve it.
 
-    Runs that are going on must not lose their exit codes because of one more.
+    Active runs must not lose their exit codes because of one more.
 
     Args:
         highest: the highest of the descriptors that came last: each had the lowest number that was free.

@@ -1,8 +1,8 @@
-"""On which kind of file system a folder is, and whether changes there can be missed.
+"""Which file system a folder is on, and whether changes there can be missed.
 
 The kernel reports what this machine does to a file. Where another machine holds the files (a network share, a folder
-that a virtual machine or container gets from its host), nobody reports what happens there: such folders are polled. A
-bind mount of a local folder is the folder itself, and reports.
+that a virtual machine or container gets from its host), changes there are not reported: such folders are polled. A bind
+mount of a local folder is the folder itself, whose changes are reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What executing a module did that another process must do again: the events of its log.
+"""The effects of executing a module that another process must repeat: the events of its log.
 
 A module in a layer is a remembered execution. Its log holds, in order, what a fresh interpreter
 would have read and changed while executing it, apart from the module itself.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Imported(NamedTuple):
-    """It imported a module: in a fresh interpreter that one's log comes here, unless it came before."""
+    """It imported a module: a fresh interpreter executes that one here, unless it has done so before."""
 
     name: str
 
@@ -48,7 +48,7 @@ class PathGrew(NamedTuple):
     Attributes:
         at: where; `END` for behind all others.
         entry: what it added.
-        is_again: whether the entry was there already, further down: so it is added wherever it is there.
+        is_again: whether the entry was in the path already, further down; only then is a duplicate added.
     """
 
     at: int
@@ -85,9 +85,9 @@ class Warned(NamedTuple):
 
     Attributes:
         warning: as it was shown.
-        module: name of the module that it was blamed on, for filters.
-        outside: if it was blamed on whoever imported the module: how many frames above the
-            import statement; -1 if it was blamed on a module's own code.
+        module: name of the module that it was attributed to, for filters.
+        outside: if it was attributed to the importer: how many frames above the import statement;
+            -1 if it was attributed to a module's own code.
     """
 
     warning: warnings.WarningMessage

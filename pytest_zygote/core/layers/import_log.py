@@ -1,8 +1,8 @@
-"""Logs of a layer, shortened to what another process must do again.
+"""Logs of a layer, reduced to what another process must repeat.
 
-A log (`core.layers.import_effects`) says all that executing a module did, and most of that is importing others
-of which nearly none did more. Each run that admits the module would follow thousands of such
-entries, and copy the pages they lie on, to find a dozen that matter. A *digest* of a log has
+A log (`core.layers.import_effects`) lists all effects of executing a module. Most of them are imports of other
+modules that had no effect themselves. Each run that replays the module would follow thousands of such entries, and
+copy the pages they are on, to find a dozen that matter. A *digest* of a log has
 
 * the module's own events, where they were;
 * for what it imported, references to the modules below that have events of their own, and only

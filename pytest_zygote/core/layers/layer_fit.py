@@ -14,7 +14,7 @@ option              from     because
 ``--assert``        cold     rewritten plugin modules stay rewritten
 ``-W``              base     a module that warned at import would have raised; cold if in base
 ``--cov``           base     lines that run at import count; cold if they are in the base layer
-``--affected``      base     what is imported counts, too: `session` sees to that
+``--affected``      base     what is imported counts, too (`run.layer_check`)
 ==================  =======  ====================================================================
 """
 

@@ -22,7 +22,7 @@ MAIN_MODULES = ("pytest.__main__", "pytest_zygote.__main__")
 """What runs as `__main__` where Python was started with ``-m``."""
 
 VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
-"""Keys that shells change from command to command; code that reads all keys does not mean these."""
+"""Keys that shells change from command to command; code that reads all keys does not depend on them."""
 
 VOLATILE_PREFIXES = ("PYTEST_",)
 """Keys that pytest sets in its own process, and ours for the client."""
@@ -40,7 +40,7 @@ manuals of OpenMP, CPython, OpenSSL (openssl-env(7)) and the GNU C library (envi
 OWN_PYTHON_KEYS = frozenset(
     {"PYTHONDONTWRITEBYTECODE", "PYTHONBREAKPOINT", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING"}
 )
-"""PYTHON… keys that a run follows by itself (`sys.path` and the streams come from the client)."""
+"""PYTHON… keys that each run obeys by itself (`sys.path` and the streams come from the client)."""
 
 
 COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
@@ -77,7 +77,7 @@ def describe_options(options: Mapping[str, object]) -> str:
 
 
 def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
-    """Return the environment that an interpreter was started with, of the one that it has.
+    """Return the environment that an interpreter was started with, given the one it has.
 
     Where no locale is set (most containers), Python turns to UTF-8 and sets LC_CTYPE for its children
     (PEP 538). A zygote started with that key would be in a proper locale and so not in UTF-8 mode: no
@@ -93,7 +93,7 @@ def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
 
 
 def is_volatile(key: str) -> bool:
-    """Return whether a key says nothing about the code."""
+    """Return whether a key has no influence on code."""
     return key in VOLATILE or key.startswith(VOLATILE_PREFIXES)
 
 

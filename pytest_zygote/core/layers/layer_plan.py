@@ -1,4 +1,4 @@
-"""What a layer is told to import, from what runs have taught and what a request asks for."""
+"""What a layer imports, given what runs have taught and what a request asks for."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The life of a layer and of a run: tables decide, everything else obeys.
+"""The life of a layer and of a run: tables decide.
 
 A layer is a process that imports (BUILDING), forks runs (READY), forks no more but still has
-runs (RETIRED), and is gone (GONE). What cannot happen is not in the table, and asking for it is
-a bug of ours that changes nothing.
+runs (RETIRED), and is gone (GONE). What cannot happen is not in the table; asking for it is a bug,
+and changes nothing.
 
 The rest of this module says what the daemon does when something ends early or takes long: a client that leaves
 (`PRESSURE`) or is interrupted while it waits (`ENDING_SIGNALS`), a run that must start elsewhere (`depth_after`), a
@@ -30,7 +30,7 @@ EXITED = "exited"
 TRANSITIONS: dict[tuple[str, str], str] = {
     (BUILDING, BUILT): READY,
     (BUILDING, FAILED): RETIRED,
-    # An input changed while the layer was being built: nobody waits for it any more.
+    # An input changed while the layer was being built: no client waits for it any more.
     (BUILDING, INVALIDATED): RETIRED,
     (BUILDING, EXITED): GONE,
     (READY, INVALIDATED): RETIRED,
@@ -57,13 +57,13 @@ def step(phase: str, event: str) -> str:
 
 
 LOST = 3
-"""Exit code of a run whose end nobody saw: pytest's own for an internal error, never 0."""
+"""Exit code of a run whose end was missed: pytest's own for an internal error, never 0."""
 
 LAYER_INELIGIBLE = 75
 """Exit code of a run that ended before its first test because its layer was not exact."""
 
 PRESSURE: tuple[tuple[float, str], ...] = ((0.0, "SIGHUP"), (0.0, "SIGCONT"), (1.0, "SIGTERM"), (3.0, "SIGKILL"))
-"""What a run gets whose client is gone, after how many seconds: first as from a closed terminal."""
+"""The signals that a run gets after its client has gone, and when, in seconds: first that of a closed terminal."""
 
 NOTICES_S = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
 """After how many seconds a client that waits for a layer is sent what is being imported."""
@@ -72,7 +72,7 @@ _DEPTHS = ("project", "base", "cold")
 
 
 def depth_after(tried: str, wanted: str) -> str:
-    """Return where a run starts again that was not exact in a layer.
+    """Return where a run starts again after its layer was not exact.
 
     Always shallower than what was tried, whatever the run wanted: so it ends.
     """

@@ -40,7 +40,7 @@ class StartOver(Record):
 
 
 class RunCold(Record):
-    """Have the client run plain pytest."""
+    """Let the client run plain pytest."""
 
 
 class Finish(Record):
@@ -52,7 +52,7 @@ class Forget(Record):
 
 
 class Retry(Record):
-    """Find another layer; `is_build_failure`: the death of the zygote counts as a build that failed."""
+    """Find another layer; `is_build_failure`: whether the death of the zygote counts as a failed build."""
 
     is_build_failure: bool
 
@@ -76,8 +76,8 @@ def next_notice_s(sent: int, waited_s: float) -> float | None:
 def is_lost(status: int, *, has_begun: bool) -> bool:
     """Return whether a run has run nothing, though its process has ended with an exit code.
 
-    Only a process that said that it calls pytest has an exit code that counts: 0 of any other would be a success that
-    nobody had. One that was ended by a signal was interrupted, or crashed, and its client ends alike.
+    The exit code counts only if the process has reported that it calls pytest: otherwise 0 would be a success without a
+    test. A process that a signal ended was interrupted, or crashed, and its client ends the same way.
     """
     return status >= 0 and not has_begun
 
@@ -115,10 +115,10 @@ def after_lost_fork(layer_kind: str, *, is_client_gone: bool, is_layer_gone: boo
 
 
 def describe_builds(reasons: Sequence[Reason], modules: int, build_ms: int, *, has_base: bool) -> str:
-    """Return what the user reads of layers that were built anew for a run; '' if none replaced another.
+    """Return what the user reads about layers that were built again for a run; '' if none replaced another.
 
     Args:
-        reasons: why those were built that stand in the place of another.
+        reasons: why those were built that replaced another.
         modules: imported in all that were built.
         build_ms: by them all.
         has_base: whether third-party modules were among them.

@@ -26,7 +26,7 @@ class SessionState(Record):
     Attributes:
         phase: of its process (`lifecycle`); '' without one.
         is_on_layer: whether it was forked from the project layer that serves now.
-        is_stopped: whether somebody else has the processor while it is being collected.
+        is_stopped: whether its collection is suspended while something else needs the processor.
         why_closed: why it has no process any more; None if it never had one.
     """
 
@@ -43,7 +43,7 @@ class Collect(Record):
 
 
 class Resume(Record):
-    """Have this session go on with its collection."""
+    """Let this session continue its collection."""
 
     position: int
 
@@ -70,9 +70,9 @@ def why_missed(state: SessionState) -> Reason | None:
 
 
 def next_to_prepare(sessions: Sequence[SessionState]) -> Collect | Resume | None:
-    """Return what to do while nobody waits; None if nothing, or if a collection goes on already.
+    """Return what to do while no client waits; None if nothing, or if a session is being collected already.
 
-    One at a time: two that are collected at once would both be ready later than the first of two in turn.
+    One at a time: of two that are collected at once, neither would be ready as early as the first of two in turn.
     """
     collecting = [n for n, one in enumerate(sessions) if one.phase == lifecycle.BUILDING and one.is_on_layer]
     if collecting:
@@ -82,7 +82,7 @@ def next_to_prepare(sessions: Sequence[SessionState]) -> Collect | Resume | None
 
 
 def over_budget(private_kib: Sequence[int], limit_kib: int) -> list[int]:
-    """Return the positions of sessions that must go because all together have too much memory for themselves."""
+    """Return the positions of sessions to close because all of them together use too much memory of their own."""
     left_kib, found = limit_kib, []
     for number in reversed(range(len(private_kib))):
         left_kib -= private_kib[number]

@@ -63,9 +63,9 @@ def choose_project(
     Args:
         stale: why it is not exact; None if it is.
         base_reason: why the base layer was built: so was the first project layer on it.
-        retry: why all is to be imported anew although the layer is exact; None if it is not.
+        retry: why everything is imported again although the layer is exact; None if it is not.
         is_first: there is no project layer.
-        is_ready: whether the layer has been built; one that is being built is not replaced to try something again.
+        is_ready: whether the layer has been built; a layer that is still being built is not replaced for a retry.
     """
     if is_first:
         return Replace(base_reason, is_first=True)
@@ -110,7 +110,7 @@ def is_hopeless(attempts: int) -> bool:
 
 
 def forks_tried(tried: int, forks: int, max_forks: int) -> tuple[int, bool]:
-    """Return how many edits in a row had been followed at the last attempt to import all anew, and whether to try now.
+    """Return after how many edits in a row all was last to be imported again, and whether to do so now.
 
     Args:
         tried: what this function has returned last.

@@ -19,7 +19,7 @@ WORTH = 4
 MOST = 2000
 """Tests of one piece at most: what is assigned waits in a pipe, which holds 64 KiB."""
 UNKNOWN_S = 0.01
-"""A test of which nothing is known, in a run of which nothing is known."""
+"""The time of a test if no test has been measured yet."""
 
 
 class Unit(Record):

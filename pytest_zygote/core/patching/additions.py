@@ -1,8 +1,8 @@
 """Decides about statements that an edit added: which may be executed now instead of at import.
 
-An added function or import changes what a name means. That is safe only if nobody asked for the
-name before: not the module while it was executed, not others (``hasattr(m, "g")``,
-``from m import *``, a loop over ``vars(m)``). Whether others did is found in their text (`mentions`).
+An added function or import changes what a name means. That is safe only if no code asked for the
+name before: neither the module while it was executed, nor others (``hasattr(m, "g")``,
+``from m import *``, a loop over ``vars(m)``). Whether others did is found in their text (`introspection`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ClassFacts:
     """A live class.
 
     Attributes:
-        is_plain: nobody was told of its making: its type is `type`, no base has `__init_subclass__`.
+        is_plain: no code was called when it was made: its type is `type`, no base has `__init_subclass__`.
         is_ours: all bases are the project's, or builtins.
         attributes: names that it or a base has.
     """
@@ -49,7 +49,7 @@ class ClassFacts:
 
 @dataclass(frozen=True)
 class Module:
-    """What is known of a live module.
+    """What is known about a live module.
 
     Attributes:
         label: its file for users, such as 'app/models.py'.
@@ -57,12 +57,12 @@ class Module:
         ran: (name, first line) of all code in it that ran while the project was imported.
         bound: names in its namespace.
         never_patched: reasons why it must not be patched at all.
-        classes: gives the facts of the class with a qualified name; None if it is not to be found.
-        is_mentioned: tells whether other modules may have asked an owner (a module's last name, or
+        classes: returns the facts of the class with a qualified name; None if there is none.
+        is_mentioned: returns whether other modules may have asked an owner (a module's last name, or
             a class) for a name.
-        are_docs_read: tells whether other code may have read the docstring of something with one of these names.
-        is_dataclass: tells whether a name, perhaps dotted, stands for the standard library's `dataclass` in it.
-        is_importable: tells whether importing the module (and taking the name from it) would execute nothing.
+        are_docs_read: returns whether other code may have read the docstring of something with one of these names.
+        is_dataclass: returns whether a name, perhaps dotted, stands for the standard library's `dataclass` in it.
+        is_importable: returns whether importing the module (and taking the name from it) would execute nothing.
     """
 
     label: str

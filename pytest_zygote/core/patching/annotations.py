@@ -1,7 +1,7 @@
-"""Other annotations of a function, where annotations are texts and nothing is evaluated.
+"""Changed annotations of a function, where annotations are texts and nothing is evaluated.
 
-With ``from __future__ import annotations`` an import stores the texts and nothing more. So others can be stored now
-instead, in functions whose annotations nobody has looked at: `patching` can tell that for sure.
+With ``from __future__ import annotations`` an import only stores the texts. So new texts can be stored later, in
+functions whose annotations no code has looked at: `adapters.patching` can prove that.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def are_texts(tree: ast.Module) -> bool:
 
 
 def strip(old: Function, new: Function, path: tuple[str, ...]) -> Annotated | None:
-    """Take the annotations of a function out of both trees, and return what that hides; None if nothing.
+    """Remove the annotations of a function from both trees, and return how they differ; None if they do not.
 
-    Also those that are equal: where they stand on other lines than before, the compiler leaves other gaps.
+    Equal ones are removed, too: on other lines than before, they make the compiler leave other gaps.
 
     Args:
         old: the function before.
@@ -89,7 +89,7 @@ def _is_same(one: ast.expr | None, other: ast.expr | None) -> bool:
 
 
 def _texts(node: Function, path: tuple[str, ...]) -> dict[str, str]:
-    """Return what the interpreter makes of a function's annotations; `ast.unparse` writes some otherwise.
+    """Return the texts that the interpreter stores for a function's annotations; `ast.unparse` differs for some.
 
     Names of parameters depend on the class around: they may be private.
     """

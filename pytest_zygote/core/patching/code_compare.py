@@ -1,18 +1,18 @@
-"""Compares code objects: what two compilations of a file have in common, and what has only moved.
+"""Compares code objects: what two compilations of a file share, and what has only moved.
 
 Terms. A *path* leads from the module's code to a code object in it: the names on the way, each
 with its number among its namesakes. A *scope* is code that runs when the module is imported:
 the module's own, class bodies, and the parameters of generics. All other code is a *definition*:
 the body of a function, lambda or generator expression.
 
-Two codes are *identical* if nothing tells them apart, line tables included, and *alike* if only
-lines (and columns) do. Executing alike code does the same; so a module whose scopes are all alike
+Two codes are *identical* if they are equal, line tables included, and *alike* if only lines (and
+columns) differ. Executing alike code does the same; so a module whose scopes are all alike
 is, except for the bodies of its definitions, the module that a fresh import would make. Syntax
 trees say this less well: decorators, defaults, annotations and bases are all in the scope's code,
 while formatting and comments are not.
 
-Since 3.13 a class body stores its own line and the attributes its methods assign to `self`. Both
-say nothing of what it does, so they are masked; `patching` sets them on the live class.
+Since 3.13 a class body stores its own line and the attributes its methods assign to `self`. Neither
+affects what it does, so both are masked; `adapters.patching` sets them on the live class.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Aligns two syntax trees of a module: what was added, and what stands in the way of a patch.
 
-`codes` says whether two compilations do the same. When they do not, this module proposes which
+`code_compare` says whether two compilations do the same. When they do not, this module proposes which
 statements of the new tree are *additions*: it takes them out of a copy, and `verdict` compares what
 is left with the old module. So an error here costs a reload, never a wrong patch.
 
@@ -55,14 +55,14 @@ class Addition:
 
 @dataclass
 class Alignment:
-    """Two trees beside each other.
+    """Two trees, matched statement by statement.
 
     Attributes:
         old: the old tree without what an import does not execute.
-        new: the new tree, likewise, and without the additions.
+        new: the new tree without that, and without the additions.
         names: the last line of the statement that binds a name in the new module; 0 for a name
             that is bound more than once, or in a function.
-        difference: why no patch is possible, as a sentence's end ('class A has other bases'), or ''.
+        difference: why no patch is possible ('class A has other bases'), or ''.
         are_texts: whether annotations are texts, before and now.
         annotated: functions that have other annotations; in both trees they have none.
     """
@@ -141,7 +141,7 @@ def _is_never(node: ast.If, lazy: frozenset[str]) -> bool:
 
 
 def key(node: ast.AST) -> str:
-    """Return what makes two statements the same one: the name of a definition, else all but its place."""
+    """Return a key that statements share if they are the same one: a definition's name, else all but its place."""
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         return f"{'class' if isinstance(node, ast.ClassDef) else 'def'} {node.name}"
     return ast.dump(_Bodiless().visit(copy.deepcopy(node)))
@@ -187,7 +187,7 @@ def _own_parts(node: ast.stmt) -> Iterator[ast.AST]:
         yield from node.targets if isinstance(node, ast.Assign) else (node.target,)
 
 
-# Pairs, and the words for what is wrong with them
+# Pairs, and how their differences are described
 
 
 def _align_pair(
@@ -235,7 +235,7 @@ def _dump(part: object) -> str:
 
 
 def _describe(node: ast.stmt, rest: Sequence[tuple[str, ast.stmt]], path: tuple[str, ...]) -> str:
-    """Say what is new here; a statement beside one of the same kind has changed rather than come."""
+    """Describe a new statement. In the place of one of the same kind, it has changed rather than been added."""
     where = f"in class {'.'.join(path)}" if path else "at module level"
     old = rest[0][1] if rest else None
     if isinstance(node, ast.ClassDef):

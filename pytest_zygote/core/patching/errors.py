@@ -1,4 +1,4 @@
-"""How the parts of a decision on an edit say that it cannot be patched."""
+"""The error by which each part of the verdict says that an edit cannot be patched."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def import_line(text: bytes, module: str, package: str, wanted: str) -> int:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Give the imports in the order of the text; what stands in functions runs later, if at all."""
+    """Give the imports in the order of the text, except those in functions, which run later, if at all."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, IMPORTS):
             yield child

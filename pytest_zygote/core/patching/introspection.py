@@ -1,8 +1,8 @@
-"""Tells from code what it may have asked for: names, docstrings, lines, bytecode.
+"""Finds in code what it may have asked for: names, docstrings, lines, bytecode.
 
-A patch makes the process what a fresh import would make. What an import computed from a function *without running it*
-is beyond that: its line, its bytecode, its docstring, whether a class has a method. Nobody can see such a computation
-in its result; but whoever makes it must name what it looks at, and that is in the code that was executed.
+A patch makes the process what a fresh import would make. It does not reach what an import computed from a function
+*without running it*: from its line, its bytecode, its docstring, or from whether a class has a method. Such a
+computation does not show in its result, but the code that makes it must name what it looks at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ it), and functions that read such attributes, or keep a warning with its line. T
 the text too, which is seen."""
 
 CONFORM = b"__conform__"
-"""Whoever has this method keeps code objects, and wants to be told of new ones."""
+"""A class with this method keeps code objects, and is notified about new ones."""
 
 
 def line_words(source: bytes) -> frozenset[str]:
@@ -49,10 +49,10 @@ DYNAMIC = frozenset(
         *("eval", "exec", "issubclass", "isinstance", "attrgetter", "methodcaller"),
     }
 )
-"""Whoever uses these may ask an object for any name."""
+"""Code that uses these may ask an object for any name."""
 
 FINDERS = frozenset({"import_module", "__import__", "walk_packages", "iter_modules", "modules"})
-"""Whoever uses these may have a module without naming it."""
+"""Code that uses these may get a module without naming it."""
 
 _IN_TEXT = {
     kind: re.compile(rb"\b(?:%b)\b" % "|".join(sorted(words)).encode())
@@ -66,7 +66,7 @@ def kinds_in(source: bytes) -> frozenset[str]:
 
 
 def may_ask(source: bytes, owner: str, name: str) -> bool:
-    """Return whether a text is such that `AskedFor.asks` is worth the while for its code; if not, it would say no.
+    """Return whether `AskedFor.asks` may be true for the code of a text: a quick check, without compiling it.
 
     Args:
         source: the text.
@@ -94,7 +94,7 @@ class AskedFor:
     Attributes:
         read: names and texts that it reads, apart from import statements.
         imported: names of modules, and names taken from them.
-        handed: names of what it has used as an object, and not only to get at an attribute.
+        handed: names of objects that it has used for more than an attribute.
         named: names and single texts that it reads: not the texts in a list, such as `__all__`.
     """
 
@@ -105,7 +105,7 @@ class AskedFor:
 
     @property
     def known(self) -> frozenset[str]:
-        """What it has names for."""
+        """All names that it has."""
         return self.read | {part for name in self.imported for part in (name, name.rpartition(".")[2])}
 
     def asks(self, owner: str, name: str) -> bool:
@@ -146,6 +146,6 @@ def words(found: Iterable[CodeType]) -> AskedFor:
 
 
 def _renamed(name: str, follower: tuple[str, object]) -> Iterator[str]:
-    """Give what is imported under another name: where that goes is not followed."""
+    """Give what is imported under another name, whose uses are not followed."""
     if follower[1] != name.partition(".")[0] and follower[0] != "IMPORT_FROM":
         yield name.rpartition(".")[2]

@@ -66,14 +66,14 @@ class PatchPlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all must be done."""
+        """Whether nothing need be done."""
         return not (self.changed or self.docs or self.added or self.annotated) and all(
             code_compare.identical(pair.old, pair.new) for pair in (*self.moved, *self.scopes)
         )
 
 
 def compiled(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeType:
-    """Return the code of a text, which is `what` in the reason.
+    """Return the code of a text; `what` names the text in the reason.
 
     Raises:
         NotPatchable: it does not compile, or not without a warning.
@@ -89,7 +89,7 @@ def compiled(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeTyp
 
 
 def compare(old: CodeType, new: CodeType) -> tuple[PatchPlan, str]:
-    """Return what of two codes of a module belongs together, and the name of a scope that does not ('' if all do)."""
+    """Return the matching parts of two codes of a module, and the name of a scope that differs ('' if none does)."""
     plan = PatchPlan()
     return plan, _compare_scopes(plan, Pair((), old, new))
 
@@ -118,10 +118,10 @@ def _pair_alike(plan: PatchPlan, pair: Pair) -> None:
 
 
 def compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> PatchPlan:
-    """Return what differs when the additions are left out, with the codes that the whole files compile to.
+    """Return what differs without the additions, with the codes of the whole files.
 
-    They may differ from those of what is left: since 3.12 the compiler treats ``x.y()`` otherwise
-    if ``x`` is imported anywhere at module level.
+    Those may differ from the codes without the additions: since 3.12 the compiler treats ``x.y()``
+    differently if ``x`` is imported anywhere at module level.
     """
     if alignment.difference:
         raise NotPatchable("import-differs", alignment.difference)

@@ -3,17 +3,17 @@
 Theory of operation. A patch is right if the process is then what a fresh import of the new text
 would have made. No test ever ran in a zygote, so all state is the state of imports, and so:
 
-* what an import executes (the *scopes*, see `codes`) must do the same as before: anything else has
-  left values, registrations and defaults behind that nobody can find again → reload;
-* the body of a definition may be another one if it never ran: then nothing can have come of it;
+* what an import executes (the *scopes*, see `code_compare`) must do the same as before: otherwise it has
+  left values, registrations and defaults behind that cannot be found again → reload;
+* the body of a definition may change if it never ran: then it has had no effect;
 * all else has only moved: new line tables, same behaviour.
 
-Additions are the exception: an import of a loaded third-party module, and a function that nobody
-can have asked for, are executed now instead of then (`additions`). Docstrings are the other one:
-they are values that anybody may have copied, so they change only where nobody had a reason to.
+Additions are one exception: an import of a loaded third-party module, and a function that no code
+can have asked for, are executed late (`additions`). Docstrings are the other one: they are values
+that any code may have copied, so they change only where none had a reason to.
 
-Things that do not work: believing syntax trees (two trees can differ where the code does not,
-and 400 ms are gone for a file of 300 functions); asking what a function's name is bound to now
+Things that do not work: comparing syntax trees (two trees can differ where the code does not, and
+a file of 300 functions takes 400 ms); asking what a function's name is bound to now
 (decorators keep functions in places of their own); patching a function that ran "but only harmlessly".
 
 The selection of tests has a second verdict on an edit, by fingerprints of definitions (`core.affected`): it asks which
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 PIN = re.compile(rb"#\s*zygote:\s*reload\b")
 MAX_FILES = 40
-"""More files than this that changed at once are imported: that is not slower than comparing them."""
+"""If more files changed at once, all are imported: that is not slower than comparing them."""
 
 PIN_LINES = 10
 """How many of a file's first lines may hold the mark."""
@@ -88,9 +88,9 @@ def decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdic
     Args:
         old: the text that the live module was made of.
         new: the text of its file now.
-        module: what is known of the live module.
-        compiler: makes a module's code of a text or tree, as an import of this module would.
-            Raises SyntaxError also for what only warns: a fresh import would warn.
+        module: what is known about the live module.
+        compiler: compiles a text or tree as an import of this module would. Raises SyntaxError for warnings,
+            too: a fresh import would warn.
     """
     try:
         return _decide(old, new, module, compiler)
@@ -156,7 +156,7 @@ def _check_addition(addition: object, alignment: Alignment, whole: CodeType, mod
 
 
 def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> None:
-    """Make sure that nobody had a reason to look at a docstring that changes."""
+    """Check that no code had a reason to look at a docstring that changes."""
     pairs = [pair for pair in plan.changed if code_compare.doc(pair.old) != code_compare.doc(pair.new)]
     if not pairs and not plan.docs:
         return
@@ -186,9 +186,9 @@ def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> N
 
 
 def _check_first_annotations(plan: PatchPlan, module: Module, old: CodeType) -> None:
-    """Make sure that nobody had a reason to copy a function that had no annotations: a copy would not get them.
+    """Check that no code had a reason to copy a function that had no annotations: the copy would not get them.
 
-    A copy of one that had some does not have its tuple, which `patching` sees.
+    A copy of a function that had some is noticed by `adapters.patching`: it does not have the same tuple.
     """
     for change in plan.annotated:
         if not change.old:
@@ -218,7 +218,7 @@ def _decorated(source: bytes) -> set[tuple[str, int]]:
     return found
 
 
-# What needs no look at the code
+# Decided without looking at the code
 
 
 def is_pinned(source: bytes) -> bool:

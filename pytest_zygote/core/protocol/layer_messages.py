@@ -203,7 +203,7 @@ class ForkFailed(Record):
 
 
 class RunWarning(Record):
-    """Something that the user should read went wrong around this run, which goes on."""
+    """Something that the user should read went wrong around this run, which continues."""
 
     run: int
     text: str

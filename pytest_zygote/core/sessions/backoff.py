@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from pytest_zygote.core.sessions.eligibility import Key
 
 MAX_REMEMBERED = 50
-"""Command lines of which something is remembered."""
+"""Command lines that are remembered, at most."""
 
 MAX_WASTED = 5
 """Sessions in a row that were collected and never used, before others of this kind are collected less often."""
 
 RETRY = 10
-"""After so many runs another one is collected all the same."""
+"""After this many runs, another session is collected anyway."""
 
 
 class Backoff:
-    """What earlier attempts have shown; which layer they stood on counts, not what it is."""
+    """What earlier attempts have shown, each on one layer: only the layer's identity matters."""
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -42,21 +42,21 @@ class Backoff:
         return key in self._ineligible
 
     def forget(self) -> None:
-        """Give all another chance: files have changed, and what was in the way may be mended."""
+        """Give all another chance: files have changed, and the cause may be gone."""
         self._ineligible.clear()
 
     def waste(self, key: Key) -> None:
-        """Take note of a session that was closed and never used."""
+        """Count a session that was closed without being used."""
         self._wasted[key] = self._wasted.pop(key, 0) + 1
         if len(self._wasted) > MAX_REMEMBERED:
             del self._wasted[next(iter(self._wasted))]
 
     def use(self, key: Key) -> None:
-        """Take note of one that was used."""
+        """Note that a session was used."""
         self._wasted.pop(key, None)
 
     def is_worth_it(self, key: Key) -> bool:
-        """Return whether a session may be of use; where tests change what collection reads, each comes too late."""
+        """Return whether a session may be of use. If tests change what collection reads, none is ready in time."""
         wasted = self._wasted.get(key, 0)
         if wasted < MAX_WASTED:
             return True

@@ -2,14 +2,13 @@
 
 A collected session is a process that ran pytest up to its first test, for one command line, and
 waits. A run that is forked from it has no configuration and no collection left to do. It must be
-the run that would have been: what a run of the same command line would do again is either the same
-by the key and the inputs, or renewed in the fork, or there is no such session.
+exactly the run that a fresh process would be: all that such a run would do again is covered by the
+key and the inputs, or renewed in the fork, or there is no session.
 
 The key is the whole request, and what the client's descriptors are; nothing is compared loosely.
-The inputs are all that was read meanwhile (`messages.Built`). What is left is what depends on
-neither: clocks, random numbers, processes, the network, files that collection writes. Whoever reads or
-does such a thing while he collects is found by a profiler (`adapters.interpreter.side_effects`), and has his runs
-forked from the project layer, as before.
+The inputs are all that was read meanwhile (`layer_messages.Built`). Neither covers clocks, random numbers,
+processes, the network and files that collection writes. A collection that uses such a thing is found by a
+profiler (`adapters.interpreter.side_effects`), and its runs are forked from the project layer.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Key(Record):
-    """All that a run is asked for with, but for what is another in each.
+    """The whole request for a run, except what differs in each.
 
     Attributes:
-        request: the fields of the request; of the environment what is not volatile.
+        request: the fields of the request, without the volatile environment keys.
         terminal: what descriptors 0, 1 and 2 are (`adapters.pytest.terminal_doubles.describe`).
         limits: what the kernel grants to the client (`adapters.system.rlimits`).
     """
@@ -88,7 +87,7 @@ def option_ineligibility(options: Mapping[str, object]) -> str:
 
 
 MOST_RENEWED = 8
-"""Test files that a run collects again by itself; with more it is better to collect all again, once."""
+"""Test files that a run collects again by itself, at most; with more, all are collected again, once."""
 
 PLUGINS = (
     "_hypothesis_pytestplugin",
@@ -188,7 +187,7 @@ def _is_exact(hook: str) -> bool:
 
 
 def differing(known: Iterable[Key], wanted: Key) -> Reason | None:
-    """Return in what a request differs from the sessions there are, for the status; None if in nothing."""
+    """Return how a request differs from all sessions, for the status; None if it does not."""
     for key in known:
         if key.request[2:3] == wanted.request[2:3]:  # the arguments
             names = ("request", "terminal", "limits")

@@ -1,10 +1,10 @@
-"""What a session prints before its tests, where a run starts over after the user has seen some of it."""
+"""What a run that starts over still has to print, if the user has seen part of its header."""
 
 from __future__ import annotations
 
 
 def continuation(seen: str, text: str) -> str | None:
-    """Return what must be printed for the user to have seen `text` after `seen`; None as long as it says nothing new.
+    """Return what to print so that the user, who has seen `seen`, has seen `text`; None while there is nothing new.
 
     A line that is not complete can be written again from its beginning: on a terminal pytest counts the tests
     that it collects in one. Otherwise what has been seen is wrong, and all is printed again below it.

@@ -1,11 +1,11 @@
 """Whether one test module's text can be replaced in a session that was collected.
 
-A session that has collected 10,000 tests is no less exact for the other 9,990 when one file was saved; a
-run may collect that file again by itself. That is what a collection from the start would have made if the old
-text has left nothing behind but its own module, and the new text would have found what it finds now.
-So both must be *plain*: when they are imported they only import, define functions and classes, and
-name values that are written down. And both must import the same, in the same order, since an import may
-do anything. That no other file knows the module is looked at elsewhere (`words`).
+After one file was saved, a session that has collected 10,000 tests is still exact for the other 9,990, and a
+run may collect that file again by itself. The result is that of a fresh collection if the old text has left
+nothing behind but its own module, and the new text would have found then what it finds now. So both must be
+*plain*: their import only imports, defines functions and classes, and binds literal values. And both must
+import the same, in the same order, since an import may do anything. Whether another file uses the module is
+checked elsewhere (`words`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _METHODS = frozenset({"staticmethod", "classmethod"})
 
 
 class NotPlainError(Exception):
-    """What in a text may do more than define."""
+    """Something in a text may do more than define."""
 
 
 def difference(old: bytes, new: bytes) -> str:
@@ -64,12 +64,12 @@ def difference(old: bytes, new: bytes) -> str:
 
 
 def words(text: bytes) -> frozenset[bytes]:
-    """Return all words of a text: whoever wants another module must have a word for it."""
+    """Return all words of a text: code that uses a module must have a word for it."""
     return frozenset(_WORD.findall(text))
 
 
 class _Outline:
-    """What a plain text does when it is imported, beside defining.
+    """What importing a plain text does, apart from defining.
 
     Attributes:
         effects: its imports in their order, and what its annotations look up.
@@ -168,13 +168,13 @@ class _Outline:
                     self._lookups.add(ast.dump(node))
 
     def _value(self, expression: ast.expr) -> None:
-        """See that an expression makes a value of what is written down, or one of pytest's marks and fixtures."""
+        """Check that an expression is made of literals, or is one of pytest's marks or fixtures."""
         for node in self._parts(expression):
             if not isinstance(node, _VALUES) and not (isinstance(node, ast.Name) and node.id in self._named):
                 raise _not_plain(expression)
 
     def _parts(self, expression: ast.AST) -> Iterator[ast.AST]:
-        """Give the parts of an expression; of what is known by its dotted name, nothing more."""
+        """Give the parts of an expression; a known dotted name has none."""
         if isinstance(expression, ast.Call) and self._is_maker(_dotted(expression.func)):
             for part in (*expression.args, *expression.keywords):
                 yield from self._parts(part)

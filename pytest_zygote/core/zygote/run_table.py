@@ -1,7 +1,7 @@
 """The runs that a process has forked, and the one that stands by: `step(table, event) -> (table, actions)`.
 
 A zygote and a collected session have the same: each order to fork is carried out by the standby run if there is one,
-else by a fork; and a standby run is forked when no run is going on, once after each run. A standby run that dies is
+else by a fork; and a standby run is forked when no run is active, once after each run. A standby run that dies is
 not replaced before the next run: whatever ended it would end the next one too.
 """
 
@@ -117,7 +117,7 @@ RunEvent: TypeAlias = (
 
 
 class ForkRun(Record):
-    """Fork a run; `is_first` if no other is going on."""
+    """Fork a run; `is_first` if no other is active."""
 
     order: Fork
     descriptors: tuple[int, ...]
@@ -161,7 +161,7 @@ class PressGroup(Record):
 
 
 class EndLastRun(Record):
-    """This run, the last that was going on, has ended: do what was put off until then."""
+    """The last active run has ended: do what was postponed until then."""
 
     run: int
 

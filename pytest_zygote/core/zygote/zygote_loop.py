@@ -2,7 +2,7 @@
 
 A zygote builds one layer, or follows edits as a copy of a zygote that was built; then it forks runs, collected
 sessions and other zygotes until it retires. Which order is legal when stands in `LEGAL`. A daemon sends no other, so
-one that comes is a fault that ends the process with its name: to go on would be to fork from a layer that is not there.
+one that comes is a fault that ends the process with its name: to continue would be to fork from no layer.
 
 If the daemon is gone, the clients of runs still wait for them: the zygote retires, and leaves with the last run. What
 can wait is done when no event is there (`has_idle_work`): remembering the texts of modules, then a standby run.
@@ -52,7 +52,7 @@ LEGAL: dict[str, tuple[type[Record], ...]] = {
     READY: (Fork, Deliver, Spawn, Collect, Retire),
     # The daemon has not read yet that the layer could not be made.
     FAILED: (Retire,),
-    # Its runs go on; and Retire may have crossed the end of the daemon's patience.
+    # Its runs continue; and Retire may have crossed the end of the daemon's patience.
     RETIRED: (Deliver, Retire),
 }
 """Phase → orders that may come in it."""
