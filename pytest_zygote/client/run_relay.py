@@ -6,6 +6,7 @@ import os
 import select
 import sys
 
+from pytest_zygote.adapters.system.procfs import goes_on
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.core.protocol.client_messages import (
@@ -154,10 +155,7 @@ class _RelayedTerminal:
             case Outdated(reason):
                 return Declined(reason, restart=True)
             case Stopped():
-                suspend()
-                # Here the shell has continued us. The handler may not tell: a Ctrl-Z that follows at
-                # once discards a SIGCONT that is still pending.
-                self._channel.send(Relay(SIGCONT))
+                self._stop()
             case Started(pid):
                 self._run_pid = pid
             case Notice(text):
@@ -167,6 +165,15 @@ class _RelayedTerminal:
             case _:
                 assert_never(message)
         return None
+
+    def _stop(self) -> None:
+        """Stop until the shell continues us, unless the run was continued before we read that it was stopped."""
+        if goes_on(self._run_pid):
+            return
+        suspend()
+        # Here the shell has continued us. The handler may not tell: a Ctrl-Z that follows at
+        # once discards a SIGCONT that is still pending.
+        self._channel.send(Relay(SIGCONT))
 
     def _abandoned(self) -> RunEnd | Declined:
         """Decide what a daemon that is suddenly gone means.

@@ -236,9 +236,9 @@ class Dispatcher:
                 assert_never(event)
 
     def _on_child_ended(self, pid: int, wait_status: int) -> None:
-        is_stopped = os.WIFSTOPPED(wait_status)
+        is_alive = os.WIFSTOPPED(wait_status) or os.WIFCONTINUED(wait_status)
         table = self._parts.layers.processes
-        if is_stopped or not table.forget_zygote(pid, processes.decode_wait(wait_status)):
+        if is_alive or not table.forget_zygote(pid, processes.decode_wait(wait_status)):
             self._parts.runs.on_child(pid, wait_status)
 
     def _on_files_changed(self) -> None:

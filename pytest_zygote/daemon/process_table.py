@@ -56,7 +56,7 @@ class ProcessTable:
         return process is not None
 
     def reap(self) -> Iterator[tuple[int, int]]:
-        """Give pid and wait status of each child that has ended or stopped."""
+        """Give pid and wait status of each child that has ended, stopped, or been continued."""
         return processes.collect()
 
     def signal(self, pid: int, number: int) -> None:
@@ -70,6 +70,10 @@ class ProcessTable:
     def exists(self, pid: int) -> bool:
         """Return whether there is such a process, running or waiting to be reaped."""
         return processes.exists(pid)
+
+    def is_stopped(self, pid: int) -> bool:
+        """Return whether a process is stopped; False where the system does not say."""
+        return procfs.is_stopped(pid)
 
     def children(self, pid: int) -> list[int]:
         """Return the children of a process; none where the system does not say."""

@@ -142,6 +142,8 @@ class RunTable:
                 run.client.send(client_messages.Notice(text))
             case layer_messages.RunStopped(_, number):
                 run.client.send(client_messages.Stopped(number))
+            case layer_messages.RunContinued():
+                self._continue_client(run)
             case layer_messages.RunExited(_, status):
                 self._on_ended(run, status)
             case _:
@@ -192,10 +194,18 @@ class RunTable:
     def on_child(self, pid: int, status: int) -> None:
         """Note that a run stopped or ended whose zygote died before it."""
         for run in [run for run in self._runs.values() if run.pid == pid]:
-            if os.WIFSTOPPED(status):
+            if os.WIFCONTINUED(status):
+                self._continue_client(run)
+            elif os.WIFSTOPPED(status):
                 run.client.send(client_messages.Stopped(os.WSTOPSIG(status)))
             else:
                 self._on_ended(run, processes.decode_wait(status))
+
+    def _continue_client(self, run: Run) -> None:
+        """Have a client go on that has stopped itself with its run: not the shell has continued that, but others."""
+        pid = run.client.channel.peer_pid()
+        if not run.client.is_gone and pid and self._processes.is_stopped(pid):
+            self._processes.signal(pid, signal.SIGCONT)
 
     # Signals
 

@@ -48,7 +48,13 @@ class RunForker:
     def __init__(
         self,
         report: Callable[
-            [layer_messages.Forked | layer_messages.ForkFailed | layer_messages.RunStopped | layer_messages.RunExited],
+            [
+                layer_messages.Forked
+                | layer_messages.ForkFailed
+                | layer_messages.RunStopped
+                | layer_messages.RunContinued
+                | layer_messages.RunExited
+            ],
             None,
         ],
         leave_parent: Callable[[], None],
@@ -169,7 +175,9 @@ def patience_ms(table: run_table.RunTable) -> int | None:
 def child_events() -> Iterator[run_table.ChildEvent]:
     """Yield what has happened to the children of this process."""
     for pid, status in processes.collect():
-        if os.WIFSTOPPED(status):
+        if os.WIFCONTINUED(status):
+            yield run_table.ChildContinued(pid)
+        elif os.WIFSTOPPED(status):
             yield run_table.ChildStopped(pid, os.WSTOPSIG(status))
         else:
             yield run_table.ChildEnded(pid, processes.decode_wait(status))

@@ -154,10 +154,21 @@ def test_the_client_stops_with_the_run(ends: Ends, monkeypatch: pytest.MonkeyPat
     stops: list[None] = []
     monkeypatch.setattr(run_relay, "suspend", lambda: stops.append(None))
 
-    lend_to(ends, Started(1), Stopped(signal.SIGTSTP), Finished(0))
+    lend_to(ends, Started(2**22 + 1), Stopped(signal.SIGTSTP), Finished(0))
 
     assert stops == [None]
     assert received(ends)[1:] == [Relay(signal.SIGCONT)]
+
+
+def test_the_client_does_not_stop_for_a_run_that_goes_on(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch system has continued it before the client read that it was stopped."""
+    stops: list[None] = []
+    monkeypatch.setattr(run_relay, "suspend", lambda: stops.append(None))
+
+    lend_to(ends, Started(os.getpid()), Stopped(signal.SIGSTOP), Finished(0))
+
+    assert stops == []
+    assert len(received(ends)) == 1
 
 
 @pytest.mark.parametrize(

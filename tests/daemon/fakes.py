@@ -217,6 +217,7 @@ class FakeProcesses(ProcessTable):
         self.started: list[Mapping[str, str]] = []
         self.signals: list[tuple[int, int]] = []
         self.alive: set[int] = set()
+        self.stopped: set[int] = set()
         self.private: dict[int, int] = {}
         self.offspring: dict[int, list[int]] = {}
         self.ended: list[tuple[int, int]] = []
@@ -247,6 +248,10 @@ class FakeProcesses(ProcessTable):
     def signal_group(self, pgid: int, number: int) -> None:
         """Note a signal to a group."""
         self.signals.append((-pgid, number))
+
+    def is_stopped(self, pid: int) -> bool:
+        """Return what the test has set."""
+        return pid in self.stopped
 
     def exists(self, pid: int) -> bool:
         """Return what the test has set."""

@@ -142,3 +142,13 @@ def test_zygote_that_dies_again_and_again_makes_the_run_cold(daemon: FakeDaemon)
     assert client.last(client_messages.Cold).reason == Reason(
         "zygote-died", client.last(client_messages.Cold).reason.text
     )
+
+
+def test_client_goes_on_with_a_run_that_others_continue(daemon: FakeDaemon, served: Served) -> None:
+    """It has stopped itself with the run; the shell knows nothing of that."""
+    client, zygote, _ = served
+    daemon.receive(zygote, layer_messages.Forked(1, 77), layer_messages.RunContinued(1))
+    assert daemon.processes.signals == []
+    daemon.processes.stopped.add(client.peer_pid())
+    daemon.receive(zygote, layer_messages.RunContinued(1))
+    assert daemon.processes.signals == [(client.peer_pid(), signal.SIGCONT)]

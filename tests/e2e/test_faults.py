@@ -923,6 +923,16 @@ def test_run_is_cold_when_no_process_can_be_made(warm: Project) -> None:
     assert layer_pid(warm, "project") == pid
 
 
+def test_command_goes_on_when_its_run_is_continued(held: Held) -> None:
+    """By a batch system that had suspended it: no shell knows that the command has stopped itself too."""
+    client = psutil.Process(held.client.pid)
+    os.kill(held.pid, signal.SIGSTOP)
+    eventually(lambda: client.status() == psutil.STATUS_STOPPED, "the command has stopped")
+    os.kill(held.pid, signal.SIGCONT)
+    eventually(lambda: client.status() != psutil.STATUS_STOPPED, "the command goes on")
+    assert held.end("pass")[0] == 0
+
+
 def test_zygote_that_is_stopped_does_not_stop_the_daemon(warm: Project) -> None:
     """Though it should read an edit that no buffer has room for; the next run has the edit."""
     function = f'''def f{{}}():\n    """{100 * "x"}"""\n    return {{}}\n\n'''

@@ -11,7 +11,14 @@ import pytest
 from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.protocol.layer_messages import Fork, Forked, RunExited
 from pytest_zygote.core.zygote import run_table
-from pytest_zygote.core.zygote.run_table import ChildEnded, ChildStopped, ForkRun, RunForked, RunNotForked
+from pytest_zygote.core.zygote.run_table import (
+    ChildContinued,
+    ChildEnded,
+    ChildStopped,
+    ForkRun,
+    RunForked,
+    RunNotForked,
+)
 from pytest_zygote.zygote.run_forker import RunForker, child_events
 
 if TYPE_CHECKING:
@@ -167,6 +174,6 @@ def test_signals_and_reports_are_sent(system: FakeSystem) -> None:
 
 def test_wait_statuses_are_events(system: FakeSystem) -> None:
     """Stopped, ended by a signal, ended with an exit code."""
-    system.ended = [(1, 0x137F), (2, 9), (3, 0x500)]
+    system.ended = [(1, 0x137F), (2, 9), (3, 0x500), (4, 0xFFFF)]
 
-    assert list(child_events()) == [ChildStopped(1, 0x13), ChildEnded(2, -9), ChildEnded(3, 5)]
+    assert list(child_events()) == [ChildStopped(1, 0x13), ChildEnded(2, -9), ChildEnded(3, 5), ChildContinued(4)]

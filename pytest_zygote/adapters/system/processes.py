@@ -127,10 +127,10 @@ def exists(pid: int) -> bool:
 
 
 def collect() -> Iterator[tuple[int, int]]:
-    """Give pid and wait status of each child that has ended or stopped."""
+    """Give pid and wait status of each child that has ended, stopped, or been continued."""
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         except ChildProcessError:
             return
         if pid == 0:

@@ -95,6 +95,11 @@ def is_stopped(pid: int) -> bool:
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] == [b"T"]
 
 
+def goes_on(pid: int) -> bool:
+    """Return whether a process is there and not stopped; False where the system does not tell."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] not in ([], [b"T"], [b"t"], [b"Z"])
+
+
 def private_kib(pid: int) -> int:
     """Return what memory a process shares with no other, in KiB; 0 where the system does not tell."""
     return _memory_kib(pid, b"Private_")

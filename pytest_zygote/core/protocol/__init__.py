@@ -4,9 +4,10 @@ client → daemon: RunRequest, Relay, StatusRequest, StopRequest, ReloadRequest
 daemon → client: Notice, Started, Stopped, Finished, Cold, Outdated, Answer
 daemon → zygote: Build, Spawn, Collect, Patch, Fork, Deliver, Retire
 zygote → daemon: Hello, Importing, Built, BuildFailed, Patched, NotPatched,
-    Forked, ForkFailed, RunWarning, RunStopped, RunExited
+    Forked, ForkFailed, RunWarning, RunStopped, RunContinued, RunExited
 daemon → session: CheckRecollection, Fork, Deliver, Retire
-session → daemon: Hello, Built, BuildFailed, NotRecollectable, Forked, ForkFailed, RunStopped, RunExited
+session → daemon: Hello, Built, BuildFailed, NotRecollectable, Forked, ForkFailed, RunStopped,
+    RunContinued, RunExited
 daemon → run: RunRequest
 run → daemon: Forked, Begun, Learned, LayerIneligible, Ended
 zygote or session → standby run: Probe, Fork

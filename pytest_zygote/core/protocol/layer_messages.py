@@ -216,6 +216,12 @@ class RunStopped(Record):
     signal: int
 
 
+class RunContinued(Record):
+    """The run's process goes on after it was stopped, whoever had it do so."""
+
+    run: int
+
+
 class RunExited(Record):
     """The run's process has ended: exit code, or the negative number of the signal."""
 
@@ -227,7 +233,7 @@ ToZygote: TypeAlias = Build | Spawn | Collect | Patch | Fork | Deliver | Retire
 TO_ZYGOTE: Route[ToZygote] = Route("daemon", "zygote", ToZygote)
 """With `Spawn` and `Collect` travels one descriptor, with `Fork` four: stdin, stdout, stderr, the run's report."""
 
-RunEvent: TypeAlias = Forked | ForkFailed | RunWarning | RunStopped | RunExited
+RunEvent: TypeAlias = Forked | ForkFailed | RunWarning | RunStopped | RunContinued | RunExited
 """What is about one of the runs of a layer, and not about the layer."""
 
 FromZygote: TypeAlias = Hello | Importing | Built | BuildFailed | Patched | NotPatched | RunEvent
@@ -236,7 +242,9 @@ FROM_ZYGOTE: Route[FromZygote] = Route("zygote", "daemon", FromZygote)
 ToSession: TypeAlias = CheckRecollection | Fork | Deliver | Retire
 TO_SESSION: Route[ToSession] = Route("daemon", "session", ToSession)
 
-FromSession: TypeAlias = Hello | Built | BuildFailed | NotRecollectable | Forked | ForkFailed | RunStopped | RunExited
+FromSession: TypeAlias = (
+    Hello | Built | BuildFailed | NotRecollectable | Forked | ForkFailed | RunStopped | RunContinued | RunExited
+)
 FROM_SESSION: Route[FromSession] = Route("session", "daemon", FromSession)
 
 LayerEvent: TypeAlias = Hello | Importing | Built | BuildFailed | Patched | NotPatched | NotRecollectable

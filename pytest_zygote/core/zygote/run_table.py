@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.protocol.layer_messages import Deliver, Fork, Forked, ForkFailed, RunExited, RunStopped
+from pytest_zygote.core.protocol.layer_messages import (
+    Deliver,
+    Fork,
+    Forked,
+    ForkFailed,
+    RunContinued,
+    RunExited,
+    RunStopped,
+)
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -88,6 +96,12 @@ class ChildStopped(Record):
     signal: int
 
 
+class ChildContinued(Record):
+    """A child that was stopped goes on."""
+
+    pid: int
+
+
 class ChildEnded(Record):
     """A child has ended: exit code, or the negative number of the signal."""
 
@@ -108,7 +122,7 @@ class TimePassed(Record):
     now: float
 
 
-ChildEvent: TypeAlias = ChildStopped | ChildEnded
+ChildEvent: TypeAlias = ChildStopped | ChildContinued | ChildEnded
 RunEvent: TypeAlias = (
     ForkOrdered | RunForked | RunNotForked | StandbyLost | StandbyTried | ChildEvent | ClientLost | TimePassed
 )
@@ -169,7 +183,7 @@ class EndLastRun(Record):
 class Report(Record):
     """Send this to the daemon."""
 
-    message: Forked | ForkFailed | RunStopped | RunExited
+    message: Forked | ForkFailed | RunStopped | RunContinued | RunExited
 
 
 RunAction: TypeAlias = (
@@ -194,7 +208,7 @@ def step(table: RunTable, event: RunEvent) -> Step:
             return after, (Report(Forked(run, pid)),)
         case RunNotForked(run, reason):
             return table, (Report(ForkFailed(run, reason)),)
-        case ChildStopped() | ChildEnded() | ClientLost() | TimePassed():
+        case ChildStopped() | ChildContinued() | ChildEnded() | ClientLost() | TimePassed():
             return _press(table, event) if isinstance(event, ClientLost | TimePassed) else _on_child(table, event)
         case _:
             assert_never(event)
@@ -214,6 +228,8 @@ def _on_child(table: RunTable, event: ChildEvent) -> Step:
     run = table.runs[event.pid]
     if isinstance(event, ChildStopped):
         return table, (Report(RunStopped(run, event.signal)),)
+    if isinstance(event, ChildContinued):
+        return table, (Report(RunContinued(run)),)
     after = table.replaced(runs={pid: number for pid, number in table.runs.items() if pid != event.pid})
     exited = Report(RunExited(run, event.status))
     rest = (PressGroup(event.pid, "SIGKILL"),) if run in table.abandoned else ()  # what its tests have started

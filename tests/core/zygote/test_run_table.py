@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.protocol.layer_messages import Deliver, Fork, Forked, ForkFailed, RunExited, RunStopped
+from pytest_zygote.core.protocol.layer_messages import (
+    Deliver,
+    Fork,
+    Forked,
+    ForkFailed,
+    RunContinued,
+    RunExited,
+    RunStopped,
+)
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table
 from pytest_zygote.core.zygote.run_table import (
     EMPTY,
     ActivateStandby,
+    ChildContinued,
     ChildEnded,
     ChildStopped,
     ClientLost,
@@ -98,6 +107,7 @@ def test_a_standby_run_may_be_stopped() -> None:
 def test_a_run_that_stops_is_reported() -> None:
     """It is still going on."""
     assert step(GOING_ON, ChildStopped(200, 20)) == (GOING_ON, (Report(RunStopped(2, 20)),))
+    assert step(GOING_ON, ChildContinued(200)) == (GOING_ON, (Report(RunContinued(2)),))
 
 
 def test_a_run_that_ends_is_reported() -> None:
