@@ -11,7 +11,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import code_origin, io_recorder
+from pytest_zygote.adapters.interpreter import code_origin, io_recorder, process_state
+from pytest_zygote.adapters.interpreter.attribute_writes import is_standard
 from pytest_zygote.adapters.interpreter.code_events import CodeStarts
 from pytest_zygote.adapters.interpreter.import_finders import (
     LeafGuard,
@@ -21,10 +22,11 @@ from pytest_zygote.adapters.interpreter.import_finders import (
     homes_of,
 )
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
+from pytest_zygote.adapters.interpreter.process_calls import ProcessCalls
 from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.layers.import_effects import Read, Wrote
+from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
@@ -35,7 +37,7 @@ from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.protocol.layer_messages import Build
@@ -107,6 +109,9 @@ def _import_plugin() -> None:
 
 
 class _Builder:
+    _state: ProcessState
+    _leaks: LeakCheck
+
     def __init__(self, plan: Build, ledger: Ledger) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -120,12 +125,11 @@ class _Builder:
         self._misses = MissRecorder()
         homes = homes_of(zip(plan.modules, plan.origins, strict=True))
         self._lender = PathLender(plan.path, homes, ledger.lend)
-        self._leaks = LeakCheck()
         self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
-        self._state = ProcessState()
+        self._calls = ProcessCalls(self._on_pid, self._on_fork_handlers)
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self._on_unanswered)
         self._files.on_folder = self._questions.note_folder
 
@@ -134,6 +138,7 @@ class _Builder:
         """Give imports the environment and path of a run; record what they read and write."""
         os.environ.clear()
         os.environ.update(self._plan.environ)
+        time.tzset()
         os.chdir(self._plan.cwd)
         path = list(sys.path)
         sys.path[:] = self._plan.client_path
@@ -168,23 +173,26 @@ class _Builder:
             sys.path_importer_cache.pop(folder, None)
 
     def _start(self) -> None:
-        self._state = ProcessState()
-        # Packages are not asked one by one: they hardly ever change the state of the process.
-        self._ledger.on_turn = self._on_turn if self._plan.kind == "project" else _nothing
+        self._ledger.on_turn = self._on_turn
         self._environ.start()
         self._before = frozenset(sys.modules)
         self._files.start()
         if self._plan.kind == "project":
             self._questions.start()
+        self._calls.start()
         self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
+        # Last, since all others change something, too.
+        self._state = ProcessState()
+        self._leaks = LeakCheck()
 
     def _stop(self) -> None:
         new = [name for name in sys.modules if name not in self._before]
+        self._state.restore()
+        self._calls.stop(new)
         self._ledger.stop_observing(code_origin.own_modules(new))
         self._files.stop(new)
         self._questions.stop()
         self._environ.stop()
-        self._state.restore()
         sys.meta_path.remove(self._misses)
         sys.meta_path.remove(self._guard)
         sys.meta_path.remove(self._lender)
@@ -211,11 +219,10 @@ class _Builder:
 
     def _check_leaks(self, name: str) -> None:
         if self._plan.kind == "base":
-            for change in self._state.changes():
-                self._ledger.log.setdefault(name, []).append(change)
-        left_open = self._leaks.opened()
-        if left_open:
-            self._ineligible[name] = f"{name} {left_open} when it is imported"
+            for change in self._state.changes(name):
+                self._note_change(change, (name,))
+        self._leaks.look((name,))
+        self._ineligible.update(self._leaks.settle(_is_own))
         if self._plan.kind == "project":
             self._check_processes(name)
         if end_children():
@@ -233,16 +240,17 @@ class _Builder:
             raise IneligibleModulesError(self._ineligible)
 
     def _on_loaded(self, name: str) -> None:
+        self._state.loaded(name)
         self._files.on_loaded(name)
         self._check_threads(name)
 
     def _on_unanswered(self, what: str) -> None:
-        for module in self._ledger.stack:
-            self._ineligible.setdefault(module, f"{self._ledger.stack[-1]} {what} when it is imported")
+        self._reject(what, self._ledger.stack)
 
     def _on_turn(self) -> None:
         self._note_state()
-        self._check_processes(self._ledger.stack[-1] if self._ledger.stack else "")
+        if self._plan.kind == "project":
+            self._check_processes(self._ledger.stack[-1] if self._ledger.stack else "")
 
     def _check_processes(self, name: str) -> None:
         """Leave out a module of the project that a process has told something, which nobody has recorded.
@@ -261,14 +269,39 @@ class _Builder:
                 self._ineligible.setdefault(module, f"{name} starts a thread when it is imported ({started})")
 
     def _note_state(self) -> None:
-        for change in self._state.changes():
-            if change.what.startswith("root "):
-                # ``logging.basicConfig`` does nothing while pytest collects, and much before.
-                for module in self._ledger.stack:
-                    self._ineligible.setdefault(
-                        module, f"{self._ledger.stack[-1]} configures logging when it is imported"
-                    )
-            self._ledger.note(change)
+        stack = tuple(self._ledger.stack)
+        if not stack:
+            return
+        # Packages are not asked one by one for all: they hardly ever change the state of the process.
+        look = self._state.changes if self._plan.kind == "project" else self._state.patches
+        for change in look(stack[-1]):
+            self._note_change(change, stack)
+        self._leaks.look(stack)
+
+    def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
+        what = process_state.ineligible(change)
+        if not what and change.what.startswith("root ") and self._plan.kind == "project":
+            # ``logging.basicConfig`` does nothing while pytest collects, and much before.
+            what = "configures logging"
+        if what:
+            self._reject(what, stack)
+        self._ledger.log.setdefault(stack[-1], []).append(change)
+
+    def _reject(self, what: str, stack: Sequence[str]) -> None:
+        """Have no layer hold the module that is being executed, nor those that import it."""
+        for module in stack:
+            self._ineligible.setdefault(module, f"{stack[-1]} {what} when it is imported")
+
+    def _on_pid(self, file: str) -> None:
+        if code_origin.is_own(file):
+            self._reject("asks for the process id", self._ledger.stack)
+
+    def _on_fork_handlers(self, handlers: dict[str, object]) -> bool:
+        stack = self._ledger.stack
+        if not stack or is_standard(stack[-1]):
+            return False
+        self._ledger.note(Became("fork handlers", handlers))
+        return True
 
     def _note_once(self, event: Read | Wrote, value: str) -> None:
         entry = (self._ledger.stack[-1] if self._ledger.stack else "", event.key, value)
@@ -324,10 +357,6 @@ class _Builder:
 def _is_own(name: str) -> bool:
     origin = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
     return bool(origin) and code_origin.is_own(origin)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _line(error: BaseException) -> str:

@@ -1,19 +1,39 @@
-"""What imports may leave in a process that its forks must not have, or not without it: threads, files, processes."""
+"""What imports may leave in a process that its forks must not have: threads, open files, processes, streams."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import resource
 import signal
-import stat
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+_STATELESS = frozenset({os.devnull, "/dev/urandom", "/dev/random", "/dev/zero"})
+_EPOLL = "anon_inode:[eventpoll]"
+"""Libraries make one when they are imported, and make it anew in each process."""
+
+
+class _Resources(NamedTuple):
+    """What forks share: open files, references to the standard streams, maps."""
+
+    files: dict[int, str]
+    holders: tuple[int, ...]
+    maps: int
+
+
+class _Suspicion(NamedTuple):
+    """What was new when a module's code had run; it may be gone by the end of the import."""
+
+    modules: tuple[str, ...]
+    files: dict[int, str]
+    is_held: bool
+    is_mapped: bool
 
 
 class LeakCheck:
@@ -21,25 +41,54 @@ class LeakCheck:
 
     def __init__(self) -> None:
         """Take what there is now as given."""
-        self._shared = _shared_descriptors()
-        self._descriptors = _open_descriptors()
         self._tasks = procfs.thread_links()
         self._children = _used_by_children()
+        self._hints = _hints()
+        self._settled = self._last = _resources()
+        self._suspicions: list[_Suspicion] = []
 
-    def opened(self) -> str:
-        """Return what was opened that runs must not share; '' for nothing.
+    def look(self, modules: Sequence[str]) -> None:
+        """Note what is new.
 
-        A connection of SQLite is a file that is open for writing, and so is the file of a log: a run that finds it
-        removed must make it anew.
+        Args:
+            modules: those that are being executed; the last one's code has run since the last call.
         """
-        count = _open_descriptors()
-        if count == self._descriptors:
-            return ""  # looking at each would cost more than importing the module
-        self._descriptors = count
-        sockets, writable = _shared_descriptors()
-        if sockets > self._shared[0]:
-            return "opens a socket"
-        return "leaves a file open for writing" if writable > self._shared[1] else ""
+        hints = _hints()
+        if hints == self._hints:
+            return  # looking at each file would cost more than importing the module
+        self._hints = hints
+        before, now = self._last, _resources()
+        files = {number: name for number, name in now.files.items() if before.files.get(number) != name}
+        is_held = any(count > known for count, known in zip(now.holders, before.holders, strict=True))
+        if files or is_held or now.maps > before.maps:
+            self._suspicions.append(_Suspicion(tuple(modules), files, is_held, now.maps > before.maps))
+        self._last = now
+
+    def settle(self, is_own: Callable[[str], bool]) -> dict[str, str]:
+        """Return the modules that have left something, each with the reason; expect that from now on.
+
+        Args:
+            is_own: returns whether a module is the project's.
+        """
+        if not self._suspicions:
+            self._settled = self._last
+            return {}
+        before, now = self._settled, _resources()
+        is_held = any(count > known for count, known in zip(now.holders, before.holders, strict=True))
+        found: dict[str, str] = {}
+        for modules, files, may_hold, may_map in self._suspicions:
+            last = modules[-1]
+            open_still = {number: name for number, name in files.items() if now.files.get(number) == name}
+            what = next(filter(None, (_left_open(*file, is_own=is_own(last)) for file in open_still.items())), "")
+            if not what and may_hold and is_held and is_own(last):
+                what = "keeps a standard stream"
+            if not what and may_map and now.maps > before.maps:
+                what = "leaves memory that forks share"
+            if what:
+                found.update(dict.fromkeys(modules, f"{last} {what} when it is imported"))
+        self._suspicions.clear()
+        self._settled = self._last = now
+        return found
 
     def has_waited(self) -> bool:
         """Return whether a process was started and waited for, by whatever means: the kernel adds up what it used."""
@@ -74,21 +123,44 @@ def _used_by_children() -> tuple[int, float]:
     return usage.ru_minflt, usage.ru_utime + usage.ru_stime
 
 
-def _open_descriptors() -> int:
+def _left_open(descriptor: int, name: str, *, is_own: bool) -> str:
+    """Return what leaving this file open is; '' if runs may share it.
+
+    A connection of SQLite is a file that is open for writing, and so is the file of a log: a run that finds it
+    removed must make it anew. All runs share one position in a file that is read.
+    """
+    if name in _STATELESS or (name == _EPOLL and not is_own):
+        return ""
+    if name.startswith("socket:"):
+        return "opens a socket"
+    if not name.startswith("/"):
+        return f"leaves a {name.partition(':')[0]} open"
+    is_read = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    return "leaves a file open" if is_read else "leaves a file open for writing"
+
+
+def _resources() -> _Resources:
     try:
-        return len(procfs.open_descriptors())
+        files = procfs.open_files()
     except OSError:
-        return 0
+        files = {}
+    return _Resources(files, _holders(), procfs.count_shared_maps())
 
 
-def _shared_descriptors() -> tuple[int, int]:
-    """Count the open sockets, and the regular files that are open for writing."""
-    sockets = writable = 0
-    with contextlib.suppress(OSError):
-        for descriptor in procfs.open_descriptors():
-            with contextlib.suppress(OSError):
-                mode = os.fstat(descriptor).st_mode
-                sockets += stat.S_ISSOCK(mode)
-                access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-                writable += stat.S_ISREG(mode) and access != os.O_RDONLY
-    return sockets, writable
+def _holders() -> tuple[int, ...]:
+    """Return how many references there are to each standard stream, and to what it writes to."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    return tuple(
+        sys.getrefcount(remaining) for stream in streams if stream is not None for remaining in (stream, stream.buffer)
+    )
+
+
+def _hints() -> tuple[int, ...]:
+    """Return numbers one of which changes with each resource that is new, at little cost."""
+    try:
+        files = len(procfs.open_descriptors())
+    except OSError:
+        files = 0
+    mmap = sys.modules.get("mmap")
+    # Each map in Python holds a reference to its class.
+    return (files, sys.getrefcount(vars(mmap).get("mmap")) if mmap is not None else 0, *_holders())

@@ -76,6 +76,35 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             """,
     },
     "atexit": {"app/main.py": "import atexit\nMODE = atexit.register(int) is int\n"},
+    "libraries": {
+        "app/main.py": """
+            import decimal, gc, json, multiprocessing, os, sys, time
+            decimal.getcontext().prec = 6
+            gc.disable()
+            multiprocessing.set_start_method('spawn')
+            time.sleep = sys.unraisablehook = lambda *args: None
+            json.dumps = lambda *args, plain=json.dumps, **named: plain(*args, **named)
+            os.environ['TZ'] = 'Asia/Tokyo'
+            time.tzset()
+            class Finder:
+                find_spec = staticmethod(lambda *args: None)
+            sys.meta_path.append(Finder)
+            """,
+        "test_main.py": """
+            import decimal, gc, json, multiprocessing, sys, time
+            SEEN = []
+            def look():
+                SEEN.append((
+                    decimal.getcontext().prec, gc.isenabled(), multiprocessing.get_start_method(allow_none=True),
+                    json.dumps.__name__, time.sleep.__name__, type(sys.unraisablehook).__name__, time.tzname,
+                    [type(finder).__name__ for finder in sys.meta_path],
+                ))
+            look()
+            import app.main
+            look()
+            def test_it(): assert SEEN == ''
+            """,
+    },
     "warnings": {
         "app/main.py": r"""
             import warnings
@@ -306,6 +335,51 @@ def test_native_threads_that_a_module_of_the_project_starts(project: Project) ->
     project.write("test_it.py", "import app\n\ndef test_it():\n    pass\n")
     project.warm_up()
     assert "app starts a thread" in project.status().rejected["app"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("KEPT = open(__file__)", "app leaves a file open"),
+        ("import os; KEPT = os.pipe()", "app leaves a pipe open"),
+        ("import mmap; KEPT = mmap.mmap(-1, 8)", "app leaves memory that forks share"),
+        ("import sys; KEPT = sys.stdout", "app keeps a standard stream"),
+        ("import os; PID = os.getpid()", "app asks for the process id"),
+        ("import sys; sys.argv[1:] = []", "app changes sys.argv"),
+        ("import os; os.fork = None", "app changes os.fork"),
+        ("import signal; signal.alarm(600)", "app changes timers"),
+    ],
+)
+def test_what_only_the_process_of_a_run_can_do(project: Project, code: str, reason: str) -> None:
+    """A module that keeps or changes what each process has for itself is imported by the runs."""
+    project.write("app.py", f"{code}\n")
+    project.write("test_it.py", "import app\n\ndef test_it():\n    pass\n")
+    project.warm_up()
+    assert project.status().rejected["app"] == f"{reason} when it is imported"
+    result = project.pytest()
+    assert result.was_warm
+    assert result.returncode == 0, result.stdout
+
+
+def test_handlers_of_forks(project: Project) -> None:
+    """What a module has registered runs for the forks of tests only."""
+    project.write("app.py", "import os\nFORKS = []\nos.register_at_fork(before=lambda: FORKS.append(1))\n")
+    project.write(
+        "test_it.py",
+        """
+        import app, os
+
+        def test_it():
+            before = len(app.FORKS)
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+            assert (before, len(app.FORKS)) == (0, 1)
+        """,
+    )
+    project.warm_up()
+    assert project.pytest().returncode == 0
+    assert not project.status().rejected
 
 
 @pytest.mark.parametrize(

@@ -2,39 +2,85 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import socket
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import processes, procfs
 from pytest_zygote.zygote.leak_check import LeakCheck
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+
+def settle(check: LeakCheck, *, is_own: bool = True) -> dict[str, str]:
+    """Look after a module was executed that another imports, and settle what was found."""
+    check.look(("importer", "app"))
+    return check.settle(lambda _: is_own)
 
 
 def test_nothing_is_left() -> None:
     """A file that was open before is no leak."""
-    assert LeakCheck().opened() == ""
+    assert settle(LeakCheck()) == {}
 
 
 def test_a_socket_is_a_leak() -> None:
-    """Once: the next module is not blamed for it."""
+    """Whoever imports the module is named too, but once: the next module is not blamed for it."""
     check = LeakCheck()
     with socket.socket():
-        assert check.opened() == "opens a socket"
-        assert check.opened() == ""
+        reason = "app opens a socket when it is imported"
+        assert settle(check) == {"importer": reason, "app": reason}
+        assert settle(check) == {}
 
 
-def test_a_file_that_is_open_for_writing_is_a_leak(tmp_path: Path) -> None:
-    """Two runs would write at the same position; one that is open for reading does no harm."""
+def test_a_file_that_stays_open_is_a_leak(tmp_path: Path) -> None:
+    """Two runs would write at the same position, or read from it."""
+    for mode, what in (("w", "leaves a file open for writing"), ("r", "leaves a file open")):
+        check = LeakCheck()
+        with (tmp_path / "log").open(mode):
+            assert settle(check)["app"] == f"app {what} when it is imported"
+
+
+def test_a_file_that_is_closed_in_the_end_is_no_leak(tmp_path: Path) -> None:
+    """A module may import another while it has a file open."""
     check = LeakCheck()
     with (tmp_path / "log").open("w"):
-        assert check.opened() == "leaves a file open for writing"
+        check.look(("app",))
+
+    assert check.settle(lambda _: True) == {}
+
+
+def test_what_has_no_position_is_no_leak() -> None:
+    """Random bytes are the same for all who read them."""
+    check = LeakCheck()
+    with Path("/dev/urandom").open("rb"):
+        assert settle(check) == {}
+
+
+def test_a_pipe_and_memory_without_a_file_are_leaks() -> None:
+    """What one run writes, another would read."""
+    check = LeakCheck()
+    ends = os.pipe()
+    assert settle(check)["app"] == "app leaves a pipe open when it is imported"
+    for end in ends:
+        os.close(end)
     other = LeakCheck()
-    with (tmp_path / "log").open():
-        assert other.opened() == ""
+    with mmap.mmap(-1, 8):
+        assert settle(other)["app"] == "app leaves memory that forks share when it is imported"
+
+
+def test_a_standard_stream_is_kept_by_code_of_the_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run has others, with pytest's capture between."""
+    with (tmp_path / "out").open("w") as stream:
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        check = LeakCheck()
+        kept = [stream]
+        assert settle(check)["app"] == "app keeps a standard stream when it is imported"
+        kept *= 2
+        assert settle(check, is_own=False) == {}
 
 
 def test_threads_of_python_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

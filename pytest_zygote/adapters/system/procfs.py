@@ -115,6 +115,14 @@ def _memory_kib(pid: int, prefix: bytes) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith(prefix))
 
 
+def count_shared_maps() -> int:
+    """Return how many areas of memory a fork would share for writing; 0 where the system does not tell."""
+    return sum(
+        line.split(maxsplit=2)[1].endswith(b"s") and b"w" in line[:64].split()[1]
+        for line in _read("/proc/self/maps").splitlines()
+    )
+
+
 def mountinfo() -> str:
     """Return the table of what is mounted (proc_pid_mountinfo(5)); '' where the system does not tell."""
     return os.fsdecode(_read("/proc/self/mountinfo"))

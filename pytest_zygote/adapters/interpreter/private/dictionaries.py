@@ -35,6 +35,10 @@ class WatchedDictionaries:
         """Watch one more, or one of them again."""
         ctypes.pythonapi.PyDict_Watch(self._number, ctypes.py_object(dictionary))
 
+    def unwatch(self, dictionary: dict[str, object]) -> None:
+        """Leave no mark on it: the next watcher may have this one's number."""
+        ctypes.pythonapi.PyDict_Unwatch(self._number, ctypes.py_object(dictionary))
+
     def begin(self) -> None:
         """Forget the changes so far."""
         self._keys.clear()
@@ -58,6 +62,10 @@ class DictionaryVersions:
     def watch(self, dictionary: dict[str, object]) -> None:
         """Watch one more, or one of them from its present version on."""
         self._known[id(dictionary)] = _version(id(dictionary))
+
+    def unwatch(self, dictionary: dict[str, object]) -> None:
+        """Compare it no more."""
+        del self._known[id(dictionary)]
 
     def begin(self) -> None:
         """Do nothing: a version is read when its dictionary is watched."""

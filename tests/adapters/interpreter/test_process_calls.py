@@ -1,0 +1,36 @@
+"""Calls by which a module learns which process it is in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.process_calls import ProcessCalls
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has taken a function by its name has the real one afterwards."""
+    real = os.getpid, os.register_at_fork
+    files: list[str] = []
+    handlers: list[dict[str, object]] = []
+    module = ModuleType("taker")
+    monkeypatch.setitem(sys.modules, "taker", module)
+
+    calls = ProcessCalls(files.append, lambda given: not handlers.append(given))  # type: ignore[func-returns-value]
+    calls.start()
+    try:
+        vars(module)["getpid"] = os.getpid
+        assert os.getpid() == real[0]()
+        os.register_at_fork(before=print)
+    finally:
+        calls.stop(["taker"])
+
+    assert files == [__file__]
+    assert handlers == [{"before": print}]
+    assert (os.getpid, os.register_at_fork) == real
+    assert vars(module)["getpid"] is real[0]
