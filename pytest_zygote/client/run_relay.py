@@ -6,7 +6,6 @@ import os
 import select
 import sys
 
-from pytest_zygote.adapters.system.procfs import goes_on
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.core.protocol.client_messages import (
@@ -168,6 +167,8 @@ class _RelayedTerminal:
 
     def _stop(self) -> None:
         """Stop until the shell continues us, unless the run was continued before we read that it was stopped."""
+        from pytest_zygote.adapters.system.procfs import goes_on
+
         if goes_on(self._run_pid):
             return
         suspend()
