@@ -66,7 +66,10 @@ class ExternalInputs:
         self._is_active = False
         self._silent = SilentProcesses()
         self._reports = ChildReports(tree, is_own, self._is_input, started_ns)
-        self._foreign = (f"{tempfile.gettempdir()}/", f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
+        temporary = f"{tempfile.gettempdir()}/"
+        if f"{tree.root}/".startswith(temporary):  # in a sandbox, what lies beside the project does too
+            temporary += "pytest-of-"
+        self._foreign = (temporary, f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
     def start(self) -> None:
         """Collect from now on."""

@@ -17,6 +17,7 @@ from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.executions_by_file import FileExecutions
 from pytest_zygote.affected.external_inputs import ExternalInputs
+from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
 from pytest_zygote.core.affected.dependency import PROJECT, Need
@@ -48,7 +49,7 @@ def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileE
 
 def new_recorder(tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> Recorder:
     """Return a recorder for a run that began at this time."""
-    files = LoadedFiles(tree, _owner_of(tree.root), started_ns)
+    files = LoadedFiles(tree, _owner_of(tree.root, started_ns), started_ns)
     return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns), loaded)
 
 
@@ -251,14 +252,19 @@ class Recorder:
             self._inputs.resume(was_active)
 
 
-def _owner_of(root: str) -> Callable[[str], bool]:
-    """Return a function that says whether a file is the project's: below the root, or an editable install."""
+def _owner_of(root: str, started_ns: int) -> Callable[[str], bool]:
+    """Return a function that says whether a file is the project's: below the root, or an editable install.
+
+    A file in the temporary folder counts if it was there before the run: else a test has written it.
+    """
     below = f"{root}/"
     temporary = f"{tempfile.gettempdir()}/"
 
     def is_own(path: str) -> bool:
         if path.startswith(below):
             return not code_origin.is_third_party(path)
-        return os.path.isabs(path) and code_origin.is_own(path) and not path.startswith(temporary)
+        if not (os.path.isabs(path) and code_origin.is_own(path)):
+            return False
+        return not path.startswith(temporary) or changed_ns(path) < started_ns
 
     return is_own

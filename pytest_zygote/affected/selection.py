@@ -22,9 +22,11 @@ class Selection:
 
     def __init__(self, store: Store, tree: CurrentTree, rows: dict[str, list[Row]]) -> None:
         """Read the store; `rows` are those of its rows that count."""
-        self.rows = rows
         self._versions = store.versions()
         self._sets = store.sets()
+        self.rows = {
+            nodeid: [row for row in known if self._sets.keys() >= {*row.sets}] for nodeid, known in rows.items()
+        }
         self._tree = tree
         self._broken: dict[int, Need | None] = {}
         self._holds: dict[int, bool] = {}

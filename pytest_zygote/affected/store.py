@@ -3,8 +3,9 @@
 Theory of operation. Any process may be killed at any time, and two runs may write at once. So each
 test that has ended is one transaction, in WAL mode: a row is stored completely or not at all. Needs
 (`core.affected.dependency.Need`) and the checksums they have had are numbered and never removed, so that several
-processes may remember the numbers. A set of needs is stored once, as compressed numbers. A test
-that has ended mostly finds all these numbers in memory, and writes one row: no index, no text.
+processes may remember the numbers. A set of needs is stored once, as compressed numbers, and removed
+with the last row that refers to it; a row without its set counts as none. A test that has ended mostly finds all these
+numbers in memory, and writes one row: no index, no text.
 
 A file of another schema is left alone, and a new one is created next to it. Values are numbers, text
 and checksums; nothing that is read can run code.
@@ -64,6 +65,12 @@ CREATE TABLE IF NOT EXISTS source (
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
 _ADD = "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+_USED = (
+    "SELECT own FROM row UNION SELECT shared FROM row UNION SELECT own FROM baseline UNION SELECT shared FROM baseline"
+)
+_REMOVE = "DELETE FROM needs WHERE id = ? AND id < (SELECT max(id) FROM needs)"
+"""Not the highest number: SQLite would give it again, and another process may remember what it stood for."""
+
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
 
@@ -90,7 +97,7 @@ class Store(Database):
         self._same: dict[int, tuple[object, int]] = {}
         self.tests: dict[str, int] = {}
         self.cache = FileCache(self)
-        self._surplus: list[int] = []
+        self._surplus: list[tuple[int, tuple[int, int]]] = []
 
     # Surroundings
 
@@ -179,11 +186,17 @@ class Store(Database):
         return [found[pair] for pair in pairs]
 
     def trim(self) -> None:
-        """Remove the rows of states that the project left long ago."""
-        if self._surplus:
-            with self.writing() as connection:
-                connection.executemany("DELETE FROM row WHERE id = ?", [(number,) for number in self._surplus])
-            self._surplus.clear()
+        """Remove the rows of states that the project left long ago, and the sets of needs of these rows alone."""
+        if not self._surplus:
+            return
+        with self.writing() as connection:
+            connection.executemany("DELETE FROM row WHERE id = ?", [(row,) for row, _ in self._surplus])
+            used = {number for (number,) in connection.execute(_USED)}
+            past = {number for _, sets in self._surplus for number in sets} - used
+            connection.executemany(_REMOVE, [(number,) for number in past])
+        self._surplus.clear()
+        self._sets.clear()
+        self._same.clear()
 
     # Rows, read
 
@@ -205,7 +218,7 @@ class Store(Database):
                 rows = found.setdefault(nodeids[test], [])
                 rows.append(Row(outcome, bool(exact), (shared, own), duration_s))
                 if len(rows) > ROWS_PER_TEST:
-                    self._surplus.append(number)
+                    self._surplus.append((number, (shared, own)))
         return found
 
     def versions(self) -> dict[int, tuple[Need, bytes]]:

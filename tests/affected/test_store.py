@@ -78,6 +78,25 @@ def test_rows_of_long_past_states_are_trimmed(store: Store) -> None:
     assert [row.duration_s for row in rows] == [float(number) for number in range(ROWS_PER_TEST + 2, 2, -1)]
 
 
+def test_sets_of_rows_that_are_trimmed_go_with_them(store: Store) -> None:
+    """Those that another row or a baseline speaks of stay, as does the newest: its number must not come again."""
+    surroundings = store.surroundings(b"digest", {})
+    for number in range(ROWS_PER_TEST + 3):
+        store.add(surroundings, "t::a", ("passed", True, float(number)), {ADD: b"%d" % number}, SHARED)
+    store.add(surroundings, "t::b", ("passed", True, 0.0), {ADD: b"0"}, SHARED)
+    with store.using() as connection:
+        saved = (surroundings, store.number_of({ADD: b"1"}), store.number_of(SHARED))
+        connection.execute("INSERT INTO baseline VALUES ('main', ?, 1, 'passed', 1, ?, ?, 0)", saved)
+    past = store.number_of({ADD: b"2"})
+    before = store.sets().keys()
+    store.rows(surroundings)
+    store.trim()
+
+    assert before - store.sets().keys() == {past}
+    used = {number for rows in store.rows(surroundings).values() for row in rows for number in row.sets}
+    assert used <= store.sets().keys()
+
+
 def test_surroundings_are_known_by_their_digest(store: Store) -> None:
     """0 stands for those that are not."""
     number = store.surroundings(b"digest", {"options": "a"})
