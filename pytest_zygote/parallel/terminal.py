@@ -27,17 +27,21 @@ class Prefixed:
         """Write to this stream."""
         self._stream = stream
         self._prefix = prefix
-        self._begun = ""
+        self._begun: list[str] = []  # pieces: a test may print a million dots into one line
         self.is_paused = False
 
     def write(self, text: str) -> int:
         """Write the lines that are complete."""
         if self.is_paused:
             return self._stream.write(text)
-        *lines, self._begun = (self._begun + text).split("\n")
+        *lines, rest = text.split("\n")
         if lines:
+            lines[0] = "".join((*self._begun, lines[0]))
+            self._begun.clear()
             self._stream.write("".join(f"{self._prefix}{line}".rstrip() + "\n" for line in lines))
             self._stream.flush()
+        if rest:
+            self._begun.append(rest)
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import psutil
@@ -284,3 +285,30 @@ def test_a_database_server_outlives_runs(project: Project) -> None:
     assert len(set(started)) == 1
     assert project.pytest("--stop-daemon").returncode == 0
     assert log(project) == ["stopped"]
+
+
+def test_one_whose_process_is_stopped_is_set_up_again(project: Project) -> None:
+    """That process is killed; without this the run would wait for ever."""
+    project.write(
+        "conftest.py",
+        """
+        import os, pytest, pytest_zygote
+
+        @pytest_zygote.shared(lifetime="daemon")
+        @pytest.fixture(scope="session")
+        def holder():
+            with open("holders", "a") as file:
+                file.write(f"{os.getpid()} ")
+            yield 7
+        """,
+    )
+    project.write("test_holder.py", "def test_it(holder):\n    assert holder == 7\n")
+    project.warm_up("test_holder.py")
+    (*_, before) = (project.root / "holders").read_text().split()
+    (folder,) = project.temporary.glob("zygote-fixture-*")  # of its fixtures: who is killed leaves it behind
+    psutil.Process(int(before)).suspend()
+    result = project.pytest("-q", "test_holder.py")
+    assert (result.returncode, result.was_warm) == (0, True)
+    assert (project.root / "holders").read_text().split()[-1] != before
+    assert not psutil.pid_exists(int(before))
+    shutil.rmtree(folder)

@@ -23,12 +23,12 @@ class HeaderFilter:
         self._file = terminal.stream_of(writer)
         terminal.redirect(writer, self)
         self._seen = seen
-        self._text = ""
+        self._written: list[str] = []  # pieces: a collection may list a million tests
 
     def write(self, text: str) -> int:
         """Write what has not been seen."""
-        self._text += text
-        rest = continuation(self._seen, self._text) if self._seen else text
+        self._written.append(text)
+        rest = continuation(self._seen, "".join(self._written)) if self._seen else text
         if rest is not None:
             self._seen = ""
             self._file.write(rest)
@@ -41,7 +41,7 @@ class HeaderFilter:
     def end(self) -> str:
         """Return what the user has seen of it: all, when this process ends here."""
         self._file.flush()
-        return max(self._seen, self._text, key=len)
+        return max(self._seen, "".join(self._written), key=len)
 
     def lift(self) -> None:
         """Let the writer write to its file, unless another has taken its place."""
