@@ -174,3 +174,80 @@ def test_plugins_are_told_of_workers_before_they_start(project: Project) -> None
     project.plain("-n2")
     expected = "setup gw0,gw1 new gw0 configure gw0 new gw1 configure gw1"
     assert (project.root / "log").read_text().strip() == expected
+
+
+def test_what_needs_the_worker_is_set_up_in_workers_alone(project: Project) -> None:
+    """Its arguments say so before it is called."""
+    project.write(
+        "test_it.py",
+        """
+        import time
+        import pytest
+        import pytest_zygote
+
+        @pytest.fixture(scope="session")
+        def name(worker_id): return worker_id
+
+        @pytest_zygote.shared
+        @pytest.fixture(scope="session")
+        def database(name):
+            with open("made", "a") as file:
+                file.write(name + " ")
+            return name
+
+        def test_a(database): time.sleep(0.3)
+        def test_b(database): time.sleep(0.3)
+        """,
+    )
+    result = project.plain("-n2")
+    assert "fixture 'database' is set up in each worker: it needs 'name': it needs 'worker_id'" in result.stdout
+    assert sorted((project.root / "made").read_text().split()) == ["gw0", "gw1"]
+
+
+def test_a_shared_archive_is_opened_in_each_worker(project: Project) -> None:
+    """One position for all processes would give each what another has asked for."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import zipfile
+        import pytest
+        import pytest_zygote
+
+        @pytest_zygote.shared
+        @pytest.fixture(scope="session")
+        def archive(tmp_path_factory):
+            path = tmp_path_factory.mktemp("a") / "data.zip"
+            with zipfile.ZipFile(path, "w") as new:
+                new.writestr("it", os.urandom(30000))
+            return zipfile.ZipFile(path)
+
+        @pytest.mark.parametrize("n", range(20))
+        def test_it(n, archive): assert len(archive.read("it")) == 30000
+        """,
+    )
+    result = project.plain("-n2")
+    assert "20 passed" in result.stdout
+    assert "fixture 'archive' is set up in each worker: it holds an open file" in result.stdout
+
+
+def test_a_test_that_a_shared_fixture_skips_is_shown_at_its_place(project: Project) -> None:
+    """Else nobody would know which test it was."""
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        import pytest_zygote
+        @pytest_zygote.shared
+        @pytest.fixture(scope="session")
+        def server(): pytest.skip("none here")
+
+        def test_a(server): ...
+        def test_b(): ...
+        """,
+    )
+    places = [
+        [line for line in project.plain("-rs", workers).stdout.splitlines() if line.startswith("SKIPPED")]
+        for workers in ("-n0", "-n2")
+    ]
+    assert places[0] == places[1] != []

@@ -2,11 +2,15 @@
 
 A connection has one stream and two processes that would talk on it at once; libpq calls the
 results unpredictable, SQLite calls it a way to corrupt a database. Executors, pools and event
-loops need threads, and a fork has none of them.
+loops need threads, and a fork has none of them. An open file has one position for all processes.
 """
 
 from __future__ import annotations
 
+import fcntl
+import io
+import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +58,19 @@ def _known(value: object) -> str | None:
         what = UNSAFE.get(f"{base.__module__}.{base.__qualname__}")
         if what is not None:
             return what
-    return None
+    return "an open file, which has one position for all processes" if _is_file_to_read(value) else None
+
+
+def _is_file_to_read(value: object) -> bool:
+    """Return whether a value is an open file with a position for what is read; what is only written is appended."""
+    if not isinstance(value, io.IOBase):
+        return False
+    try:
+        descriptor = value.fileno()
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        return access != os.O_WRONLY and stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except (OSError, ValueError):  # in memory, or closed
+        return False
 
 
 def _parts(value: object) -> list[object]:

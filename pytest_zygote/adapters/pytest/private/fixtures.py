@@ -101,6 +101,12 @@ def forget_fixtures(session: pytest.Session, node: pytest.Module) -> None:
         del manager["_nodeid_autousenames"][nodeid]
 
 
+def show_at_test(error: BaseException) -> None:
+    """Have a skip that a fixture has raised be shown where the test is, as pytest does."""
+    if isinstance(error, pytest.skip.Exception):
+        error._use_item_location = True
+
+
 def _is_below(nodeid: str, node: pytest.Module) -> bool:
     return nodeid == node.nodeid or nodeid.startswith(f"{node.nodeid}::")
 
@@ -114,6 +120,13 @@ def _is_manager_known() -> bool:
 
 
 INTERNALS = (
+    Internal(
+        "_pytest.outcomes.Skipped._use_item_location",
+        ("show_at_test",),
+        Feature.NOTHING,
+        "a test that a shared fixture skips is shown at its own place",
+        lambda: "_use_item_location" in parameters_of(pytest.skip.Exception.__init__),
+    ),
     Internal(
         "pytest.Item._fixtureinfo",
         ("info_of",),
