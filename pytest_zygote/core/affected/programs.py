@@ -10,7 +10,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SILENT = frozenset(
     (
@@ -63,15 +63,23 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
     options = [arg for arg in args if arg.startswith("-") and arg != "-"]
     operands = tuple(arg for arg in args if arg not in options and arg != "-")
     if program == "sed":
-        options = [arg for arg in options if not _edits_in_place(arg)]
-        if not operands or not _is_substitution(operands[0]):
+        if not _is_substitution("".join(operands[:1])):
             return None
-        operands = operands[1:]
-    if any(not set(option[1:].rstrip(DIGITS)) <= set(READERS[program]) for option in options):
-        return None
-    if any(operand.startswith("+") for operand in operands):  # `less +!COMMAND`
-        return None
-    return None if program == "less" and operands and environ.get(PREPROCESSOR) else operands
+        options, operands = [option for option in options if not _edits_in_place(option)], operands[1:]
+    is_known = _are_flags(options, READERS[program]) and not _runs_others(program, operands, environ)
+    return operands if is_known else None
+
+
+def _are_flags(options: Iterable[str], known: str) -> bool:
+    """Return whether options consist of known letters, and numbers."""
+    return all(set(option[1:].rstrip(DIGITS)) <= set(known) for option in options)
+
+
+def _runs_others(program: str, operands: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Return whether operands or environment may have the program start another: as in `less +!COMMAND`."""
+    if any(operand.startswith("+") for operand in operands):
+        return True
+    return program == "less" and bool(operands) and bool(environ.get(PREPROCESSOR))
 
 
 def _edits_in_place(option: str) -> bool:
