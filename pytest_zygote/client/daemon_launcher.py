@@ -88,7 +88,7 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
         return channel, False
     if not may_start:
         raise Unavailable(Reason("no-daemon", "no daemon is running for this project (pytest --daemon starts one)"))
-    # Whoever comes second waits here until the first has a daemon that listens.
+    # The second client waits here until the first has a daemon that listens.
     lock = rendezvous.acquire_lock(place.start_lock, wait=True)
     try:
         channel = sockets.connect_to_daemon(place.socket)

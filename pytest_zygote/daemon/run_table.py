@@ -1,4 +1,4 @@
-"""Runs: from the request to fork until the client has the status, whoever dies in between.
+"""Runs: from the request to fork until the client has the status, even if a process dies in between.
 
 A run is a child of its zygote, and its status comes from there, unless it reported itself that it is over: then only
 its memory is left to be freed. If the zygote dies first, the daemon inherits the run (it is a subreaper) and collects

@@ -53,7 +53,7 @@ _EARLY = frozenset(
         "pytest_report_collectionfinish",
     }
 )
-"""Hooks that are called again, or for other tests: whoever else has one of them may have counted on it."""
+"""Hooks that are called again, or for other tests: another plugin that has one may rely on when they are called."""
 
 _KNOWN = (
     "_pytest.",

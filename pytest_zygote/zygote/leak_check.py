@@ -156,7 +156,7 @@ def _holders() -> tuple[int, ...]:
 
 
 def _hints() -> tuple[int, ...]:
-    """Return numbers one of which changes with each resource that is new, at little cost."""
+    """Return numbers, at little cost: each new resource changes one of them."""
     try:
         files = len(procfs.open_descriptors())
     except OSError:

@@ -126,7 +126,7 @@ class RunForker:
         return None
 
     def _forked(self, order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:
-        # The child does the same; whoever is first, a signal finds the group.
+        # The child does the same: whichever is first, a signal finds the group.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         _close(_without_link(descriptors))

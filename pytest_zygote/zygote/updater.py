@@ -5,7 +5,7 @@ do, the text that each module was made of is put aside. When files have changed,
 layer forked, and gives the new texts to the fork. That one decides, patches and proves (`adapters.patching`),
 and becomes the layer that serves; if anything is in the way it ends, and nothing has happened.
 
-Whoever patches needs the old text *exactly*: a file that changed between its import and the
+A patch needs the old text *exactly*: a file that changed between its import and the
 moment it was to be put aside is not remembered, and its next edit is a reload. So is one of
 which code has looked at the file itself, by whatever means: a patch cannot repeat that.
 """

@@ -88,7 +88,7 @@ def _id_of(dictionary: dict[str, object], key: object) -> int | None:
 
 
 class _WatchedModules(_Watched):
-    """`sys.modules`, of which only some count: looking at all modules would copy their pages."""
+    """`sys.modules`, restricted to those that count: looking at all modules would copy their pages."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = names

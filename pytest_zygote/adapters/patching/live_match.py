@@ -1,4 +1,4 @@
-"""From the plan to the live functions: which code takes the place of which, and whether it can."""
+"""Matches the plan with the live functions: which code replaces which, and whether it can."""
 
 from __future__ import annotations
 

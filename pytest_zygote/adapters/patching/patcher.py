@@ -167,7 +167,7 @@ class Patcher:
         work.annotated = [(change, self._annotator.find(change, live)) for change in verdict.plan.annotated]
         work.objects = [(added, make(module, path, added)) for added in verdict.plan.added]
         self._work[path] = work
-        # Without the plan: whoever kept it would keep the codes, and seem to be a holder next time.
+        # Without the plan: what keeps it would keep the codes, and seem to be a holder next time.
         return replace(verdict, plan=PatchPlan())
 
     def _module(self, path: str) -> ModuleType:

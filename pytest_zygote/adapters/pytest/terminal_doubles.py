@@ -114,7 +114,7 @@ class _Recorder:
         self.numbers.append(number)
         if self._path:
             return os.open(self._path, _MODES[number] | os.O_NOCTTY | os.O_CLOEXEC)
-        # Whoever reads from an empty pipe waits for ever: what a client would type nobody knows.
+        # Code that reads from an empty pipe waits for ever: what a client would type is unknown.
         return os.dup(self.reading if number == _STDIN else self.writing)
 
     def keep(self, data: bytes) -> None:

@@ -57,7 +57,7 @@ def leave_like(status: int) -> NoReturn:
 
 
 def die_of(number: int) -> NoReturn:
-    """End this process by a signal, so that whoever waits for it sees what happened."""
+    """End this process by a signal, so that its parent sees what happened."""
     if number != signal.SIGKILL:  # whose disposition nobody can set
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])

@@ -160,7 +160,7 @@ class Channel(Generic[Received_co, Sent_contra]):
 def is_readable(descriptor: int, timeout_s: float | None = 0) -> bool:
     """Return whether a descriptor can be read, or is at its end, within this time, if it has a limit.
 
-    By poll: select refuses numbers from 1024 on, of which a process may have many.
+    By poll: select refuses numbers from 1024 on, which a process may well have.
     """
     import select
 

@@ -99,7 +99,7 @@ class WarmRun:
             case Notice(text):
                 self._print(str(text))
             case Stopped():
-                pass  # whoever stopped it continues it: watch mode goes on meanwhile
+                pass  # whatever stopped it continues it: watch mode stays responsive
             case Answer():
                 self._print("the daemon sent Answer out of place")
             case _:

@@ -217,7 +217,7 @@ class RunStopped(Record):
 
 
 class RunContinued(Record):
-    """The run's process goes on after it was stopped, whoever had it do so."""
+    """The run's process was stopped and continues, no matter what sent the signal."""
 
     run: int
 

@@ -29,7 +29,7 @@ def have_loaders_read_by(function: GetData) -> None:
 
 
 def have_tokenize_open_by(function: object) -> None:
-    """Have `tokenize.open` call this in the place of `open`, of which it keeps a reference."""
+    """Make `tokenize.open` call this function instead of its own reference to `open`."""
     if "tokenize" in sys.modules:
         vars(sys.modules["tokenize"])["_builtin_open"] = function
 
