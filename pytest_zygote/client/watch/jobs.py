@@ -9,10 +9,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Protocol, assert_never
 
+from pytest_zygote.adapters.system.processes import signal_group
+from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend
 from pytest_zygote.core.protocol.client_messages import (
+    TO_CLIENT,
     Answer,
     Cold,
     Finished,
@@ -63,11 +66,16 @@ class WarmRun:
         self._print = print_line
         self._waiting: list[int] = []
         self._has_started = False
+        self._run_pid = 0
+        self._is_orphan = False
+        self._link: Channel[ToClient, FromClient]
+        self._link, theirs = pair(TO_CLIENT)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            channel.send(request, [nothing, 1, 2, *request.descriptors])
+            channel.send(request, [nothing, 1, 2, *request.descriptors, theirs])
         finally:
             os.close(nothing)
+            os.close(theirs)
 
     def fileno(self) -> int:
         """Return the socket."""
@@ -77,14 +85,22 @@ class WarmRun:
         """Read what the daemon says."""
         received = self._channel.receive()
         if received is None:
-            if self._has_started:
-                return LOST
-            return Reason("daemon-lost", "the daemon ended before the run started")
+            return self._abandoned()
         for message in received:
             outcome = self._handle(message)
             if outcome is not None:
                 return outcome
         return None
+
+    def _abandoned(self) -> int | Reason | None:
+        """Listen to the zygote of the run from now on: the daemon is gone. If the zygote is gone too, give up."""
+        if not self._has_started:
+            return Reason("daemon-lost", "the daemon ended before the run started")
+        if self._is_orphan:
+            return LOST
+        self._channel.close()
+        self._channel, self._is_orphan = self._link, True
+        return self.proceed() if self._channel.is_readable() else None
 
     def _handle(self, message: ToClient) -> int | Reason | None:
         match message:
@@ -92,8 +108,9 @@ class WarmRun:
                 return int(status)
             case Cold(reason) | Outdated(reason):
                 return reason
-            case Started():
+            case Started(pid):
                 self._has_started = True
+                self._run_pid = int(pid)
                 for number in self._waiting:
                     self._relay(number)
             case Notice(text):
@@ -114,12 +131,17 @@ class WarmRun:
             self._waiting.append(number)
 
     def _relay(self, number: int) -> None:
+        if self._is_orphan:
+            signal_group(self._run_pid, number)
+            return
         with contextlib.suppress(ConnectionError):  # it has just ended, and the news of that are still to be read
             self._channel.send(Relay(number))
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._channel.close()
+        if not self._is_orphan:
+            self._link.close()
 
 
 class ColdRun:

@@ -28,6 +28,7 @@ from pytest_zygote.core.protocol.client_messages import (
 )
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.daemon.client import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def test_a_warm_run_is_asked_for_without_input(daemon: Daemon) -> None:
     (request,) = daemon.received()
 
     assert isinstance(request, RunRequest)
-    assert len(daemon.channel.adopt_descriptors()) == 3 + len(request.descriptors)
+    assert len(daemon.channel.adopt_descriptors()) == 3 + len(request.descriptors) + LINKS
 
 
 @pytest.mark.parametrize(("message", "expected"), [(Finished(1), 1), (Cold(STOPPING), STOPPING), (Started(1), None)])
@@ -96,6 +97,19 @@ def test_a_signal_waits_for_the_process(daemon: Daemon) -> None:
     daemon.run.send(signal.SIGKILL)
 
     assert daemon.received() == [Relay(signal.SIGINT), Relay(signal.SIGKILL)]
+
+
+def test_run_whose_daemon_is_gone_ends_as_its_zygote_says(daemon: Daemon) -> None:
+    """On the link that was sent with the request."""
+    daemon.received()
+    link: Channel[FromClient, ToClient] = sockets.adopt(daemon.channel.adopt_descriptors()[-1], FROM_CLIENT)
+    daemon.channel.send(Started(1))
+    daemon.run.proceed()
+    daemon.channel.close()
+    assert daemon.run.proceed() is None
+    link.send(Finished(1))
+    assert daemon.run.proceed() == 1
+    link.close()
 
 
 @pytest.mark.parametrize("has_started", [False, True])
