@@ -15,9 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PREFIXES = ("pydevd", "_pydevd")
-"""How the names begin by which `sys.gettrace` and `sys.monitoring` know debugpy."""
-
 
 def lend() -> tuple[str, ...]:
     """Return how a run can join the debug session of this process; () if there is none, or it cannot.

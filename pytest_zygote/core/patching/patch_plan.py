@@ -64,13 +64,6 @@ class PatchPlan:
     added: list[Added] = field(default_factory=list)
     annotated: list[Annotated] = field(default_factory=list)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing need be done."""
-        return not (self.changed or self.docs or self.added or self.annotated) and all(
-            code_compare.identical(pair.old, pair.new) for pair in (*self.moved, *self.scopes)
-        )
-
 
 def compiled(compiler: Compiler, text: bytes | ast.Module, what: str) -> CodeType:
     """Return the code of a text; `what` names the text in the reason.
