@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import rendezvous, sockets
@@ -28,6 +30,12 @@ BOOTSTRAP = (
     "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pytest_zygote.daemon.__main__ import main; main()"
 )
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
+
+START_S = 10.0
+"""How long to wait for a daemon that another command starts: that may have been stopped (Ctrl-Z)."""
+
+LOOK_AGAIN_S = 0.02
+"""How often to look whether it is there."""
 
 
 class DaemonLauncher(Record):
@@ -88,19 +96,43 @@ def connect_or_start(launch: DaemonLauncher, *, may_start: bool) -> tuple[Channe
         return channel, False
     if not may_start:
         raise Unavailable(Reason("no-daemon", "no daemon is running for this project (pytest --daemon starts one)"))
-    # The second client waits here until the first has a daemon that listens.
-    lock = rendezvous.acquire_lock(place.start_lock, wait=True)
+    lock = _lock_start(place)
     try:
         channel = sockets.connect_to_daemon(place.socket)
         if channel is not None:
             return channel, False
-        _start(launch)
-        channel = sockets.connect_to_daemon(place.socket)
+        if lock >= 0:
+            _start(launch)
+            channel = sockets.connect_to_daemon(place.socket)
     finally:
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)
     if channel is None:
         raise Unavailable(Reason("daemon-start-failed", f"the daemon did not start (its log: {place.log})"))
     return channel, True
+
+
+def _lock_start(place: Rendezvous) -> int:
+    """Return the lock that is held while a daemon is started, or -1 once a daemon listens that another has started.
+
+    Raises:
+        Unavailable: another command has the lock for too long: it is stopped, perhaps.
+    """
+    deadline = time.monotonic() + START_S
+    while (lock := rendezvous.acquire_lock(place.start_lock, wait=False)) < 0 and not _listens(place):
+        if time.monotonic() > deadline:
+            text = f"another command began to start the daemon, and has not done so within {START_S:.0f} s"
+            raise Unavailable(Reason("daemon-start-failed", text))
+        select.select([], [], [], LOOK_AGAIN_S)
+    return lock
+
+
+def _listens(place: Rendezvous) -> bool:
+    """Return whether there is a daemon: one that has died may have left its socket."""
+    channel = sockets.connect_to_daemon(place.socket)
+    if channel is not None:
+        channel.close()
+    return channel is not None
 
 
 def _start(launch: DaemonLauncher) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.system import sockets
-from pytest_zygote.adapters.system.rendezvous import Rendezvous
+from pytest_zygote.adapters.system.rendezvous import Rendezvous, acquire_lock
 from pytest_zygote.client import daemon_launcher
 from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_start
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
@@ -86,3 +87,21 @@ def test_the_command_line_has_all_settings(launcher: DaemonLauncher) -> None:
         "--ready=7",
     } <= {*command}
     assert not {"--pin=--daemon-timeout", "--force-sessions"} & {*launcher.command(7)}
+
+
+def test_a_command_that_is_stopped_while_it_starts_the_daemon_keeps_nobody_waiting(
+    launcher: DaemonLauncher, start: list[Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others run cold after a while, or use the daemon that it has started."""
+    monkeypatch.setattr(daemon_launcher, "START_S", 0.0)
+    launcher.place.ensure_folder()
+    lock = acquire_lock(launcher.place.start_lock, wait=False)
+    with pytest.raises(Unavailable, match="another command began to start the daemon"):
+        connect_or_start(launcher, may_start=True)
+    assert start == []
+    listener = sockets.Listener(launcher.place.socket)
+    channel, was_started = connect_or_start(launcher, may_start=True)
+    assert not was_started
+    for opened in (channel, listener):
+        opened.close()
+    os.close(lock)
