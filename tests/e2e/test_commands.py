@@ -294,10 +294,11 @@ class TestStatus:
         project.settle()
         reasons = [(entry["layer"], entry["reason"]) for entry in json.loads(project.status().raw)["reloads"]]
 
-        assert reasons[0] == ("base", "first start")
-        assert [reason for _, reason in reasons].count("first start") == 1
-        assert any(reason.startswith("learned ") for _, reason in reasons)
-        assert reasons[-2:] == [("base", "--daemon-reload"), ("project", "--daemon-reload")]
+        first, asked_for = "[first-start] first start", "[reload-requested] --daemon-reload"
+        assert reasons[0] == ("base", first)
+        assert [reason for _, reason in reasons].count(first) == 1
+        assert any(reason.startswith("[modules-learned] learned ") for _, reason in reasons)
+        assert reasons[-2:] == [("base", asked_for), ("project", asked_for)]
 
     def test_an_unknown_form_is_an_error(self, project: Project) -> None:
         """It says which there are."""

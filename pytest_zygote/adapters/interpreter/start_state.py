@@ -13,7 +13,7 @@ import builtins
 import sys
 
 from pytest_zygote.adapters.interpreter.private.light import x_options
-from pytest_zygote.core.layers.layer_inputs import describe_options
+from pytest_zygote.core.layers.layer_inputs import UNDER_DEBUGGER, describe_options
 from pytest_zygote.core.runner_code import RUNNER
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ _RUNNERS = ("_jb_", "teamcity", "testing_tools", "unittestadapter", "vscode_", "
 """What the runners of PyCharm and VS Code load into their own process before they call pytest."""
 
 _IMPORTERS = frozenset({"BuiltinImporter", "FrozenImporter", "PathFinder", "AssertionRewritingHook"})
+_FILE_FINDERS = ("importlib._bootstrap_external", "_frozen_importlib_external")
 _SITE_NAMES = frozenset({"exit", "quit", "copyright", "credits", "license", "help"})
 
 
@@ -47,7 +48,13 @@ def interpreter_flags() -> tuple[str, str, str]:
 
 
 def start_state() -> tuple[str, ...]:
-    """Return, sorted, what this interpreter has that a bare one has not: 'module x', 'builtin x', 'import hook x'."""
+    """Return, sorted, what this interpreter has that a bare one has not: 'module x', 'builtin x', 'import hook x'.
+
+    Only `UNDER_DEBUGGER` under one of pydevd's family, which joins the run by itself (`client.request`): it replaces
+    hooks and imports libraries that it knows (Django), and nobody can tell what of all that is whose.
+    """
+    if "pydevd" in sys.modules:
+        return (UNDER_DEBUGGER,)
     return tuple(sorted({*_modules(), *_builtin_names(), *_hooks()}))
 
 
@@ -78,12 +85,11 @@ def _hooks() -> Iterator[str]:
         if kind.__name__ not in _IMPORTERS:
             yield f"import hook {_module_of(kind)}.{kind.__name__}"
     for hook in sys.path_hooks:
-        if type(hook) is FunctionType and hook.__module__ != "importlib._bootstrap_external":
+        if type(hook) is FunctionType and hook.__module__ not in _FILE_FINDERS:
             yield f"path hook {hook.__module__}.{hook.__qualname__}"
-    if not any(name.startswith(("pydevd", "_pydevd")) for name in sys.modules):
-        for name in ("excepthook", "displayhook", "unraisablehook"):
-            if getattr(sys, name) is not getattr(sys, f"__{name}__"):
-                yield f"sys.{name}"
+    for name in ("excepthook", "displayhook", "unraisablehook"):
+        if getattr(sys, name) is not getattr(sys, f"__{name}__"):
+            yield f"sys.{name}"
 
 
 def _module_of(kind: object) -> str:

@@ -5,6 +5,7 @@ Pure: what either side is comes as values (`adapters.interpreter.start_state`, `
 
 from __future__ import annotations
 
+from pytest_zygote.core.layers.layer_inputs import UNDER_DEBUGGER
 from pytest_zygote.core.reasons import Reason
 
 TYPE_CHECKING = False
@@ -63,6 +64,8 @@ def _fields(flags: str) -> dict[str, str]:
 
 def start_difference(command: Sequence[str], daemon: Sequence[str]) -> Reason | None:
     """Return what was done to the command's interpreter before pytest and a run would lack; None if nothing."""
+    if UNDER_DEBUGGER in (*command, *daemon):
+        return None
     more, less = sorted({*command} - {*daemon}), sorted({*daemon} - {*command})
     if not more and not less:
         return None

@@ -18,6 +18,9 @@ WHOLE = "*"
 CHILD_MARK = "PYTEST_ZYGOTE_CHILD"
 """Set in the environment of every run: pytest inside a test must not come back to the daemon."""
 
+UNDER_DEBUGGER = "debugger"
+"""In place of what prepared an interpreter in which a debugger runs: nothing more is known of it."""
+
 MAIN_MODULES = ("pytest.__main__", "pytest_zygote.__main__")
 """What runs as `__main__` where Python was started with ``-m``."""
 

@@ -85,6 +85,14 @@ def test_runners_of_editors_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [name for name in state() if name.startswith("module ")]
 
 
+def test_a_debugger_that_follows_the_run_hides_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads and replaces so much that nothing can be told apart."""
+    monkeypatch.setattr(sys, "modules", {"pydevd": sys, "django": sys, "_pytest.pastebin": sys})
+    monkeypatch.setattr(builtins, "runfile", Hostile(), raising=False)
+
+    assert state() == ("debugger",)
+
+
 def test_patches_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that replaces functions of the standard library with its own, and calls `pytest.main`."""
     main = sys.modules["__main__"]

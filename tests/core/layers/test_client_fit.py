@@ -90,3 +90,9 @@ def test_daemon_keeps_descriptors_for_itself() -> None:
     reason = descriptor_shortage(last, 256, waiting=1)
     assert reason is not None
     assert (reason.code, "256 files" in reason.text) == ("descriptors-exhausted", True)
+
+
+def test_nothing_is_known_of_what_a_debugger_prepared() -> None:
+    """Whichever side it is on: it follows runs by itself."""
+    assert start_difference(("debugger",), ("import hook x.Finder",)) is None
+    assert start_difference((), ("debugger",)) is None
