@@ -190,6 +190,16 @@ TABLE: dict[Code, Entry] = {
         "Ask where the answer is used, in a function; or run pytest from the same folder.",
         f"{BASE} {REBUILD} If an installed package asks, the run is plain pytest.",
     ),
+    "import-hook": Entry(
+        "A conftest file or a plugin has installed an import hook, which may change what modules are.",
+        "Nothing: the next layer leaves the project's modules to the runs.",
+        f"{BASE} {REBUILD}",
+    ),
+    "file-rewritten": Entry(
+        "The run has written the file of a module before it was imported: generated code.",
+        "Nothing: the next layer leaves that module to the runs. Generate it only when its source has changed.",
+        f"{BASE} {REBUILD}",
+    ),
     "django-settings": Entry(
         "The run uses other Django settings, or other apps, than the layer was made for.",
         "Use one settings module for all runs, or a daemon for each (`--daemon-port`).",

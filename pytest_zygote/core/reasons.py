@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         "imported-too-early",
         "environment-read",
         "process-asked",
+        "import-hook",
+        "file-rewritten",
         "django-settings",
         # A layer or a run cannot be made.
         "fork-failed",

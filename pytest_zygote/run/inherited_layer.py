@@ -12,6 +12,7 @@ from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
 from pytest_zygote.adapters.interpreter.import_answers import answer
+from pytest_zygote.adapters.interpreter.import_hooks import ImportHooks
 from pytest_zygote.adapters.interpreter.import_replay import RunState
 from pytest_zygote.adapters.interpreter.namespace_watch import NamespaceWatch
 from pytest_zygote.adapters.interpreter.private.importing import mark
@@ -116,12 +117,19 @@ class InheritedLayer:
             changed=self.namespaces.changed,
             moved=self.homes.moved,
             home_of=self.homes.home_of,
+            hook=ImportHooks().added,
+            rewritten=self._rewritten,
             answer=answer,
             become=become,
             refuse=reject_modules,
             unmark=lambda name: mark(name, on=False),
             is_own=lambda path: code_origin.is_own(path) and not is_leaf(path),
         )
+
+    def _rewritten(self, name: str) -> str:
+        path = code_origin.origin_of(sys.modules.get(name))
+        known = self.ledger.files.get(path)
+        return "" if known is None or files.identity(path) == known else path
 
     def traits(self) -> layer_fit.LayerTraits:
         """Return what the depth rules need to know."""

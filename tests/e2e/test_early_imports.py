@@ -267,6 +267,39 @@ def test_a_module_that_asks_for_the_working_directory(project: Project) -> None:
     assert "the working directory" in project.status().rejected["app.main"]  # [process-asked]
 
 
+HOOK = """
+    import importlib.machinery, sys
+    class Loader(importlib.machinery.SourceFileLoader):
+        def get_code(self, name):
+            return compile(self.get_data(self.path).replace(b"plain", b"instrumented"), self.path, "exec")
+    class Finder:
+        @staticmethod
+        def find_spec(name, path, target=None):
+            spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "app.main" else None
+            if spec is not None:
+                spec.loader = Loader(name, spec.origin)
+            return spec
+    sys.meta_path.insert(0, Finder)
+    """
+GENERATOR = """
+    import pathlib
+    here = pathlib.Path(__file__).parent
+    (here / "app" / "main.py").write_text((here / "source.txt").read_text())
+    """
+
+
+@pytest.mark.parametrize(("code", "conftest"), [("import-hook", HOOK), ("file-rewritten", GENERATOR)])
+def test_what_a_conftest_file_makes_of_imports(project: Project, code: str, conftest: str) -> None:
+    """A hook sees the modules of the project, and a file that it writes is imported as it is now."""
+    _write(project, {"app/main.py": "MODE = 'plain'\n", "source.txt": "MODE = 'one'\n", "conftest.py": conftest})
+    project.warm_up()
+    assert project.status().rejected["app.main"], code
+    project.write("source.txt", "MODE = 'another'\n")
+
+    assert _shown(project.pytest().stdout) == _shown(project.plain().stdout)
+    assert _shown(project.pytest().stdout) == _shown(project.plain().stdout)
+
+
 def test_two_helpers_of_one_name(project: Project) -> None:
     """Each folder's tests get the helper of their folder, whichever was imported early."""
     for folder in ("one", "two"):

@@ -31,6 +31,7 @@ from pytest_zygote.core.layers.import_effects import (
 )
 from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
+from pytest_zygote.core.layers.module_graph import WRITTEN
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class RunState(NamedTuple):
         changed: gives the modules that the run changed, with what; told what it has imported.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         home_of: gives the folder in which a module that has moved was found.
+        hook: gives an import hook that the run has installed, '' for none.
+        rewritten: gives the file of a module if it is not what the layer has imported, '' if it is.
         answer: gives the answer of this process to what a module asked.
         become: changes something of the process.
         refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
@@ -71,6 +74,8 @@ class RunState(NamedTuple):
     changed: Callable[[Iterable[str]], Mapping[str, str]]
     moved: Callable[[], Mapping[str, str]]
     home_of: Callable[[str], str]
+    hook: Callable[[], str]
+    rewritten: Callable[[str], str]
     answer: Callable[[str], object]
     become: Callable[[str, object], None]
     refuse: Callable[[Reason, tuple[str, ...]], None]
@@ -95,6 +100,7 @@ class ImportReplay:
         self._admitted: set[str] = set()
         self._named: list[str] = []
         self._begun: set[str] = set()
+        self._compared: set[str] = set()
         self._replayed = 0
         self._disturbed: set[str] = set()
         self._reasons: dict[str, str] = {}
@@ -169,6 +175,7 @@ class ImportReplay:
 
     def _check(self, name: str) -> None:
         """See whether the module would be what it is, were it executed now."""
+        self._check_finding(name)
         moved = self._s.moved()
         if moved:
             moved = {other: where for other, where in moved.items() if where or not self._is_led_to(name, other)}
@@ -188,6 +195,22 @@ class ImportReplay:
             # If all that import it directly have been executed already, the one that has not is left.
             suspects = tuple(sorted(direct & self._disturbed)) or (name,)
             self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), suspects)
+
+    def _check_finding(self, name: str) -> None:
+        """See whether an import would read what the layer has read: the same files, with no hook of the run between."""
+        hook = self._s.hook()
+        if hook:
+            text = f"{hook} was installed before {name} was imported, and may change what imports are"
+            self._refuse(Reason("import-hook", text), tuple(sorted(self._s.own)))
+        waiting = [name]
+        while waiting:
+            module = waiting.pop()
+            if module in self._s.own and module not in self._compared:
+                self._compared.add(module)
+                waiting += [event.name for event in self._s.log.get(module, ()) if type(event) is Imported]
+                path = self._s.rewritten(module)
+                if path:
+                    self._refuse(Reason("file-rewritten", f"{WRITTEN}{path}"), (module,))
 
     def _affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""

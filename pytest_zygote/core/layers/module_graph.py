@@ -37,6 +37,10 @@ FAILED = "it cannot be imported early: "
 """How reasons begin that any edit may remove, unlike what a module does by itself (a thread, a socket)."""
 
 
+WRITTEN = "the run itself had written its file: "
+"""How reasons begin that no edit removes: each run writes the file again."""
+
+
 @dataclass
 class ModuleGraph:
     """What runs have taught about a project; kept on disk between daemons.
@@ -114,7 +118,8 @@ class ModuleGraph:
         forgiven = [
             name
             for name, reason in self.rejected.items()
-            if reason.startswith(FAILED) or self.modules.get(name, ("",))[0] in paths
+            if reason.startswith(FAILED)
+            or (self.modules.get(name, ("",))[0] in paths and not reason.startswith(WRITTEN))
         ]
         for name in forgiven if paths else ():
             del self.rejected[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.layers.module_graph import FAILED, FIRST, THIRD, ModuleGraph, is_excluded, is_leaf
+from pytest_zygote.core.layers.module_graph import FAILED, FIRST, THIRD, WRITTEN, ModuleGraph, is_excluded, is_leaf
 
 ROWS = (("app", "/p/app.py", FIRST, ""), ("lib", "/s/lib.py", THIRD, ""), ("app.x", "/p/x.py", FIRST, ""))
 
@@ -47,6 +47,13 @@ def test_edits_forgive(graph: ModuleGraph) -> None:
     assert graph.forgive(["/p/y.py"]) == ["app.x"]
     assert graph.forgive(["/p/app.py"]) == ["app"]
     assert not graph.rejected
+
+
+def test_a_file_that_runs_write_is_not_forgiven_by_being_written(graph: ModuleGraph) -> None:
+    """Else each run would start over, and each time a layer be built in vain."""
+    graph.rejected["app"] = f"{WRITTEN}/p/app.py"
+
+    assert graph.forgive(["/p/app.py"]) == []
 
 
 @pytest.mark.parametrize(
