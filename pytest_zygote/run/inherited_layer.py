@@ -59,6 +59,7 @@ class InheritedLayer:
         self.namespaces = NamespaceWatch()
         self.homes = code_origin.Homes(files.importable_names)
         self.marks = PluginMarks()
+        self.submodules: tuple[tuple[str, str], ...] = ()
         self.path: tuple[str, ...] = ()
         self.workarounds: tuple[str, ...] = ()
 
@@ -95,6 +96,7 @@ class InheritedLayer:
         # In the order in which they were complete: what two of them hold belongs to the first.
         self.namespaces.remember([name for name in self.ledger.duration_s if name in self.own], foreign)
         self.homes.remember(self.own | foreign)
+        self.submodules += self.ledger.submodules()
         found = (sys.path_importer_cache.get(folder) for folder in built.directories)
         self.finders += tuple(finder for finder in found if isinstance(finder, FileFinder))
         if plan.kind == "base":
@@ -115,6 +117,7 @@ class InheritedLayer:
             known=self.known,
             environ=self.environ,
             changed=self.namespaces.changed,
+            submodules=self.submodules,
             moved=self.homes.moved,
             home_of=self.homes.home_of,
             hook=ImportHooks().added,

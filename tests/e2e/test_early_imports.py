@@ -394,6 +394,25 @@ def test_what_only_the_process_of_a_run_can_do(project: Project, code: str, reas
     assert result.returncode == 0, result.stdout
 
 
+def test_modules_that_nobody_has_imported_into_their_package(project: Project) -> None:
+    """``import app`` is not ``import app.sub``, whatever other runs have imported; what a module imports is there."""
+    project.write("app/__init__.py", "")
+    project.write("app/sub.py", "")
+    project.write("app/other.py", "import app.sub\n")
+    project.write("test_it.py", "import app.other\ndef test_it(): assert app.sub == ''\n")
+    project.write("test_from.py", "from app import sub\nimport app\ndef test_it(): assert app.sub is sub == ''\n")
+    project.write("test_without.py", "import app\ndef test_it(): assert app.sub == ''\n")
+    project.warm_up("-q")
+    for test in ("test_it.py", "test_from.py", "test_without.py"):
+        result = project.pytest("-q", test)
+
+        assert _shown(result.stdout) == _shown(project.plain("-q", test).stdout)
+        assert result.was_warm
+    layer = project.status().layer("project")
+    assert layer is not None
+    assert layer.runs_served > 1
+
+
 def test_handlers_of_forks(project: Project) -> None:
     """What a module has registered runs for the forks of tests only."""
     project.write("app.py", "import os\nFORKS = []\nos.register_at_fork(before=lambda: FORKS.append(1))\n")

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
-from pytest_zygote.core.layers.import_effects import Imported, Warned, Wrote, path_changes
+from pytest_zygote.core.layers.import_effects import Bound, Imported, Warned, Wrote, path_changes
 from pytest_zygote.core.layers.import_log import ImportDigests
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class Ledger:
         importing.load_unlocked.function = self._load
         importing.handle_fromlist.function = self._from_list
         importing.lock_unlock_module.function = self._lock_unlock
+        own = tuple(own)
+        self._note_submodules(own)
         self.digests.add(tuple(self.duration_s), self.log)
         self._own.update(own)
         self._statements.stop()
@@ -182,6 +184,21 @@ class Ledger:
             full = f"{package}.{name}"
             if full in sys.modules:
                 self._see(full)
+
+    def _note_submodules(self, own: Iterable[str]) -> None:
+        """Note which modules importing their package does not import: only who imports them finds them in it."""
+        for name in own:
+            package, _, child = name.rpartition(".")
+            contents = dict_of(sys.modules.get(package)) or {}
+            log = self.log.get(package, ())
+            is_part = any(type(event) is Imported and event.name == name for event in log)
+            if name in self.duration_s and contents.get(child) is sys.modules[name] and not is_part:
+                self.log.setdefault(name, []).append(Bound(package, child))
+
+    def submodules(self) -> tuple[Bound, ...]:
+        """Return the modules of the layer that was built last that their packages do not import."""
+        logs = (self.log.get(name, ()) for name in self.duration_s)
+        return tuple(event for log in logs for event in log if type(event) is Bound)
 
     def imported_by(self, names: Iterable[str]) -> frozenset[str]:
         """Return the loaded modules that these import."""

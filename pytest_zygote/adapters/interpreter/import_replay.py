@@ -21,6 +21,7 @@ from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.import_effects import (
     Asked,
     Became,
+    Bound,
     Compiled,
     Imported,
     PathGrew,
@@ -54,6 +55,7 @@ class RunState(NamedTuple):
         known: own modules, and those with a digest.
         environ: the environment in which the layer was built.
         changed: gives the modules that the run changed, with what; told what it has imported.
+        submodules: packages and modules in them that only those who import them find there.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         home_of: gives the folder in which a module that has moved was found.
         hook: gives an import hook that the run has installed, '' for none.
@@ -72,6 +74,7 @@ class RunState(NamedTuple):
     known: frozenset[str]
     environ: Mapping[str, str]
     changed: Callable[[Iterable[str]], Mapping[str, str]]
+    submodules: Iterable[tuple[str, str]]
     moved: Callable[[], Mapping[str, str]]
     home_of: Callable[[str], str]
     hook: Callable[[], str]
@@ -137,6 +140,8 @@ class ImportReplay:
         importing.lock_unlock_module.function = lock_unlock
         importing.handle_fromlist.function = from_list
         self._watch_loads()
+        for package, child in self._s.submodules:
+            _unbind(package, child)
 
     def _watch_loads(self) -> None:
         """Note which modules the run loads itself; `sys.modules` has them in the order of completion.
@@ -263,14 +268,12 @@ class ImportReplay:
         match event:
             case Wrote(key, value):
                 _write(key, value)
-            case PathGrew(at, entry, is_again):
-                if is_again or entry not in sys.path:
-                    sys.path.insert(at, entry)
-            case PathShrank(entry):
-                if entry in sys.path:
-                    sys.path.remove(entry)
+            case PathGrew() | PathShrank():
+                _change_path(event)
             case Compiled(module):
                 sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
+            case Bound(package, child):
+                _bind(package, child)
             case Became(what, value):
                 self._s.become(what, value)
             case _:
@@ -332,6 +335,28 @@ class ImportReplay:
 
 def _nothing(_: str) -> None:
     pass
+
+
+def _change_path(change: PathGrew | PathShrank) -> None:
+    match change:
+        case PathGrew(at, entry, is_again):
+            if is_again or entry not in sys.path:
+                sys.path.insert(at, entry)
+        case PathShrank(entry):
+            if entry in sys.path:
+                sys.path.remove(entry)
+
+
+def _bind(package: str, child: str) -> None:
+    contents, module = dict_of(sys.modules.get(package)), sys.modules.get(f"{package}.{child}")
+    if contents is not None and module is not None:
+        contents.setdefault(child, module)
+
+
+def _unbind(package: str, child: str) -> None:
+    contents, module = dict_of(sys.modules.get(package)), sys.modules.get(f"{package}.{child}")
+    if contents is not None and module is not None and contents.get(child) is module:
+        del contents[child]
 
 
 def _write(key: str, value: str) -> None:

@@ -52,13 +52,17 @@ class _Watched:
     def snapshot(self) -> None:
         """Take what it holds now as right."""
         contents = self.dictionary
-        self.known: Contents = {key: id(value) for key, value in contents.items()}
+        self.accept()
         self._had |= contents.keys()
         self._functions = frozenset(key for key, value in contents.items() if callable(value))
 
     def accept(self) -> None:
-        """Take what it holds now as right."""
-        self.known = {key: id(value) for key, value in self.dictionary.items()}
+        """Take what it holds now as right, but for modules of a package: it has those that the run has imported."""
+        self.known: Contents = {
+            key: id(value)
+            for key, value in self.dictionary.items()
+            if type(value) is not ModuleType or sys.modules.get(f"{self.owner}.{key}") is not value
+        }
 
     def differences(self, suspects: Iterable[object] | None) -> Iterator[str]:
         """Give the keys whose values matter and are others now."""

@@ -80,6 +80,13 @@ def path_changes(before: list[str], now: list[str]) -> Iterator[PathGrew | PathS
         yield PathGrew(END if is_last else at, entry, entry in others)
 
 
+class Bound(NamedTuple):
+    """It became an attribute of its package when it had been executed."""
+
+    package: str
+    child: str
+
+
 class Warned(NamedTuple):
     """It warned.
 
@@ -109,4 +116,4 @@ class Became(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Imported | Read | Asked | Wrote | PathGrew | PathShrank | Warned | Compiled | Became
+    Event: TypeAlias = Imported | Read | Asked | Wrote | PathGrew | PathShrank | Bound | Warned | Compiled | Became
