@@ -331,6 +331,12 @@ TABLE: dict[Code, Entry] = {
         "Run it from a terminal, or without `-n`.",
         ALONE,
     ),
+    "opened-in-collection": Entry(
+        "Importing the tests has opened a socket or an event loop, or started a process, that is still there. Workers "
+        "are forks and would all use it at once.",
+        "Open it in a fixture.",
+        ALONE,
+    ),
     "threads-running": Entry(
         "A plugin or a test module has started a thread during collection, and a forked worker would not have it.",
         "Start the thread in a fixture.",

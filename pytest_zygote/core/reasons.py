@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         # Tests run in one process, though workers are asked for.
         "order-matters",
         "debugger-without-terminal",
+        "opened-in-collection",
         "threads-running",
         "plugin-ends-sessions",
         "scheduler-replaced",

@@ -105,16 +105,31 @@ def _has_terminal(config: pytest.Config) -> bool:
     return os.isatty(saved_stdin(config))
 
 
-def why_not_parallel(session: pytest.Session) -> Reason | None:
-    """Return why tests cannot be run by workers; None if they can."""
+def _why_no_fork(config: pytest.Config, left_open: str) -> Reason | None:
+    """Return why a fork of this process would not be exact; None if it would."""
+    threads = foreign_threads(config)
+    if threads:
+        return Reason("threads-running", f"a fork would not have this process's threads: {', '.join(threads)}")
+    if left_open:
+        return Reason("opened-in-collection", f"workers would share what importing the tests has opened: {left_open}")
+    return None
+
+
+def why_not_parallel(session: pytest.Session, left_open: str = "") -> Reason | None:
+    """Return why tests cannot be run by workers; None if they can.
+
+    Args:
+        session: with the tests.
+        left_open: what collection has left open, which workers would share.
+    """
     config = session.config
     if config.getoption("stepwise", default=False):
         return Reason("order-matters", "--stepwise needs the tests one after the other")
     if config.getoption("usepdb", default=False) and not _has_terminal(config):
         return Reason("debugger-without-terminal", "--pdb without a terminal")
-    threads = foreign_threads(config)
-    if threads:
-        return Reason("threads-running", f"a fork would not have this process's threads: {', '.join(threads)}")
+    reason = _why_no_fork(config, left_open)
+    if reason is not None:
+        return reason
     plugin = worker_hooks.incompatible_plugin(config)
     if plugin:
         return Reason("plugin-ends-sessions", f"{plugin} ends a session in each worker; {XDIST_INSTEAD}")

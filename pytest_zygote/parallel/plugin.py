@@ -14,6 +14,7 @@ import pytest
 from pytest_zygote.core.parallel.worker_pool import name_of
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.parallel import fast_exit, worker_hooks
+from pytest_zygote.parallel.collection_leftovers import Leftovers
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
@@ -35,6 +36,15 @@ class ParallelPlugin:
         self._plan: ParallelPlan | None = None
         self._controller: Controller | None = None
         self._units: Units | None = None
+        self._left_open = ""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Note what collection leaves behind that workers must not share."""
+        leftovers = Leftovers()
+        result = yield
+        self._left_open = leftovers.found()
+        return result
 
     def prepare(self, session: pytest.Session) -> None:
         """Find the units once, for all runs that are forked from a collected session."""
@@ -47,7 +57,7 @@ class ParallelPlugin:
             return None
         if not session.items:
             return None
-        reason = why_not_parallel(session)
+        reason = why_not_parallel(session, self._left_open)
         if reason is not None:
             self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
             # Plugins that look for workers at the end would wait for some that never existed.

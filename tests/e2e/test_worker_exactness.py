@@ -251,3 +251,20 @@ def test_a_test_that_a_shared_fixture_skips_is_shown_at_its_place(project: Proje
         for workers in ("-n0", "-n2")
     ]
     assert places[0] == places[1] != []
+
+
+def test_what_importing_the_tests_has_opened_is_not_shared_by_workers(project: Project) -> None:
+    """One process runs the tests, and a line tells why."""
+    project.write(
+        "test_it.py",
+        """
+        import asyncio
+        loop = asyncio.new_event_loop()
+        def test_a(worker_id): assert worker_id == "master"
+        def test_b(): loop.run_until_complete(asyncio.sleep(0))
+        """,
+    )
+    result = project.plain("-n2")
+    assert "2 passed" in result.stdout
+    assert "zygote: one process [opened-in-collection]" in result.stdout
+    assert "a socket, an event loop" in result.stdout
