@@ -11,6 +11,8 @@ from importlib.machinery import ModuleSpec
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.internals import Feature, Internal
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import MappingProxyType
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
 def is_a(value: object, kind: type) -> bool:
     """Return whether a value is an instance of a type, whatever it says of itself."""
-    return kind in mro_of(type(value))
+    return kind in _mro_of(type(value))
 
 
-def mro_of(kind: type) -> tuple[type, ...]:
+def _mro_of(kind: type) -> tuple[type, ...]:
     """Return a class and its bases, whatever its metaclass says."""
     found: tuple[type, ...] = type.__dict__["__mro__"].__get__(kind)
     return found
@@ -35,7 +37,7 @@ def class_namespace(kind: object) -> MappingProxyType[str, object]:
 
 def dict_of(value: object) -> dict[str, object] | None:
     """Return the dictionary with an object's attributes; None if it has none, or one of its own making."""
-    for kind in mro_of(type(value)):
+    for kind in _mro_of(type(value)):
         descriptor = class_namespace(kind).get("__dict__")
         if type(descriptor) is GetSetDescriptorType or type(descriptor) is MemberDescriptorType:
             found = descriptor.__get__(value)
@@ -48,14 +50,14 @@ def dict_of(value: object) -> dict[str, object] | None:
 def attribute_names(value: object) -> frozenset[str]:
     """Return the attributes that an object and its classes have, but for those that they make when asked."""
     names = set(dict_of(value) or ())
-    for kind in mro_of(type(value)):
+    for kind in _mro_of(type(value)):
         names.update(class_namespace(kind))
     return frozenset(names)
 
 
 def module_of(value: object) -> str:
     """Return the name of the module that an object's class says it is from; '' if it does not say."""
-    for kind in mro_of(type(value)):
+    for kind in _mro_of(type(value)):
         found = class_namespace(kind).get("__module__")
         if found is not None:
             return found if type(found) is str else ""
@@ -78,3 +80,29 @@ def package_folders(name: str) -> Iterator[str]:
     folders = loaded_attribute(name, "__path__")
     if type(folders) in (list, tuple) or module_of(folders).startswith("_frozen_importlib"):
         yield from (str(folder) for folder in folders if is_a(folder, str))  # type: ignore[attr-defined]  # see above
+
+
+class _Hostile:
+    """What no code may be asked of."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(name)
+
+
+def _is_reading_slots() -> bool:
+    hostile = _Hostile()
+    object.__setattr__(hostile, "known", 1)
+    return dict_of(hostile) == {"known": 1} and is_a(hostile, _Hostile) and module_of(hostile) == __name__
+
+
+_READERS = ("is_a", "class_namespace", "dict_of", "attribute_names", "module_of", "loaded_attribute", "spec_of")
+
+INTERNALS = (
+    Internal(
+        "type.__dict__: __mro__, __dict__",
+        (*_READERS, "package_folders"),
+        Feature.LAYERS,
+        "objects of others are looked at without running any code of theirs",
+        _is_reading_slots,
+    ),
+)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import importlib
 
-from pytest_zygote.adapters.interpreter.private import counters, dictionaries, ending, importing, reading, state
+from pytest_zygote.adapters.interpreter.private import (
+    bare_objects,
+    counters,
+    dictionaries,
+    ending,
+    importing,
+    reading,
+    state,
+)
 from pytest_zygote.core.internals import Feature, Internal
 
 
@@ -31,6 +39,7 @@ LIGHT = (
 )
 
 INTERNALS = (
+    *bare_objects.INTERNALS,
     *importing.INTERNALS,
     *reading.INTERNALS,
     *dictionaries.INTERNALS,
