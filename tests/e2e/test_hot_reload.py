@@ -146,7 +146,8 @@ def test_what_is_half_written_costs_nothing_if_nobody_runs_it(app: Project) -> N
     whole = (app.root / "app/core.py").read_text()
     before = app.reloads()
     (app.root / "app/core.py").write_text(whole[: whole.index("__price()")])
-    eventually(lambda: "a file is being written: app/core.py changed" in app.log(), "the daemon has seen it")
+    seen = "a file is being written: [file-changed] app/core.py changed"
+    eventually(lambda: seen in app.log(), "the daemon has seen it")
     (app.root / "app/core.py").write_text(whole.replace("return 1\n", "return 8\n"))
     eventually(lambda: verdicts(app) == ["app/core.py: patched value"], "it is patched")
     assert app.reloads() == before

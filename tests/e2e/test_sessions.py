@@ -340,7 +340,7 @@ def test_the_status_shows_sessions(forced: Project) -> None:
     assert re.search(r"collected session, pid \d+, ready: pytest test_app.py\n  2 tests, .* MiB of its own, \d+", shown)
     forced.pytest("--lf")
     shown = forced.pytest("--daemon-status").stdout
-    assert "forked from no collected session: --lf reads what the last run has left" in shown
+    assert "forked from no collected session: [session-ineligible] --lf reads what the last run has left" in shown
 
 
 def test_none_are_kept_by_default_setting_zero(tmp_path: Path) -> None:
