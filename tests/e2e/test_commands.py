@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.cli.options import OPTIONS
+from pytest_zygote.core.cli.options import COMPANIONS, OPTIONS
 from tests.support.daemon import BIN, INI, Project, eventually
 from tests.support.terminal import CTRL_C, Terminal
 
@@ -555,9 +555,10 @@ class TestSettings:
 
     def test_all_options_are_accepted_in_a_run(self, project: Project) -> None:
         """Those of the older plugin too, warm and cold."""
-        takes_a_value = (o for o in OPTIONS if o.value and not o.has_value and not o.flag.startswith("--affected"))
+        alone = [o for o in OPTIONS if o.flag not in COMPANIONS]  # the others are errors without their command
+        takes_a_value = (o for o in alone if o.value and not o.has_value and not o.flag.startswith("--affected"))
         args = [f"{o.flag}={o.default or 'x'}" for o in takes_a_value]
-        args += [o.flag for o in OPTIONS if o.environ and not o.value and o.flag != "--daemon-disable"]
+        args += [o.flag for o in alone if o.environ and not o.value and o.flag != "--daemon-disable"]
         warm = project.pytest(*args)
         cold = project.pytest(*args, "--daemon-disable")
 
