@@ -710,7 +710,7 @@ class TestPlaces:
         project.pytest()
         result = project.run([str(BIN / "pz"), "--stop-daemon"], cwd=project.root / "inner")
 
-        assert result.stdout == NO_DAEMON.format(os.path.realpath(project.root))
+        assert result.stdout == NO_DAEMON.format(os.path.realpath(project.root / "inner"))
         assert project.sockets()
 
 
