@@ -378,7 +378,7 @@ def test_native_threads_that_a_module_of_the_project_starts(project: Project) ->
         ("import mmap; KEPT = mmap.mmap(-1, 8)", "app leaves memory that forks share"),
         ("import sys; KEPT = sys.stdout", "app keeps a standard stream"),
         ("import os; PID = os.getpid()", "app asks for the process id"),
-        ("import sys; sys.argv[1:] = []", "app changes sys.argv"),
+        ("import sys; sys.argv[1:] = []", "app reads the command line"),
         ("import os; os.fork = None", "app changes os.fork"),
         ("import signal; signal.alarm(600)", "app changes timers"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,6 @@ def test_an_edit_is_seen_at_once(case: Case, edited: Project, tmp_path: Path) ->
         assert len(_shown(warm.stdout)) > len(case["probe"]) or warm.returncode
         assert warm.returncode == plain.returncode
         if case in KNOWN:
-            verdict = json.loads(edited.status().raw)["verdicts"][-1]["reason"]
+            verdict = re.sub(r"^\[[a-z-]+\] ", "", json.loads(edited.status().raw)["verdicts"][-1]["reason"])
             assert verdict.startswith("m.py: "), "the layer did not hold the module"
             assert verdict.endswith(": reloaded") == (number_of(case) not in PATCHED), verdict
