@@ -71,7 +71,7 @@ class ImportQuestions:
         origin = code_origin.origin_of(sys.modules.get(self._ledger.stack[-1]))
         if not origin or not code_origin.is_own(origin):
             return
-        questions = questions_of(code)
+        questions = questions_of(code, is_library=not code_origin.is_own(code.co_filename))
         if questions.unanswered:
             self._on_unanswered(questions.unanswered)
         if questions.of_terminal:

@@ -33,8 +33,14 @@ class Questions(NamedTuple):
     modules: tuple[str, ...] = ()
 
 
-def questions_of(code: CodeType) -> Questions:
-    """Return what code may ask for, apart from what it does only as the program that is run."""
+def questions_of(code: CodeType, *, is_library: bool = False) -> Questions:
+    """Return what code may ask for, apart from what it does only as the program that is run.
+
+    Args:
+        code: what starts to run.
+        is_library: whether it is no code of the project's. Such code asks for the recursion limit to guard itself
+            (`inspect.unwrap`, and so each dataclass): what it returns does not depend on it.
+    """
     names: set[str] = set()
     texts: list[str] = []
     for instruction in _instructions(code):
@@ -48,7 +54,7 @@ def questions_of(code: CodeType) -> Questions:
         unanswered = "reads the command line"
     elif MAIN in names or (asks_for_modules and MAIN in texts):
         unanswered = "looks at the program that is running"
-    elif RECURSION in names:
+    elif RECURSION in names and not is_library:
         unanswered = "reads the recursion limit"
     modules = [text for text in texts if all(part.isidentifier() for part in text.split("."))]
     return Questions(unanswered, bool(names & TERMINAL), tuple(dict.fromkeys(modules)) if asks_for_modules else ())

@@ -36,3 +36,12 @@ def test_what_a_module_does_as_a_program_alone_is_no_question(condition: str) ->
 
     assert questions_of(compile(text, "m.py", "exec")) == Questions()
     assert questions_of(compile(f"{text}X = sys.orig_argv\n", "m.py", "exec")) == Questions(ARGUMENTS)
+
+
+def test_a_library_guards_itself_by_the_recursion_limit() -> None:
+    """As `inspect.unwrap` does, which each dataclass calls; other questions count wherever they are asked."""
+    limit = compile("import sys\nX = sys.getrecursionlimit()\n", "inspect.py", "exec")
+    arguments = compile("import sys\nX = sys.argv\n", "argparse.py", "exec")
+
+    assert questions_of(limit, is_library=True) == Questions()
+    assert questions_of(arguments, is_library=True) == Questions(ARGUMENTS)
