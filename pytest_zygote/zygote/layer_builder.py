@@ -222,7 +222,9 @@ class _Builder:
             for change in self._state.changes(name):
                 self._note_change(change, (name,))
         self._leaks.look((name,))
-        self._ineligible.update(self._leaks.settle(_is_own))
+        for module, reason in self._leaks.settle(_is_own).items():
+            if self._ineligible.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
+                self._ineligible[module] = reason
         if self._plan.kind == "project":
             self._check_processes(name)
         if end_children():
