@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +17,9 @@ class StartedOver(Exception):  # noqa: N818 - what the fake run raises in place 
 class FakeRun:
     """A run whose client passes on one descriptor."""
 
-    class request:  # noqa: N801, D106 - an attribute of the run
-        descriptors = (163,)
+    def __init__(self, number: int) -> None:
+        """Have the client pass on its descriptor of this number."""
+        self.request = SimpleNamespace(descriptors=(number,))
 
     def start_over(self, depth: str, reason: object) -> None:
         """Raise in place of ending this process."""
@@ -26,14 +28,14 @@ class FakeRun:
 
 def test_a_number_that_the_layer_uses_makes_the_run_cold() -> None:
     """Two files cannot have one number; nothing of the layer's is closed."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 163)
+    held = os.open(os.devnull, os.O_RDONLY)
     try:
         with pytest.raises(StartedOver) as raised:
-            process.pass_on_descriptors(FakeRun(), [os.open(os.devnull, os.O_RDONLY)])  # type: ignore[arg-type]
+            process.pass_on_descriptors(FakeRun(held), [os.open(os.devnull, os.O_RDONLY)])  # type: ignore[arg-type]
 
-        assert os.fstat(163)
+        assert os.fstat(held)
     finally:
-        os.close(163)
+        os.close(held)
     depth, reason = raised.value.args
     assert depth == "cold"
-    assert reason.startswith("[descriptor-in-use] a module of the layer holds descriptor 163")
+    assert reason.startswith(f"[descriptor-in-use] a module of the layer holds descriptor {held}")

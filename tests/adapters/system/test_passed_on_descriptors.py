@@ -12,14 +12,14 @@ from pytest_zygote.adapters.system import stdio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FREE = 151
 
-
-@pytest.fixture(autouse=True)
-def _closed_again() -> Iterator[None]:
-    """Close what a test has opened by these numbers."""
-    yield
-    for number in (FREE, FREE + 1):
+@pytest.fixture(name="free")
+def _free() -> Iterator[int]:
+    """Give a number that is free, and the one behind it, too; close both again."""
+    pairs = (number for number in range(60, stdio.OUT_OF_THE_WAY, 2))
+    free = next(number for number in pairs if not stdio.is_open(number) and not stdio.is_open(number + 1))
+    yield free
+    for number in (free, free + 1):
         if stdio.is_open(number):
             os.close(number)
 
@@ -32,22 +32,22 @@ def a_file(text: bytes) -> int:
     return reader
 
 
-def test_each_has_its_number_and_is_inherited() -> None:
+def test_each_has_its_number_and_is_inherited(free: int) -> None:
     """Also where one stands at the other's number."""
-    first = os.dup2(a_file(b"first"), FREE + 1)
+    first = os.dup2(a_file(b"first"), free + 1)
     second = a_file(b"second")
 
-    assert stdio.pass_on({FREE: first, FREE + 1: second}) is None
+    assert stdio.pass_on({free: first, free + 1: second}) is None
 
-    assert (os.read(FREE, 9), os.read(FREE + 1, 9)) == (b"first", b"second")
-    assert os.get_inheritable(FREE)
+    assert (os.read(free, 9), os.read(free + 1, 9)) == (b"first", b"second")
+    assert os.get_inheritable(free)
 
 
-def test_a_number_in_use_is_named_and_left_alone() -> None:
+def test_a_number_in_use_is_named_and_left_alone(free: int) -> None:
     """A module of the layer holds it."""
-    os.dup2(a_file(b"ours"), FREE)
+    os.dup2(a_file(b"ours"), free)
 
-    assert stdio.pass_on({FREE + 1: a_file(b"b"), FREE: a_file(b"a")}) == FREE
+    assert stdio.pass_on({free + 1: a_file(b"b"), free: a_file(b"a")}) == free
 
-    assert os.read(FREE, 9) == b"ours"
-    assert not stdio.is_open(FREE + 1)
+    assert os.read(free, 9) == b"ours"
+    assert not stdio.is_open(free + 1)
