@@ -8,7 +8,7 @@ import sys
 import pytest_zygote
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, patched_by_program, start_state
 from pytest_zygote.adapters.system import signals
-from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES
+from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, SCRIPTS
 from pytest_zygote.core.protocol.client_messages import RunRequest
 from pytest_zygote.core.reasons import Reason
 
@@ -26,9 +26,6 @@ STDERR = 2
 
 MONITORS = 6
 """How many tools may use `sys.monitoring` at the same time."""
-
-SCRIPTS = ("pytest", "py.test", "pz", "__main__.py")
-"""Scripts that are pytest and do nothing before it."""
 
 PLAIN_OPTIONS = ("--help", "-h", "--version", "-V")
 """Options that plain pytest serves as fast."""
@@ -145,7 +142,7 @@ def make_request(
 def _patches() -> tuple[str, ...]:
     """Return what a program that calls pytest has replaced in the standard library; () where pytest is the program."""
     name, script = _main_module()
-    is_pytest = bool(name) or os.path.basename(script).removesuffix(".exe") in SCRIPTS
+    is_pytest = bool(name) or os.path.basename(script) in (*SCRIPTS, "__main__.py")
     return () if is_pytest else tuple(f"{patch} of the program" for patch in patched_by_program())
 
 

@@ -6,11 +6,9 @@ import os
 import sys
 
 from pytest_zygote.adapters.pytest.private.plain import console_main
-from pytest_zygote.core.layers.layer_inputs import MAIN_MODULES
+from pytest_zygote.core.layers.layer_inputs import MAIN_MODULES, SCRIPTS
 
 __all__ = ["console_main", "is_the_program"]
-
-SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
 
 
 def is_the_program() -> bool:

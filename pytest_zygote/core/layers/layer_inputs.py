@@ -24,6 +24,9 @@ UNDER_DEBUGGER = "debugger"
 MAIN_MODULES = ("pytest.__main__", "pytest_zygote.__main__")
 """What runs as `__main__` where Python was started with ``-m``."""
 
+SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
+"""Names of scripts that are pytest, and do nothing before it."""
+
 VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
 """Keys that shells change from command to command; code that reads all keys does not depend on them."""
 
