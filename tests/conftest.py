@@ -62,6 +62,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         _guard.stop()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Watch no teardown: under the last test of a worker it ends what others have started for the session."""
+    _guard.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the daemon's log and processes beside a failure."""

@@ -7,3 +7,6 @@ RUNNER = frozenset({"_pytest", "pytest", "pluggy", "pytest_zygote"})
 
 Each user of this list adds what besides is not the user's code for its purpose, and says why.
 """
+
+OBSERVERS = RUNNER | {"coverage"}
+"""`RUNNER`, and who only measures: no test sees what these read of files, or of the process that they are in."""

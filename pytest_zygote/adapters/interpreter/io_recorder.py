@@ -16,7 +16,7 @@ from pytest_zygote.adapters.interpreter.private import reading
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, is_a
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.layer_inputs import WHOLE
-from pytest_zygote.core.runner_code import RUNNER
+from pytest_zygote.core.runner_code import OBSERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -346,13 +346,13 @@ def _always(*_: object, **__: object) -> bool:
 
 
 def is_own_caller(frame: FrameType | None) -> bool:
-    """Return whether pytest or this package asks: they ask again in each run."""
+    """Return whether nobody asks who acts on the answer: pytest and this package ask again in each run."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         top = name.partition(".")[0]
         if name.startswith("importlib.metadata"):
             return True  # lists all of sys.path; the packages there have a fingerprint of their own
         if top not in sys.stdlib_module_names:
-            return top in RUNNER
+            return top in OBSERVERS
         frame = frame.f_back
     return False

@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.state import generator
-from pytest_zygote.core.runner_code import RUNNER
+from pytest_zygote.core.runner_code import OBSERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ _BLOCK = 624
 _BLOCKS = 64
 """A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
 
-_EXEMPT = RUNNER | {"importlib", "logging", "_hypothesis_pytestplugin"}
+_EXEMPT = OBSERVERS | {"importlib", "logging", "_hypothesis_pytestplugin"}
 """Who acts for these acts for pytest."""
 
 
