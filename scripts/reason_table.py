@@ -1,9 +1,12 @@
-"""What each code of `pytest_zygote.core.reasons` means, what to do and what it costs: docs/reasons.md is made of it."""
+"""What each code of a reason means, what to do and what it costs.
+
+``python -m scripts.reasons`` makes docs/reasons.md of it, and `Code` in `pytest_zygote.core.reasons`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from pytest_zygote.core.reasons import Code
@@ -30,7 +33,8 @@ class Entry:
     cost: str
 
 
-TABLE: dict[Code, Entry] = {
+TABLE: dict[str, Entry] = {
+    # The client serves the run itself, whatever the daemon is.
     "switched-off": Entry(
         "Warm runs are switched off: `--daemon-disable`, `PYTEST_DAEMON_DISABLE` or `zygote_disable`. Not printed.",
         "Take the option, the key or the setting away.",
@@ -66,6 +70,7 @@ TABLE: dict[Code, Entry] = {
         "Give the plugin as the name of a module, or as the module.",
         COLD,
     ),
+    # No daemon can be had.
     "no-daemon": Entry(
         "No daemon is running, and this command may not start one (`--daemon-start-if-needed=0`, or it is debugged).",
         "`pytest --daemon --detach` starts one.",
@@ -97,6 +102,7 @@ TABLE: dict[Code, Entry] = {
         "Do what the text says; `XDG_RUNTIME_DIR` names another folder.",
         COLD,
     ),
+    # The daemon cannot serve this client.
     "daemon-version": Entry(
         "The daemon is of another version of this package; it leaves, and a new one is started.", "Nothing.", REBUILD
     ),
@@ -143,6 +149,7 @@ TABLE: dict[Code, Entry] = {
         "Nothing, or use another number.",
         COLD,
     ),
+    # No layer is exact for the run.
     "assert-mode": Entry(
         "`--assert=plain` was given, and plugins are loaded with rewritten assertions.", "Nothing.", COLD
     ),
@@ -205,6 +212,7 @@ TABLE: dict[Code, Entry] = {
         "Use one settings module for all runs, or a daemon for each (`--daemon-port`).",
         BASE,
     ),
+    # A layer or a run cannot be made.
     "fork-failed": Entry(
         "The system gave no process for the run (a limit of processes or memory).", "Read the system's text.", COLD
     ),
@@ -238,11 +246,13 @@ TABLE: dict[Code, Entry] = {
         "Find out what writes the file all the time.",
         COLD,
     ),
+    # A persistent fixture is set up anew.
     "keeper-lost": Entry(
         "The process that held a persistent fixture has died.",
         "Nothing; the daemon's log has what the process wrote.",
         "The fixture is set up again.",
     ),
+    # A layer is built, or built anew.
     "first-start": Entry(
         "No layer was there yet.", "Nothing.", "The first run imports everything, as plain pytest does."
     ),
@@ -284,6 +294,7 @@ TABLE: dict[Code, Entry] = {
         "Tests failed after patches, and `zygote_recheck` has them run again from fresh imports.", "Nothing.", REBUILD
     ),
     "reload-requested": Entry("`pytest --daemon-reload` was called.", "Nothing.", REBUILD),
+    # No run is forked from a collected session.
     "session-ineligible": Entry(
         "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
     ),
@@ -313,6 +324,7 @@ TABLE: dict[Code, Entry] = {
         "Lower `zygote_sessions`.",
         "The run collects itself.",
     ),
+    # More tests are affected than the changes reach.
     "foreign-workers": Entry(
         "With `--affected`, workers of pytest-xdist collect and run tests, each in a process begun anew.",
         "Leave out `--no-zygote-workers`, or `-n`.",
@@ -323,6 +335,7 @@ TABLE: dict[Code, Entry] = {
         "Leave one of these tools out.",
         "Each test depends on all loaded modules of the project.",
     ),
+    # Tests run in one process, though workers are asked for.
     "order-matters": Entry(
         "`--stepwise` needs the tests one after the other, and `-n` asks for workers.", "Leave one of them out.", ALONE
     ),
@@ -352,6 +365,7 @@ TABLE: dict[Code, Entry] = {
         "`--no-zygote-workers`, or remove the hook.",
         ALONE,
     ),
+    # An edit is reloaded.
     "reload-asked": Entry(
         "The file says `# zygote: reload` in its first lines, or `zygote_always_reload` names it.",
         "Take the mark away if the module can be patched after all.",
@@ -440,6 +454,5 @@ TABLE: dict[Code, Entry] = {
         REBUILD,
     ),
 }
-"""In the order of `pytest_zygote.core.reasons.Code`."""
 
-CODES = tuple(TABLE)
+CODES = cast("tuple[Code, ...]", tuple(TABLE))

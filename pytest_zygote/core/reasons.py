@@ -2,10 +2,10 @@
 
 A reason is a code and a text. The code is what programs and people search for: it stands in brackets wherever a
 reason is printed (``zygote: cold run [no-daemon]: …``), once in `Code`, and as a literal where it is caused. The text
-says what happened this time. What each code means, what to do and what it costs stands in
-`scripts.reason_table`, from which docs/reasons.md is made.
+says what happened this time. What each code means, what to do and what it costs stands in `scripts.reason_table`, of
+which ``python -m scripts.reasons`` makes `Code` and docs/reasons.md.
 
-A new reason takes a line in `Code`, a row in the table, and a test that causes it.
+A new reason takes a row in that table, and a test that causes it.
 
 Neither `enum` nor `dataclasses`, since the client ``pz`` imports this: type checkers hold the codes.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     Code: TypeAlias = Literal[
-        # The client serves the run itself, whatever the daemon is.
+        # begin codes: made by `python -m scripts.reasons`
         "switched-off",
         "ci-machine",
         "nested-run",
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         "debugger-attached",
         "tracer-active",
         "plugin-objects",
-        # No daemon can be had.
         "no-daemon",
         "daemon-start-failed",
         "daemon-unreachable",
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
         "daemon-lost",
         "daemon-stopping",
         "runtime-folder",
-        # The daemon cannot serve this client.
         "daemon-version",
         "daemon-interpreter",
         "descriptors-missing",
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
         "interpreter-prepared",
         "kernel-context",
         "descriptor-in-use",
-        # No layer is exact for the run.
         "assert-mode",
         "import-warning",
         "coverage-of-imports",
@@ -61,7 +58,6 @@ if TYPE_CHECKING:
         "import-hook",
         "file-rewritten",
         "django-settings",
-        # A layer or a run cannot be made.
         "fork-failed",
         "zygote-died",
         "run-lost",
@@ -69,9 +65,7 @@ if TYPE_CHECKING:
         "layer-broken",
         "internals-changed",
         "inputs-unstable",
-        # A persistent fixture is set up anew.
         "keeper-lost",
-        # A layer is built, or built anew.
         "first-start",
         "file-changed",
         "file-appeared",
@@ -85,7 +79,6 @@ if TYPE_CHECKING:
         "patches-piled-up",
         "recheck-requested",
         "reload-requested",
-        # No run is forked from a collected session.
         "session-ineligible",
         "terminal-unusual",
         "session-unlike",
@@ -93,17 +86,14 @@ if TYPE_CHECKING:
         "session-evicted",
         "layer-replaced",
         "memory-full",
-        # More tests are affected than the changes reach.
         "foreign-workers",
         "functions-unreported",
-        # Tests run in one process, though workers are asked for.
         "order-matters",
         "debugger-without-terminal",
         "opened-in-collection",
         "threads-running",
         "plugin-ends-sessions",
         "scheduler-replaced",
-        # An edit is reloaded.
         "reload-asked",
         "many-files",
         "file-relinked",
@@ -123,6 +113,7 @@ if TYPE_CHECKING:
         "annotations-examined",
         "function-ambiguous",
         "patch-failed",
+        # end codes
     ]
 
 QUIET = frozenset({"switched-off", "ci-machine", "nested-run", "plain-option"})
