@@ -16,9 +16,9 @@ from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.cli.daemon_options import DaemonOptions
 from pytest_zygote.core.layers.background import Permission
 from pytest_zygote.core.protocol import client_messages
-from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon import events, status, status_snapshot
 from pytest_zygote.daemon.client_check import outdated_reason
+from pytest_zygote.daemon.parts import Configurable
 from pytest_zygote.daemon.request_queue import RequestQueue
 from pytest_zygote.daemon.run_results import RunResults, settled_layer
 from pytest_zygote.daemon.shutdown import Shutdown
@@ -158,12 +158,9 @@ class Dispatcher:
             self._configure(options)
 
     def _configure(self, options: DaemonOptions) -> None:
-        differences = options.differences(self.options)
-        for part in (self._shutdown, self._parts.trigger, self._parts.gate):
-            part.configure(options.settings)
-        difference = differences.get("--daemon-sessions")
-        reason = Reason("options-differ", difference) if difference else None
-        self._parts.sessions.configure(options.settings, reason)
+        for part in (self._shutdown, *vars(self._parts).values()):
+            if isinstance(part, Configurable):
+                part.configure(options.settings)
         self.options = options
 
     def _relay(self, client: Client, number: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.background_gate import BackgroundGate
     from pytest_zygote.daemon.connections import Connections
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger
     from pytest_zygote.daemon.run_table import RunTable
     from pytest_zygote.daemon.session_cache import SessionCache
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """A part that goes by options: the dispatcher finds it by this method."""
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these options from now on; called when the daemon starts, and when a request has others."""
 
 
 @dataclass

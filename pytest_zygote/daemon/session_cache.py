@@ -69,16 +69,14 @@ class SessionCache:
         """Give all sessions, the one used last at the end."""
         return iter(tuple(self._wanted))
 
-    def configure(self, settings: Settings, difference: Reason | None) -> None:
-        """Keep as many sessions as the user wants.
-
-        Args:
-            settings: of the daemon.
-            difference: the sentence that shows what has changed, for the status; None if this has not.
-        """
-        self._limit = settings.count("--daemon-sessions")
-        self._evict(difference or session_choice.EVICTED)
-        if difference and not self._limit:
+    def configure(self, settings: Settings) -> None:
+        """Keep as many sessions as the user wants."""
+        before, self._limit = self._limit, settings.count("--daemon-sessions")
+        if before == self._limit:
+            return
+        difference = Reason("options-differ", f"--daemon-sessions is {self._limit}, it was {before}")
+        self._evict(difference)
+        if not self._limit:
             self.last_miss = difference
 
     # Using
