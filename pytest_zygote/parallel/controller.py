@@ -125,20 +125,6 @@ class Controller:
 
     def _handle(self, handle: WorkerHandle, message: messages.WorkerMessage) -> None:
         match message:
-            case (
-                messages.ReportDelta()
-                | messages.LogStart()
-                | messages.LogFinish()
-                | messages.FullReport()
-                | messages.WarningRecorded()
-                | messages.JunitPropertyRecorded()
-                | messages.SessionStopped()
-                | messages.ExitRaised()
-                | messages.InterruptRaised()
-                | messages.InternalErrorRaised()
-                | messages.OutputReturned()
-            ):
-                self._replay.replay(handle, message)
             case events.ItemStarted() | events.ItemFinished() | events.QueueEmpty() | events.WorkerFinished():
                 self._handle_progress(handle, message)
             case messages.FixtureRequested(item, name):
@@ -152,7 +138,7 @@ class Controller:
             case messages.WorkerOver():
                 handle.is_over = True
             case _:
-                assert_never(message)
+                self._replay.replay(handle, message)
 
     def _handle_progress(self, handle: WorkerHandle, message: messages.PoolMessage) -> None:
         match message:

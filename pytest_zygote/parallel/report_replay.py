@@ -1,4 +1,4 @@
-"""Replays what workers report to the hooks of this session.
+"""Both ends of what workers report: a worker sends it, and the run process replays it to the hooks of the session.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
@@ -15,15 +15,69 @@ from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import messages, places
 from pytest_zygote.parallel.junit import JunitProperties
-from pytest_zygote.parallel.report_delta import DeltaDecoder
+from pytest_zygote.parallel.report_delta import DeltaDecoder, DeltaEncoder
 from pytest_zygote.parallel.result_order import ResultOrder
 
 if TYPE_CHECKING:
+    import warnings
+    from collections.abc import Callable
+
     from pluggy import HookRelay
 
     from pytest_zygote.core.parallel.events import ItemFinished
     from pytest_zygote.parallel.plan import ParallelPlan
     from pytest_zygote.parallel.worker_handle import WorkerHandle
+
+
+class ReportSender:
+    """Sends what would have been reported."""
+
+    def __init__(
+        self, config: pytest.Config, send: Callable[[messages.WorkerMessage], None], commit: Callable[[], None]
+    ) -> None:
+        """Send only what happens from now on."""
+        self._config = config
+        self._send = send
+        self._commit = commit
+        self._encode = DeltaEncoder(config).encode
+        self.is_active = False
+        self.failures = 0
+
+    @pytest.hookimpl
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Send it."""
+        self._send(messages.LogStart(nodeid, location))
+
+    @pytest.hookimpl
+    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Send it."""
+        self._send(messages.LogFinish(nodeid, location))
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Send the times alone if nothing else is new, else the report as pytest serialises it."""
+        delta = self._encode(report)
+        if delta is not None:
+            self.failures += report.failed
+            self._send(delta)
+        else:
+            data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+            self.failures += report.failed and not hasattr(report, "wasxfail")
+            self._send(messages.FullReport(transfer.dump(data)))
+        if report.when == "call":  # what is torn down next may end the process
+            self._commit()
+
+    @pytest.hookimpl
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Send it, unless it is only repeated from before the fork."""
+        if self.is_active:
+            self._send(messages.WarningRecorded(transfer.dump_warning(warning_message), when, nodeid, location))
 
 
 class WorkerError(Exception):

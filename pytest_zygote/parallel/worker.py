@@ -29,6 +29,7 @@ from pytest_zygote.parallel import (
     junit,
     messages,
     places,
+    report_replay,
     terminal,
     worker_hooks,
 )
@@ -62,7 +63,7 @@ class Worker:
         self._channel = channel
         self._output = terminal.WorkerOutput(session.config, handle.name)
         self._debugger_lock = debugger_lock.DebuggerLock(channel, self._output)
-        self._sender = worker_hooks.ReportSender(session.config, channel.send, channel.commit)
+        self._sender = report_replay.ReportSender(session.config, channel.send, channel.commit)
         self._next: int | None = None
         self._current = END
         self._has_begun = False

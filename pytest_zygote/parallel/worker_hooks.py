@@ -1,7 +1,8 @@
 """Which hooks are called in a worker, and which in the run process instead.
 
-Hooks that report what happened have one implementation in a worker, which sends it. The run process calls the others,
-so plugins that watch (the terminal, junitxml, last-failed …) see in one process what they would see without workers.
+Hooks that report what happened have one implementation in a worker, which sends it (`report_replay`). The run process
+calls the others, so plugins that watch (the terminal, junitxml, last-failed …) see in one process what they would see
+without workers.
 
 Hooks that begin and end a session are not called in a worker either, since the run process is the session. Some plugins
 do one thing in the workers of pytest-xdist and another in its controller: they ask for ``workerinput`` or for
@@ -15,16 +16,13 @@ from __future__ import annotations
 from types import CodeType
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_zygote.adapters.pytest.private.running import remove_hook
-from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import configured_twice, messages
-from pytest_zygote.parallel.report_delta import DeltaEncoder
+from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:
-    import warnings
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    import pytest
 
 REPORTING = (
     "pytest_runtest_logstart",
@@ -47,57 +45,6 @@ def silence(config: pytest.Config) -> None:
         caller = getattr(config.hook, name)
         for implementation in caller.get_hookimpls():
             remove_hook(caller, implementation)
-
-
-class ReportSender:
-    """Sends what would have been reported."""
-
-    def __init__(
-        self, config: pytest.Config, send: Callable[[messages.WorkerMessage], None], commit: Callable[[], None]
-    ) -> None:
-        """Send only what happens from now on."""
-        self._config = config
-        self._send = send
-        self._commit = commit
-        self._encode = DeltaEncoder(config).encode
-        self.is_active = False
-        self.failures = 0
-
-    @pytest.hookimpl
-    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Send it."""
-        self._send(messages.LogStart(nodeid, location))
-
-    @pytest.hookimpl
-    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Send it."""
-        self._send(messages.LogFinish(nodeid, location))
-
-    @pytest.hookimpl
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Send the times alone if nothing else is new, else the report as pytest serialises it."""
-        delta = self._encode(report)
-        if delta is not None:
-            self.failures += report.failed
-            self._send(delta)
-        else:
-            data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-            self.failures += report.failed and not hasattr(report, "wasxfail")
-            self._send(messages.FullReport(transfer.dump(data)))
-        if report.when == "call":  # what is torn down next may end the process
-            self._commit()
-
-    @pytest.hookimpl
-    def pytest_warning_recorded(
-        self,
-        warning_message: warnings.WarningMessage,
-        when: str,
-        nodeid: str,
-        location: tuple[str, int, str] | None,
-    ) -> None:
-        """Send it, unless it is only repeated from before the fork."""
-        if self.is_active:
-            self._send(messages.WarningRecorded(transfer.dump_warning(warning_message), when, nodeid, location))
 
 
 def call_worker_aware(config: pytest.Config, name: str, /, **arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""What workers report, replayed to hooks."""
+"""What workers report, sent and replayed to hooks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pytest_zygote.core.parallel.slow_tests import LONG_S
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import messages
 from pytest_zygote.parallel.plan import ParallelPlan
-from pytest_zygote.parallel.report_replay import ReportReplay, WorkerError
+from pytest_zygote.parallel.report_replay import ReportReplay, ReportSender, WorkerError
 from pytest_zygote.parallel.xdist_node import Node
 from tests.parallel.fakes import cache_of, make_config, make_items, make_session
+from tests.parallel.test_report_delta import make_report
 
 if TYPE_CHECKING:
     from pytest_zygote.parallel.worker_handle import WorkerHandle
@@ -231,3 +232,58 @@ def test_what_tests_took_is_noted(stage: Stage) -> None:
     assert stage.replay.slow_tests.due_s(LONG_S) is None
     assert cast("Worker", stage.worker).counted == [(0.5, 0.25)]
     assert cache_of(stage.config).values == {}
+
+
+class Channel:
+    """Collects what is sent."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Be the channel of a sender."""
+        self.sent: list[messages.WorkerMessage] = []
+        self.commits = 0
+        self.sender = ReportSender(config, self.sent.append, self.commit)
+
+    def commit(self) -> None:
+        """Count it."""
+        self.commits += 1
+
+
+class Serializer:
+    """A plugin with a form of its own for reports."""
+
+    @pytest.hookimpl
+    def pytest_report_to_serializable(self, report: pytest.TestReport) -> dict[str, str]:
+        """Return it."""
+        return {"nodeid": report.nodeid}
+
+
+def test_what_would_have_been_reported_is_sent() -> None:
+    """After the test itself it is committed: its teardown may end the process."""
+    channel = Channel(make_config())
+    channel.sender.pytest_runtest_logstart("a.py::x", LOCATION)
+    channel.sender.pytest_runtest_logreport(make_report(when="setup"))
+    assert channel.commits == 0
+    channel.sender.pytest_runtest_logreport(make_report())
+    assert channel.commits == 1
+    channel.sender.pytest_runtest_logfinish("a.py::x", LOCATION)
+    kinds = [messages.LogStart, messages.ReportDelta, messages.ReportDelta, messages.LogFinish]
+    assert [type(message) for message in channel.sent] == kinds
+
+
+def test_a_report_with_more_in_it_is_serialised_by_the_hook() -> None:
+    """Failures are counted; a failure that was expected is none."""
+    channel = Channel(make_config(Serializer()))
+    channel.sender.pytest_runtest_logreport(make_report(outcome="failed"))
+    channel.sender.pytest_runtest_logreport(make_report(outcome="failed", wasxfail="known"))
+    assert channel.sent == [messages.FullReport(transfer.dump({"nodeid": "a.py::x"}))] * 2
+    assert channel.sender.failures == 1
+
+
+def test_warnings_from_before_the_fork_are_not_sent_again() -> None:
+    """They are repeated for each plugin that is registered."""
+    channel = Channel(make_config())
+    warning = warnings.WarningMessage(UserWarning("careful"), UserWarning, "a.py", 1)
+    channel.sender.pytest_warning_recorded(warning, "collect", "", None)
+    channel.sender.is_active = True
+    channel.sender.pytest_warning_recorded(warning, "runtest", "a.py::x", None)
+    assert [message.when for message in channel.sent if isinstance(message, messages.WarningRecorded)] == ["runtest"]

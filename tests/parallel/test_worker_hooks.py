@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import pytest
 
-from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import messages, worker_hooks
-from pytest_zygote.parallel.worker_hooks import ReportSender
+from pytest_zygote.parallel import worker_hooks
 from tests.parallel.fakes import make_config
-from tests.parallel.test_report_delta import make_report
 
 LOCATION = ("a.py", 1, "x")
 
@@ -113,58 +109,3 @@ def test_a_plugin_with_a_part_in_workers_needs_processes(plugin: object, *, expe
 def test_a_plugin_that_waits_for_what_no_worker_writes_is_incompatible(plugin: object, name: str) -> None:
     """It would get nothing."""
     assert worker_hooks.incompatible_plugin(make_config(plugin)) == name
-
-
-class Channel:
-    """Collects what is sent."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        """Be the channel of a sender."""
-        self.sent: list[messages.WorkerMessage] = []
-        self.commits = 0
-        self.sender = ReportSender(config, self.sent.append, self.commit)
-
-    def commit(self) -> None:
-        """Count it."""
-        self.commits += 1
-
-
-class Serializer:
-    """A plugin with a form of its own for reports."""
-
-    @pytest.hookimpl
-    def pytest_report_to_serializable(self, report: pytest.TestReport) -> dict[str, str]:
-        """Return it."""
-        return {"nodeid": report.nodeid}
-
-
-def test_what_would_have_been_reported_is_sent() -> None:
-    """After the test itself it is committed: its teardown may end the process."""
-    channel = Channel(make_config())
-    channel.sender.pytest_runtest_logstart("a.py::x", LOCATION)
-    channel.sender.pytest_runtest_logreport(make_report(when="setup"))
-    assert channel.commits == 0
-    channel.sender.pytest_runtest_logreport(make_report())
-    assert channel.commits == 1
-    channel.sender.pytest_runtest_logfinish("a.py::x", LOCATION)
-    kinds = [messages.LogStart, messages.ReportDelta, messages.ReportDelta, messages.LogFinish]
-    assert [type(message) for message in channel.sent] == kinds
-
-
-def test_a_report_with_more_in_it_is_serialised_by_the_hook() -> None:
-    """Failures are counted; a failure that was expected is none."""
-    channel = Channel(make_config(Serializer()))
-    channel.sender.pytest_runtest_logreport(make_report(outcome="failed"))
-    channel.sender.pytest_runtest_logreport(make_report(outcome="failed", wasxfail="known"))
-    assert channel.sent == [messages.FullReport(transfer.dump({"nodeid": "a.py::x"}))] * 2
-    assert channel.sender.failures == 1
-
-
-def test_warnings_from_before_the_fork_are_not_sent_again() -> None:
-    """They are repeated for each plugin that is registered."""
-    channel = Channel(make_config())
-    warning = warnings.WarningMessage(UserWarning("careful"), UserWarning, "a.py", 1)
-    channel.sender.pytest_warning_recorded(warning, "collect", "", None)
-    channel.sender.is_active = True
-    channel.sender.pytest_warning_recorded(warning, "runtest", "a.py::x", None)
-    assert [message.when for message in channel.sent if isinstance(message, messages.WarningRecorded)] == ["runtest"]
