@@ -19,7 +19,8 @@ import pytest
 from pytest_zygote.adapters.pytest.private import plain
 from pytest_zygote.client import DISABLE, addopts, print_cold
 from pytest_zygote.client.request import ineligible
-from pytest_zygote.core.cli.options import OPTIONS, Settings, asks_for_daemon, check_combination
+from pytest_zygote.core.cli.options import OPTIONS, asks_for_daemon, joined
+from pytest_zygote.core.cli.settings import Settings, check_combination
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
 from pytest_zygote.core.reasons import Reason
 
@@ -159,8 +160,12 @@ def _join(run: RunProcess, config: pytest.Config) -> None:
 
 def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
     try:
-        given = map(str, config.invocation_params.args)  # not `addopts`, which may say how all stays in watch mode are
+        given = tuple(map(str, config.invocation_params.args))  # `addopts` may say how all stays in watch mode are
         check_combination(Settings(given, os.environ))
+        if joined(given) != given:
+            from pytest_zygote.client.handover import restart_if_misread
+
+            restart_if_misread(given)
         reason = _reason_to_stay(config, parser, _settings(config))
     except (Unavailable, UsageError) as error:
         raise pytest.UsageError(str(error)) from error

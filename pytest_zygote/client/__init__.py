@@ -12,7 +12,8 @@ import sys
 from pytest_zygote.adapters.system import rendezvous, signals, sockets
 from pytest_zygote.client.request import ineligible, make_request
 from pytest_zygote.client.run_relay import RunEnd, lend
-from pytest_zygote.core.cli.options import Settings, asks_for_daemon, check_combination
+from pytest_zygote.core.cli.options import asks_for_daemon, joined
+from pytest_zygote.core.cli.settings import Settings, check_combination
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable, UsageError
 from pytest_zygote.core.reasons import cold_run
 
@@ -33,7 +34,7 @@ OURS = ("-p", "pytest_zygote")
 
 def main() -> NoReturn:
     """Run the console script ``pz``: pytest's command line, served warm if that is possible."""
-    args = (*OURS, *sys.argv[1:])
+    args = (*OURS, *joined(sys.argv[1:]))
     program = sys.argv[0]
     if not program.endswith("__main__.py"):
         program = os.path.join(os.path.dirname(program), "pytest")
@@ -92,6 +93,6 @@ def print_cold(reason: Reason) -> None:
 
 def _run_pytest_here() -> NoReturn:
     """Be pytest: its plugin starts the daemon, or the run is cold."""
-    from pytest_zygote.adapters.pytest.entry import console_main
+    from pytest_zygote.adapters.pytest.private.plain import console_main
 
     sys.exit(console_main())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import processes, rendezvous, signals, sockets
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.run_relay import PATIENCE_MS, lend, why_silent
-from pytest_zygote.core.cli.options import COMMANDS, check_combination, without_commands
+from pytest_zygote.core.cli.options import OPTIONS, without_commands
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.protocol.client_messages import Answer, ReloadRequest, StatusRequest, StopRequest
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
 
 WARM_UP = ("--collect-only", "-q")
@@ -47,20 +47,17 @@ def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoR
         Unavailable: the daemon cannot be started, or is stopped.
         OSError: it cannot be reached.
     """
-    check_combination(settings)
     _refuse_values(settings)
+    place = launch.place
     if settings.is_given("--daemon-status"):
-        _show_status(launch.place, _form(settings))
+        form = _form(settings)
+        _end_with(place, _ask(place, StatusRequest(form)), otherwise="null" if form == "json" else "")
     if settings.is_given("--daemon-reload"):
-        answer = _ask(launch.place, ReloadRequest())
-        _say(answer or _no_daemon(launch.place))
-        signals.leave(0 if answer else 1)
+        _end_with(place, _ask(place, ReloadRequest()))
     if settings.is_given("--daemon-reset-fixtures"):
-        answer = _reset_fixtures(launch.place)
-        _say(answer or _no_daemon(launch.place))
-        signals.leave(0 if answer else 1)
+        _end_with(place, _reset_fixtures(place))
     if settings.is_given("--stop-daemon"):
-        _say(_stop(launch.place) or _no_daemon(launch.place))
+        _say(_stop(place) or _no_daemon(place))
         signals.leave(0)
     if settings.is_given("--watch"):
         from pytest_zygote.client.watch.loop import watch
@@ -94,15 +91,15 @@ def _form(settings: Settings) -> str:
 
 
 def _refuse_values(settings: Settings) -> None:
-    for flag in COMMANDS:
-        if flag != "--daemon-status" and settings.is_given(flag) and settings.text(flag) != "1":
-            message = f"{flag} takes no value, not {settings.text(flag)!r}"
+    for option in OPTIONS:
+        if (option.is_command or option.command) and not option.value and settings.text(option.flag) not in ("", "1"):
+            message = f"{option.flag} takes no value, not {settings.text(option.flag)!r}"
             raise UsageError(message)
 
 
-def _show_status(place: Rendezvous, form: str) -> NoReturn:
-    answer = _ask(place, StatusRequest(form))
-    _say(answer or ("null" if form == "json" else _no_daemon(place)))
+def _end_with(place: Rendezvous, answer: str, otherwise: str = "") -> NoReturn:
+    """Print a daemon's answer and end; where there is none, print that, or something else, and fail."""
+    _say(answer or otherwise or _no_daemon(place))
     signals.leave(0 if answer else 1)
 
 

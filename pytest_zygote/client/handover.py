@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.pytest import entry
+from pytest_zygote.adapters.interpreter import start_state
 from pytest_zygote.adapters.pytest.private import plain
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
@@ -17,6 +17,7 @@ from pytest_zygote.client.daemon_launcher import DaemonLauncher, connect_or_star
 from pytest_zygote.client.request import make_request
 from pytest_zygote.client.run_relay import Declined, RunEnd, lend
 from pytest_zygote.core.cli.daemon_options import options_of, pinned_by
+from pytest_zygote.core.cli.options import joined, parse
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 from pytest_zygote.core.reasons import Reason
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from typing import NoReturn
 
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 FORCE = "PYTEST_DAEMON_FORCE_SESSIONS"
@@ -48,6 +49,19 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
         raise Unavailable(Reason("daemon-unreachable", str(error))) from error
 
 
+def restart_if_misread(args: tuple[str, ...]) -> None:
+    """Become pytest once more if it has taken the value of an option for a path, and looked for rootdir there.
+
+    ``--affected-export ../results.json``: pytest does not know the option before this plugin is loaded. Where the
+    plugin is named in the ini-file alone, it is not loaded then: the ini-file of another folder was looked for.
+    """
+    values = {argument.value for argument in parse(args) if len(argument.words) > 1 and argument.option is not None}
+    is_misread = any(value is not None and os.path.exists(value) for value in values)
+    program, theirs = sys.orig_argv[: -len(args)], tuple(sys.orig_argv[-len(args) :])
+    if is_misread and theirs == args and start_state.is_pytest():
+        os.execv(sys.executable, [*program, *joined(args)])  # noqa: S606 - as this process was started
+
+
 def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> Reason | None:
     """Serve this run from the daemon; return the reason if it must be served here.
 
@@ -67,7 +81,7 @@ def adopt(config: pytest.Config, parser: pytest.Parser, settings: Settings) -> R
         return Reason("daemon-unreachable", str(error))
     if not isinstance(outcome, RunEnd):
         return outcome
-    if entry.is_the_program() or outcome.status < 0:
+    if start_state.is_pytest() or outcome.status < 0:
         signals.leave_like(outcome.status)
     config.pluginmanager.register(Served(outcome.status, parser), "zygote_served")
     return None

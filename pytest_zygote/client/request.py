@@ -8,16 +8,16 @@ import sys
 import pytest_zygote
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, patched_by_program, start_state
 from pytest_zygote.adapters.system import signals
-from pytest_zygote.core.layers.layer_inputs import CHILD_MARK, MAIN_MODULES, SCRIPTS
 from pytest_zygote.core.protocol.client_messages import RunRequest
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.runner_code import CHILD_MARK, MAIN_MODULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_zygote.core.cli.daemon_options import DaemonOptions
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
 
 DEBUGGER = "pydevd"
 """The module of debugpy's and PyCharm's debuggers, and how the names of their tools begin."""
@@ -132,18 +132,11 @@ def make_request(
         ignored=signals.ignored_signals(),
         closed=_closed_at_start(),
         pid=os.getpid(),
-        start=(*start_state(), *_patches()),
+        start=(*start_state(), *(f"{patch} of the program" for patch in patched_by_program())),
         descriptors=_inherited_descriptors(),
         debugger=_debug_session(),
         options=tuple(options.by_flag.items()) if options is not None else (),
     )
-
-
-def _patches() -> tuple[str, ...]:
-    """Return what a program that calls pytest has replaced in the standard library; () where pytest is the program."""
-    name, script = _main_module()
-    is_pytest = bool(name) or os.path.basename(script) in (*SCRIPTS, "__main__.py")
-    return () if is_pytest else tuple(f"{patch} of the program" for patch in patched_by_program())
 
 
 def _main_module() -> tuple[str, str]:

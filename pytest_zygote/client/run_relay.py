@@ -65,15 +65,10 @@ def lend(
     if reason:  # what is sent to it now stays open until it goes on: who reads our output would not see it end
         channel.close()
         return Declined(reason, restart=False)
-    devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    link: Channel[ToClient, FromClient]
-    link, theirs = pair(TO_CLIENT)
     pipe = SignalPipe(tuple(number for number in FORWARDED if number not in request.ignored))
+    link = None
     try:
-        streams = (devnull if number in request.closed else fd for number, fd in enumerate(terminal))
-        channel.send(request, [*streams, *request.descriptors, theirs])
-        os.close(theirs)
-        theirs = -1
+        link = send_request(channel, request, terminal)
         return _RelayedTerminal(channel, pipe, link).wait()
     except (BrokenPipeError, ConnectionError):
         # A daemon that can serve nobody says why without having read what is asked.
@@ -84,10 +79,27 @@ def lend(
     finally:
         pipe.close()
         channel.close()
+        if link is not None:
+            link.close()
+
+
+def send_request(
+    channel: Channel[ToClient, FromClient], request: RunRequest, terminal: Sequence[int]
+) -> Channel[ToClient, FromClient]:
+    """Ask a daemon for a run on a terminal; return a link to the run's zygote, for the time after the daemon."""
+    devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    link: Channel[ToClient, FromClient]
+    link, theirs = pair(TO_CLIENT)
+    try:
+        streams = (devnull if number in request.closed else fd for number, fd in enumerate(terminal))
+        channel.send(request, [*streams, *request.descriptors, theirs])
+    except BaseException:
         link.close()
-        for descriptor in (devnull, theirs):
-            if descriptor >= 0:
-                os.close(descriptor)
+        raise
+    finally:
+        os.close(devnull)
+        os.close(theirs)
+    return link
 
 
 def why_silent(channel: Channel[ToClient, FromClient]) -> Reason | None:

@@ -20,8 +20,8 @@ from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
-    from pytest_zygote.core.cli.options import Settings
     from pytest_zygote.core.cli.recording import Recording
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 

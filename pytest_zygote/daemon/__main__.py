@@ -12,7 +12,7 @@ from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous, acquire_lock
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.cli.daemon_options import options_of
-from pytest_zygote.core.cli.options import Settings
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
 from pytest_zygote.daemon.leftover_files import remove_leftovers

@@ -11,7 +11,7 @@ from pytest_zygote.core.layers import background
 from pytest_zygote.core.layers.background import Permission
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
 
 log = logging.getLogger("pytest_zygote")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.reasons import Reason
     from pytest_zygote.daemon.background_gate import BackgroundGate
     from pytest_zygote.daemon.connections import Connections

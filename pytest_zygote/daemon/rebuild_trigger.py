@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_zygote.adapters.system.file_watcher import FileWatcher
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.daemon.event_loop import EventLoop, Timer
     from pytest_zygote.daemon.events import EventQueue
 

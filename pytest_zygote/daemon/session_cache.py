@@ -26,7 +26,7 @@ from pytest_zygote.daemon.layer import SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import RunRequest
     from pytest_zygote.core.sessions.eligibility import Key
     from pytest_zygote.daemon.client import Client

@@ -15,7 +15,7 @@ from pytest_zygote.core.layers.idleness import is_idle
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.parts import Parts
     from pytest_zygote.daemon.request_queue import RequestQueue

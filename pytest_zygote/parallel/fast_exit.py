@@ -13,7 +13,7 @@ import atexit
 import gc
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.pytest import entry
+from pytest_zygote.adapters.interpreter import start_state
 from pytest_zygote.adapters.system import stdio
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def free_no_memory(config: pytest.Config) -> None:
     """Free no memory at the end of this process if it is pytest's own; a program that calls pytest may continue."""
-    if not config.pluginmanager.has_plugin("zygote_run") and entry.is_the_program():
+    if not config.pluginmanager.has_plugin("zygote_run") and start_state.is_pytest():
         atexit.register(_leave_memory)
 
 

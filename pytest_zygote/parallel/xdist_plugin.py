@@ -19,7 +19,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system import cpu_count
-from pytest_zygote.core.cli.options import FALSE, TRUE
+from pytest_zygote.core.cli.settings import FALSE, TRUE
 from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:

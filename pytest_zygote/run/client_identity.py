@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.state import renew_native_id
 from pytest_zygote.adapters.system.titles import set_command_line, set_thread_title
-from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
+from pytest_zygote.core.runner_code import CHILD_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Container

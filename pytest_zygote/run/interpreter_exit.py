@@ -6,7 +6,7 @@ import signal
 import sys
 
 from pytest_zygote.adapters.interpreter.private import ending
-from pytest_zygote.adapters.pytest.entry import console_main
+from pytest_zygote.adapters.pytest.private.plain import console_main
 from pytest_zygote.adapters.system import signals, stdio
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import pytest
 
-from pytest_zygote.adapters.pytest import entry
+from pytest_zygote.adapters.interpreter import start_state
 from pytest_zygote.adapters.system import signals
 from pytest_zygote.client import handover
 from pytest_zygote.client.run_relay import Declined, RunEnd
-from pytest_zygote.core.cli.options import Settings
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.errors import RemoteProtocolError, Unavailable
 from pytest_zygote.core.reasons import Reason
 
@@ -77,7 +77,7 @@ def adopt(
     """Hand over a run that a program asked for; return the reason to run here, and what was registered."""
     monkeypatch.setattr(handover, "connect_or_start", daemon.connect_or_start)
     monkeypatch.setattr(handover, "lend", daemon.lend)
-    monkeypatch.setattr(entry, "is_the_program", lambda: False)
+    monkeypatch.setattr(start_state, "is_pytest", lambda: False)
     given = config(folder, plugins)
     parser = cast("pytest.Parser", SimpleNamespace(parse=None, parse_known_args=None))
     reason = handover.adopt(given, parser, Settings((), {}))
@@ -164,3 +164,36 @@ def test_a_run_that_was_served_loads_no_conftest_file() -> None:
 
     assert parser.parse is os.getcwd
     assert early.known_args_namespace.noconftest
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("-q", "--affected-export", __file__), ("-q", f"--affected-export={__file__}")),
+        (("-q", "--affected-export", "/nowhere/results.json"), None),
+        (("-q", f"--affected-export={__file__}"), None),
+        ((__file__,), None),
+    ],
+)
+def test_pytest_begins_again_if_a_value_was_a_path_to_it(
+    monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], expected: tuple[str, ...] | None
+) -> None:
+    """Only if there is such a file: any other value leads nowhere."""
+    executed: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: executed.append(command))
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-X", "dev", "-m", "pytest", *args])
+    monkeypatch.setattr(start_state, "is_pytest", lambda: True)
+    handover.restart_if_misread(args)
+
+    assert executed == ([["python", "-X", "dev", "-m", "pytest", *expected]] if expected else [])
+
+
+def test_a_program_does_not_begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has done would be done twice."""
+    executed: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: executed.append(command))
+    monkeypatch.setattr(sys, "orig_argv", ["python", "program.py", "--affected-export", __file__])
+    monkeypatch.setattr(start_state, "is_pytest", lambda: False)
+    handover.restart_if_misread(("--affected-export", __file__))
+
+    assert executed == []

@@ -13,8 +13,8 @@ import pytest
 import pytest_zygote
 from pytest_zygote.adapters.interpreter import debugpy
 from pytest_zygote.client import request
-from pytest_zygote.core.cli.options import Settings
-from pytest_zygote.core.layers.layer_inputs import CHILD_MARK
+from pytest_zygote.core.cli.settings import Settings
+from pytest_zygote.core.runner_code import CHILD_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.sockets import Channel, Listener
 from pytest_zygote.client.request import interpreter_identity
 from pytest_zygote.core.cli.daemon_options import DaemonOptions, options_of
-from pytest_zygote.core.cli.options import Settings
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol import client_messages, layer_messages
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.reasons import Reason

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.cli.options import COMPANIONS, OPTIONS
+from pytest_zygote.core.cli.options import OPTIONS
 from tests.support.daemon import BIN, INI, Project, eventually
 from tests.support.terminal import CTRL_C, Terminal
 
@@ -555,7 +555,7 @@ class TestSettings:
 
     def test_all_options_are_accepted_in_a_run(self, project: Project) -> None:
         """Those of the older plugin too, warm and cold."""
-        alone = [o for o in OPTIONS if o.flag not in COMPANIONS]  # the others are errors without their command
+        alone = [o for o in OPTIONS if not o.command]  # the others are errors without their command
         takes_a_value = (o for o in alone if o.value and not o.has_value and not o.flag.startswith("--affected"))
         args = [f"{o.flag}={o.default or 'x'}" for o in takes_a_value]
         args += [o.flag for o in alone if o.environ and not o.value and o.flag != "--daemon-disable"]
@@ -634,6 +634,16 @@ class TestPlaces:
         project.settle()
 
         assert project.pz().was_warm
+        assert len(project.sockets()) == 1
+
+    @pytest.mark.parametrize("command", [("pytest", "-p", "pytest_zygote"), ("pz",)], ids=" ".join)
+    def test_a_value_that_stands_alone_is_no_path(self, project: Project, command: tuple[str, ...]) -> None:
+        """For pytest it is one: it looks for rootdir before it knows the options, and finds the value's folder."""
+        elsewhere = str(project.root.parent)
+        result = project.run([str(BIN / command[0]), *command[1:], "--daemon-ignore-watch-globs", elsewhere])
+
+        assert (result.returncode, result.was_warm) == (0, True), result.stdout + result.stderr
+        assert f"rootdir: {project.root}\n" in result.stdout
         assert len(project.sockets()) == 1
 
     @pytest.mark.parametrize("command", ["pytest", "pz"])

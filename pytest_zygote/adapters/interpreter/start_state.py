@@ -10,11 +10,11 @@ Nothing here asks an object anything but its type: it may be anybody's.
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 
 from pytest_zygote.adapters.interpreter.private.light import x_options
-from pytest_zygote.core.layers.layer_inputs import UNDER_DEBUGGER, describe_options
-from pytest_zygote.core.runner_code import RUNNER
+from pytest_zygote.core.runner_code import MAIN_MODULES, RUNNER, SCRIPTS, UNDER_DEBUGGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,21 @@ _SITE_NAMES = frozenset({"exit", "quit", "copyright", "credits", "license", "hel
 
 
 def interpreter_flags() -> tuple[str, str, str]:
-    """Return how this interpreter was started: `sys.flags`, its ``-X`` options, and its ``-W`` options."""
-    options = describe_options(x_options())
-    return repr(sys.flags), options, ",".join(sys.warnoptions)
+    """Return how this interpreter was started: `sys.flags`, its ``-X`` options, and its ``-W`` options.
+
+    Debuggers start Python with ``frozen_modules=off``, to step into modules of the standard library: it is left out.
+    """
+    options = sorted(f"{key}={value}" for key, value in x_options().items() if key != "frozen_modules")
+    return repr(sys.flags), ",".join(options), ",".join(sys.warnoptions)
+
+
+def is_pytest() -> bool:
+    """Return whether this process was started to be pytest; a program that calls pytest may go on afterwards."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name in MAIN_MODULES
+    return os.path.basename(str(getattr(main, "__file__", ""))) in SCRIPTS
 
 
 def start_state() -> tuple[str, ...]:
@@ -97,10 +109,9 @@ def _module_of(kind: object) -> str:
 
 
 def patched_by_program() -> tuple[str, ...]:
-    """Return the attributes of the standard library that the program in ``__main__`` has put functions of its own into.
-
-    Takes some milliseconds: to be asked only where `__main__` is no known way to start pytest.
-    """
+    """Return the attributes of the standard library that a program has put functions of its own into."""
+    if is_pytest():
+        return ()  # and the search would take some milliseconds
     main = vars(sys.modules["__main__"])
     found = []
     for module_name, module in tuple(sys.modules.items()):

@@ -10,12 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from pytest_zygote.adapters.system.processes import signal_group
-from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
-from pytest_zygote.client.run_relay import LOST, RunEnd, lend
+from pytest_zygote.client.run_relay import LOST, RunEnd, lend, send_request
 from pytest_zygote.core.protocol.client_messages import (
-    TO_CLIENT,
     Answer,
     Cold,
     Finished,
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import FromClient, RunRequest, ToClient
 
 DISABLE = "PYTEST_DAEMON_DISABLE"
@@ -68,14 +66,11 @@ class WarmRun:
         self._has_started = False
         self._run_pid = 0
         self._is_orphan = False
-        self._link: Channel[ToClient, FromClient]
-        self._link, theirs = pair(TO_CLIENT)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            channel.send(request, [nothing, 1, 2, *request.descriptors, theirs])
+            self._link = send_request(channel, request, (nothing, 1, 2))
         finally:
             os.close(nothing)
-            os.close(theirs)
 
     def fileno(self) -> int:
         """Return the socket."""

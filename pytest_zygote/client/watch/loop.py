@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.client.watch.jobs import Job
-    from pytest_zygote.core.cli.options import Settings
+    from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.cli.watch_events import Action, Event
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
@@ -93,7 +93,7 @@ def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> in
 
 
 def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> WatchOptions:
-    given = watch_mode.without_watch(without_commands(request.args))
+    given = without_commands(request.args, "--affected")
     return WatchOptions(
         given=given,
         paths=frozenset(arg for arg in given if not arg.startswith("-") and os.path.exists(arg.partition("::")[0])),

@@ -6,13 +6,13 @@ nothing else than the place in the daemon that uses it.
 
 from __future__ import annotations
 
-from pytest_zygote.core.cli.options import OPTIONS, Settings
-from pytest_zygote.core.layers.background import MODES
+from pytest_zygote.core.cli.options import OPTIONS
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class DaemonOptions(Record):
@@ -62,15 +62,7 @@ def options_of(settings: Settings) -> DaemonOptions:
     Raises:
         UsageError: a value is not understood.
     """
-    kinds: dict[str, Callable[[str], object]] = {
-        "background": lambda flag: settings.choice(flag, MODES),
-        "count": settings.count,
-        "factor": settings.factor,
-        "seconds": settings.seconds,
-        "switch": settings.switch,
-        "text": settings.text,
-    }
-    return DaemonOptions({option.flag: str(kinds[option.daemon](option.flag)) for option in OPTIONS if option.daemon})
+    return DaemonOptions(settings.for_daemon())
 
 
 def pinned_by(settings: Settings) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The options of this plugin: one table for the command line, the environment and ini-files.
 
-Read from plain text, because the client must know them before any plugin is loaded. pytest gets the
+The client reads command lines itself, because it must know the options before any plugin is loaded. pytest gets the
 same table, for its help and to accept the options in the run.
 
 The older plugin's options (pytest-hot-reloading) are all accepted; `Option.help` says what each
@@ -9,19 +9,11 @@ does now.
 
 from __future__ import annotations
 
-from pytest_zygote.core.protocol.errors import UsageError
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import NoReturn
-
-TRUE = ("1", "true", "yes", "on")
-FALSE = ("0", "false", "no", "off")
-MAX_DIGITS = 6
-FOREVER_S = 1e9
-"""Longer than any daemon lives, and still a time that the system can wait for."""
+    from collections.abc import Iterable, Iterator
 
 
 class Option(Record):
@@ -34,7 +26,9 @@ class Option(Record):
         environ: environment key; '' without one.
         ini: ini key; '' without one.
         default: what holds when it is set nowhere.
-        daemon: how the daemon reads it (`core.cli.daemon_options`); '' if it need not know.
+        daemon: the method of `Settings` by which the daemon reads it; '' if it need not know.
+        is_command: whether it asks for something else than a run.
+        command: the command that it is for; '' if it means something without one.
     """
 
     flag: str
@@ -44,21 +38,31 @@ class Option(Record):
     ini: str = ""
     default: str = ""
     daemon: str = ""
+    is_command: bool = False
+    command: str = ""
 
     @property
     def has_value(self) -> bool:
         """Whether its value may be left out."""
         return self.value.startswith("[")
 
+    def accepts(self, word: str) -> bool:
+        """Return whether the next word of a command line is its value."""
+        return f"[{word}]" == self.value if self.has_value else bool(self.value)
+
 
 OPTIONS = (
-    Option("--daemon", "be the daemon, in the foreground; Ctrl-C ends it"),
-    Option("--detach", "with --daemon: return when it is ready, leave it in the background"),
-    Option("--stop-daemon", "stop the daemon of this project"),
-    Option("--daemon-status", "describe the daemon; =json for programs", value="[json]"),
-    Option("--daemon-reload", "have the daemon import everything anew"),
-    Option("--daemon-reset-fixtures", "tear down the fixtures that outlive runs: the next run sets them up again"),
-    Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ"),
+    Option("--daemon", "be the daemon, in the foreground; Ctrl-C ends it", is_command=True),
+    Option("--detach", "with --daemon: return when it is ready, leave it in the background", command="--daemon"),
+    Option("--stop-daemon", "stop the daemon of this project", is_command=True),
+    Option("--daemon-status", "describe the daemon; =json for programs", value="[json]", is_command=True),
+    Option("--daemon-reload", "have the daemon import everything anew", is_command=True),
+    Option(
+        "--daemon-reset-fixtures",
+        "tear down the fixtures that outlive runs: the next run sets them up again",
+        is_command=True,
+    ),
+    Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ", is_command=True),
     Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
     Option("--no-zygote-workers", "leave -n to pytest-xdist", ini="zygote_no_workers"),
     Option(
@@ -76,11 +80,11 @@ OPTIONS = (
     Option("--affected-baseline", "like --affected, and keep the results under a name", value="NAME"),
     Option("--affected-export", "like --affected, and write the results to a file, for elsewhere", value="FILE"),
     Option("--affected-import", "like --affected, with results of elsewhere", value="FILE"),
-    Option("--watch", "stay, and run what is affected on every save; w shows the keys"),
-    Option("--watch-queue", "with --watch: a save lets the run that goes on finish first"),
-    Option("--watch-notify", "with --watch: a desktop notification when the outcome changes"),
-    Option("--on-pass", "with --watch: a command to run when a run has passed", value="CMD"),
-    Option("--on-fail", "with --watch: a command to run when a run has failed", value="CMD"),
+    Option("--watch", "stay, and run what is affected on every save; w shows the keys", is_command=True),
+    Option("--watch-queue", "with --watch: a save lets the run that goes on finish first", command="--watch"),
+    Option("--watch-notify", "with --watch: a desktop notification when the outcome changes", command="--watch"),
+    Option("--on-pass", "with --watch: a command to run when a run has passed", value="CMD", command="--watch"),
+    Option("--on-fail", "with --watch: a command to run when a run has failed", value="CMD", command="--watch"),
     Option(
         "--daemon-port",
         "name of one of several daemons of a project (no TCP)",
@@ -139,12 +143,12 @@ OPTIONS = (
     ),
     Option(
         "--daemon-background",
-        "what may run your code before you ask for a run: saves (not what git checks out), all, or never",
-        value="WHEN",
+        "what may run your code before you ask for a run: what you save (and not what git checks out), all, or nothing",
+        value="saves|all|never",
         environ="PYTEST_DAEMON_BACKGROUND",
         ini="zygote_background",
         default="saves",
-        daemon="background",
+        daemon="choice",
     ),
     Option(
         "--daemon-sessions",
@@ -171,174 +175,60 @@ OPTIONS = (
     ),
 )
 
-_BY_FLAG = {option.flag: option for option in OPTIONS}
+BY_FLAG = {option.flag: option for option in OPTIONS}
+COMMANDS = tuple(option.flag for option in OPTIONS if option.is_command or option.command)
+"""Options that ask for something else than a run, and those that go with one of them."""
 
 
-class Settings:
-    """What the user asked for, from command line, environment and ini-file, in that order.
+class Argument(Record):
+    """A word of a command line, with its value if that is the next word.
 
     Attributes:
-        args: the command line that was read.
+        words: as they stand there.
+        option: which of our options it is; None if it is something else.
+        value: of the option, '1' for a switch; None if it needs one and has none.
     """
 
-    def __init__(
-        self, args: Iterable[str], environ: Mapping[str, str], ini: Callable[[str], object] | None = None
-    ) -> None:
-        """Read all sources.
-
-        Args:
-            args: the command line, with what ``addopts`` adds.
-            environ: the environment.
-            ini: gives the value of an ini key; None where no ini-file is known.
-        """
-        self.args = tuple(args)
-        self._given = dict(_given(self.args))
-        self._environ = environ
-        self._ini = ini
-
-    def text(self, flag: str) -> str:
-        """Return the value of an option as text; '' for an unset one without a default."""
-        return self._find(flag)[0]
-
-    def switch(self, flag: str) -> bool:
-        """Return whether a switch is on.
-
-        Raises:
-            UsageError: its value in the environment or ini-file is neither true nor false.
-        """
-        text, source = self._find(flag)
-        if text.lower() in TRUE:
-            return True
-        if text.lower() in ("", *FALSE):
-            return False
-        message = f"{source} is {text!r}: use one of {', '.join((*TRUE, *FALSE))}"
-        raise UsageError(message)
-
-    def seconds(self, flag: str) -> float:
-        """Return a value that is a duration.
-
-        Raises:
-            UsageError: it is none.
-        """
-        return self._number(flag, "number of seconds")
-
-    def factor(self, flag: str) -> float:
-        """Return a value that multiplies something.
-
-        Raises:
-            UsageError: it is no number, or not above 0.
-        """
-        return self._number(flag, "number above 0") or self._refuse(flag, "number above 0")
-
-    def _number(self, flag: str, kind: str) -> float:
-        try:
-            number = float(self._find(flag)[0])
-        except ValueError:
-            number = -1.0
-        return number if 0 <= number < FOREVER_S else self._refuse(flag, kind)
-
-    def _refuse(self, flag: str, kind: str) -> NoReturn:
-        text, source = self._find(flag)
-        message = f"{source} is {text!r}: use a {kind}"
-        raise UsageError(message)
-
-    def count(self, flag: str) -> int:
-        """Return a value that is a number of things.
-
-        Raises:
-            UsageError: it is none.
-        """
-        text = self.text(flag)
-        return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else self._refuse(flag, "whole number")
-
-    def choice(self, flag: str, words: tuple[str, ...]) -> str:
-        """Return a value that is one of a few words.
-
-        Raises:
-            UsageError: it is none of them.
-        """
-        text = self.text(flag)
-        return text if text in words else self._refuse(flag, f"word of {', '.join(words)}")
-
-    def _find(self, flag: str) -> tuple[str, str]:
-        """Return the value of an option, and what the user calls the place where it is set.
-
-        An empty value is one that is not set: that is how a shell or a CI file unsets a key.
-        """
-        option = _BY_FLAG[flag]
-        if flag in self._given:
-            return self._given[flag], flag
-        from_environ = self._environ.get(option.environ, "").strip()
-        if from_environ:
-            return from_environ, option.environ
-        from_ini = self._ini(option.ini) if self._ini is not None and option.ini else None
-        if from_ini:
-            return str(from_ini), f"{option.ini} (ini-file)"
-        return option.default, flag
-
-    def is_given(self, flag: str) -> bool:
-        """Return whether the command line has the option."""
-        return flag in self._given
+    words: tuple[str, ...]
+    option: Option | None = None
+    value: str | None = None
 
 
-def _given(args: Iterable[str]) -> Iterable[tuple[str, str]]:
-    waiting: Option | None = None
-    for arg in args:
-        flag, equals, value = arg.partition("=")
-        if waiting is not None and (not waiting.has_value or f"[{arg}]" == waiting.value):
-            yield waiting.flag, arg
-            waiting = None
-            continue
-        waiting = None
-        if arg == "--":
+def parse(args: Iterable[str]) -> Iterator[Argument]:
+    """Give the arguments of a command line; behind ``--`` is no option."""
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        option = BY_FLAG.get(flag)
+        if word == "--":
+            yield Argument((word, *rest))
             return
-        option = _BY_FLAG.get(flag)
         if option is None:
-            continue
-        if equals or not option.value or option.has_value:
-            yield flag, value if equals else "1"
-        if option.value and not equals:
-            waiting = option
+            yield Argument((word,))
+        elif equals:
+            yield Argument((word,), option, value)
+        elif rest and option.accepts(rest[0]):
+            yield Argument((word, rest[0]), option, rest.pop(0))
+        else:
+            yield Argument((word,), option, None if option.value and not option.has_value else "1")
 
 
-COMMANDS = (
-    *("--daemon", "--detach", "--stop-daemon", "--daemon-status", "--daemon-reload", "--daemon-reset-fixtures"),
-    *("--daemon-verify", "--watch"),
-)
-"""Options that ask for something else than a run."""
+def without_commands(args: Iterable[str], *others: str) -> tuple[str, ...]:
+    """Return what a command line says about the run alone: without commands, what goes with them, and other flags."""
+    arguments = (one for one in parse(args) if one.option is None or one.option.flag not in (*COMMANDS, *others))
+    return tuple(word for argument in arguments for word in argument.words)
 
 
-COMPANIONS = {
-    "--detach": "--daemon",
-    "--watch-queue": "--watch",
-    "--watch-notify": "--watch",
-    "--on-pass": "--watch",
-    "--on-fail": "--watch",
-}
-"""Options that mean nothing without a command."""
+def joined(args: Iterable[str]) -> tuple[str, ...]:
+    """Return a command line in which values that stand alone are joined to their options by ``=``.
 
-
-def check_combination(settings: Settings) -> None:
-    """Refuse a command line that asks for two things at once, or has an option without the command that it is for.
-
-    Raises:
-        UsageError: it does; the text names the options.
+    pytest looks for rootdir before it knows our options: a value that is the name of a file would be a path to it.
     """
-    given = [flag for flag in COMMANDS if settings.is_given(flag) and flag not in COMPANIONS]
-    if len(given) > 1:
-        message = f"{given[0]} and {given[1]} are two commands: give one at a time"
-        raise UsageError(message)
-    for flag, command in COMPANIONS.items():
-        if settings.is_given(flag) and not settings.is_given(command):
-            message = f"{flag} goes with {command}"
-            raise UsageError(message)
-
-
-def without_commands(args: Iterable[str]) -> tuple[str, ...]:
-    """Return what a command line says about the run alone."""
-    return tuple(arg for arg in args if arg not in COMMANDS)
+    words = (["=".join(one.words)] if one.option is not None else one.words for one in parse(args))
+    return tuple(word for several in words for word in several)
 
 
 def asks_for_daemon(args: Iterable[str]) -> bool:
     """Return whether a command line is about the daemon rather than about tests."""
-    return any(arg.partition("=")[0] in COMMANDS for arg in args)
+    return any(argument.option is not None and argument.option.is_command for argument in parse(args))

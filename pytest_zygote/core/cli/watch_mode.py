@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 AFFECTED, ALL, FAILED, DEBUG = "affected", "all", "failed", "debug"
 
@@ -47,9 +47,6 @@ UPDATES = {
 
 USAGE_ERROR = 4
 """The exit code of a run that pytest has refused; of the first one, it ends watch mode."""
-
-OWN = ("--watch", "--watch-queue", "--watch-notify")
-WITH_VALUE = ("--on-pass", "--on-fail")
 
 
 @dataclass(frozen=True)
@@ -98,21 +95,6 @@ class Filters:
                 return replace(self, name=text)
             case _:
                 return replace(self, path=text)
-
-
-def without_watch(args: Iterable[str]) -> tuple[str, ...]:
-    """Return what a command line says about the runs alone."""
-    others: list[str] = []
-    is_value = False
-    for arg in args:
-        flag, equals, _ = arg.partition("=")
-        if is_value or flag in OWN or flag == "--affected":
-            is_value = False
-        elif flag in WITH_VALUE:
-            is_value = not equals
-        else:
-            others.append(arg)
-    return tuple(others)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 ALL, SAVES, NEVER = "all", "saves", "never"
 
-MODES = (ALL, SAVES, NEVER)
-"""What ``zygote_background`` may be."""
-
 OWN_MOVES = frozenset({"commit", "commit (amend)", "commit (initial)"})
 """Moves of HEAD that leave the working tree as it is."""
 
@@ -44,7 +41,7 @@ def is_silent(mode: str, *, is_foreign: bool) -> bool:
     """Return whether nothing at all is executed because files have changed.
 
     Args:
-        mode: one of `MODES`.
+        mode: of ``zygote_background``.
         is_foreign: another user owns the project: what they save must not run as this one.
     """
     return mode == NEVER or (mode == SAVES and is_foreign)

@@ -5,8 +5,8 @@ Pure: what either side is comes as values (`adapters.interpreter.start_state`, `
 
 from __future__ import annotations
 
-from pytest_zygote.core.layers.layer_inputs import UNDER_DEBUGGER
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.runner_code import UNDER_DEBUGGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ Each comparison returns sentences for the user: "app.py changed", "DATABASE_URL 
 
 from __future__ import annotations
 
+from pytest_zygote.core.runner_code import CHILD_MARK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,18 +16,6 @@ MISSING = "\0"
 
 WHOLE = "*"
 """Stands for all keys, when code read the environment as a whole."""
-
-CHILD_MARK = "PYTEST_ZYGOTE_CHILD"
-"""Set in the environment of every run: pytest inside a test must not come back to the daemon."""
-
-UNDER_DEBUGGER = "debugger"
-"""In place of what prepared an interpreter in which a debugger runs: nothing more is known of it."""
-
-MAIN_MODULES = ("pytest.__main__", "pytest_zygote.__main__")
-"""What runs as `__main__` where Python was started with ``-m``."""
-
-SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
-"""Names of scripts that are pytest, and do nothing before it."""
 
 VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
 """Keys that shells change from command to command; code that reads all keys does not depend on them."""
@@ -72,14 +62,6 @@ def native_differences(built: Mapping[str, str], now: Mapping[str, str]) -> tupl
     """Return the keys of native families that differ."""
     keys = sorted(key for key in {*built, *now} if key.startswith(NATIVE_PREFIXES) and key not in OWN_PYTHON_KEYS)
     return tuple(key for key in keys if built.get(key) != now.get(key))
-
-
-def describe_options(options: Mapping[str, object]) -> str:
-    """Return the ``-X`` options that a run must share with the daemon.
-
-    Debuggers start Python with ``frozen_modules=off``, to step into modules of the standard library.
-    """
-    return ",".join(f"{key}={value}" for key, value in sorted(options.items()) if key != "frozen_modules")
 
 
 def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import functools
 import sys
-from typing import TYPE_CHECKING
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+import pytest
 
 from pytest_zygote.adapters.interpreter import start_state
-
-if TYPE_CHECKING:
-    import pytest
 
 state = start_state.start_state
 
@@ -95,6 +95,7 @@ def test_a_debugger_that_follows_the_run_hides_the_rest(monkeypatch: pytest.Monk
 
 def test_patches_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that replaces functions of the standard library with its own, and calls `pytest.main`."""
+    monkeypatch.setattr(start_state, "is_pytest", lambda: False)
     main = sys.modules["__main__"]
     exec("def getcwd(): return '/'", vars(main))  # noqa: S102 - a function of the program
     try:
@@ -103,3 +104,38 @@ def test_patches_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
         assert start_state.patched_by_program() == ("shlex.quote",)
     finally:
         del vars(main)["getcwd"]
+
+
+def test_where_pytest_is_the_program_nobody_has_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search would cost each run some milliseconds."""
+    monkeypatch.setitem(sys.modules, "__main__", main_module("pytest.__main__", "pytest/__main__.py"))
+
+    assert start_state.patched_by_program() == ()
+
+
+def main_module(name: str, file: str) -> ModuleType:
+    """Return a `__main__`: of ``python -m NAME``, or of a script if there is no name."""
+    module = ModuleType("__main__")
+    module.__file__ = file
+    module.__spec__ = ModuleSpec(name, None) if name else None
+    return module
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "expected"),
+    [
+        ("pytest.__main__", "/site/pytest/__main__.py", True),
+        ("pytest_zygote.__main__", "/site/pytest_zygote/__main__.py", True),
+        ("", "/bin/pytest", True),
+        ("", "/bin/pz", True),
+        ("", "/home/tests/__main__.py", False),
+        ("tests.__main__", "/home/tests/__main__.py", False),
+        ("runner", "/bin/pytest", False),
+        ("", "run_tests.py", False),
+    ],
+)
+def test_who_is_the_program(monkeypatch: pytest.MonkeyPatch, name: str, file: str, *, expected: bool) -> None:
+    """A package with a ``__main__`` of its own is a program that calls pytest, and may go on afterwards."""
+    monkeypatch.setitem(sys.modules, "__main__", main_module(name, file))
+
+    assert start_state.is_pytest() is expected

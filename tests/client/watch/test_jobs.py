@@ -15,7 +15,7 @@ from pytest_zygote.client.run_relay import LOST
 from pytest_zygote.client.watch import jobs
 from pytest_zygote.client.watch.jobs import Starter, WarmRun
 from pytest_zygote.core.cli.daemon_options import options_of
-from pytest_zygote.core.cli.options import Settings
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.client_messages import (
     FROM_CLIENT,
     TO_CLIENT,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_zygote.core.cli.daemon_options import DaemonOptions, ignored_globs, options_of, pinned_by
-from pytest_zygote.core.cli.options import OPTIONS, Settings
+from pytest_zygote.core.cli.options import OPTIONS
+from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.errors import UsageError
 
 

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_zygote.core.cli.options import (
-    FALSE,
-    OPTIONS,
-    TRUE,
-    Option,
-    Settings,
-    asks_for_daemon,
-    check_combination,
-    without_commands,
-)
+from pytest_zygote.core.cli.options import OPTIONS, Option, asks_for_daemon, joined, without_commands
+from pytest_zygote.core.cli.settings import FALSE, TRUE, Settings, check_combination
 from pytest_zygote.core.protocol.errors import UsageError
 
 if TYPE_CHECKING:
@@ -238,12 +230,42 @@ def test_the_run_of_a_command_is_what_else_the_command_line_says() -> None:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
+        (("-q", "tests"), ("-q", "tests")),
+        (("--watch", "--watch-queue", "--affected", "-q"), ("-q",)),
+        (("--on-pass", "echo good", "-q"), ("-q",)),
+        (("--on-fail=echo bad", "-q"), ("-q",)),
+        (("--watch", "--", "--watch"), ("--", "--watch")),
+    ],
+)
+def test_runs_do_not_get_what_goes_with_a_command(args: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """Also values that stand alone, and an option that watch mode chooses itself."""
+    assert without_commands(args, "--affected") == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--affected-export", "results.json", "-k", "x"), ("--affected-export=results.json", "-k", "x")),
+        (("--daemon-status", "json"), ("--daemon-status=json",)),
+        (("--affected", "tests"), ("--affected", "tests")),
+        (("--on-pass",), ("--on-pass",)),
+        (("--", "--on-pass", "x"), ("--", "--on-pass", "x")),
+    ],
+)
+def test_values_are_joined_to_their_options(args: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """So that pytest, which does not know the options yet, takes no value for the path of a test."""
+    assert joined(args) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
         (("--daemon",), True),
         (("tests", "--daemon-status=json"), True),
         (("--stop-daemon",), True),
         (("--daemon-reload",), True),
         (("--daemon-verify", "-x"), True),
-        (("--detach",), True),
+        (("--daemon", "--detach"), True),
         (("--daemon-port=b", "--daemon-disable"), False),
         (("tests", "-k", "daemon"), False),
         ((), False),

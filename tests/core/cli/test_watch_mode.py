@@ -9,20 +9,6 @@ from pytest_zygote.core.cli.watch_mode import Filters, Summary, status_line
 
 
 @pytest.mark.parametrize(
-    ("args", "expected"),
-    [
-        (("-q", "tests"), ("-q", "tests")),
-        (("--watch", "--watch-queue", "--affected", "-q"), ("-q",)),
-        (("--on-pass", "echo good", "-q"), ("-q",)),
-        (("--on-fail=echo bad", "-q"), ("-q",)),
-    ],
-)
-def test_runs_do_not_get_what_is_watch_modes_own(args: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    """Also values that stand alone."""
-    assert watch_mode.without_watch(args) == expected
-
-
-@pytest.mark.parametrize(
     ("filters", "expected"),
     [
         (Filters(), ("-q", "tests")),
