@@ -26,7 +26,7 @@ PARALLEL ?= -n auto
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo daemon test test-fast check test-all test-edits test-sessions test-databases differential \
-	differential-sessions plugins plugins-sessions bench mutants clean
+	differential-sessions libraries plugins plugins-sessions bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -84,6 +84,10 @@ differential-sessions: $(VENV)/.installed-$(EXTRA) ## the same, with all runs fr
 test-sessions: $(VENV)/.installed-$(EXTRA) ## run the tests of terminal and surroundings from collected sessions
 	$(SESSIONS) $(BIN)/python -m pytest tests/e2e/test_terminal.py tests/e2e/test_run_surroundings.py \
 		--deselect tests/e2e/test_run_surroundings.py::test_runs_at_the_same_time_do_not_wait_for_each_other $(ARGS)
+
+libraries: $(VENV)/.installed-$(EXTRA) ## try a hundred libraries plain and warm, and write docs/libraries.md: hours
+	$(BIN)/python -m scripts.libraries $(ARGS)
+	$(BIN)/python -m scripts.libraries --page
 
 plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use popular plugins and libraries, plain and warm
 	$(BIN)/python -m scripts.plugins $(ARGS)

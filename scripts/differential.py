@@ -45,6 +45,8 @@ from scripts.output_comparison import compare_output, unexplained
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_zygote.daemon.status_snapshot import StatusSnapshot
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-differential"
 LIMIT_S = 900
@@ -253,13 +255,23 @@ class Runner:
         """Run pytest as its users do."""
         return self._run(arguments, {})
 
+    def pz(self, *arguments: str) -> Run:
+        """Run pytest by the short command."""
+        return self._run(arguments, {}, command="pz")
+
     def stop(self) -> None:
         """Stop the daemon; there may be none."""
         self._run(("--stop-daemon",), {})
 
+    def status(self) -> StatusSnapshot:
+        """Return what the daemon reports about itself."""
+        text = self._run(("--daemon-status=json",), {}).text.partition("\non stderr:")[0]
+        status: StatusSnapshot = json.loads(text)
+        return status
+
     def told_of_sessions(self) -> str:
         """Say how many runs the daemon has forked from collected sessions, and why the others were not."""
-        status = json.loads(self._run(("--daemon-status=json",), {}).text.partition("\non stderr:")[0])
+        status = self.status()
         logs = [path.read_text(encoding="utf-8", errors="replace") for path in self._runtime.glob("*/*.log")]
         refusals = (line.partition("no collected session: ")[2] for log in logs for line in log.splitlines())
         reasons = Counter(filter(None, refusals))
@@ -271,12 +283,12 @@ class Runner:
         logs = [path.read_text(encoding="utf-8", errors="replace") for path in self._runtime.glob("*/*.log")]
         return "\n".join(line for log in logs for line in log.splitlines()[-LOG_LINES:])
 
-    def _run(self, arguments: Sequence[str], extra: dict[str, str]) -> Run:
+    def _run(self, arguments: Sequence[str], extra: dict[str, str], command: str = "pytest") -> Run:
         self._recording.unlink(missing_ok=True)
         start = time.perf_counter()
         process = subprocess.Popen(
             [
-                self._project.scripts / "pytest",
+                self._project.scripts / command,
                 "-p",
                 "pytest_zygote",
                 "-p",

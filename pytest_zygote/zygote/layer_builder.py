@@ -32,6 +32,7 @@ from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
+from pytest_zygote.zygote.base_effects import BaseEffects
 from pytest_zygote.zygote.import_questions import ImportQuestions
 from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
@@ -183,6 +184,8 @@ class _Builder:
         self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
         # Last, since all others change something, too.
         self._state = ProcessState()
+        if self._plan.kind == "project":
+            self._ledger.on_import = BaseEffects(self._ledger, self._environ, self._state, self._written).imported
         self._leaks = LeakCheck()
 
     def _stop(self) -> None:

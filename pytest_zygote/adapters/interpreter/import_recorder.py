@@ -56,6 +56,8 @@ class Ledger:
         stack: the modules being executed, outermost first.
         on_turn: called when another module's code begins or goes on.
         on_loaded: called with the name of each module when it is loaded.
+        on_import: called with the name of a module that is there already, and whose import had effects, when another
+            imports it.
     """
 
     def __init__(self, identify: Callable[[str], tuple[int, ...]]) -> None:
@@ -69,6 +71,7 @@ class Ledger:
         self.stack: list[str] = []
         self.on_turn: Callable[[], None] = _nothing
         self.on_loaded: Callable[[str], None] = _nothing
+        self.on_import: Callable[[str], None] = _nothing
         self._load = importing.load_unlocked.function
         self._lock_unlock = importing.lock_unlock_module.function
         self._from_list = importing.handle_fromlist.function
@@ -129,7 +132,7 @@ class Ledger:
                 importing.mark(name, on=False)
 
     def _observed_load(self, spec: ModuleSpec) -> ModuleType:
-        self._turn()
+        self.end_turn()
         self._see(spec.name)
         self.stack.append(spec.name)
         self.log.pop(spec.name, None)
@@ -144,7 +147,7 @@ class Ledger:
             self._loading = ""
             self.duration_s.pop(spec.name, None)
             self.duration_s[spec.name] = time.perf_counter() - started
-            self._turn()
+            self.end_turn()
             self.stack.pop()
         self.on_loaded(spec.name)
         importing.mark(spec.name)
@@ -154,9 +157,14 @@ class Ledger:
         """Return whether a file is that of the module whose import has begun last, and not ended."""
         return path == self._loading
 
-    def _turn(self) -> None:
+    def end_turn(self) -> None:
+        """Hold the module that is being executed responsible for what has changed so far."""
         self._note_path()
         self.on_turn()
+
+    def accept_path(self) -> None:
+        """Hold no module responsible for what `sys.path` is now."""
+        self._path = list(sys.path)
 
     def _note_path(self) -> None:
         if sys.path != self._path:
@@ -168,11 +176,13 @@ class Ledger:
         """Add an entry to `sys.path` that no module is to be held responsible for."""
         self._note_path()
         sys.path.insert(at, entry)
-        self._path = list(sys.path)
+        self.accept_path()
 
     def _see(self, name: str) -> None:
         """Note that the module which is being executed imports another."""
         if self.stack and name not in self.stack:
+            if name in self.digests.reach:
+                self.on_import(name)
             known = self.importers.setdefault(name, set())
             if self.stack[-1] not in known:
                 known.add(self.stack[-1])

@@ -30,13 +30,13 @@ from pytest_zygote.core.layers.import_effects import (
     Warned,
     Wrote,
 )
-from pytest_zygote.core.layers.import_log import lineage
+from pytest_zygote.core.layers.import_log import DigestWalk, lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
 from pytest_zygote.core.layers.module_graph import WRITTEN
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -102,9 +102,8 @@ class ImportReplay:
         self._s = surroundings
         self._admitted: set[str] = set()
         self._named: list[str] = []
-        self._begun: set[str] = set()
+        self._walk = DigestWalk(surroundings.digests)
         self._compared: set[str] = set()
-        self._replayed = 0
         self._disturbed: set[str] = set()
         self._reasons: dict[str, str] = {}
         self._warnings = WarningReplay(surroundings.log)
@@ -151,15 +150,20 @@ class ImportReplay:
         """
 
         def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+            package = name.rpartition(".")[0]
+            if package in self._s.known and package not in self._admitted:
+                # The interpreter imports a package before its submodule only if it is not loaded; ``import six.moves``
+                # is found by a hook that executing `six` installs.
+                self._see(package)
             spec = self._find(name, path, target)
-            if spec is not None:
+            if spec is not None and self.is_exact:
                 self.started.append(name)
                 self.on_found(spec.origin if spec.has_location and spec.origin else "")
                 if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
                     self.given = dict(os.environ)
             return spec
 
-        importing.disguise(find_spec)
+        importing.disguise(find_spec, ImportReplay._see, ImportReplay._admit)
         importing.find_spec.function = find_spec
 
     def _see(self, name: str) -> None:
@@ -253,7 +257,7 @@ class ImportReplay:
         return found
 
     def _replay(self, name: str) -> None:
-        for executed, importer, event in self._events(name):
+        for executed, importer, event in self._walk.events(name):
             match event:
                 case Read(key, seen):
                     self._compare(executed, key, seen)
@@ -267,9 +271,9 @@ class ImportReplay:
     def _repeat(self, event: Event) -> None:
         match event:
             case Wrote(key, value):
-                _write(key, value)
+                write_key(key, value)
             case PathGrew() | PathShrank():
-                _change_path(event)
+                change_path(event)
             case Compiled(module):
                 sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
             case Bound(package, child):
@@ -278,28 +282,6 @@ class ImportReplay:
                 self._s.become(what, value)
             case _:
                 raise AssertionError(event)  # the others are looked at before
-
-    def _events(self, name: str) -> Iterator[tuple[str, str, Event]]:
-        """Give the events of a module, and those of what it imports where it imports it.
-
-        Each comes with its module and with one that leads to this, '' where the run itself imports it.
-        """
-        digests = self._s.digests
-        events: Iterator[Event] = iter((Imported(name),))
-        stack = [events]
-        names = [""]
-        while stack:
-            event = next(stack[-1], None)
-            if event is None:
-                stack.pop()
-                names.pop()
-            elif not isinstance(event, Imported):
-                yield names[-1], names[-2], event
-            elif digests.reach.get(event.name, 0) & ~self._replayed and event.name not in self._begun:
-                self._begun.add(event.name)
-                self._replayed |= digests.bits.get(event.name, 0)
-                stack.append(iter(digests.entries[event.name]))
-                names.append(event.name)
 
     def _compare(self, name: str, key: str, seen: str) -> None:
         if not environ_differences({key: seen}, self._s.environ, os.environ):
@@ -330,14 +312,14 @@ class ImportReplay:
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
-        importing.find_spec.function = self._find
 
 
 def _nothing(_: str) -> None:
     pass
 
 
-def _change_path(change: PathGrew | PathShrank) -> None:
+def change_path(change: PathGrew | PathShrank) -> None:
+    """Change `sys.path` as a module has done."""
     match change:
         case PathGrew(at, entry, is_again):
             if is_again or entry not in sys.path:
@@ -359,7 +341,8 @@ def _unbind(package: str, child: str) -> None:
         del contents[child]
 
 
-def _write(key: str, value: str) -> None:
+def write_key(key: str, value: str) -> None:
+    """Give the environment a key, or take it away, as a module has done."""
     if value == MISSING:
         os.environ.pop(key, None)
     else:

@@ -17,7 +17,10 @@ class ImportStatements:
     """Watches import statements, and imports by ``importlib.import_module``, of modules that are loaded."""
 
     def __init__(self, see: Callable[[str], None]) -> None:
-        """Report nothing yet; `see` will be called with the name of each module that is imported."""
+        """Report nothing yet; `see` will be called with the name of each module that is imported.
+
+        Of a module that is not there, it is called with the innermost package that is.
+        """
         self._see = see
         self._plain = builtins.__import__
         self._find_and_load = importing.find_and_load.function
@@ -62,5 +65,8 @@ class ImportStatements:
         if level and importer is not None:
             package = importer.get("__package__") or str(importer.get("__name__", "")).rpartition(".")[0]
             name = ".".join([*str(package).split(".")[: 1 - level or None], *([name] if name else [])])
-        if self._is_watching and name in sys.modules:
-            self._see(name)
+        while self._is_watching and name:
+            if name in sys.modules:
+                self._see(name)
+                break
+            name = name.rpartition(".")[0]

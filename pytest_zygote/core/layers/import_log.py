@@ -104,6 +104,42 @@ class ImportDigests:
             yield from (event.name for event in self.entries.get(name, ()) if type(event) is Imported)
 
 
+class DigestWalk:
+    """Goes through the digests of modules as a fresh interpreter would execute them: each once.
+
+    Attributes:
+        digests: of all modules that have been executed in a layer.
+    """
+
+    def __init__(self, digests: ImportDigests) -> None:
+        """Start with none."""
+        self.digests = digests
+        self._begun: set[str] = set()
+        self._done = 0
+
+    def events(self, name: str) -> Iterator[tuple[str, str, Event]]:
+        """Give the events of a module, and those of what it imports where it imports it.
+
+        Each comes with its module and with one that leads to this, '' where nobody but the caller imports it.
+        """
+        digests = self.digests
+        events: Iterator[Event] = iter((Imported(name),))
+        stack = [events]
+        names = [""]
+        while stack:
+            event = next(stack[-1], None)
+            if event is None:
+                stack.pop()
+                names.pop()
+            elif not isinstance(event, Imported):
+                yield names[-1], names[-2], event
+            elif digests.reach.get(event.name, 0) & ~self._done and event.name not in self._begun:
+                self._begun.add(event.name)
+                self._done |= digests.bits.get(event.name, 0)
+                stack.append(iter(digests.entries[event.name]))
+                names.append(event.name)
+
+
 def lineage(name: str) -> Iterator[str]:
     """Give a module's packages, outermost first, and the module: the order in which they are executed."""
     end = name.find(".")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.layers.import_effects import Imported, Read
-from pytest_zygote.core.layers.import_log import ImportDigests, lineage
+from pytest_zygote.core.layers.import_log import DigestWalk, ImportDigests, lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,21 +57,10 @@ def told_by_logs(log: Mapping[str, Sequence[Event]], roots: Sequence[str]) -> It
 
 def told_by_digests(digests: ImportDigests, roots: Sequence[str]) -> Iterator[tuple[str, Event]]:
     """Give the same from digests alone."""
-    begun: set[str] = set()
-
-    def execute(name: str) -> Iterator[tuple[str, Event]]:
-        if name not in digests.reach or name in begun:
-            return
-        begun.add(name)
-        for event in digests.entries[name]:
-            if isinstance(event, Imported):
-                yield from execute(event.name)
-            else:
-                yield name, event
-
+    walk = DigestWalk(digests)
     for root in roots:
         for part in lineage(root):
-            yield from execute(part)
+            yield from ((name, event) for name, _, event in walk.events(part))
 
 
 def digested(log: Log, split: int = 0) -> ImportDigests:

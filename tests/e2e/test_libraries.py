@@ -1,0 +1,75 @@
+"""Imitations of libraries that do more than define something when they are imported: early, and as if imported now."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.daemon import Project
+
+LIBRARIES = {
+    # Its submodules are found by a hook that it installs, as those of six are.
+    "moves": """
+        import importlib.abc, importlib.machinery, sys, types
+        class Importer(importlib.abc.Loader):
+            def find_spec(self, name, path, target=None):
+                return importlib.machinery.ModuleSpec(name, self) if name in ("moves.a", "moves.b") else None
+            def create_module(self, spec):
+                return types.ModuleType(spec.name)
+            def exec_module(self, module):
+                module.VALUE = module.__name__
+        __path__ = []
+        sys.meta_path.append(Importer())
+        """,
+    "configures": "import os\nos.environ['CONFIGURED'] = os.environ.get('CONFIGURED', '') + 'once'\n",
+    "vendors": "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendored'))\n",
+    "patches": "import json\njson.dumps = lambda value, plain=json.dumps: 'patched ' + plain(value)\n",
+    "filters": "import warnings\nwarnings.filterwarnings('ignore', message='quiet')\n",
+}
+USES = {
+    "moves": "import moves.a\nSEEN = moves.a.VALUE\ndef use():\n    import moves.b\n    return moves.b.VALUE",
+    "configures": "import configures, os\nSEEN = os.environ['CONFIGURED']\ndef use(): return os.environ['CONFIGURED']",
+    "vendors": "import vendors, inner\nSEEN = inner.VALUE\ndef use(): return inner.VALUE",
+    "patches": "import patches, json\nSEEN = json.dumps(1)\ndef use(): return json.dumps(2)",
+    "filters": "import filters, warnings\nwarnings.warn('quiet')\nSEEN = 1\ndef use(): return warnings.warn('quiet')",
+}
+
+
+@pytest.fixture(name="packages")
+def _packages(project: Project) -> dict[str, str]:
+    """Install the libraries; return the environment in which they are found."""
+    for name, text in LIBRARIES.items():
+        project.write(f"site-packages/{name}.py", text)
+    project.write("site-packages/vendored/inner.py", "VALUE = 'vendored'\n")
+    for name, text in USES.items():
+        project.write(f"app_{name}.py", f"{text}\n")
+        project.write(
+            f"test_{name}.py",
+            f"import app_{name}\ndef test_it(): assert (app_{name}.SEEN, app_{name}.use()) == 'as plain'\n",
+        )
+    return {"PYTHONPATH": str(project.root / "site-packages")}
+
+
+def _shown(output: str) -> str:
+    return re.sub(r"\d+\.\d+s|0x[0-9a-f]+|=+", "", output)
+
+
+def test_what_libraries_do_to_the_process_is_there_for_a_project_that_is_imported_early(
+    project: Project, packages: dict[str, str]
+) -> None:
+    """While the project's layer is built and in each run, alone and together; and only if the run imports them."""
+    warm = project.warm_up("-q", **packages)
+
+    assert _shown(warm.stdout) == _shown(project.plain("-q", **packages).stdout)
+    assert not project.status().rejected
+    for name in USES:
+        alone = project.pytest("-q", f"test_{name}.py", **packages)
+
+        assert _shown(alone.stdout) == _shown(project.plain("-q", f"test_{name}.py", **packages).stdout)
+        assert alone.was_warm
+    layer = project.status().layer("project")
+    assert layer is not None
+    assert layer.runs_served > len(USES)
