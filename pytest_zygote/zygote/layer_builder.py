@@ -27,7 +27,7 @@ from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
-from pytest_zygote.core.layers.layer_inputs import MISSING
+from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, all_written
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.layer_messages import Built
@@ -320,6 +320,8 @@ class _Builder:
             self._readers.setdefault(key, self._ledger.stack[-1])
         if key not in self._written:  # else it is no input: any run's import would see it
             self._reads.setdefault(key, seen)
+        if key == WHOLE:
+            seen = all_written(self._written, self._plan.environ, os.environ)
         self._note_once(Read(key, seen), seen)
 
     def _on_write(self, key: str, value: str | None) -> None:

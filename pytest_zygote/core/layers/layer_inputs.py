@@ -47,15 +47,32 @@ def environ_differences(reads: Mapping[str, str], built: Mapping[str, str], now:
     """Return the keys that were read and would be read differently now.
 
     Args:
-        reads: key → value seen while importing; `WHOLE` for code that read all.
-        built: the environment at that time.
+        reads: key → value seen while importing; `WHOLE` for code that read all, with what `all_written` gave then.
+        built: the environment in which the build began.
         now: the environment of a run.
     """
     asked = {key: seen for key, seen in reads.items() if key != WHOLE and not is_volatile(key)}
     different = [key for key, seen in asked.items() if now.get(key, MISSING) != seen]
     if WHOLE in reads:
-        different += [key for key in sorted({*built, *now}) if not is_volatile(key) and built.get(key) != now.get(key)]
+        written = (entry.partition("=") for entry in reads[WHOLE].split(MISSING) if entry)
+        seen = {**dict.fromkeys(now, MISSING), **built}
+        seen.update((key, value if equals else MISSING) for key, equals, value in written)
+        different += [key for key in sorted(seen) if not is_volatile(key) and now.get(key, MISSING) != seen[key]]
     return tuple(dict.fromkeys(different))
+
+
+def all_written(keys: Iterable[str], built: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return how an environment differs from the one in which the build began, as one text.
+
+    Modules may have written to it before another reads all of it: a run in which they do the same is no other.
+
+    Args:
+        keys: those that were written.
+        built: the environment in which the build began.
+        now: as it is.
+    """
+    changed = (key for key in sorted(keys) if built.get(key) != now.get(key))
+    return MISSING.join(f"{key}={now[key]}" if key in now else key for key in changed)
 
 
 def native_differences(built: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

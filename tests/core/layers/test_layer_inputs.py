@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_zygote.core.layers.layer_inputs import (
     MISSING,
     WHOLE,
+    all_written,
     describe_paths,
     environ_differences,
     native_differences,
@@ -28,6 +31,18 @@ def test_the_whole_environment() -> None:
     before = {"A": "1", "PWD": "/x"}
     assert environ_differences({WHOLE: ""}, before, {"A": "1", "PWD": "/y", "PYTEST_VERSION": "9"}) == ()
     assert environ_differences({WHOLE: ""}, before, {"B": "1"}) == ("A", "B")
+
+
+@given(st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["", "1", "=2"])), st.sampled_from(["", "1", "x=y"]))
+def test_who_reads_all_keys_sees_those_that_modules_have_written(written: dict[str, str], value: str) -> None:
+    """A run that has them, too, is no other; one without them is."""
+    built = {"A": value, "D": "1"}
+    now = {**written, "D": "1"}
+    seen = {WHOLE: all_written("ABC", built, now)}
+
+    assert environ_differences(seen, built, now) == ()
+    different = {key for key in "ABC" if built.get(key) != now.get(key)}
+    assert set(environ_differences(seen, built, built)) == different
 
 
 def test_native_families() -> None:
