@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run.recollection import Recollection
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
+
+DECLARATION = "pytest_zygote_session_safe"
+"""What a plugin sets to True in its module if runs may be forked from sessions in which it was configured."""
 
 MOST_PREPARED = 20_000
 """Of more tests a run is seldom asked for at once."""
@@ -118,9 +121,8 @@ def _plugin_ineligibilities(manager: pytest.PytestPluginManager) -> Iterator[str
         kind = plugin if isinstance(plugin, type) else type(plugin)
         module = plugin.__name__ if isinstance(plugin, ModuleType) else kind.__module__
         home = plugin if isinstance(plugin, ModuleType) else sys.modules.get(module)
-        file = str(getattr(home, "__file__", None) or "")
-        is_project = bool(file) and code_origin.is_own(file)
-        reason = eligibility.plugin_ineligibility(module, _hooks(manager, plugin), is_project=is_project)
+        is_safe = (dict_of(home) or {}).get(DECLARATION) is True
+        reason = eligibility.plugin_ineligibility(module, _hooks(manager, plugin), is_declared_safe=is_safe)
         if reason:
             yield reason
 

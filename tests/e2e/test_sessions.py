@@ -251,6 +251,21 @@ def test_no_session_where_a_hook_prepares_one_run(forced: Project) -> None:
     assert forced.status().session_runs == before
 
 
+def test_plugins_that_nobody_has_tried(forced: Project) -> None:
+    """Those whose hooks prepare nothing for one run, and those that declare it."""
+    forced.write("site-packages/harmless.py", "def pytest_configure(config):\n    config.seen = 'seen'\n")
+    forced.write(
+        "site-packages/declares.py",
+        "pytest_zygote_session_safe = True\ndef pytest_sessionstart(session):\n    session.began = 'began'\n",
+    )
+    forced.write(
+        "test_app.py", "def test_it(request): assert (request.config.seen, request.session.began) == 'in a session'\n"
+    )
+    environ = {"PYTHONPATH": str(forced.root / "site-packages")}
+
+    assert "('seen', 'began')" in from_session(forced, "-p", "harmless", "-p", "declares", **environ).stdout
+
+
 def test_hooks_that_say_something_about_tests(forced: Project) -> None:
     """The usual conftest file is no hindrance."""
     forced.write(

@@ -91,6 +91,7 @@ MOST_RENEWED = 8
 
 PLUGINS = (
     "_hypothesis_pytestplugin",
+    "anyio",
     "pytest_cov",
     "xdist",
     "dotenv",
@@ -106,9 +107,14 @@ PLUGINS = (
     "pytest_timeout",
     "syrupy",
 )
-"""Third-party plugins whose runs from collected sessions were compared with plain ones, without a difference: the
-first by the differential suites, the others by ``make plugins-sessions``. pytest-asyncio is none of them: with Python
-3.11 a loop that it leaves to the garbage collector complained in a run of a session, and not in a plain one."""
+"""Third-party plugins with hooks that are not known to be exact, whose runs from collected sessions were compared with
+plain ones, without a difference: the first by the differential suites, the others by ``make plugins-sessions``."""
+
+PER_RUN = {
+    "pytest_asyncio": "leaves a loop to the garbage collector, which complains in one of the runs",  # Python 3.11
+    "pytest_randomly": "draws the seed of a run when it is imported",
+}
+"""Third-party plugins that prepare something for one run where nobody sees it."""
 
 COLLECTING = ("xdist.dsession", "xdist.remote")
 """Parts of them whose runs collect in other processes."""
@@ -163,21 +169,23 @@ def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool
     return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
 
 
-def plugin_ineligibility(module: str, hooks: Collection[str], *, is_project: bool) -> str:
+def plugin_ineligibility(module: str, hooks: Collection[str], *, is_declared_safe: bool) -> str:
     """Return why a registered plugin keeps a run from a collected session; '' if it does not.
+
+    What a plugin does while tests are collected is watched, as is the project's code: it is judged by its hooks.
 
     Args:
         module: the module in which it is defined.
         hooks: names of the hooks that it implements.
-        is_project: whether it is a conftest file or another module of the project.
+        is_declared_safe: whether its author says that it allows collected sessions.
     """
     top = module.partition(".")[0]
     if module in COLLECTING:
         return f"{module} collects by itself"
-    if top in RUNNER or top in PLUGINS:
+    if top in RUNNER or top in PLUGINS or is_declared_safe:
         return ""
-    if not is_project:
-        return f"it is not known whether the plugin {module} allows it"
+    if top in PER_RUN:
+        return f"{module} {PER_RUN[top]}"
     early = [hook for hook in sorted(hooks) if not _is_exact(hook)]
     return f"{module} has the hook {early[0]}, which may prepare something for one run" if early else ""
 

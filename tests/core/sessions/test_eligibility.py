@@ -101,22 +101,26 @@ def test_options_that_keep_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "hooks", "is_project", "expected"),
+    ("module", "hooks", "is_declared_safe", "expected"),
     [
         ("_pytest.terminal", ["pytest_configure"], False, ""),
         ("pytest_zygote.run.outcome_recorder", ["pytest_sessionstart"], False, ""),
         ("xdist.plugin", ["pytest_configure"], False, ""),
         ("xdist.dsession", [], False, "xdist.dsession collects by itself"),
-        ("pytest_strange", [], False, "it is not known whether the plugin pytest_strange allows it"),
-        ("tests.conftest", ["pytest_addoption", "pytest_runtest_setup", "pytest_sessionfinish"], True, ""),
-        ("tests.conftest", ["pytest_configure"], True, ""),
-        ("tests.conftest", ["pytest_sessionstart"], True, "tests.conftest has the hook pytest_sessionstart"),
-        ("tests.conftest", ["pytest_hook_of_tomorrow"], True, "tests.conftest has the hook pytest_hook_of_tomorrow"),
+        ("xdist.dsession", [], True, "xdist.dsession collects by itself"),
+        ("anyio.pytest_plugin", ["pytest_pycollect_makeitem", "pytest_collection_finish"], False, ""),
+        ("pytest_strange", ["pytest_configure"], False, ""),
+        ("pytest_strange", ["pytest_sessionstart"], False, "pytest_strange has the hook pytest_sessionstart"),
+        ("pytest_strange", ["pytest_sessionstart"], True, ""),
+        ("pytest_randomly", ["pytest_configure"], False, "pytest_randomly draws the seed"),
+        ("tests.conftest", ["pytest_addoption", "pytest_runtest_setup", "pytest_sessionfinish"], False, ""),
+        ("tests.conftest", ["pytest_configure"], False, ""),
+        ("tests.conftest", ["pytest_hook_of_tomorrow"], False, "tests.conftest has the hook pytest_hook_of_tomorrow"),
     ],
 )
-def test_plugins(module: str, hooks: list[str], is_project: bool, expected: str) -> None:  # noqa: FBT001 - a parameter
-    """Those of pytest, those that were tried, and what a project's hooks may be."""
-    said = eligibility.plugin_ineligibility(module, hooks, is_project=is_project)
+def test_plugins(module: str, hooks: list[str], is_declared_safe: bool, expected: str) -> None:  # noqa: FBT001 - a parameter
+    """Those of pytest, those that were tried or declare it, and what the hooks of all others may be."""
+    said = eligibility.plugin_ineligibility(module, hooks, is_declared_safe=is_declared_safe)
     assert said == expected or (expected and said.startswith(expected))
 
 
