@@ -34,7 +34,8 @@ def load() -> list[str]:
     Raises:
         ImportError: they must not be loaded before logging is configured.
     """
-    settings = importlib.import_module("django.conf").settings
+    conf = importlib.import_module("django.conf")
+    settings = conf.settings
     if settings.LOGGING and settings.LOGGING.get("disable_existing_loggers", True):
         message = "LOGGING would disable the loggers of apps that are loaded before it is applied"
         raise ImportError(message)
@@ -42,6 +43,7 @@ def load() -> list[str]:
         message = "it is unknown what LOGGING_CONFIG does to loggers of apps that are loaded before it is applied"
         raise ImportError(message)
     installed = list(settings.INSTALLED_APPS)
+    settings._wrapped = conf.empty  # noqa: SLF001 - as above; the apps are to read them, and to lead to what Django warns of
     importlib.import_module("django.apps").apps.populate(installed)
     # A connection of a zygote would be shared by all runs.
     importlib.import_module("django.db").connections.close_all()
@@ -78,7 +80,8 @@ def _hide_apps(conf: ModuleType, known: ModuleType, start_over: StartOver) -> No
             start_over(Reason("django-settings", text), ())
         if list(installed_apps or ()) != installed:
             start_over(Reason("django-settings", "the project layer holds other Django apps"), ())
-        importlib.import_module(DJANGO)
+        import pytest_zygote.django.apps  # noqa: F401 - a statement: what warns may name who is above of it
+
         _set_flags(registry, on=True)
 
     registry.populate = populate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.bare_objects import attribute_names, dict_of, loaded_attribute
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+
+
+SETUP = "pytest_zygote.django.settings"
+"""The module that loads Django's apps in a layer, in the place of whoever does so in a run."""
 
 
 class ImportWarnings:
@@ -37,7 +42,8 @@ class ImportWarnings:
             self._ledger.note(Compiled(module))
             self.bytecode.append(warning.filename)
         else:
-            self._ledger.note(Warned(warning, *attributed(warning.filename, frames, self._importer)))
+            module, outside = attributed(warning.filename, frames, self._importer)
+            self._ledger.note(Warned(warning, module, outside, is_of_settings(frames, self._importer)))
 
     @staticmethod
     def _is_of_compiler(module: str, warning: warnings.WarningMessage, frames: Iterable[FrameType]) -> bool:
@@ -55,6 +61,12 @@ def _frames() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def is_of_settings(frames: Iterable[FrameType], importer: CodeType) -> bool:
+    """Return whether Django was reading the settings, in the import that is on top of the stack."""
+    inner = takewhile(lambda frame: frame.f_code is not importer, frames)
+    return any(frame.f_code.co_name == "_setup" and frame.f_globals.get("__name__") == "django.conf" for frame in inner)
+
+
 def attributed(filename: str, frames: Iterable[FrameType], importer: CodeType) -> tuple[str, int]:
     """Return the module whose code warned, and how far outside of the imports it stands (-1: inside).
 
@@ -66,10 +78,10 @@ def attributed(filename: str, frames: Iterable[FrameType], importer: CodeType) -
     outside = -1
     for frame in frames:
         code = frame.f_code
-        if code is importer:
+        if outside >= 0:
+            outside += not ("importlib" in code.co_filename and "_bootstrap" in code.co_filename)
+        elif code is importer or frame.f_globals.get("__name__") == SETUP:
             outside = 0
-        elif outside >= 0 and "importlib" not in code.co_filename:
-            outside += 1
         if code.co_filename == filename and (outside >= 0 or filename != importer.co_filename):
             return str(frame.f_globals.get("__name__", "")), outside
     return "", -1

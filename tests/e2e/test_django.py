@@ -13,7 +13,7 @@ from tests.support.daemon import INI
 if TYPE_CHECKING:
     from tests.support.daemon import Project
 
-pytest.importorskip("django")
+django = pytest.importorskip("django")
 
 SETTINGS = """
     import os
@@ -142,6 +142,37 @@ def test_settings_that_read_the_environment(shop: Project) -> None:
     assert "READY ['red'] red" in check(shop, COLOUR="red")
     assert "READY ['no'] no" in check(shop, NO_COLOUR="1")
     assert "READY ['none'] none" in check(shop)
+
+
+WARNING_APP = """
+    import warnings
+    from django.apps import AppConfig
+    from django.conf import settings
+    settings.SECRET_KEY
+
+    class ShopConfig(AppConfig):
+        name = "shop"
+
+        def ready(self):
+            for level in range(1, 5):
+                warnings.warn(f"ready, {level} above", stacklevel=level)
+    """
+
+
+@pytest.mark.parametrize("is_set_up", [True, False], ids=["by setup", "by a module"])
+def test_what_django_warns_of_is_shown_once_and_where_it_would_be(shop: Project, *, is_set_up: bool) -> None:
+    """Settings are read by each run, whoever read them first in the layer; ``ready`` may name who calls ``setup``."""
+    if not is_set_up:
+        shop.write("conftest.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config')\n")
+    shop.write("config.py", SETTINGS + 'EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"\n')
+    shop.write("shop/apps.py", WARNING_APP)
+    shop.write("test_shop.py", "import shop.apps\n\ndef test_shop():\n    pass\n")
+    shop.warm_up()
+    output = check(shop)
+    assert has_apps(shop)
+    assert "1 passed" in output
+    assert output.count("EMAIL_BACKEND setting is deprecated") == (django.VERSION >= (6, 1))
+    assert ("conftest.py:10: UserWarning: ready, 4 above" in output) is is_set_up
 
 
 def test_another_settings_module(shop: Project) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.core.layers.import_effects import Compiled, Warned
-from pytest_zygote.zygote.import_warnings import ImportWarnings, attributed
+from pytest_zygote.zygote.import_warnings import SETUP, ImportWarnings, attributed, is_of_settings
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,10 +29,10 @@ def stack(*places: str | None) -> list[FrameType]:
     return [cast("FrameType", frame(place)) for place in places]
 
 
-def frame(place: str | None) -> SimpleNamespace:
-    """Return a frame of a file."""
-    code = IMPORTER if place is None else SimpleNamespace(co_filename=place)
-    return SimpleNamespace(f_code=code, f_globals={"__name__": f"module of {place}"})
+def frame(place: str | None, name: str = "", function: str = "") -> SimpleNamespace:
+    """Return a frame of a file, or of a function in a module."""
+    code = IMPORTER if place is None else SimpleNamespace(co_filename=place, co_name=function)
+    return SimpleNamespace(f_code=code, f_globals={"__name__": name or f"module of {place}"})
 
 
 def test_a_warning_of_imported_code_is_inside() -> None:
@@ -44,7 +44,7 @@ def test_a_warning_of_imported_code_is_inside() -> None:
 
 def test_a_warning_may_name_who_imports() -> None:
     """Counted in frames outwards from the import, without those of importlib."""
-    frames = stack("a.py", None, "build.py", "importlib.py", "main.py")
+    frames = stack("a.py", None, "build.py", "importlib/_bootstrap.py", "main.py")
 
     assert attributed("main.py", frames, IMPORTER) == ("module of main.py", 2)
 
@@ -86,3 +86,24 @@ def test_a_modules_own_warning_is_noted() -> None:
 
     assert ledger.log["app"] == [Warned(warning, "", -1)]
     assert recorder.bytecode == []
+
+
+def test_who_loads_djangos_apps_in_a_layer_stands_for_who_does_in_a_run() -> None:
+    """What ``ready`` warns of may name the caller of ``django.setup``."""
+    frames = [
+        cast("FrameType", one)
+        for one in (frame("shop.py"), frame("ours.py", SETUP), frame("ours.py"), *stack("importlib.py", None))
+    ]
+
+    assert attributed("shop.py", frames, IMPORTER) == ("module of shop.py", -1)
+    assert attributed("ours.py", frames, IMPORTER) == (SETUP, 0)
+    assert attributed("importlib.py", frames, IMPORTER) == ("module of importlib.py", 2)
+
+
+def test_a_warning_of_djangos_settings_is_of_the_innermost_import() -> None:
+    """What a settings module itself warns of belongs to that module, which others may import too."""
+    reading = cast("FrameType", frame("conf.py", "django.conf", "_setup"))
+
+    assert is_of_settings([reading, *stack("shop.py", None)], IMPORTER)
+    assert not is_of_settings([*stack("config.py", None), reading, *stack("shop.py", None)], IMPORTER)
+    assert not is_of_settings(stack("shop.py", None), IMPORTER)

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.layers.import_effects import Event, Warned
 
-INNER = (__file__, __file__.replace("warning_replay", "import_replay"))
-"""Files whose frames stand for those of the import system."""
-
 
 class WarningReplay:
     """The warnings that one run was given."""
@@ -39,11 +36,13 @@ class WarningReplay:
         Args:
             name: the module that warned.
             importer: a module that leads to it; '' where the run itself imports it.
-            event: the warning.
+            event: the warning; one of Django's settings is given only if this run has not read them yet.
 
         Raises:
             Warning: the filters make an error of it.
         """
+        if event.is_of_settings and _read_settings():
+            return
         warning, module, line = event.warning, event.module, event.warning.lineno
         filename = warning.filename
         registry = self._registries.setdefault(filename, {})
@@ -89,6 +88,17 @@ class WarningReplay:
         return None
 
 
+def _read_settings() -> bool:
+    """Read Django's settings, as the module did when it was executed; return whether that had been done already."""
+    settings = sys.modules["django.conf"].settings
+    if settings.configured:
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it warns of is about to be given from where the module stands
+        settings.DEBUG  # noqa: B018 - the first look at a setting reads them all
+    return False
+
+
 def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ignore[explicit-any]  # as typeshed has it
     """Return file, line and names of the import statement, or the `count`-th above, as ``warnings.warn`` counts."""
     frame = frame_above(1)
@@ -99,5 +109,7 @@ def _outer_statement(count: int) -> tuple[str, int, dict[str, Any]]:  # type: ig
 
 
 def _is_internal(frame: FrameType) -> bool:
+    """Return whether a frame is of the import system, or stands for it."""
     filename = frame.f_code.co_filename
-    return filename in INNER or ("importlib" in filename and "_bootstrap" in filename)
+    is_ours = str(frame.f_globals.get("__name__", "")).startswith("pytest_zygote.")
+    return is_ours or ("importlib" in filename and "_bootstrap" in filename)

@@ -95,11 +95,14 @@ class Warned(NamedTuple):
         module: name of the module that it was attributed to, for filters.
         outside: if it was attributed to the importer: how many frames above the import statement;
             -1 if it was attributed to a module's own code.
+        is_of_settings: whether Django warned when it read the project's settings: each run reads them itself, and
+            the module that read them first in a layer may not be the first in the run.
     """
 
     warning: warnings.WarningMessage
     module: str
     outside: int
+    is_of_settings: bool = False
 
 
 class Compiled(NamedTuple):
