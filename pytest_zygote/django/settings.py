@@ -80,8 +80,7 @@ def _hide_apps(conf: ModuleType, known: ModuleType, start_over: StartOver) -> No
             start_over(Reason("django-settings", text), ())
         if list(installed_apps or ()) != installed:
             start_over(Reason("django-settings", "the project layer holds other Django apps"), ())
-        import pytest_zygote.django.apps  # noqa: F401 - a statement: what warns may name who is above of it
-
+        __import__(DJANGO)  # as a statement does: a frame of importlib would count for warnings that name their caller
         _set_flags(registry, on=True)
 
     registry.populate = populate
