@@ -18,30 +18,10 @@ from pytest_zygote.adapters.system.signals import SignalPipe
 from pytest_zygote.client.watch.jobs import Starter
 from pytest_zygote.client.watch.keyboard import Keyboard
 from pytest_zygote.client.watch.saved_files import POLL_S, SavedFiles
+from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli import watch_mode, watch_steps
 from pytest_zygote.core.cli.daemon_options import ignored_globs
 from pytest_zygote.core.cli.options import without_commands
-from pytest_zygote.core.cli.watch_events import (
-    AskForFilter,
-    ClearStatus,
-    Debug,
-    FilesSaved,
-    FilterGiven,
-    InterruptAsked,
-    InterruptRun,
-    KeyPressed,
-    KillRun,
-    LeaveAsked,
-    Notify,
-    Print,
-    RunCommand,
-    RunDeclined,
-    RunEnded,
-    ShowStatus,
-    StartRun,
-    TimePassed,
-    WindowChanged,
-)
 from pytest_zygote.core.cli.watch_steps import WatchOptions
 from pytest_zygote.core.reasons import Reason
 
@@ -51,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.client.watch.jobs import Job
     from pytest_zygote.core.cli.settings import Settings
-    from pytest_zygote.core.cli.watch_events import Action, Event
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
@@ -186,13 +165,13 @@ class WatchLoop:
         self._on_files()
         if 0 in ready:
             self._on_keys()
-        self._handle(TimePassed(self._files.is_settled))
+        self._handle(events.TimePassed(self._files.is_settled))
 
     def _timeout_s(self, now: float) -> float | None:
         due = (watch_steps.timeout_s(self.state, now, is_settled=self._files.is_settled), self._files.due_s(now))
         return min((seconds for seconds in due if seconds is not None), default=None)
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: events.Event) -> None:
         if not self.state.is_over:
             self.state, actions = watch_steps.step(self.state, event, time.monotonic(), self._options)
             self._perform(actions)
@@ -202,9 +181,9 @@ class WatchLoop:
             if number == signal.SIGCONT:
                 self._keyboard.listen()  # the shell, or whoever stopped us, has set the terminal its own way
             if number in (signal.SIGWINCH, signal.SIGCONT):
-                self._handle(WindowChanged())
+                self._handle(events.WindowChanged())
             else:
-                self._handle(InterruptAsked() if number == signal.SIGINT else LeaveAsked())
+                self._handle(events.InterruptAsked() if number == signal.SIGINT else events.LeaveAsked())
 
     def _on_files(self) -> None:
         began = time.monotonic()
@@ -213,14 +192,14 @@ class WatchLoop:
             self._polls_because = self._files.polls_because
             self._keyboard.print(f"zygote: files are looked at now and then ({self._polls_because})")
         if saved:
-            self._handle(FilesSaved(tuple(saved)))
+            self._handle(events.FilesSaved(tuple(saved)))
 
     def _on_keys(self) -> None:
         keys = self._keyboard.read()
         if not keys:
-            self._handle(LeaveAsked())
+            self._handle(events.LeaveAsked())
         for key in keys:
-            self._handle(KeyPressed(key))
+            self._handle(events.KeyPressed(key))
 
     def _proceed(self, job: Job) -> None:
         """Read the news of the run."""
@@ -230,43 +209,43 @@ class WatchLoop:
         job.close()
         self._job = None
         if isinstance(outcome, Reason):
-            self._handle(RunDeclined(outcome))
+            self._handle(events.RunDeclined(outcome))
         else:
-            self._handle(RunEnded(outcome, self._last_counts()))
+            self._handle(events.RunEnded(outcome, self._last_counts()))
 
     # Actions
 
-    def _perform(self, actions: tuple[Action, ...]) -> None:
+    def _perform(self, actions: tuple[events.Action, ...]) -> None:
         for action in actions:
             self._do(action)
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: events.Action) -> None:
         match action:
-            case StartRun(args, reason):
+            case events.StartRun(args, reason):
                 self._job = self._runs.start_cold(args, reason) if reason else self._runs.start(args)
-            case InterruptRun() | KillRun():
+            case events.InterruptRun() | events.KillRun():
                 if self._job is not None:
-                    self._job.send(signal.SIGINT if isinstance(action, InterruptRun) else signal.SIGKILL)
-            case Debug(args):
+                    self._job.send(signal.SIGINT if isinstance(action, events.InterruptRun) else signal.SIGKILL)
+            case events.Debug(args):
                 self._debug(args)
-            case RunCommand(command):
+            case events.RunCommand(command):
                 subprocess.run(command, shell=True, cwd=self._files.root, check=False)  # noqa: S602 - the user's own words
-            case Notify(text):
+            case events.Notify(text):
                 self._notify(text)
             case _:
                 self._show(action)
 
-    def _show(self, action: AskForFilter | Print | ShowStatus | ClearStatus) -> None:
+    def _show(self, action: events.AskForFilter | events.Print | events.ShowStatus | events.ClearStatus) -> None:
         match action:
-            case AskForFilter(key):
-                self._handle(FilterGiven(key, self._keyboard.ask(watch_mode.PROMPTS[key])))
-            case Print(text):
+            case events.AskForFilter(key):
+                self._handle(events.FilterGiven(key, self._keyboard.ask(watch_mode.PROMPTS[key])))
+            case events.Print(text):
                 self._keyboard.print(text)
-            case ShowStatus():
+            case events.ShowStatus():
                 self._keyboard.show_status(
                     watch_mode.status_line(self.state.summary, self.state.filters, self._keyboard.width)
                 )
-            case ClearStatus():
+            case events.ClearStatus():
                 self._keyboard.clear_status()
             case _:
                 assert_never(action)
@@ -276,7 +255,7 @@ class WatchLoop:
         with self._keyboard.usual():
             status = self._runs.hand_over(args)
         self._signals = SignalPipe(SIGNALS)
-        self._handle(RunEnded(status, self._last_counts()))
+        self._handle(events.RunEnded(status, self._last_counts()))
 
     def _notify(self, text: str) -> None:
         try:

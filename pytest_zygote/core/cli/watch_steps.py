@@ -10,34 +10,11 @@ asked for a filter while a run writes to the terminal: the run is interrupted, a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
+from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli import watch_mode
-from pytest_zygote.core.cli.watch_events import (
-    AskForFilter,
-    ClearStatus,
-    Debug,
-    FilesSaved,
-    FilterGiven,
-    InterruptAsked,
-    InterruptRun,
-    KeyPressed,
-    KillRun,
-    LeaveAsked,
-    Notify,
-    Print,
-    RunCommand,
-    RunDeclined,
-    RunEnded,
-    ShowStatus,
-    StartRun,
-    TimePassed,
-    WindowChanged,
-)
 from pytest_zygote.core.cli.watch_mode import Filters, Summary
-
-if TYPE_CHECKING:
-    from pytest_zygote.core.cli.watch_events import Action, Event
 
 QUIET_S = 0.03
 """Saves that follow each other this fast belong together."""
@@ -106,7 +83,7 @@ class WatchState:
     is_over: bool = False
 
 
-Step: TypeAlias = "tuple[WatchState, tuple[Action, ...]]"
+Step: TypeAlias = "tuple[WatchState, tuple[events.Action, ...]]"
 
 
 def enter(now: float, options: WatchOptions) -> Step:
@@ -114,11 +91,11 @@ def enter(now: float, options: WatchOptions) -> Step:
     return _start(WatchState(), watch_mode.AFFECTED, now, options)
 
 
-def step(state: WatchState, event: Event, now: float, options: WatchOptions) -> Step:
+def step(state: WatchState, event: events.Event, now: float, options: WatchOptions) -> Step:
     """Return what follows an event: the new state, and what is to be done, in this order."""
     state, actions = _react(state, event, now, options)
     if state.question and not state.is_running and not state.is_over:
-        return replace(state, question=""), (*actions, AskForFilter(state.question))
+        return replace(state, question=""), (*actions, events.AskForFilter(state.question))
     return state, actions
 
 
@@ -133,41 +110,44 @@ def _quiet_s(*, is_settled: bool) -> float:
     return SETTLED_S if is_settled else QUIET_S
 
 
-def _react(state: WatchState, event: Event, now: float, options: WatchOptions) -> Step:
+def _react(state: WatchState, event: events.Event, now: float, options: WatchOptions) -> Step:
     match event:
-        case KeyPressed(key):
+        case events.KeyPressed(key):
             return _on_key(state, key, now, options)
-        case FilterGiven(key, text):
+        case events.FilterGiven(key, text):
             return _on_filter(replace(state, filters=state.filters.answered(key, text)), now, options)
-        case FilesSaved(paths):
+        case events.FilesSaved(paths):
             saved = dict.fromkeys((*state.saved, *paths))
             return replace(state, saved=tuple(saved), saved_at=now), ()
-        case TimePassed(is_settled):
+        case events.TimePassed(is_settled):
             return _on_time(state, now, options, is_settled=is_settled)
-        case RunDeclined() | RunEnded():
+        case events.RunDeclined() | events.RunEnded():
             return _on_end(state, event, now, options)
         case _:
             return _on_signal(state, event, now, options)
 
 
 def _on_signal(
-    state: WatchState, event: InterruptAsked | LeaveAsked | WindowChanged, now: float, options: WatchOptions
+    state: WatchState,
+    event: events.InterruptAsked | events.LeaveAsked | events.WindowChanged,
+    now: float,
+    options: WatchOptions,
 ) -> Step:
     match event:
-        case InterruptAsked() if state.is_running:
+        case events.InterruptAsked() if state.is_running:
             return _interrupt(state, now)
-        case InterruptAsked() | LeaveAsked():
+        case events.InterruptAsked() | events.LeaveAsked():
             return replace(state, is_over=True), ()
-        case WindowChanged():
+        case events.WindowChanged():
             return state, _show(state, options) if options.is_terminal else ()
         case _:
             assert_never(event)
 
 
-def _show(state: WatchState, options: WatchOptions) -> tuple[Action, ...]:
+def _show(state: WatchState, options: WatchOptions) -> tuple[events.Action, ...]:
     """Show the status, unless that would stand in the middle of what a run writes."""
     is_hidden = state.is_over or (state.is_running and options.is_terminal)
-    return () if is_hidden else (ShowStatus(),)
+    return () if is_hidden else (events.ShowStatus(),)
 
 
 # Keys
@@ -185,7 +165,7 @@ def _on_key(state: WatchState, key: str, now: float, options: WatchOptions) -> S
     if key == "x":
         state = replace(state, filters=replace(state.filters, stops=not state.filters.stops))
     state = replace(state, is_over=state.is_over or key == "q")
-    text = (Print(watch_mode.HELP.rstrip()),) if key == "w" else ()
+    text = (events.Print(watch_mode.HELP.rstrip()),) if key == "w" else ()
     return state, (*text, *_show(state, options))
 
 
@@ -197,7 +177,7 @@ def _on_filter(state: WatchState, now: float, options: WatchOptions) -> Step:
 
 def _update(state: WatchState, now: float, options: WatchOptions) -> Step:
     if not options.updates:
-        return state, (Print("zygote: no plugin for snapshots is installed"), *_show(state, options))
+        return state, (events.Print("zygote: no plugin for snapshots is installed"), *_show(state, options))
     if state.is_running:
         return state, ()
     return _begin(state, (*state.args, options.updates[0]), now)
@@ -217,7 +197,7 @@ def _ask_for(state: WatchState, kind: str, now: float, options: WatchOptions, *,
 def _interrupt(state: WatchState, now: float) -> Step:
     if not state.is_running or state.interrupted_at is not None:
         return state, ()
-    return replace(state, interrupted_at=now), (InterruptRun(),)
+    return replace(state, interrupted_at=now), (events.InterruptRun(),)
 
 
 def _start(state: WatchState, kind: str, now: float, options: WatchOptions) -> Step:
@@ -229,24 +209,24 @@ def _start(state: WatchState, kind: str, now: float, options: WatchOptions) -> S
 def _begin(state: WatchState, args: tuple[str, ...], now: float) -> Step:
     summary = replace(state.summary, running=state.kind)
     state = replace(state, summary=summary, args=args, is_running=True, started_at=now)
-    run = Debug(args) if state.kind == watch_mode.DEBUG else StartRun(args)
-    return state, (ShowStatus(), ClearStatus(), run)
+    run = events.Debug(args) if state.kind == watch_mode.DEBUG else events.StartRun(args)
+    return state, (events.ShowStatus(), events.ClearStatus(), run)
 
 
 def _on_time(state: WatchState, now: float, options: WatchOptions, *, is_settled: bool) -> Step:
     """Act on what had to wait: for editors to finish writing, or for a run to end."""
-    actions: tuple[Action, ...] = ()
+    actions: tuple[events.Action, ...] = ()
     if state.saved and now - state.saved_at >= _quiet_s(is_settled=is_settled):
         state = replace(state, saved=(), summary=replace(state.summary, changed=state.saved))
         state, actions = _ask_for(state, watch_mode.AFFECTED, now, options, is_save=True)
     if state.interrupted_at is not None and now - state.interrupted_at >= PATIENCE_S:
-        return replace(state, interrupted_at=now), (*actions, KillRun())
+        return replace(state, interrupted_at=now), (*actions, events.KillRun())
     return state, actions
 
 
-def _on_end(state: WatchState, event: RunDeclined | RunEnded, now: float, options: WatchOptions) -> Step:
-    if isinstance(event, RunDeclined):
-        return state, (StartRun(state.args, event.reason),)
+def _on_end(state: WatchState, event: events.RunDeclined | events.RunEnded, now: float, options: WatchOptions) -> Step:
+    if isinstance(event, events.RunDeclined):
+        return state, (events.StartRun(state.args, event.reason),)
     was_interrupted, before = state.interrupted_at is not None, state.summary.outcome
     outcome = "interrupted" if was_interrupted else watch_mode.outcome_of(event.status)
     summary = replace(
@@ -268,10 +248,10 @@ def _on_end(state: WatchState, event: RunDeclined | RunEnded, now: float, option
     return following, (*actions, *more)
 
 
-def _announce(state: WatchState, before: str, options: WatchOptions) -> tuple[Action, ...]:
+def _announce(state: WatchState, before: str, options: WatchOptions) -> tuple[events.Action, ...]:
     """Run the user's command; notify only when the outcome is another than before."""
     command = options.after_failure if state.status else options.after_success
-    commands = (RunCommand(command),) if command else ()
+    commands = (events.RunCommand(command),) if command else ()
     if not options.notifies or before == state.summary.outcome:
         return commands
-    return (*commands, Notify(f"{state.summary.outcome} {state.summary.selected}".strip()))
+    return (*commands, events.Notify(f"{state.summary.outcome} {state.summary.selected}".strip()))

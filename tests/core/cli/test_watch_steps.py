@@ -6,51 +6,31 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli import watch_steps
-from pytest_zygote.core.cli.watch_events import (
-    Action,
-    AskForFilter,
-    ClearStatus,
-    Debug,
-    Event,
-    FilesSaved,
-    FilterGiven,
-    InterruptAsked,
-    InterruptRun,
-    KeyPressed,
-    KillRun,
-    LeaveAsked,
-    Notify,
-    Print,
-    RunCommand,
-    RunDeclined,
-    RunEnded,
-    ShowStatus,
-    StartRun,
-    TimePassed,
-    WindowChanged,
-)
 from pytest_zygote.core.cli.watch_mode import HELP, RUNS, Filters
 from pytest_zygote.core.cli.watch_steps import PATIENCE_S, QUIET_S, SETTLED_S, WatchOptions, WatchState, timeout_s
 from pytest_zygote.core.reasons import Reason
 
 OPTIONS = WatchOptions(given=("-q", "tests"), paths=frozenset({"tests"}))
-BEGIN = (ShowStatus(), ClearStatus())
-PASSED = RunEnded(0, "2 of 2 tests")
+BEGIN = (events.ShowStatus(), events.ClearStatus())
+PASSED = events.RunEnded(0, "2 of 2 tests")
 
 
-def run(*kind: str) -> StartRun:
+def run(*kind: str) -> events.StartRun:
     """Return the start of a run that adds this to the command line."""
-    return StartRun(("-q", "tests", *kind))
+    return events.StartRun(("-q", "tests", *kind))
 
 
 AFFECTED = run(*RUNS["affected"])
 
 
-def walk(*events: Event, now: float = 10.0, options: WatchOptions = OPTIONS) -> tuple[WatchState, tuple[Action, ...]]:
+def walk(
+    *happened: events.Event, now: float = 10.0, options: WatchOptions = OPTIONS
+) -> tuple[WatchState, tuple[events.Action, ...]]:
     """Return the state after these events, and what follows the last."""
     state, actions = watch_steps.enter(now, options)
-    for event in events:
+    for event in happened:
         state, actions = watch_steps.step(state, event, now, options)
     return state, actions
 
@@ -68,23 +48,23 @@ class TestKeys:
     )
     def test_keys_start_runs(self, key: str, kind: str) -> None:
         """Of several kinds; the last one again."""
-        assert walk(PASSED, KeyPressed(key))[1] == (*BEGIN, run(*RUNS[kind]))
+        assert walk(PASSED, events.KeyPressed(key))[1] == (*BEGIN, run(*RUNS[kind]))
 
     def test_the_debugger_has_the_terminal(self) -> None:
         """So it is no run like the others."""
-        assert walk(PASSED, KeyPressed("d"))[1] == (*BEGIN, Debug(("-q", "tests", *RUNS["debug"])))
+        assert walk(PASSED, events.KeyPressed("d"))[1] == (*BEGIN, events.Debug(("-q", "tests", *RUNS["debug"])))
 
     @pytest.mark.parametrize("key", ["a", "i"])
     def test_a_run_that_goes_on_is_interrupted_once(self, key: str) -> None:
         """The second time it is on its way."""
-        assert walk(KeyPressed(key))[1] == (InterruptRun(),)
-        assert walk(KeyPressed(key), KeyPressed(key))[1] == ()
+        assert walk(events.KeyPressed(key))[1] == (events.InterruptRun(),)
+        assert walk(events.KeyPressed(key), events.KeyPressed(key))[1] == ()
 
     def test_the_run_that_was_asked_for_follows_the_interrupted_one(self) -> None:
         """Its status is shown in between."""
-        state, actions = walk(KeyPressed("a"), RunEnded(2, ""))
+        state, actions = walk(events.KeyPressed("a"), events.RunEnded(2, ""))
 
-        assert actions == (ShowStatus(), *BEGIN, run(*RUNS["all"]))
+        assert actions == (events.ShowStatus(), *BEGIN, run(*RUNS["all"]))
         assert (state.kind, state.summary.outcome) == ("all", "interrupted")
 
     @pytest.mark.parametrize(
@@ -92,46 +72,58 @@ class TestKeys:
     )
     def test_a_filter_is_asked_for(self, key: str, expected: Filters) -> None:
         """And narrows the run that follows the answer."""
-        assert walk(PASSED, KeyPressed(key))[1] == (AskForFilter(key),)
+        assert walk(PASSED, events.KeyPressed(key))[1] == (events.AskForFilter(key),)
 
-        state, actions = walk(PASSED, KeyPressed(key), FilterGiven(key, "x"))
+        state, actions = walk(PASSED, events.KeyPressed(key), events.FilterGiven(key, "x"))
         assert state.filters == expected
-        assert isinstance(actions[-1], StartRun)
+        assert isinstance(actions[-1], events.StartRun)
         assert "x" in actions[-1].args
 
     def test_nobody_is_asked_while_a_run_writes(self) -> None:
         """The question follows its end, and the run that was due follows the answer."""
-        assert walk(KeyPressed("a"), KeyPressed("k"))[1] == ()
-        assert walk(KeyPressed("a"), KeyPressed("k"), PASSED)[1] == (ShowStatus(), AskForFilter("k"))
+        assert walk(events.KeyPressed("a"), events.KeyPressed("k"))[1] == ()
+        assert walk(events.KeyPressed("a"), events.KeyPressed("k"), PASSED)[1] == (
+            events.ShowStatus(),
+            events.AskForFilter("k"),
+        )
 
-        answered = walk(KeyPressed("a"), KeyPressed("k"), PASSED, FilterGiven("k", ""))
+        answered = walk(events.KeyPressed("a"), events.KeyPressed("k"), PASSED, events.FilterGiven("k", ""))
         assert answered[1] == (*BEGIN, run(*RUNS["all"]))
 
     def test_an_answer_does_not_start_the_debugger(self) -> None:
         """Not even if it ran last."""
-        assert walk(PASSED, KeyPressed("d"), PASSED, KeyPressed("k"), FilterGiven("k", ""))[1] == (*BEGIN, AFFECTED)
+        assert walk(PASSED, events.KeyPressed("d"), PASSED, events.KeyPressed("k"), events.FilterGiven("k", ""))[1] == (
+            *BEGIN,
+            AFFECTED,
+        )
 
     def test_stopping_at_the_first_failure_is_on_or_off(self) -> None:
         """The next run shows it."""
-        state, actions = walk(PASSED, KeyPressed("x"))
-        assert (state.filters.stops, actions) == (True, (ShowStatus(),))
-        assert not walk(PASSED, KeyPressed("x"), KeyPressed("x"))[0].filters.stops
+        state, actions = walk(PASSED, events.KeyPressed("x"))
+        assert (state.filters.stops, actions) == (True, (events.ShowStatus(),))
+        assert not walk(PASSED, events.KeyPressed("x"), events.KeyPressed("x"))[0].filters.stops
 
     def test_help_and_unknown_keys(self) -> None:
         """The status line comes back."""
-        assert walk(PASSED, KeyPressed("w"))[1] == (Print(HELP.rstrip()), ShowStatus())
-        assert walk(PASSED, KeyPressed("§"))[1] == (ShowStatus(),)
+        assert walk(PASSED, events.KeyPressed("w"))[1] == (events.Print(HELP.rstrip()), events.ShowStatus())
+        assert walk(PASSED, events.KeyPressed("§"))[1] == (events.ShowStatus(),)
 
     def test_snapshots_are_updated_by_the_plugin_that_is_installed(self) -> None:
         """In a run like the last; while one goes on, nothing happens."""
         options = replace(OPTIONS, updates=("--snapshot-update",))
-        assert walk(PASSED, KeyPressed("u"), options=options)[1] == (*BEGIN, run("--affected", "--snapshot-update"))
-        assert walk(KeyPressed("u"), options=options)[1] == ()
-        assert walk(PASSED, KeyPressed("u"))[1] == (Print("zygote: no plugin for snapshots is installed"), ShowStatus())
+        assert walk(PASSED, events.KeyPressed("u"), options=options)[1] == (
+            *BEGIN,
+            run("--affected", "--snapshot-update"),
+        )
+        assert walk(events.KeyPressed("u"), options=options)[1] == ()
+        assert walk(PASSED, events.KeyPressed("u"))[1] == (
+            events.Print("zygote: no plugin for snapshots is installed"),
+            events.ShowStatus(),
+        )
 
     def test_q_leaves(self) -> None:
         """Nothing is shown any more."""
-        state, actions = walk(PASSED, KeyPressed("q"))
+        state, actions = walk(PASSED, events.KeyPressed("q"))
         assert (state.is_over, actions) == (True, ())
 
 
@@ -140,19 +132,19 @@ class TestSignals:
 
     def test_ctrl_c_interrupts_the_run_then_leaves(self) -> None:
         """Between runs it leaves at once."""
-        state, actions = walk(InterruptAsked())
-        assert (state.is_over, actions) == (False, (InterruptRun(),))
-        assert walk(PASSED, InterruptAsked())[0].is_over
+        state, actions = walk(events.InterruptAsked())
+        assert (state.is_over, actions) == (False, (events.InterruptRun(),))
+        assert walk(PASSED, events.InterruptAsked())[0].is_over
 
     def test_other_signals_leave(self) -> None:
         """Also during a run."""
-        assert walk(LeaveAsked())[0].is_over
+        assert walk(events.LeaveAsked())[0].is_over
 
     def test_a_resized_window_shows_the_status_anew(self) -> None:
         """Unless a run writes to it; where lines are plain it harms nobody."""
-        assert walk(PASSED, WindowChanged())[1] == (ShowStatus(),)
-        assert walk(WindowChanged())[1] == ()
-        assert walk(WindowChanged(), options=replace(OPTIONS, is_terminal=False))[1] == ()
+        assert walk(PASSED, events.WindowChanged())[1] == (events.ShowStatus(),)
+        assert walk(events.WindowChanged())[1] == ()
+        assert walk(events.WindowChanged(), options=replace(OPTIONS, is_terminal=False))[1] == ()
 
 
 class TestSaves:
@@ -164,8 +156,8 @@ class TestSaves:
         options = replace(OPTIONS, queues=queues)
         state, _ = walk(*(() if running else (PASSED,)), now=0.0)
         for paths in (("a.py",), ("b.py", "a.py")):
-            state, _ = watch_steps.step(state, FilesSaved(paths), at, options)
-        return watch_steps.step(state, TimePassed(is_settled), now, options)[0]
+            state, _ = watch_steps.step(state, events.FilesSaved(paths), at, options)
+        return watch_steps.step(state, events.TimePassed(is_settled), now, options)[0]
 
     @pytest.mark.parametrize(("is_settled", "quiet_s"), [(True, SETTLED_S), (False, QUIET_S)])
     def test_saves_wait_for_quiet(self, *, is_settled: bool, quiet_s: float) -> None:
@@ -200,45 +192,45 @@ class TestRuns:
 
     def test_one_that_does_not_end_is_killed(self) -> None:
         """And again, if that does not help."""
-        state, _ = walk(KeyPressed("i"), now=10.0)
+        state, _ = walk(events.KeyPressed("i"), now=10.0)
         due = 10.0 + PATIENCE_S
         assert timeout_s(state, 10.0, is_settled=True) == PATIENCE_S
-        assert watch_steps.step(state, TimePassed(is_settled=True), due - 0.1, OPTIONS) == (state, ())
+        assert watch_steps.step(state, events.TimePassed(is_settled=True), due - 0.1, OPTIONS) == (state, ())
 
-        state, actions = watch_steps.step(state, TimePassed(is_settled=True), due, OPTIONS)
-        assert actions == (KillRun(),)
+        state, actions = watch_steps.step(state, events.TimePassed(is_settled=True), due, OPTIONS)
+        assert actions == (events.KillRun(),)
         assert timeout_s(state, due, is_settled=True) == PATIENCE_S
 
     def test_one_that_the_daemon_declines_is_plain(self) -> None:
         """With the reason."""
         reason = Reason("daemon-lost", "it ended")
-        state, actions = walk(RunDeclined(reason))
+        state, actions = walk(events.RunDeclined(reason))
 
-        assert actions == (StartRun(AFFECTED.args, reason),)
+        assert actions == (events.StartRun(AFFECTED.args, reason),)
         assert state.is_running
 
     def test_a_usage_error_of_the_first_ends_it(self) -> None:
         """Nobody can mend the command line by saving a file; later a test's conftest file may be to blame."""
-        assert walk(RunEnded(4, ""))[0].is_over
-        assert not walk(PASSED, KeyPressed("a"), RunEnded(4, ""))[0].is_over
+        assert walk(events.RunEnded(4, ""))[0].is_over
+        assert not walk(PASSED, events.KeyPressed("a"), events.RunEnded(4, ""))[0].is_over
 
     def test_commands_run_after_each_outcome(self) -> None:
         """Not after one that was interrupted."""
         options = replace(OPTIONS, after_success="good", after_failure="bad")
-        assert walk(PASSED, options=options)[1] == (RunCommand("good"), ShowStatus())
-        assert walk(RunEnded(1, ""), options=options)[1] == (RunCommand("bad"), ShowStatus())
-        assert walk(KeyPressed("i"), RunEnded(2, ""), options=options)[1] == (ShowStatus(),)
+        assert walk(PASSED, options=options)[1] == (events.RunCommand("good"), events.ShowStatus())
+        assert walk(events.RunEnded(1, ""), options=options)[1] == (events.RunCommand("bad"), events.ShowStatus())
+        assert walk(events.KeyPressed("i"), events.RunEnded(2, ""), options=options)[1] == (events.ShowStatus(),)
 
     def test_a_notification_is_for_another_outcome(self) -> None:
         """The same again is no news."""
         options = replace(OPTIONS, notifies=True)
-        assert walk(PASSED, options=options)[1] == (Notify("passed 2 of 2 tests"), ShowStatus())
-        assert walk(PASSED, KeyPressed("a"), PASSED, options=options)[1] == (ShowStatus(),)
+        assert walk(PASSED, options=options)[1] == (events.Notify("passed 2 of 2 tests"), events.ShowStatus())
+        assert walk(PASSED, events.KeyPressed("a"), PASSED, options=options)[1] == (events.ShowStatus(),)
 
     def test_the_exit_code_of_the_last_one_stays(self) -> None:
         """It is watch mode's own at the end; the summary says how long the run was."""
         state, _ = walk(now=10.0)
-        state, _ = watch_steps.step(state, RunEnded(1, "1 of 2 tests"), 12.5, OPTIONS)
+        state, _ = watch_steps.step(state, events.RunEnded(1, "1 of 2 tests"), 12.5, OPTIONS)
 
         assert state.status == 1
         assert (state.summary.outcome, state.summary.duration_s) == ("failed", 2.5)
