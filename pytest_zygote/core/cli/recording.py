@@ -6,8 +6,8 @@ Durations are not recorded: no two runs agree on them.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TypedDict, cast
+from dataclasses import astuple, dataclass
+from typing import TypeAlias, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,57 +100,26 @@ class Recording:
     warnings: tuple[RecordedWarning, ...] = ()
 
 
+_Phases: TypeAlias = "list[tuple[str, str, str]]"
+_Warnings: TypeAlias = "list[tuple[str, str, str, str, str]]"
+_Rows: TypeAlias = "tuple[int, int, list[str], list[str], _Phases, list[tuple[str, _Phases]], _Warnings]"
+"""A recording, as JSON has it: the fields of each class in their order."""
+
+
 def encode(recording: Recording) -> str:
     """Turn a recording into JSON."""
-    return json.dumps(asdict(recording), indent=1)
+    return json.dumps(astuple(recording), indent=1)
 
 
 def decode(text: str) -> Recording:
     """Turn the JSON of ``encode`` back into a recording."""
-    fields = cast("_RecordingFields", json.loads(text))
+    exit_code, process, collected, deselected, collectors, results, warnings = cast("_Rows", json.loads(text))
     return Recording(
-        exit_code=fields["exit_code"],
-        process=fields["process"],
-        collected=tuple(fields["collected"]),
-        deselected=tuple(fields["deselected"]),
-        collectors=tuple(Collector(**entry) for entry in fields["collectors"]),
-        results=tuple(
-            Result(entry["nodeid"], tuple(Phase(**phase) for phase in entry["phases"])) for entry in fields["results"]
-        ),
-        warnings=tuple(RecordedWarning(**entry) for entry in fields["warnings"]),
+        exit_code,
+        process,
+        tuple(collected),
+        tuple(deselected),
+        tuple(Collector(*row) for row in collectors),
+        tuple(Result(nodeid, tuple(Phase(*row) for row in phases)) for nodeid, phases in results),
+        tuple(RecordedWarning(*row) for row in warnings),
     )
-
-
-class _PhaseFields(TypedDict):
-    when: str
-    outcome: str
-    message: str
-
-
-class _ResultFields(TypedDict):
-    nodeid: str
-    phases: list[_PhaseFields]
-
-
-class _CollectorFields(TypedDict):
-    nodeid: str
-    outcome: str
-    message: str
-
-
-class _WarningFields(TypedDict):
-    category: str
-    message: str
-    file_name: str
-    when: str
-    nodeid: str
-
-
-class _RecordingFields(TypedDict):
-    exit_code: int
-    process: int
-    collected: list[str]
-    deselected: list[str]
-    collectors: list[_CollectorFields]
-    results: list[_ResultFields]
-    warnings: list[_WarningFields]
