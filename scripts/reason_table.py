@@ -295,8 +295,29 @@ TABLE: dict[str, Entry] = {
     ),
     "reload-requested": Entry("`pytest --daemon-reload` was called.", "Nothing.", REBUILD),
     # No run is forked from a collected session.
-    "session-ineligible": Entry(
-        "No run can be forked from a collected session of this command line.", "Nothing.", "The run collects itself."
+    "session-option": Entry(
+        "An option or a setting asks for what each run must do itself: `--lf` reads what the last run has left.",
+        "Nothing, or leave the option out.",
+        "The run collects itself.",
+    ),
+    "session-plugin": Entry(
+        "A plugin may prepare something for one run, in a hook that all forks of a session would share.",
+        "If it does not, set `pytest_zygote_session_safe = True` in its module.",
+        "The run collects itself.",
+    ),
+    "session-side-effect": Entry(
+        "While tests were collected, something was done or left that each run must do itself: with the time, a random "
+        "number, a file, a thread, a workaround.",
+        "Move what the text names from the module into a fixture.",
+        "The run collects itself.",
+    ),
+    "session-failed": Entry(
+        "Collecting ahead came to no test: an error, or pytest ended before.", "Nothing.", "The run collects itself."
+    ),
+    "session-recollection": Entry(
+        "A test file was saved, and runs of the collected session cannot collect it again by themselves.",
+        "Nothing: the session is collected anew.",
+        "The run collects itself.",
     ),
     "terminal-unusual": Entry(
         "A descriptor of the command is no terminal, pipe or output file.", "Nothing.", "The run collects itself."

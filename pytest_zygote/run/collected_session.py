@@ -15,6 +15,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.pytest.private import configuration, terminal
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.run.recollection import Recollection
 
@@ -34,7 +35,7 @@ MOST_PREPARED = 20_000
 class CollectingProcess(Protocol):
     """The process that a session is collected in."""
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: Reason) -> None:
         """End this process, unless it is a run by now."""
 
     def mark(self) -> None:
@@ -57,7 +58,7 @@ class CollectedPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """End before a plugin does here what may be a run's business."""
-        reason = _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), "")
+        reason = _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), None)
         if reason:
             self._host.abort(reason)
 
@@ -93,28 +94,29 @@ class CollectedPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """End before anybody takes this for the end of a run."""
-        self._host.abort("pytest ends before the first test")
+        self._host.abort(Reason("session-failed", "pytest ends before the first test"))
         return (yield)
 
 
-def ineligibility(session: pytest.Session) -> str:
-    """Return why no run may be forked from this session; '' if nothing speaks against it."""
+def ineligibility(session: pytest.Session) -> Reason | None:
+    """Return why no run may be forked from this session; None if nothing speaks against it."""
     config = session.config
     if session.testsfailed or session.shouldstop or session.shouldfail:
-        return "tests cannot be collected"
-    reason = _option_ineligibility(config)
+        return Reason("session-failed", "tests cannot be collected")
     if configuration.has_basetemp(config):
-        reason = "collection makes a temporary folder"
-    return reason or next(_plugin_ineligibilities(config.pluginmanager), "")
+        return Reason("session-side-effect", "collection makes a temporary folder")
+    return _option_ineligibility(config) or next(_plugin_ineligibilities(config.pluginmanager), None)
 
 
-def _option_ineligibility(config: pytest.Config) -> str:
-    reason = eligibility.option_ineligibility({name: config.getoption(name, None) for name in eligibility.OPTIONS})
-    reason = reason or ("--log-file keeps a file open" if config.getini("log_file") else "")
-    return reason or ("" if ".*" in config.getini("norecursedirs") else "norecursedirs admits hidden folders")
+def _option_ineligibility(config: pytest.Config) -> Reason | None:
+    if config.getini("log_file"):
+        return Reason("session-option", eligibility.OPTIONS["log_file"])
+    if ".*" not in config.getini("norecursedirs"):
+        return Reason("session-option", "norecursedirs admits hidden folders")
+    return eligibility.option_ineligibility({name: config.getoption(name, None) for name in eligibility.OPTIONS})
 
 
-def _plugin_ineligibilities(manager: pytest.PytestPluginManager) -> Iterator[str]:
+def _plugin_ineligibilities(manager: pytest.PytestPluginManager) -> Iterator[Reason]:
     for _, plugin in manager.list_name_plugin():
         if plugin is None:
             continue

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
-from pytest_zygote.adapters.self_checks import why_lost
+from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import processes, signals, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
@@ -64,9 +64,7 @@ class SessionRun(process.RunProcess):
     def start_over(self, depth: str, reason: Reason, modules: tuple[str, ...] = ()) -> NoReturn:
         """End the session: the layer is not exact for this command line."""
         del depth, modules
-        self.session.abort(
-            reason.text
-        )  # a run can start over only before it has written anything: see `_start_over_from_layer`
+        self.session.abort(reason)  # a run can start over only before it has written: see `_start_over_from_layer`
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
@@ -79,7 +77,7 @@ class SessionProcess:
         self._layer = layer
         self._channel = channel
         self._recorders = TerminalDoubles(order.terminal, processes.fork)
-        self._watch = CollectionInputs(self.abort)
+        self._watch = CollectionInputs(self._on_side_effect)
         self._is_run = False
         self._runs = RunForker(self._send, self._leave_parent, self._become_run)
         self._state = session_loop.SessionState()
@@ -92,15 +90,14 @@ class SessionProcess:
         try:
             return self._collect()
         except BaseException:
-            self.abort(traceback.format_exc())
+            self.abort(Reason("session-failed", traceback.format_exc()))
             raise
 
     def _collect(self) -> int:
-        lost = why_lost(Feature.SESSIONS)
-        if lost:
+        lost = lost_reason(Feature.SESSIONS)
+        if lost is not None:
             self.abort(lost)
-        if workaround.registry.around or workaround.registry.forked:
-            self.abort("workarounds run around the forks of runs")
+        self._on_side_effect(_workarounds())
         gc.freeze()  # else the search for garbage after collection would copy every page of the layer
         process.adopt_terminal(self._run.request, self._recorders.descriptors)
         self._leaks = SessionLeaks()
@@ -111,19 +108,19 @@ class SessionProcess:
         self._run.import_replay.on_found = self._watch.found
         self._environ = dict(os.environ)
         status = interpreter_exit.pytest_status()
-        self.abort(f"pytest ended before the first test, with {status}")
+        self.abort(Reason("session-failed", f"pytest ended before the first test, with {status}"))
         status = process.finish(self._run, status)
         self._runs.learn()
         return status
 
-    def _abort_if(self, reason: str) -> None:
-        if reason:
-            self.abort(reason)
+    def _on_side_effect(self, text: str) -> None:
+        if text:
+            self.abort(Reason("session-side-effect", text))
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: Reason) -> None:
         """End this process, unless it is a run by now."""
         if not self._is_run:
-            self._leave(layer_messages.BuildFailed({}, Reason("session-ineligible", reason)))
+            self._leave(layer_messages.BuildFailed({}, reason))
 
     def _leave(self, last: layer_messages.FromSession) -> NoReturn:
         with contextlib.suppress(OSError):
@@ -149,16 +146,14 @@ class SessionProcess:
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
         pytest_session.prepare()
-        reason = self._watch.side_effect
+        side_effect = _workarounds() or self._watch.side_effect
         self._flush()
         self._recorders.finish()
         self._captures = pytest_session.capture_files()
-        if workaround.registry.around or workaround.registry.forked:
-            reason = "workarounds run around the forks of runs"
         renewable = pytest_session.renewable(built.files, self._layer)
         built = built.replaced(renewable=self._watch.only_pytests(renewable))
         known = {source.descriptor for source in self._recorders.places()} | {*self._captures, self._channel.fileno()}
-        self._abort_if(reason or self._leaks.found(known, self._captures))
+        self._on_side_effect(side_effect or self._leaks.found(known, self._captures))
         for path in pytest_session.cache_files():
             built.files.pop(path, None)
         self._restore_random = self._watch.restorer()
@@ -170,7 +165,7 @@ class SessionProcess:
         except ProtocolError as error:  # a fault of the daemon's: named, before runs are forked from the layer again
             if self._is_run:
                 raise
-            self._leave(layer_messages.NotRecollectable(Reason("session-ineligible", str(error))))
+            self._leave(layer_messages.NotRecollectable(Reason("session-failed", str(error))))
 
     # Events
 
@@ -225,7 +220,7 @@ class SessionProcess:
             case session_loop.CheckFiles(paths):
                 reason = self._pytest.why_not_recollectable(paths)
                 if reason:
-                    self._send(layer_messages.NotRecollectable(Reason("session-ineligible", reason)))
+                    self._send(layer_messages.NotRecollectable(Reason("session-recollection", reason)))
             case StopListening():
                 self._poll.unregister(self._channel.fileno())
                 for link in self._runs.links:
@@ -270,7 +265,7 @@ class SessionProcess:
 
     def _start_over_from_layer(self, reason: str) -> NoReturn:
         """Have this run start from the project layer."""
-        ineligible = Reason("session-ineligible", reason)
+        ineligible = Reason("session-recollection", reason)
         self._run.report(run_messages.LayerIneligible("project", ineligible, (), self._run.request.seen))
         os._exit(lifecycle.LAYER_INELIGIBLE)  # noqa: TID251 - nothing that a run does at its end may happen
 
@@ -283,6 +278,12 @@ class SessionProcess:
         client_identity.reseed(sys.modules)
         self._restore_random()
         client_identity.adopt_name(request)
+
+
+def _workarounds() -> str:
+    """Return that there are workarounds, which run around the forks of a zygote; '' if there are none."""
+    registry = workaround.registry
+    return "workarounds run around the forks of runs" if registry.around or registry.forked else ""
 
 
 def _set(key: str, value: str | None) -> None:

@@ -293,7 +293,7 @@ def test_session_whose_collection_fails_leaves_the_run_to_the_layer(
     project = daemon.build()
     assert project.all_sent(layer_messages.Collect)
     session = daemon.opened[-1]
-    daemon.receive(session, layer_messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
+    daemon.receive(session, layer_messages.BuildFailed({}, Reason("session-side-effect", "a thread runs")))
     assert project.all_sent(layer_messages.Fork)
     assert not client.all_sent(client_messages.Cold)
 
@@ -308,9 +308,9 @@ def test_session_that_is_stale_is_collected_again(tmp_path: Path, monkeypatch: p
     session = daemon.opened[-1]
     daemon.receive(session, layer_messages.Hello(600), built(tests=2))
     assert session.all_sent(layer_messages.Fork)
-    daemon.receive(session, layer_messages.NotRecollectable(Reason("session-ineligible", "conftest.py changed")))
+    daemon.receive(session, layer_messages.NotRecollectable(Reason("session-recollection", "conftest.py changed")))
     (closed,) = list(daemon.sessions)
-    assert closed.why_closed == Reason("session-ineligible", "conftest.py changed")
+    assert closed.why_closed == Reason("session-recollection", "conftest.py changed")
 
 
 def test_layer_that_is_not_exact_leads_to_a_shallower_one(daemon: FakeDaemon, tmp_path: Path) -> None:

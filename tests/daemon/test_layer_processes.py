@@ -155,7 +155,7 @@ def test_session_that_fails_is_no_failed_build(daemon: FakeDaemon, project: Laye
     """Runs are forked from the project layer, as before."""
     order = layer_messages.Collect(b"", (), ())
     layer = daemon.layers.spawn_session(project, order, plan(daemon.root, "session"))
-    reason = Reason("session-ineligible", "a thread runs")
+    reason = Reason("session-side-effect", "a thread runs")
     assert hand(daemon, 2, layer_messages.BuildFailed({}, reason)) == [events.SessionFailed(layer, reason)]
     daemon.opened[2].is_cut = True
     assert hand(daemon, 2) == [
@@ -243,7 +243,7 @@ def test_stale_session_is_reported_with_its_reason(daemon: FakeDaemon, project: 
     layer = daemon.layers.spawn_session(
         project, layer_messages.Collect(b"", (), ()), plan(daemon.root, "session", path=request("/").path)
     )
-    reason = Reason("session-ineligible", "conftest.py changed")
+    reason = Reason("session-recollection", "conftest.py changed")
     assert hand(daemon, 2, layer_messages.NotRecollectable(reason)) == [events.SessionStale(layer, reason)]
 
 

@@ -155,9 +155,9 @@ def test_session_that_cannot_be_collected_is_not_tried_on_the_same_layer(idle: F
     """The status shows the reason."""
     idle.advance(IDLE_S)
     session = idle.opened[-1]
-    idle.receive(session, layer_messages.BuildFailed({}, Reason("session-ineligible", "a thread runs")))
+    idle.receive(session, layer_messages.BuildFailed({}, Reason("session-side-effect", "a thread runs")))
     idle.ask("-q")
-    assert idle.sessions.last_miss == Reason("session-ineligible", "a thread runs")
+    assert idle.sessions.last_miss == Reason("session-side-effect", "a thread runs")
     end_run(idle)
     before = len(idle.opened)
     idle.advance(IDLE_S)
@@ -203,7 +203,7 @@ def test_run_whose_session_was_not_exact_starts_again_from_the_layer_below(idle:
     session = collect(idle)
     idle.ask("-q")
     run = idle.opened[-1]
-    reason = Reason("session-ineligible", "test_it.py has another parameter")
+    reason = Reason("session-recollection", "test_it.py has another parameter")
     idle.receive(run, run_messages.LayerIneligible("project", reason, (), "header"), run_messages.Ended(75))
     assert idle.opened[1].last(layer_messages.Fork).run == 3
     assert session.all_sent(layer_messages.Retire)

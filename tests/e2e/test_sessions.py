@@ -228,7 +228,8 @@ def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None
     before = forced.status().session_runs
     for number, (what, code) in enumerate(IMPURE.items()):
         forced.write(f"impure/test_{number}.py", f"{code}\ndef test_impure(): pass")
-        assert what.strip() in refused(forced, f"impure/test_{number}.py")
+        reason = refused(forced, f"impure/test_{number}.py")
+        assert (reason.split()[0], what.strip() in reason) == ("[session-side-effect]", True), reason
     assert forced.status().session_runs == before
     assert (forced.root / "written").read_text() == "1\n", "only the run has written, no session that was tried before"
 
@@ -247,7 +248,7 @@ def test_no_session_where_a_hook_prepares_one_run(forced: Project) -> None:
     for hook, code in CONFTESTS.items():
         forced.write(f"{hook}/conftest.py", code)
         forced.write(f"{hook}/test_hook.py", "def test_hook(): pass")
-        assert f"has the hook {hook}" in refused(forced, f"{hook}/test_hook.py")
+        assert re.match(rf"\[session-plugin\] .* has the hook {hook}", refused(forced, f"{hook}/test_hook.py"))
     assert forced.status().session_runs == before
 
 
@@ -301,7 +302,7 @@ def test_options_that_keep_state(forced: Project) -> None:
     from_session(forced)
     before = forced.status().session_runs
     for option in ("--lf", "--ff", "--nf", "--sw", "--junitxml=report.xml", "--log-file=log"):
-        assert refused(forced, option, "test_app.py::test_constant").startswith("[session-ineligible] --")
+        assert refused(forced, option, "test_app.py::test_constant").startswith("[session-option] --")
     assert forced.status().session_runs == before
 
 
@@ -355,7 +356,7 @@ def test_the_status_shows_sessions(forced: Project) -> None:
     assert re.search(r"collected session, pid \d+, ready: pytest test_app.py\n  2 tests, .* MiB of its own, \d+", shown)
     forced.pytest("--lf")
     shown = forced.pytest("--daemon-status").stdout
-    assert "forked from no collected session: [session-ineligible] --lf reads what the last run has left" in shown
+    assert "forked from no collected session: [session-option] --lf reads what the last run has left" in shown
 
 
 def test_none_are_kept_by_default_setting_zero(tmp_path: Path) -> None:

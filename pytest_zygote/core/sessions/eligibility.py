@@ -81,9 +81,10 @@ OPTIONS: dict[str, str] = {
 """Options that keep a run at the project layer, each with the reason."""
 
 
-def option_ineligibility(options: Mapping[str, object]) -> str:
-    """Return which option keeps a run from being forked from a collected session; '' if none does."""
-    return next((reason for name, reason in OPTIONS.items() if options.get(name)), "")
+def option_ineligibility(options: Mapping[str, object]) -> Reason | None:
+    """Return which option keeps a run from being forked from a collected session; None if none does."""
+    texts = (text for name, text in OPTIONS.items() if options.get(name))
+    return next((Reason("session-option", text) for text in texts), None)
 
 
 MOST_RENEWED = 8
@@ -169,8 +170,8 @@ def may_be_renewed(changed: Collection[str], renewable: Collection[str]) -> bool
     return len(changed) <= MOST_RENEWED and all(path in renewable for path in changed)
 
 
-def plugin_ineligibility(module: str, hooks: Collection[str], *, is_declared_safe: bool) -> str:
-    """Return why a registered plugin keeps a run from a collected session; '' if it does not.
+def plugin_ineligibility(module: str, hooks: Collection[str], *, is_declared_safe: bool) -> Reason | None:
+    """Return why a registered plugin keeps a run from a collected session; None if it does not.
 
     What a plugin does while tests are collected is watched, as is the project's code: it is judged by its hooks.
 
@@ -181,13 +182,14 @@ def plugin_ineligibility(module: str, hooks: Collection[str], *, is_declared_saf
     """
     top = module.partition(".")[0]
     if module in COLLECTING:
-        return f"{module} collects by itself"
+        return Reason("session-plugin", f"{module} collects by itself")
     if top in RUNNER or top in PLUGINS or is_declared_safe:
-        return ""
+        return None
     if top in PER_RUN:
-        return f"{module} {PER_RUN[top]}"
+        return Reason("session-plugin", f"{module} {PER_RUN[top]}")
     early = [hook for hook in sorted(hooks) if not _is_exact(hook)]
-    return f"{module} has the hook {early[0]}, which may prepare something for one run" if early else ""
+    text = "which may prepare something for one run"
+    return Reason("session-plugin", f"{module} has the hook {early[0]}, {text}") if early else None
 
 
 def _is_exact(hook: str) -> bool:

@@ -7,7 +7,7 @@ from pytest_zygote.core.sessions.backoff import MAX_REMEMBERED, MAX_WASTED, RETR
 from pytest_zygote.core.sessions.eligibility import Key
 
 KEY = Key((1,), (), ())
-REASON = Reason("session-ineligible", "a thread")
+REASON = Reason("session-side-effect", "a thread")
 
 
 def test_a_refusal_holds_for_its_object() -> None:
