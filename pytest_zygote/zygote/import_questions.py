@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.code_events import DISABLE
-from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, answer
+from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, THERE, answer
 from pytest_zygote.adapters.interpreter.io_recorder import is_own_caller
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.core.layers.import_effects import Asked
@@ -60,6 +60,10 @@ class ImportQuestions:
         if self._ledger.stack and (self._ledger.stack[-1], what) not in self._asked:
             self._asked.add((self._ledger.stack[-1], what))
             self._ledger.note(Asked(what, answer(what)))
+
+    def note_absent(self, path: str) -> None:
+        """Note that something was looked for in the working directory, which is not there."""
+        self.note(f"{THERE}{path}")
 
     def note_folder(self) -> None:
         """Note that the working directory was asked for."""

@@ -133,6 +133,7 @@ class _Builder:
         self._calls = ProcessCalls(self._on_pid, self._on_fork_handlers)
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self._on_unanswered)
         self._files.on_folder = self._questions.note_folder
+        self._files.on_absent = self._questions.note_absent
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:

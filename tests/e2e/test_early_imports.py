@@ -264,7 +264,7 @@ def test_a_module_that_asks_for_the_working_directory(project: Project) -> None:
     plain = project.run(command, {"PYTEST_DAEMON_DISABLE": "1"}, cwd=project.root / "tests")
 
     assert _shown(warm.stdout) == _shown(plain.stdout)
-    assert "the working directory" in project.status().rejected["app.main"]  # [process-asked]
+    assert "asks for the file data.txt" in project.status().rejected["app.main"]  # [process-asked]
 
 
 HOOK = """

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.daemon import BIN
+
 if TYPE_CHECKING:
     from tests.support.daemon import Project
 
@@ -27,6 +29,7 @@ LIBRARIES = {
     "configures": "import os\nos.environ['CONFIGURED'] = os.environ.get('CONFIGURED', '') + 'once'\n",
     "reads": "import configures, os\nFOUND = sorted(key for key in os.environ if key.startswith('CONF'))\n",
     "vendors": "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendored'))\n",
+    "looks": "import os\nFOUND = os.path.exists('looksrc')\n",  # as matplotlib looks for its settings
     "patches": "import json\njson.dumps = lambda *args, plain=json.dumps, **named: plain(*args, **named) + ' '\n",
     "filters": "import warnings\nwarnings.filterwarnings('ignore', message='quiet')\n",
 }
@@ -35,6 +38,7 @@ USES = {
     "configures": "import configures, os\nSEEN = os.environ['CONFIGURED']\ndef use(): return os.environ['CONFIGURED']",
     "reads": "import reads\nSEEN = reads.FOUND\ndef use(): return SEEN",
     "vendors": "import vendors, inner\nSEEN = inner.VALUE\ndef use(): return inner.VALUE",
+    "looks": "import looks\nSEEN = looks.FOUND\ndef use(): return looks.FOUND",
     "patches": "import patches, json\nSEEN = json.dumps(1)\ndef use(): return json.dumps(2)",
     "filters": "import filters, warnings\nwarnings.warn('quiet')\nSEEN = 1\ndef use(): return warnings.warn('quiet')",
 }
@@ -74,6 +78,13 @@ def test_what_libraries_do_to_the_process_is_there_for_a_project_that_is_importe
 
         assert set(_values(alone.stdout)) < set(plain)
         assert alone.was_warm
+    project.write("elsewhere/empty", "")
+    command = [str(BIN / "pytest"), "../test_looks.py"]
+    elsewhere = project.run(command, packages, cwd=project.root / "elsewhere")
+    assert _values(elsewhere.stdout) == ["False, False"]
+    assert elsewhere.was_warm
+    project.write("elsewhere/looksrc", "")
+    assert _values(project.run(command, packages, cwd=project.root / "elsewhere").stdout) == ["True, True"]
     layer = project.status().layer("project")
     assert layer is not None
     assert layer.runs_served > len(USES)

@@ -7,6 +7,9 @@ import sys
 
 FOLDER = "the working directory"
 TERMINAL = "the terminal"
+THERE = "the file "
+"""What the question of something in the working directory begins with; its relative path follows."""
+
 LOADED = "whether there is a module "
 """What the question of a loaded module begins with; its name follows."""
 
@@ -17,6 +20,8 @@ def answer(what: str) -> object:
         return _folder()
     if what == TERMINAL:
         return tuple(_is_terminal(name) for name in ("stdin", "stdout", "stderr"))
+    if what.startswith(THERE):
+        return os.path.lexists(what.removeprefix(THERE))
     return what.removeprefix(LOADED) in sys.modules
 
 

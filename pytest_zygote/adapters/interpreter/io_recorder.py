@@ -76,7 +76,8 @@ class FileRecorder:
         measured: paths whose size or times may have been asked for.
         known_to_others: paths that somebody asked for who is neither pytest nor this package.
         on_write: called with the frame that opens a file to write.
-        on_folder: called when somebody asks for the working directory, by a relative path or by itself.
+        on_folder: called when somebody asks for the working directory, by itself or by the relative path of something.
+        on_absent: called with a relative path at which somebody has found nothing.
         is_import: returns whether a file is being read to import a module, which is recorded elsewhere.
         is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
     """
@@ -105,6 +106,7 @@ class FileRecorder:
         self.known_to_others: set[str] = set()
         self.on_write: Callable[[FrameType], None] = _nothing
         self.on_folder: Callable[[], None] = _nothing
+        self.on_absent: Callable[[str], None] = _nothing
         self.is_import: Callable[[str], bool] = _always
         self.is_probe: Callable[[FrameType], bool] = _always
         self._replaced: dict[Function, Function] = {}
@@ -254,7 +256,7 @@ class FileRecorder:
             return ""
         path = os.fsdecode(args[0])  # type: ignore[arg-type]  # see above
         if not os.path.isabs(path):
-            self.on_folder()
+            self.on_folder() if os.path.lexists(path) else self.on_absent(path)
             path = os.path.abspath(path)
         path = os.path.normpath(path)
         if path.startswith(("/proc/", "/sys/", "/dev/")):

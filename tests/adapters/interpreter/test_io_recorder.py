@@ -110,6 +110,25 @@ def test_what_is_looked_for_in_vain_is_noted(tmp_path: Path) -> None:
     assert found["flag"] == ()
 
 
+def test_relative_paths_ask_for_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is not there only that is noted: it is not there in many other folders either."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").touch()
+    asked: list[str] = []
+    recorder = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
+    recorder.on_folder = lambda: asked.append("the folder")
+    recorder.on_absent = asked.append
+    recorder.start()
+    try:
+        assert not os.path.exists("absent")  # noqa: PTH110 - it is what is tested
+        assert asked == ["absent"]
+        assert os.path.exists("there")  # noqa: PTH110 - as above
+    finally:
+        recorder.stop([__name__])
+
+    assert "the folder" in asked
+
+
 def test_folders_that_are_listed_are_noted(tmp_path: Path) -> None:
     """A new plug-in beside the others is one more."""
     (tmp_path / "plugins").mkdir()
