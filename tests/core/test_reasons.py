@@ -15,12 +15,7 @@ from scripts.reason_table import CODES
 ROOT = Path(__file__).parent.parent.parent
 TO_COME = frozenset(
     {
-        "addition-fails",
-        "affected-imports",
         "environment-read",
-        "file-relinked",
-        "keeper-lost",
-        "patch-failed",
         "process-gone",
     }
 )

@@ -1,0 +1,57 @@
+"""Whether a layer is exact for the options of a run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NoReturn, cast
+
+import pytest
+
+from pytest_zygote.core.layers import layer_fit
+from pytest_zygote.core.reasons import Reason
+from pytest_zygote.run import layer_check
+from pytest_zygote.run.layer_check import RunPlugin
+
+if TYPE_CHECKING:
+    from pytest_zygote.run.process import RunProcess
+
+
+class StartedOver(Exception):  # noqa: N818 - not an error
+    """The run has ended here, and starts over."""
+
+
+class Run:
+    """A run that was forked from a layer."""
+
+    def __init__(self, kind: str) -> None:
+        """Be forked from a layer of this kind, which fits all options."""
+        homes = SimpleNamespace(hidden=lambda *_: None)
+        self.layer = SimpleNamespace(kind=kind, facts={"a": "b"}, traits=lambda: None, homes=homes, names=())
+
+    def start_over(self, depth: str, reason: Reason) -> NoReturn:
+        """End."""
+        raise StartedOver(depth, reason)
+
+
+def load_conftests(monkeypatch: pytest.MonkeyPatch, kind: str, affected: str) -> None:
+    """Begin a session of a run from a layer of this kind."""
+    monkeypatch.setattr(layer_check, "facts_of", lambda _: {"a": "b"})
+    monkeypatch.setattr(layer_fit, "shallower", lambda *_: None)
+    options = SimpleNamespace(affected=affected)
+    config = cast("pytest.Config", SimpleNamespace(known_args_namespace=options, getini=lambda _: []))
+    plugin = RunPlugin(cast("RunProcess", Run(kind)))
+    next(plugin.pytest_load_initial_conftests(config, cast("pytest.Parser", None), []))
+
+
+def test_selection_must_see_the_imports_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a project layer has done before."""
+    with pytest.raises(StartedOver) as raised:
+        load_conftests(monkeypatch, "project", "1")
+
+    assert raised.value.args == ("base", Reason("affected-imports", "--affected must see the imports"))
+
+
+@pytest.mark.parametrize(("kind", "affected"), [("base", "1"), ("project", "")])
+def test_a_layer_that_fits_serves(monkeypatch: pytest.MonkeyPatch, kind: str, affected: str) -> None:
+    """Packages are nobody's to select by."""
+    load_conftests(monkeypatch, kind, affected)
