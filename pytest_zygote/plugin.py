@@ -10,6 +10,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import argparse
+import enum
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from pytest_zygote.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_zygote.parallel.configured_worker import ConfiguredWorker
     from pytest_zygote.run.process import RunProcess
 
 
@@ -111,15 +113,39 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     config = pluginmanager.get_plugin("pytestconfig")
     if config is None:  # a program made a plugin manager of its own
         return
-    run = _current_run()
-    if run is not None:
-        _join(run, config)
-    else:
-        _hand_over(config, parser)
-    _stand_in(pluginmanager, _settings(config))
+    kind = _find_kind(config, parser)
+    settings = _settings(config)
+    has_workers = _stand_in(pluginmanager, settings)
+    if has_workers and kind is not SessionKind.WORKER:
+        from pytest_zygote.parallel.configured_worker import prepare
+
+        is_recorded = any(arg.startswith("--affected") for arg in settings.args)
+        prepare(config, may_fork=kind is SessionKind.RUN and not is_recorded)
     from pytest_zygote import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
+
+
+class SessionKind(enum.Enum):
+    """What a session is for."""
+
+    WORKER = "it is one of several that run the tests"
+    COLLECTED_AHEAD = "runs will be forked from it"
+    RUN = "it runs tests"
+
+
+def _find_kind(config: pytest.Config, parser: pytest.Parser) -> SessionKind:
+    """Make this session that of a worker or a run, or hand it over; return what it is for."""
+    worker = _current_worker()
+    if worker is not None:
+        worker.join(config)
+        return SessionKind.WORKER
+    run = _current_run()
+    if run is not None:
+        _join(run, config)
+        return SessionKind.RUN if run.has_client else SessionKind.COLLECTED_AHEAD
+    _hand_over(config, parser)
+    return SessionKind.RUN
 
 
 def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -127,12 +153,14 @@ def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None
     plain.unmark(pluginmanager, "pytest_zygote")
 
 
-def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> None:
-    if not settings.switch("--no-zygote-workers"):
-        from pytest_zygote.parallel import mproc_fixtures, xdist_plugin
+def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> bool:
+    """Return whether there may be workers that we fork."""
+    if settings.switch("--no-zygote-workers"):
+        return False
+    from pytest_zygote.parallel import mproc_fixtures, xdist_plugin
 
-        pluginmanager.register(mproc_fixtures, "zygote_folders")
-        xdist_plugin.register_in_place(pluginmanager, settings.args)
+    pluginmanager.register(mproc_fixtures, "zygote_folders")
+    return xdist_plugin.register_in_place(pluginmanager, settings.args)
 
 
 def _add_settings(parser: pytest.Parser) -> None:
@@ -143,6 +171,11 @@ def _add_settings(parser: pytest.Parser) -> None:
 
 def _current_run() -> RunProcess | None:
     module = sys.modules.get("pytest_zygote.run.process")
+    return None if module is None else module.claim()
+
+
+def _current_worker() -> ConfiguredWorker | None:
+    module = sys.modules.get("pytest_zygote.parallel.configured_worker")
     return None if module is None else module.claim()
 
 

@@ -15,6 +15,7 @@ COLD = "This run is plain pytest: right, and as slow as without us."
 BASE = "The run imports the project's modules itself; packages are still warm."
 NOTHING = "Nothing."
 ALONE = "The tests run one after the other in the run process."
+COLLECTS = "Each worker imports and collects the tests itself; `--fork-workers=collected` forks them all the same."
 REBUILD = "The modules are imported again, once, and the next run has them."
 
 
@@ -366,15 +367,21 @@ TABLE: dict[str, Entry] = {
         ALONE,
     ),
     "opened-in-collection": Entry(
-        "Importing the tests has opened a socket or an event loop, or started a process, that is still there. Workers "
-        "are forks and would all use it at once.",
+        "Importing the tests has opened something that is still there (a socket, a pipe, a file that is read, shared "
+        "memory, an event loop), or started a process. Workers that are forked after that would all use it at once.",
         "Open it in a fixture.",
-        ALONE,
+        COLLECTS,
+    ),
+    "asked-in-collection": Entry(
+        "Importing the tests has asked for what is another one in each process, and may have kept it: the name of the "
+        "worker (`PYTEST_XDIST_WORKER`), the process id, a port, a temporary folder.",
+        "Ask for it in a fixture.",
+        COLLECTS,
     ),
     "threads-running": Entry(
         "A plugin or a test module has started a thread during collection, and a forked worker would not have it.",
         "Start the thread in a fixture.",
-        ALONE,
+        COLLECTS,
     ),
     "plugin-ends-sessions": Entry(
         "A plugin does something at the end of each worker's session that a forked worker cannot do for it.",
@@ -384,6 +391,11 @@ TABLE: dict[str, Entry] = {
     "scheduler-replaced": Entry(
         "The hook `pytest_xdist_make_scheduler` is implemented: it decides about the workers of pytest-xdist.",
         "`--no-zygote-workers`, or remove the hook.",
+        ALONE,
+    ),
+    "worker-lost": Entry(
+        "A worker that was to collect the tests itself has ended before it had; no test had run.",
+        "See what it has written; `--fork-workers=collected`, or a fixture for what it does when it is imported.",
         ALONE,
     ),
     # An edit is reloaded.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import random
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -23,11 +24,14 @@ from pytest_zygote.adapters.pytest.private import configuration, terminal
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
+    from typing import TypeAlias
 
     import pytest
 
     from pytest_zygote.parallel.shared_flags import SharedFlags
     from pytest_zygote.parallel.xdist_node import Node
+
+    RandomState: TypeAlias = tuple[object, ...]
 
 _CREATOR = "_creator_pid"
 """In which process a lock of filelock was made."""
@@ -104,8 +108,17 @@ def basetemp(config: pytest.Config) -> Path | None:
     return configuration.basetemp(config)
 
 
-def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
-    """Stop sharing, right after the fork."""
+def detach(config: pytest.Config, node: Node, basetemp: Path | None, seed: RandomState | None) -> None:
+    """Stop sharing, right after the fork.
+
+    Args:
+        config: of the session.
+        node: of this worker.
+        basetemp: its folder for temporary files.
+        seed: the state of `random` if a module that collection has imported has seeded it: forks get another one.
+    """
+    if seed is not None:
+        random.setstate(seed)
     gc.freeze()  # a collection would copy all pages of the parent
     exit_handlers.forget()
     signal.set_wakeup_fd(-1)
@@ -113,17 +126,22 @@ def detach(config: pytest.Config, node: Node, basetemp: Path | None) -> None:
     _renew_file_locks()
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
     config.workeroutput = {}  # type: ignore[attr-defined]
-    # What pytest-xdist sets in its workers (`xdist.remote.setup_config`).
+    configuration.renew_cleanups(config)
+    set_worker_options(config)
+    os.environ.update(node.environ)
+    if basetemp is not None:
+        config.option.basetemp = str(basetemp)
+        basetemp.mkdir(mode=0o700)
+        configuration.set_basetemp(config, basetemp)
+
+
+def set_worker_options(config: pytest.Config) -> None:
+    """Set what pytest-xdist sets in its workers (`xdist.remote.setup_config`)."""
     option = config.option
     option.loadgroup = option.dist == "loadgroup"
     option.dist, option.distload, option.looponfail = "no", False, False
     option.numprocesses = option.maxprocesses = None
     option.tx = []
-    os.environ.update(node.environ)
-    if basetemp is not None:
-        option.basetemp = str(basetemp)
-        basetemp.mkdir(mode=0o700)
-        configuration.set_basetemp(config, basetemp)
 
 
 def _renew_file_locks() -> None:
@@ -147,9 +165,4 @@ def adopt_output(config: pytest.Config, dump: int) -> list[int]:
     """
     if faulthandler.is_enabled():
         faulthandler.enable(dump)
-    capture = configuration.restart_capture(config)
-    file = getattr(capture.err, "tmpfile", None) if capture is not None else None
-    try:
-        return [file.fileno(), dump] if file is not None else [dump]
-    except (OSError, ValueError):  # captured in memory only
-        return [dump]
+    return [*configuration.renew_capture_files(config)[-1:], dump]

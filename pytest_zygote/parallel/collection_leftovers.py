@@ -1,48 +1,142 @@
-"""What collection leaves open that workers, as forks, would use all at once.
-
-A connection has one stream, and an event loop wakes whoever asks first: with several processes one gets what is meant
-for another. So is a process that was started: only its parent can wait for it.
+"""What configuring and collecting leaves in this process that its forks would share, or would not have.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import random
+import threading
+from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import procfs
+import pytest
 
-SOCKET, EVENT_LOOP = "socket:", "anon_inode:[eventpoll]"
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.own_calls import OwnCalls
+from pytest_zygote.adapters.interpreter.private.ending import target_of
+from pytest_zygote.adapters.pytest.private import configuration
+from pytest_zygote.adapters.system import cpu_count, procfs
+from pytest_zygote.core.parallel import leftovers
+from pytest_zygote.core.parallel.leftovers import CollectionFacts, NativeThreads, OpenFile
+
+if TYPE_CHECKING:
+    from pytest_zygote.core.reasons import Reason
+
+NAME = "zygote_collection_leftovers"
+COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""Environment keys that tell libraries for arithmetic how many threads to start."""
 
 
-class Leftovers:
-    """Compares what is open before and after collection."""
+class CollectionLeftovers:
+    """Compares what there is before conftest files are imported with what there is after collection.
+
+    Attributes:
+        seed: the state of `random` if collection has seeded it; None if not, and each worker draws other numbers.
+    """
 
     def __init__(self) -> None:
-        """Note what is there now."""
-        self._files = _shared_files()
+        """Note what is there now, and watch what is asked for."""
+        self._files = self._unconfigured = _open_files()
         self._children = set(procfs.children(os.getpid()))
+        self._shared_maps = procfs.count_shared_maps()
+        self._native = procfs.thread_links()
+        self._vectors = _unseeded_vectors()
+        self.seed: tuple[object, ...] | None = None
+        self._calls = OwnCalls(code_origin.is_own)
 
-    def found(self) -> str:
-        """Return what has come since, and is still there; '' for nothing."""
-        return describe(
-            [link for key, link in _shared_files().items() if key not in self._files],
-            len(set(procfs.children(os.getpid())) - self._children),
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Watch no longer: tests may ask for what they like."""
+        self._calls.stop()
+        state = random.getstate()
+        self.seed = None if state[1][:-1] in self._vectors else state
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self) -> None:
+        """Note what is open before plugins are configured."""
+        self._unconfigured = _open_files()
+
+    def on_configured(self, config: pytest.Config) -> None:
+        """Leave out what plugins have opened that prepare workers: it is for the controller, as with pytest-xdist."""
+        if foreign_plugins(config):
+            self._files |= _open_files() - self._unconfigured
+
+    @pytest.hookimpl
+    def pytest_unconfigure(self) -> None:
+        """Watch no longer: perhaps nothing was collected."""
+        self._calls.stop()
+
+    def why_inexact(self, config: pytest.Config) -> Reason | None:
+        """Return why a fork of this process would not be exact; None if it would."""
+        captured = set(configuration.capture_files(config))
+        known = {link for _, link in self._files}  # pytest duplicates the standard streams
+        files = {file for file in _open_files() - self._files if file[0] not in captured and file[1] not in known}
+        facts = CollectionFacts(
+            threads=tuple(foreign_threads(config)),
+            native=self._native_threads(),
+            files=tuple(OpenFile(link, _is_read(number)) for number, link in sorted(files)),
+            children=len(set(procfs.children(os.getpid())) - self._children),
+            shared_maps=max(procfs.count_shared_maps() - self._shared_maps, 0),
+            asked=tuple(self._calls.found),
+        )
+        return leftovers.why_inexact(facts)
+
+    def _native_threads(self) -> NativeThreads:
+        if procfs.thread_links() <= self._native:
+            return NativeThreads()
+        given = next((value for key in COUNTS if (value := os.environ.get(key, "")).isdecimal()), "")
+        return NativeThreads(
+            names=tuple(procfs.thread_names()),
+            python=threading.active_count(),
+            libraries=tuple(sorted(procfs.loaded_libraries())),
+            each=int(given) if given else cpu_count.usable(logical=True),
         )
 
 
-def describe(links: list[str], children: int) -> str:
-    """Return what came with collection, for the user."""
-    parts = []
-    if any(link.startswith(SOCKET) for link in links):
-        parts.append("a socket")
-    if EVENT_LOOP in links:
-        parts.append("an event loop")
-    if children:
-        parts.append("a process")
-    return ", ".join(parts)
+def _unseeded_vectors() -> tuple[object, ...]:
+    """Return what the generator has before its position, which is last, now and once it has drawn all its numbers."""
+    copy = random.Random()  # noqa: S311 - nothing secret is drawn
+    copy.setstate(random.getstate())
+    vectors = []
+    for _ in range(2):
+        *vector, _ = copy.getstate()[1]
+        vectors.append(tuple(vector))
+        copy.setstate((3, (*vector, len(vector)), None))
+        copy.random()
+    return tuple(vectors)
 
 
-def _shared_files() -> dict[tuple[int, str], str]:
-    files = procfs.open_files() if os.path.isdir(procfs.SELF_FD) else {}
-    return {(number, link): link for number, link in files.items() if link.startswith(SOCKET) or link == EVENT_LOOP}
+def foreign_plugins(config: pytest.Config) -> set[str]:
+    """Return the modules of plugins that prepare workers, as they do for those of pytest-xdist."""
+    return {hook.function.__module__ for hook in config.hook.pytest_configure_node.get_hookimpls()}
+
+
+def foreign_threads(config: pytest.Config) -> list[str]:
+    """Return the names of threads that workers may need, and would not have.
+
+    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the controller of
+    pytest-xdist, and that is this process.
+    """
+    known = foreign_plugins(config)
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in {threading.main_thread(), threading.current_thread()}
+        and getattr(target_of(thread), "__module__", "") not in known
+    ]
+
+
+def _open_files() -> set[tuple[int, str]]:
+    try:
+        return set(procfs.open_files().items())
+    except OSError:
+        return set()
+
+
+def _is_read(descriptor: int) -> bool:
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_WRONLY
+    except OSError:  # closed meanwhile
+        return False

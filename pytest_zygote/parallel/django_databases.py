@@ -23,7 +23,7 @@ from pytest_zygote.adapters.system.connections import connections as open_connec
 from pytest_zygote.core.parallel.databases import FIXTURES, ORIGINAL, PLUGIN, SETUP, overridden
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.fixtures.shared_value import NOTHING, SharedValue, close_captured
-from pytest_zygote.parallel.plan import foreign_threads
+from pytest_zygote.parallel.collection_leftovers import foreign_threads
 from pytest_zygote.parallel.test_order import uses_django
 
 if TYPE_CHECKING:

@@ -153,12 +153,36 @@ class FixtureRequested(NamedTuple):
     name: str
 
 
+class Collected(NamedTuple):
+    """A worker that has configured itself has collected the tests; a `CollectionReply` follows.
+
+    Attributes:
+        ids: of the tests, in their order.
+        error: what failed meanwhile; '' for nothing.
+    """
+
+    ids: tuple[str, ...]
+    error: str
+
+
 class TerminalRequested(NamedTuple):
     """A debugger waits for the terminal; a `TerminalReply` follows."""
 
 
 class TerminalReleased(NamedTuple):
     """The debugger needs the terminal no longer."""
+
+
+class EndReported(NamedTuple):
+    """What is printed to stderr at the end of plain pytest, after its session.
+
+    Attributes:
+        text: warnings, or the traceback of what failed.
+        is_failed: whether the process would end with exit code 1.
+    """
+
+    text: str
+    is_failed: bool
 
 
 class OutputReturned(NamedTuple):
@@ -183,6 +207,12 @@ class FixtureUnavailable(NamedTuple):
     reason: str
 
 
+class CollectionReply(NamedTuple):
+    """Whether a worker has collected what all others have, and so may run tests."""
+
+    is_accepted: bool
+
+
 class TerminalReply(NamedTuple):
     """Whether the worker that asked has the terminal now."""
 
@@ -200,6 +230,7 @@ ReportMessage: TypeAlias = (
     | ExitRaised
     | InterruptRaised
     | InternalErrorRaised
+    | EndReported
     | OutputReturned
 )
 """What only concerns the plugins of the session."""
@@ -208,9 +239,9 @@ PoolMessage: TypeAlias = ItemStarted | ItemFinished | QueueEmpty | WorkerFinishe
 """What decides who runs what: these are events of `core.parallel.worker_pool`."""
 
 WorkerMessage: TypeAlias = (
-    ReportMessage | PoolMessage | FixtureRequested | TerminalRequested | TerminalReleased | WorkerOver
+    ReportMessage | PoolMessage | Collected | FixtureRequested | TerminalRequested | TerminalReleased | WorkerOver
 )
-ControllerMessage: TypeAlias = FixtureReply | FixtureUnavailable | TerminalReply
+ControllerMessage: TypeAlias = FixtureReply | FixtureUnavailable | TerminalReply | CollectionReply
 
 WORKER_MESSAGES: tuple[type[WorkerMessage], ...] = get_args(WorkerMessage)
 CONTROLLER_MESSAGES: tuple[type[ControllerMessage], ...] = get_args(ControllerMessage)

@@ -6,11 +6,9 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.private.ending import target_of
 from pytest_zygote.adapters.pytest.private.configuration import saved_stdin
 from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.core.internals import Feature
@@ -85,51 +83,18 @@ class ParallelPlan:
         self._history.save()
 
 
-def foreign_threads(config: pytest.Config) -> list[str]:
-    """Return the names of threads that workers may need, and would not have.
-
-    A plugin that prepares its workers (pytest-rerunfailures does) starts its threads for the controller of
-    pytest-xdist, and that is this process.
-    """
-    known = {hook.function.__module__ for hook in config.hook.pytest_configure_node.get_hookimpls()}
-    return [
-        thread.name
-        for thread in threading.enumerate()
-        if thread not in {threading.main_thread(), threading.current_thread()}
-        and getattr(target_of(thread), "__module__", "") not in known
-    ]
-
-
 def _has_terminal(config: pytest.Config) -> bool:
     """Return whether a user can type. Not if stdin is a pipe: each process would read a part of its content."""
     return os.isatty(saved_stdin(config))
 
 
-def _why_no_fork(config: pytest.Config, left_open: str) -> Reason | None:
-    """Return why a fork of this process would not be exact; None if it would."""
-    threads = foreign_threads(config)
-    if threads:
-        return Reason("threads-running", f"a fork would not have this process's threads: {', '.join(threads)}")
-    if left_open:
-        return Reason("opened-in-collection", f"workers would share what importing the tests has opened: {left_open}")
-    return None
-
-
-def why_not_parallel(session: pytest.Session, left_open: str = "") -> Reason | None:
-    """Return why tests cannot be run by workers; None if they can.
-
-    Args:
-        session: with the tests.
-        left_open: what collection has left open, which workers would share.
-    """
+def why_not_parallel(session: pytest.Session) -> Reason | None:
+    """Return why tests cannot be run by workers, wherever those are forked; None if they can."""
     config = session.config
     if config.getoption("stepwise", default=False):
         return Reason("order-matters", "--stepwise needs the tests one after the other")
     if config.getoption("usepdb", default=False) and not _has_terminal(config):
         return Reason("debugger-without-terminal", "--pdb without a terminal")
-    reason = _why_no_fork(config, left_open)
-    if reason is not None:
-        return reason
     plugin = worker_hooks.incompatible_plugin(config)
     if plugin:
         return Reason("plugin-ends-sessions", f"{plugin} ends a session in each worker; {XDIST_INSTEAD}")

@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.core.parallel.fork_point import ForkPoint, fork_point
 from pytest_zygote.core.parallel.worker_pool import name_of
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.fixtures.shared import SharedFixtures
-from pytest_zygote.parallel import fast_exit, worker_hooks
-from pytest_zygote.parallel.collection_leftovers import Leftovers
-from pytest_zygote.parallel.controller import Controller
+from pytest_zygote.parallel import collection_leftovers, fast_exit, worker_hooks
+from pytest_zygote.parallel.controller import Controller, DifferentCollections, WorkerLost
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import Units, items_run_by
+from pytest_zygote.parallel.worker_zygote import NAME as ZYGOTE
 from pytest_zygote.parallel.xdist_node import Node, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
+    from pytest_zygote.parallel.worker_zygote import WorkerZygote
 
 
 class ParallelPlugin:
@@ -36,15 +41,10 @@ class ParallelPlugin:
         self._plan: ParallelPlan | None = None
         self._controller: Controller | None = None
         self._units: Units | None = None
-        self._left_open = ""
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection(self) -> Iterator[None]:
-        """Note what collection leaves behind that workers must not share."""
-        leftovers = Leftovers()
-        result = yield
-        self._left_open = leftovers.found()
-        return result
+        self._zygote: WorkerZygote | None = None
+        self._leftovers: CollectionLeftovers | None = config.pluginmanager.getplugin(collection_leftovers.NAME)
+        if self._leftovers is not None:
+            self._leftovers.on_configured(config)
 
     def prepare(self, session: pytest.Session) -> None:
         """Find the units once, for all runs that are forked from a collected session."""
@@ -57,27 +57,59 @@ class ParallelPlugin:
             return None
         if not session.items:
             return None
-        reason = why_not_parallel(session, self._left_open)
+        reason = why_not_parallel(session) or self._choose_fork_point()
         if reason is not None:
-            self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
-            # Plugins that look for workers at the end would wait for some that never existed.
-            self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
+            self._leave_to_pytest(reason)
             return None
         self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
-        if self._plan.is_one_piece and not worker_hooks.need_processes(self._config):
-            self._announce(session, 1)
-            run_here(session, "gw0", self._plan.testrunuid)
-        else:
-            self._run(session, self._plan)
+        is_one_piece = self._plan.is_one_piece and not worker_hooks.need_processes(self._config)
+        try:
+            if is_one_piece and self._zygote is None:
+                self._announce(session, 1)
+                run_here(session, "gw0", self._plan.testrunuid)
+            else:
+                self._run(session, self._plan)
+        except WorkerLost as lost:
+            self._leave_to_pytest(Reason("worker-lost", str(lost)))
+            return None
+        except DifferentCollections as error:
+            report = pytest.CollectReport(error.worker, "failed", str(error), [])
+            self._config.hook.pytest_collectreport(report=report)
         _raise_if_ended(session)
         return True
+
+    def _choose_fork_point(self) -> Reason | None:
+        """Find out which process workers are forked from; return why there are to be none."""
+        reason = None if self._leftovers is None else self._leftovers.why_inexact(self._config)
+        zygote: WorkerZygote | None = self._config.pluginmanager.getplugin(ZYGOTE)
+        has_zygote = zygote is not None and zygote.is_ready
+        point = fork_point(self._config.option.fork_workers, is_exact=reason is None, has_zygote=has_zygote)
+        if zygote is not None and point is not ForkPoint.CONFIGURED:
+            zygote.close()
+        if point is ForkPoint.NONE:
+            return reason or Reason("threads-running", "no process was there that workers could be forked from")
+        if point is ForkPoint.CONFIGURED:
+            self._zygote = zygote
+            if reason is not None:
+                self._print_line(f"zygote: each worker collects the tests [{reason.code}]: {reason.text}")
+        return None
+
+    def _leave_to_pytest(self, reason: Reason) -> None:
+        """Let pytest run the tests in this process."""
+        self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
+        # Plugins that look for workers at the end would wait for some that never existed.
+        self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []
+        self._plan = self._controller = None
 
     def _run(self, session: pytest.Session, plan: ParallelPlan) -> None:
         shared_fixtures = SharedFixtures(session)
         databases = WorkerDatabases(session, plan.count, shared_fixtures)
-        controller = self._controller = Controller(session, plan, shared_fixtures)
+        controller = self._controller = Controller(session, plan, shared_fixtures, self._zygote)
         try:
-            for reason in (*shared_fixtures.set_up(), *databases.set_up()):
+            reasons = shared_fixtures.set_up()
+            if self._zygote is None:  # else each worker makes its own
+                reasons += databases.set_up()
+            for reason in reasons:
                 self._print_line(f"zygote: {reason}")
             self._announce(session, plan.count)
             call_setup_nodes(session.config, [name_of(number) for number in range(plan.count)])

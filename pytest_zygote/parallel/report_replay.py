@@ -5,7 +5,9 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import functools
 import signal
+import sys
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import pytest
@@ -185,20 +187,25 @@ class ReportReplay:
                 self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
             case messages.JunitPropertyRecorded():
                 self._junit_properties.write(worker.node, message)
-            case messages.OutputReturned(data):
-                output = transfer.load(data)
-                worker.node.workeroutput = output if isinstance(output, dict) else {}
             case _:
-                self._note_end(message)
+                self._note_end(worker, message)
 
     def _note_end(
         self,
+        worker: WorkerHandle,
         message: messages.SessionStopped
         | messages.ExitRaised
         | messages.InterruptRaised
-        | messages.InternalErrorRaised,
+        | messages.InternalErrorRaised
+        | messages.EndReported
+        | messages.OutputReturned,
     ) -> None:
         match message:
+            case messages.OutputReturned(data):
+                output = transfer.load(data)
+                worker.node.workeroutput = output if isinstance(output, dict) else {}
+            case messages.EndReported():
+                self._config.add_cleanup(functools.partial(_end_like, message))
             case messages.SessionStopped(shouldfail, shouldstop):
                 self._session.shouldfail = self._session.shouldfail or shouldfail
                 self._session.shouldstop = self._session.shouldstop or shouldstop
@@ -263,6 +270,14 @@ class ReportReplay:
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=request)
         context.hook.pytest_runtest_logreport(report=report)
         return request.is_made
+
+
+def _end_like(reported: messages.EndReported) -> None:
+    """Print what a worker would have printed after its session as a process of its own, and fail if it would."""
+    sys.stderr.write(reported.text)
+    sys.stderr.flush()
+    if reported.is_failed:
+        raise SystemExit(pytest.ExitCode.TESTS_FAILED)
 
 
 def _cause(status: int) -> str:

@@ -31,10 +31,10 @@ class RingBuffer:
         ring: the memory in which they are.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        """Make it, empty."""
+    def __init__(self, capacity: int = CAPACITY, descriptor: int = -1) -> None:
+        """Make it, empty; or open the one in a file, for a process that was not forked from the one that made it."""
         self._capacity = capacity
-        self._shared = mmap.mmap(-1, START + capacity)
+        self._shared = mmap.mmap(descriptor, START + capacity)
         self._memory = memoryview(self._shared)
         self._counters = self._memory[:START].cast("Q")
         self.ring = self._memory[START:]

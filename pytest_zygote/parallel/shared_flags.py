@@ -16,21 +16,33 @@ MAX_WORKERS = 4096
 """Counts of failures; workers with higher numbers share them."""
 STOPPED, DEBUGGING, INTERRUPTS, ASLEEP = range(SIZE)
 """The bytes before the counts."""
+COUNTS_END = SIZE * (MAX_WORKERS + 1)
+"""Where the tests begin, each with a byte that tells whether it was tried again."""
+
+
+def size_of(tests: int) -> int:
+    """Return how many bytes the flags of a run with so many tests take."""
+    return COUNTS_END + tests
 
 
 class SharedFlags:
     """Failures of each worker, and flags for all of them."""
 
-    def __init__(self, max_failures: int, tests: int) -> None:
-        """Stop after so many failures; 0 for no limit."""
+    def __init__(self, max_failures: int, tests: int, descriptor: int = -1) -> None:
+        """Stop after so many failures; 0 for no limit.
+
+        Args:
+            max_failures: at which no test may begin any more.
+            tests: how many there are.
+            descriptor: of a file that holds the flags, for processes that are no forks of this one.
+        """
         self._max_failures = max_failures
-        self._shared = mmap.mmap(-1, SIZE * (MAX_WORKERS + 1))
-        self._tried = mmap.mmap(-1, max(tests, 1))
+        self._shared = mmap.mmap(descriptor, size_of(tests))
 
     def may_try_again(self, test: int) -> bool:
         """Return whether a test may be tried again, and count this try: each may once."""
-        was_tried = self._tried[test] != 0
-        self._tried[test] = 1
+        was_tried = self._shared[COUNTS_END + test] != 0
+        self._shared[COUNTS_END + test] = 1
         return not was_tried
 
     @property
@@ -80,11 +92,10 @@ class SharedFlags:
         at = SIZE * (1 + worker % MAX_WORKERS)
         count = int.from_bytes(self._shared[at : at + SIZE], "little") + 1
         self._shared[at : at + SIZE] = count.to_bytes(SIZE, "little")
-        counts = (self._shared[at : at + SIZE] for at in range(SIZE, SIZE * (MAX_WORKERS + 1), SIZE))
+        counts = (self._shared[at : at + SIZE] for at in range(SIZE, COUNTS_END, SIZE))
         if sum(int.from_bytes(count, "little") for count in counts) >= self._max_failures:
             self.stop()
 
     def close(self) -> None:
         """Free the memory."""
         self._shared.close()
-        self._tried.close()

@@ -31,9 +31,9 @@ CAPACITY = 1 << 20
 class WorkQueue:
     """A queue of test indexes between two processes."""
 
-    def __init__(self) -> None:
-        """Make it, empty."""
-        self._read, self._write = os.pipe()
+    def __init__(self, reading_end: int | None = None) -> None:
+        """Make it, empty; or, in a worker that is no fork of the parent, have the end that it reads from."""
+        self._read, self._write = os.pipe() if reading_end is None else (reading_end, os.open(os.devnull, os.O_WRONLY))
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._rest = bytearray()
@@ -87,6 +87,10 @@ class WorkQueue:
             return os.read(self._read, size)
         except BlockingIOError:
             return None
+
+    def fileno(self) -> int:
+        """Return the descriptor that tests are read from."""
+        return self._read
 
     def close_writing_end(self) -> None:
         """In the worker: once all writing ends are closed, the parent is gone."""

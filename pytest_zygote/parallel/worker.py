@@ -9,20 +9,24 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import select
 import time
+import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from pytest_zygote.adapters.interpreter.private import ending
-from pytest_zygote.adapters.pytest.private import running
+from pytest_zygote.adapters.pytest.private import configuration, running
 from pytest_zygote.adapters.system import processes, stdio
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import (
     after_fork,
+    collection_leftovers,
     configured_twice,
     coverage,
     debugger_lock,
@@ -42,8 +46,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_zygote.fixtures.shared import SharedFixtures
+    from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
     from pytest_zygote.parallel.shared_flags import SharedFlags
-    from pytest_zygote.parallel.worker_handle import WorkerHandle
+    from pytest_zygote.parallel.worker_handle import WorkerEnd, WorkerHandle
 
 LOOK_AGAIN_S = 0.05
 """How often a worker checks whether another one's debugger still runs."""
@@ -52,16 +57,14 @@ LOOK_AGAIN_S = 0.05
 class Worker:
     """Runs tests one after the other."""
 
-    def __init__(
-        self, session: pytest.Session, handle: WorkerHandle, flags: SharedFlags, channel: WorkerChannel
-    ) -> None:
+    def __init__(self, session: pytest.Session, end: WorkerEnd, flags: SharedFlags, channel: WorkerChannel) -> None:
         """Prepare to run."""
         self._session = session
-        self._queue = handle.queue
-        self._number = handle.number
+        self._queue = end.queue
+        self._number = end.number
         self._flags = flags
         self._channel = channel
-        self._output = terminal.WorkerOutput(session.config, handle.name)
+        self._output = terminal.WorkerOutput(session.config, end.name)
         self._debugger_lock = debugger_lock.DebuggerLock(channel, self._output)
         self._sender = report_replay.ReportSender(session.config, channel.send, channel.commit)
         self._next: int | None = None
@@ -230,19 +233,16 @@ class Inherited(NamedTuple):
 def work(inherited: Inherited) -> int:
     """Be a worker, in a fresh fork of the run process; return the exit code."""
     processes.die_with_parent()
-    session, handle = inherited.session, inherited.handle
-    link, dump = handle.become()
-    channel = WorkerChannel(link, handle.ring, inherited.flags, is_verbose=session.config.option.verbose > 0)
-    worker = Worker(session, handle, inherited.flags, channel)
+    session, end = inherited.session, inherited.handle.become()
+    channel = WorkerChannel(end.link, end.ring, inherited.flags, is_verbose=session.config.option.verbose > 0)
+    worker = Worker(session, end, inherited.flags, channel)
     try:
-        if _guarded(channel, lambda: _begin(inherited, channel, dump)):
-            _guarded(channel, worker.run)
-        _guarded(channel, lambda: _finish(session, worker))
+        if guarded(channel, lambda: _begin(inherited, channel, end.dump)):
+            guarded(channel, worker.run)
+        guarded(channel, lambda: _finish(session, worker))
         channel.send(messages.OutputReturned(transfer.dump(getattr(session.config, "workeroutput", {}))))
-        channel.send(WorkerFinished(handle.number))
-        channel.flush()
-        _end()
-        channel.leave()
+        _clean_up(session.config, channel)
+        leave(channel, end.number)
     except ControllerGone:
         return 1
     return 0
@@ -250,7 +250,7 @@ def work(inherited: Inherited) -> int:
 
 def _begin(inherited: Inherited, channel: WorkerChannel, dump: int) -> None:
     session, config = inherited.session, inherited.session.config
-    after_fork.detach(config, inherited.handle.node, inherited.basetemp)
+    after_fork.detach(config, inherited.handle.node, inherited.basetemp, _seed(config))
     inherited.shared_fixtures.enter_worker(channel.request_fixture)
     channel.interrupts.replace_default()
     channel.share_descriptors(after_fork.adopt_output(config, dump)[:-1])
@@ -258,6 +258,11 @@ def _begin(inherited: Inherited, channel: WorkerChannel, dump: int) -> None:
     with configured_twice.registered_anew(config):
         worker_hooks.call_worker_aware(config, "pytest_configure", config=config)
     worker_hooks.call_worker_aware(config, "pytest_sessionstart", session=session)
+
+
+def _seed(config: pytest.Config) -> after_fork.RandomState | None:
+    leftovers: CollectionLeftovers | None = config.pluginmanager.getplugin(collection_leftovers.NAME)
+    return None if leftovers is None else leftovers.seed
 
 
 def _finish(session: pytest.Session, worker: Worker) -> None:
@@ -271,7 +276,7 @@ def _finish(session: pytest.Session, worker: Worker) -> None:
         coverage.finish(config)
 
 
-def _guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
+def guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
     """Run something; send the parent what ended it; return whether all went well."""
     try:
         run()
@@ -289,8 +294,25 @@ def _guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
     return False
 
 
-def _end() -> None:
-    """Do what an interpreter does at its end."""
+def _clean_up(config: pytest.Config, channel: WorkerChannel) -> None:
+    """Do what pytest does after a session; send what it would print then."""
+    printed = io.StringIO()
+    is_failed = False
+    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
+        try:
+            configuration.run_cleanups(config)
+        except BaseException:  # noqa: BLE001 - of a plugin or a test; warnings may be errors
+            is_failed = True
+            traceback.print_exc()
+    if printed.getvalue():
+        channel.send(messages.EndReported(printed.getvalue(), is_failed))
+
+
+def leave(channel: WorkerChannel, number: int) -> None:
+    """Do what an interpreter does at its end, and report that."""
+    channel.send(WorkerFinished(number))
+    channel.flush()
     ending.wait_for_threads()
     ending.run_exit_functions()
     stdio.flush_streams()
+    channel.leave()

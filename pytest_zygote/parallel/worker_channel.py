@@ -16,6 +16,8 @@ from pytest_zygote.parallel import after_fork, messages
 from pytest_zygote.parallel.framing import Frame, FrameReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_zygote.parallel.ring_buffer import RingBuffer
     from pytest_zygote.parallel.shared_flags import SharedFlags
 
@@ -102,7 +104,7 @@ class WorkerChannel:
         match self._request(messages.FixtureRequested(item, name)):
             case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
                 return messages.fixture_value(reply)
-            case messages.TerminalReply() as reply:
+            case messages.TerminalReply() | messages.CollectionReply() as reply:
                 raise RemoteProtocolError(f"{reply!r} is no answer to a request for a fixture")
 
     def acquire_terminal(self) -> bool:
@@ -111,8 +113,16 @@ class WorkerChannel:
             case messages.TerminalReply(is_granted):
                 self.interrupts.is_debugging = is_granted
                 return is_granted
-            case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
+            case messages.FixtureReply() | messages.FixtureUnavailable() | messages.CollectionReply() as reply:
                 raise RemoteProtocolError(f"{reply!r} is no answer to a request for the terminal")
+
+    def report_collected(self, ids: Iterable[str], error: str) -> bool:
+        """Report what this worker has collected; wait for the others, and return whether the tests may run."""
+        match self._request(messages.Collected(tuple(ids), error)):
+            case messages.CollectionReply(is_accepted):
+                return is_accepted
+            case messages.FixtureReply() | messages.FixtureUnavailable() | messages.TerminalReply() as reply:
+                raise RemoteProtocolError(f"{reply!r} is no answer to what was collected")
 
     def release_terminal(self) -> None:
         """Give the terminal back."""

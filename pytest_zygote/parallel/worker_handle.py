@@ -12,7 +12,7 @@ import selectors
 import socket
 import tempfile
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.adapters.system import processes, signals, stdio
 from pytest_zygote.parallel import messages
@@ -21,7 +21,17 @@ from pytest_zygote.parallel.ring_buffer import RingBuffer
 from pytest_zygote.parallel.work_queue import WorkQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
     from pytest_zygote.parallel.xdist_node import Node
+
+    class WaitForWorker(Protocol):
+        """Waits for a process, as `processes.wait` does."""
+
+        def __call__(self, pid: int, *, nohang: bool = False) -> int | None:
+            """Return how it has ended; None if it still runs."""
+
 
 CHUNK = 256 * 1024
 LOOK_AGAIN_S = 0.5
@@ -29,6 +39,26 @@ LOOK_AGAIN_S = 0.5
 MAX_OUTPUT = 3000
 """Bytes of what a dead worker wrote that are shown."""
 MAX_DESCRIPTORS = 4
+
+
+class WorkerEnd(NamedTuple):
+    """A worker's own end of the ways between it and the controller.
+
+    Attributes:
+        number: of the worker, for the pool.
+        name: its id, 'gw0' and so on.
+        queue: the tests that it is to run.
+        ring: what it sends.
+        link: the socket to the controller.
+        dump: descriptor of the file that faulthandler is to write to.
+    """
+
+    number: int
+    name: str
+    queue: WorkQueue
+    ring: RingBuffer
+    link: socket.socket
+    dump: int
 
 
 class WorkerHandle:
@@ -46,17 +76,24 @@ class WorkerHandle:
         pid_descriptor: becomes readable when the process ends; -1 where the system has no pidfd.
     """
 
-    def __init__(self, number: int, node: Node) -> None:
-        """Prepare everything but the process."""
+    def __init__(self, number: int, node: Node, memory: int = -1) -> None:
+        """Prepare everything but the process.
+
+        Args:
+            number: of the worker.
+            node: for plugins.
+            memory: descriptor of what its ring buffer is in, if it will be no fork of this process.
+        """
         self.number = number
         self.node = node
         self.name = node.gateway.id
         self.queue = WorkQueue()
-        self.ring = RingBuffer()
+        self.ring = RingBuffer(descriptor=memory)
         self.is_over = False
         self.status: int | None = None
         self.pid = 0
         self.pid_descriptor = -1
+        self._wait: WaitForWorker = processes.wait
         self._tests, self._busy_s, self._fixtures_s = 0, 0.0, 0.0
         self._frames = FrameReader()
         self._socket, self._worker_socket = (_moved(end) for end in socket.socketpair())
@@ -64,18 +101,23 @@ class WorkerHandle:
         self._dump = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the handle
         self._captured: list[int] = []
 
-    def started(self, pid: int) -> None:
-        """In the parent: note the process."""
+    def started(self, pid: int, wait: WaitForWorker = processes.wait) -> None:
+        """In the parent: note the process, and how its end is waited for."""
+        self._wait = wait
         self._worker_socket.close()
         self._socket.settimeout(0)
         self.pid = pid
         self.pid_descriptor = processes.open_pid(pid)
 
-    def become(self) -> tuple[socket.socket, int]:
-        """In the worker: return the socket to the parent, and the descriptor for faulthandler's dump."""
+    def become(self) -> WorkerEnd:
+        """In a worker that is a fork of this process: return its end."""
         self._socket.close()
         self.queue.close_writing_end()
-        return self._worker_socket, self._dump.fileno()
+        return WorkerEnd(self.number, self.name, self.queue, self.ring, self._worker_socket, self._dump.fileno())
+
+    def descriptors(self) -> list[int]:
+        """Return what a worker that is no fork of this process is given, in the order of `opened_end`."""
+        return [self._worker_socket.fileno(), self._dump.fileno(), self.queue.fileno()]
 
     def forget(self) -> None:
         """In another worker: close what belongs to this one."""
@@ -143,7 +185,7 @@ class WorkerHandle:
     def has_ended(self) -> bool:
         """Return whether the process has ended; reap it if so."""
         if self.status is None:
-            self.status = processes.wait(self.pid, nohang=True)
+            self.status = self._wait(self.pid, nohang=True)
         return self.status is not None
 
     def await_end(self, grace_s: float) -> None:
@@ -156,7 +198,11 @@ class WorkerHandle:
                 selector.select(LOOK_AGAIN_S)
         if self.status is None:
             processes.signal_process(self.pid, signals.SIGKILL)
-            self.status = processes.wait(self.pid)
+            self.reap()
+
+    def reap(self) -> None:
+        """Wait until the process has ended."""
+        self.status = self._wait(self.pid)
 
     def last_output(self) -> str:
         """Return the end of what it wrote to stderr, and the beginning of what faulthandler wrote: the last frames."""
@@ -169,6 +215,12 @@ class WorkerHandle:
         for descriptor in self._captured:
             os.close(descriptor)
         self.forget()
+
+
+def opened_end(number: int, name: str, descriptors: Sequence[int], memory: int) -> WorkerEnd:
+    """Return the end of a worker that was given these descriptors."""
+    link, dump, queue = descriptors
+    return WorkerEnd(number, name, WorkQueue(queue), RingBuffer(descriptor=memory), socket.socket(fileno=link), dump)
 
 
 def _moved(end: socket.socket) -> socket.socket:

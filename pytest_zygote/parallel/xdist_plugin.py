@@ -20,6 +20,7 @@ import pytest
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.adapters.system import cpu_count
 from pytest_zygote.core.cli.settings import FALSE, TRUE
+from pytest_zygote.core.parallel import fork_point
 from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:
@@ -37,24 +38,37 @@ OURS = (
     "--replay",
     "--cores",
     "--disable-mproc",
+    fork_point.OPTION,
 )
 FOREIGN = ("--tx", "--px", "--rsyncdir", "--rsyncignore", "-f", "--looponfail", "xdist.plugin")
 MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "fixed", "no")
 GROUP_MARK = "xdist_group(name): tests of one group run in the same worker, one after the other."
 
 
-def register_in_place(pluginmanager: pytest.PytestPluginManager, args: Iterable[str]) -> None:
-    """Register this module as pytest-xdist if that is not installed, or if forks can do what it is asked for."""
-    words = tuple(args)
-    flags = {word.partition("=")[0] for word in words}
-    wants_each = any(word in {"--dist=each", "each"} for word in words)
+def register_in_place(pluginmanager: pytest.PytestPluginManager, args: Iterable[str]) -> bool:
+    """Register this module as pytest-xdist if that is not installed, or if forks can do what it is asked for.
+
+    Returns:
+        Whether there may be workers that are forked by this module's.
+    """
     if pluginmanager.is_blocked(NAME) or pluginmanager.hasplugin(NAME):
-        return
+        return False
+    words = tuple(args)
+    wants_workers = _wants_workers({word.partition("=")[0] for word in words})
     is_installed = importlib.util.find_spec("xdist") is not None
-    asked = any(flag in OURS or (flag.startswith("-n") and flag[:3] != "-no") for flag in flags)
-    if is_installed and (not asked or wants_each or not flags.isdisjoint(FOREIGN) or not hasattr(os, "fork")):
-        return
+    if is_installed and (not wants_workers or _wants_machines(words) or not hasattr(os, "fork")):
+        return False
     pluginmanager.register(sys.modules[__name__], NAME)
+    return wants_workers and hasattr(os, "fork")
+
+
+def _wants_workers(flags: Iterable[str]) -> bool:
+    return any(flag in OURS or (flag.startswith("-n") and flag[:3] != "-no") for flag in flags)
+
+
+def _wants_machines(words: Iterable[str]) -> bool:
+    """Return whether options are about other machines, or about each of several interpreters."""
+    return any(word in {"--dist=each", "each"} or word.partition("=")[0] in FOREIGN for word in words)
 
 
 def _processes(text: str) -> int | str:
@@ -86,6 +100,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("-d", dest="distload", action="store_true", default=False, help="short for --dist=load")
     add("--testrunuid", dest="testrunuid", metavar="ID", help="what the fixture testrun_uid returns")
     add("--replay", dest="zygote_replay", metavar="gwN", help="run what this worker of the last run ran, in its order")
+    add(
+        fork_point.OPTION,
+        dest="fork_workers",
+        metavar="WHERE",
+        choices=fork_point.CHOICES,
+        default=fork_point.AUTO,
+        help="collected: fork workers once tests are collected; configured: each worker collects them; auto: as exact",
+    )
     add("--maxschedchunk", dest="maxschedchunk", metavar="N", type=int, help="accepted: nothing is bound beforehand")
     if importlib.util.find_spec("pytest_mproc") is None:
         add("--cores", dest="cores", metavar="N", type=_cores, help="the -n of pytest-mproc: N, auto, auto*2, auto/2")
@@ -126,15 +148,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Resolve the options: `numprocesses` is a number afterwards, and `dist` is 'no' if nothing is parallel."""
     option = config.option
-    if getattr(option, "cores", None) is not None and option.numprocesses is None:
-        option.numprocesses = option.cores
-    if getattr(option, "disable_mproc", False):
-        option.numprocesses = 0
+    option.numprocesses = _number_of_processes(config)
     if option.distload:
         option.dist = "load"
-    if option.numprocesses in {"auto", "logical"}:
-        is_debugged = config.getoption("usepdb", default=False)
-        option.numprocesses = 0 if is_debugged else config.hook.pytest_xdist_auto_num_workers(config=config)
     option.tx = []
     if option.numprocesses:
         config.pluginmanager.register(configured_twice.Registrations(), configured_twice.NAME)
@@ -145,6 +161,22 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         option.dist = "no"
     if option.dist == "each":
         raise pytest.UsageError("--dist=each is about several machines: use pytest-xdist, with --no-zygote-workers")
+
+
+def _number_of_processes(config: pytest.Config) -> int | None:
+    """Return how many workers were asked for; None if nothing was said about them."""
+    option = config.option
+    if getattr(option, "disable_mproc", False):
+        return 0
+    wanted: int | str | None = option.numprocesses
+    if wanted is None:
+        wanted = getattr(option, "cores", None)
+    if wanted not in {"auto", "logical"}:
+        return None if wanted is None else int(wanted)
+    option.numprocesses = wanted
+    if config.getoption("usepdb", default=False):
+        return 0
+    return int(config.hook.pytest_xdist_auto_num_workers(config=config))
 
 
 @pytest.hookimpl(trylast=True)

@@ -63,6 +63,11 @@ class RunProcess:
         if report is not None:
             self.report_to(report)
 
+    @property
+    def has_client(self) -> bool:
+        """Whether somebody has asked for this run; it stands for those to come otherwise."""
+        return self._report is not None
+
     def report_to(self, report: RunChannel) -> None:
         """Send what concerns this run to the daemon on this connection."""
         self._report = report

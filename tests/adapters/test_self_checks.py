@@ -103,6 +103,7 @@ BREAKS: dict[str, tuple[Feature, Break]] = {
     "_remove_plugin": (Feature.WORKERS, _with_other(HookCaller, "_remove_plugin")),
     "_addoption": (Feature.WORKERS, _without(OptionGroup, "_addoption")),
     "_basetemp": (Feature.WORKERS, _with_other(pytest.TempPathFactory, "__init__")),
+    "_cleanup_stack": (Feature.WORKERS, _with_other(pytest.Config, "__init__")),
     "_global_capturing": (Feature.WORKERS, _with_other(CaptureManager, "__init__")),
     "TerminalWriter._file": (Feature.WORKERS, _with_other(TerminalWriter, "__init__")),
     "runtestprotocol": (Feature.ISOLATION, _with_other(runner, "runtestprotocol")),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.support.daemon import Project
 
@@ -254,17 +256,145 @@ def test_a_test_that_a_shared_fixture_skips_is_shown_at_its_place(project: Proje
 
 
 def test_what_importing_the_tests_has_opened_is_not_shared_by_workers(project: Project) -> None:
-    """One process runs the tests, and a line tells why."""
+    """Each worker opens its own, and a line tells why."""
     project.write(
         "test_it.py",
         """
         import asyncio
         loop = asyncio.new_event_loop()
-        def test_a(worker_id): assert worker_id == "master"
+        def test_a(worker_id): assert worker_id in {"gw0", "gw1"}
         def test_b(): loop.run_until_complete(asyncio.sleep(0))
         """,
     )
     result = project.plain("-n2")
     assert "2 passed" in result.stdout
-    assert "zygote: one process [opened-in-collection]" in result.stdout
-    assert "a socket, an event loop" in result.stdout
+    assert "zygote: each worker collects the tests [opened-in-collection]" in result.stdout
+    assert "an event loop, a socket" in result.stdout
+
+
+KNOWN_AT_IMPORT = """
+    import os
+    import pytest
+    NAME = os.environ.get("PYTEST_XDIST_WORKER", "master")
+    def pytest_configure(config):
+        if hasattr(config, "workerinput"):
+            assert config.workerinput["workerid"] == NAME
+            config.workeroutput["name"] = NAME
+    def pytest_testnodedown(node, error):
+        open("nodes", "a").write(node.workeroutput["name"])
+    @pytest.fixture(scope="session")
+    def folder(tmp_path_factory): return tmp_path_factory.getbasetemp()
+"""
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_who_asks_for_the_worker_when_it_is_imported_gets_its_name(project: Project, *, is_warm: bool) -> None:
+    """Tests run in workers that have configured and collected by themselves; their ends are those of pytest-xdist's."""
+    project.write("conftest.py", KNOWN_AT_IMPORT)
+    project.write(
+        "test_it.py",
+        """
+        import time
+        import pytest
+        from conftest import NAME
+        @pytest.mark.parametrize("n", range(6))
+        def test_a(n, worker_id, folder):
+            time.sleep(0.1)
+            print("printed by", NAME)
+            assert NAME == worker_id
+            assert folder.name == f"popen-{NAME}"
+            assert n != 5
+        """,
+    )
+    result = project.pytest("-n2") if is_warm else project.plain("-n2")
+    assert "5 passed" in result.stdout
+    assert "[asked-in-collection]" in result.stdout
+    assert "printed by gw" in result.stdout
+    nodes = (project.root / "nodes").read_text()
+    assert sorted((nodes[:3], nodes[3:])) == ["gw0", "gw1"]
+
+
+def test_workers_that_collect_other_tests_run_none(project: Project) -> None:
+    """The difference is shown as pytest-xdist does it."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import pytest
+        @pytest.mark.parametrize("name", [os.environ.get("PYTEST_XDIST_WORKER")])
+        def test_a(name): open("ran", "w")
+        def test_b(): open("ran", "w")
+        """,
+    )
+    result = project.plain("-n2")
+    assert result.returncode == 1
+    assert "Different tests were collected between gw0 and gw1" in result.stdout
+    assert not (project.root / "ran").exists()
+
+
+def test_one_process_runs_the_tests_if_a_worker_cannot_collect_them(project: Project) -> None:
+    """None has run before all have collected, so none runs twice."""
+    project.write("conftest.py", "import os\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(3)\n")
+    project.write("test_it.py", "def test_a(worker_id): assert worker_id == 'master'\ndef test_b(): ...\n")
+    result = project.plain("-n2")
+    assert "2 passed" in result.stdout
+    assert "zygote: one process [worker-lost]" in result.stdout
+
+
+def test_a_worker_that_crashes_is_replaced_by_one_that_collects(project: Project) -> None:
+    """As pytest-xdist does; the test fails."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import pytest
+        @pytest.mark.parametrize("n", range(6))
+        def test_a(n):
+            if n == 2: os._exit(5)
+        """,
+    )
+    result = project.plain("-n2", "--fork-workers=configured")
+    assert "1 failed, 5 passed" in result.stdout
+    assert "(exit code 5)" in result.stdout
+
+
+def test_a_stream_that_was_kept_while_importing_is_captured(project: Project) -> None:
+    """What a module has taken by name, or a log handler, writes where a test's output goes."""
+    project.write("conftest.py", "import logging, sys\nlogging.root.addHandler(logging.StreamHandler(sys.stdout))\n")
+    project.write(
+        "test_it.py",
+        """
+        import logging
+        from sys import stdout
+        def test_a():
+            logging.getLogger("app").warning("said by the app")
+            stdout.write("said by name")
+            assert 0
+        def test_b(): ...
+        """,
+    )
+    result = project.plain("-n2", "-p", "no:logging")
+    assert "1 failed, 1 passed" in result.stdout
+    _, _, captured = result.stdout.partition("Captured stdout call")
+    assert "said by the app\nsaid by name" in captured
+
+
+@pytest.mark.parametrize("fork_point", ["collected", "configured"])
+def test_the_end_of_a_worker_is_that_of_plain_pytest(project: Project, fork_point: str) -> None:
+    """Garbage is collected, late warnings are shown or fail the run, and what was to be done afterwards is done."""
+    project.write(
+        "test_it.py",
+        """
+        class Bad:
+            def __del__(self): raise ValueError("in del")
+        def test_a():
+            bad = Bad()
+            bad.me = bad
+        def test_b(request): request.config.add_cleanup(lambda: open("cleaned", "w"))
+        """,
+    )
+    result = project.plain("-n2", f"--fork-workers={fork_point}")
+    assert (result.returncode, "ValueError: in del" in result.stderr) == (0, True)
+    assert (project.root / "cleaned").exists()
+    strict = project.plain("-n2", f"--fork-workers={fork_point}", "-Werror")
+    assert (strict.returncode, "2 passed" in strict.stdout, "ValueError: in del" in strict.stderr) == (1, True, True)

@@ -38,8 +38,7 @@ def worker(flags: SharedFlags) -> Iterator[WorkerHandle]:
     made = WorkerHandle(0, cast("Node", SimpleNamespace(gateway=SimpleNamespace(id="gw0"))))
 
     def send() -> int:
-        link, _ = made.become()
-        channel = WorkerChannel(link, made.ring, flags, is_verbose=False)
+        channel = WorkerChannel(made.become().link, made.ring, flags, is_verbose=False)
         for message in sent():
             channel.send(message)
             channel.commit()

@@ -31,6 +31,7 @@ class Cache:
 
 OPTIONS: dict[str, object] = {
     "dist": "load",
+    "fork_workers": "auto",
     "distload": False,
     "tx": ["popen", "popen"],
     "numprocesses": 2,

@@ -1,32 +1,96 @@
-"""What collection leaves open that workers would share."""
+"""What collection leaves in the process that workers would share, or would not have."""
 
 from __future__ import annotations
 
+import os
+import random
 import socket
+import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.parallel.collection_leftovers import EVENT_LOOP, Leftovers, describe
+from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
+from tests.parallel.fakes import make_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
-@pytest.mark.parametrize(
-    ("links", "children", "expected"),
-    [
-        ([], 0, ""),
-        (["socket:[12]", EVENT_LOOP, "socket:[13]"], 0, "a socket, an event loop"),
-        ([], 2, "a process"),
-    ],
-)
-def test_what_was_left_is_described(links: list[str], children: int, expected: str) -> None:
-    """Each kind once."""
-    assert describe(links, children) == expected
+@pytest.fixture
+def leftovers() -> Iterator[CollectionLeftovers]:
+    """What is there before collection."""
+    made = CollectionLeftovers()
+    yield made
+    made.pytest_unconfigure()
+
+
+def why(leftovers: CollectionLeftovers) -> str:
+    """Return why a fork is not exact, without the words that all reasons begin with; '' if it is."""
+    reason = leftovers.why_inexact(make_config())
+    return "" if reason is None else reason.text.rpartition(": ")[2]
 
 
 def test_only_what_is_new_and_still_open_counts() -> None:
     """A connection that was closed again does no harm."""
     with socket.socket():
-        leftovers = Leftovers()
-        assert leftovers.found() == ""
+        leftovers = CollectionLeftovers()
+        leftovers.pytest_unconfigure()
+        assert why(leftovers) == ""
         with socket.socket():
-            assert leftovers.found() == "a socket"
-        assert leftovers.found() == ""
+            assert why(leftovers) == "a socket"
+        assert why(leftovers) == ""
+
+
+def test_each_kind_of_open_file_is_named(leftovers: CollectionLeftovers, tmp_path: Path) -> None:
+    """A log is shared as it is with all that append to it."""
+    data = tmp_path / "data"
+    with data.open("w"):
+        assert why(leftovers) == ""
+        ends = os.pipe()
+        with data.open():
+            assert why(leftovers) == "a pipe, a file that is read"
+        for end in ends:
+            os.close(end)
+
+
+def test_what_plugins_open_that_prepare_workers_is_theirs() -> None:
+    """They do so for the controller, as with pytest-xdist."""
+
+    class Preparing:
+        @pytest.hookimpl
+        def pytest_configure_node(self) -> None:
+            """Prepare a worker."""
+
+    leftovers = CollectionLeftovers()
+    leftovers.pytest_unconfigure()
+    leftovers.pytest_configure()
+    with socket.socket():
+        leftovers.on_configured(make_config())
+        assert why(leftovers) == "a socket"
+        leftovers.on_configured(make_config(Preparing()))
+        assert why(leftovers) == ""
+
+
+def test_a_thread_is_a_reason(leftovers: CollectionLeftovers) -> None:
+    """A fork would not have it."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait, name="beat", daemon=True)
+    thread.start()
+    assert why(leftovers) == "beat"
+    over.set()
+    thread.join()
+    assert why(leftovers) == ""
+
+
+def test_a_seed_is_kept_but_not_what_is_drawn(leftovers: CollectionLeftovers) -> None:
+    """Each worker draws other numbers, unless a module wants the same ones."""
+    before = random.getstate()
+    random.random()  # noqa: S311 - no secret
+    leftovers.pytest_collection_finish()
+    drawn = leftovers.seed
+    random.seed(7)
+    leftovers.pytest_collection_finish()
+    assert (drawn, leftovers.seed) == (None, random.getstate())
+    random.setstate(before)

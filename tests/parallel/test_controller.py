@@ -96,6 +96,10 @@ class SimulatedWorker:
         """Have a process."""
         self.pid = pid
 
+    def reap(self) -> None:
+        """Wait for the process."""
+        vars(module)["processes"].wait(self.pid)
+
     def has_ended(self) -> bool:
         """Return whether it has crashed."""
         return self.status is not None

@@ -27,7 +27,9 @@ EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     messages.InterruptRaised(),
     messages.JunitPropertyRecorded(messages.JunitTarget.CASE, "a.py::x", "own", "1"),
     messages.InternalErrorRaised("Traceback …"),
+    messages.EndReported("a warning", is_failed=False),
     messages.OutputReturned(b"output"),
+    messages.Collected(("a.py::b",), ""),
     messages.FixtureRequested(1, "database"),
     messages.TerminalRequested(),
     messages.TerminalReleased(),
@@ -35,6 +37,7 @@ EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     messages.FixtureReply(b"value"),
     messages.FixtureUnavailable("it is a generator"),
     messages.TerminalReply(is_granted=True),
+    messages.CollectionReply(is_accepted=True),
 )
 FROM_WORKER = [message for message in EXAMPLES if isinstance(message, messages.WORKER_MESSAGES)]
 FROM_CONTROLLER = [message for message in EXAMPLES if isinstance(message, messages.CONTROLLER_MESSAGES)]

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
-from pytest_zygote.parallel.plan import ParallelPlan, foreign_threads, why_not_parallel
+from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import KEY
 from tests.parallel.fakes import cache_of, make_config, make_items, make_session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def plan_of(config: pytest.Config, *nodeids: str, wanted: int = 2) -> ParallelPlan:
@@ -103,24 +97,3 @@ def test_nothing_is_wrong_with_plain_tests() -> None:
     """They run in parallel."""
     config = make_config()
     assert why_not_parallel(make_session(make_items(config, "a.py::x"), config)) is None
-
-
-@pytest.fixture
-def beating() -> Iterator[threading.Thread]:
-    """A thread that has a name."""
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait, name="beat", daemon=True)
-    thread.start()
-    yield thread
-    over.set()
-    thread.join()
-
-
-def test_a_thread_is_a_reason(beating: threading.Thread) -> None:
-    """A fork would not have it."""
-    config = make_config()
-    assert foreign_threads(config) == [beating.name]
-    reason = why_not_parallel(make_session(make_items(config, "a.py::x"), config))
-    assert reason is not None
-    assert reason.code == "threads-running"
-    assert reason.text.endswith("threads: beat")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_zygote.parallel.worker_channel import WorkerChannel
-    from pytest_zygote.parallel.worker_handle import WorkerHandle
+    from pytest_zygote.parallel.worker_handle import WorkerEnd
 
 
 class Channel:
@@ -74,7 +74,7 @@ class Stage:
         self.state = SetupState()
         self.session._setupstate = self.state  # type: ignore[assignment]  # noqa: SLF001
         self.queue, self.flags, self.channel = WorkQueue(), SharedFlags(1, 4), Channel()
-        handle = cast("WorkerHandle", SimpleNamespace(queue=self.queue, number=0, name="gw0"))
+        handle = cast("WorkerEnd", SimpleNamespace(queue=self.queue, number=0, name="gw0"))
         self.bodies: dict[str, Callable[[], None]] = {}
         self.guesses: list[str | None] = []
         self.worker = Worker(self.session, handle, self.flags, cast("WorkerChannel", self.channel))

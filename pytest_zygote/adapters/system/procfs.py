@@ -117,10 +117,22 @@ def _memory_kib(pid: int, prefix: bytes) -> int:
 
 def count_shared_maps() -> int:
     """Return how many areas of memory a fork would share for writing; 0 where the system does not tell."""
-    return sum(
-        line.split(maxsplit=2)[1].endswith(b"s") and b"w" in line[:64].split()[1]
-        for line in _read("/proc/self/maps").splitlines()
-    )
+    maps = _read("/proc/self/maps")
+    return maps.count(b" rw-s ") + maps.count(b" -w-s ") + maps.count(b" rwxs ")
+
+
+def loaded_libraries() -> set[str]:
+    """Return the paths of what is mapped into this process; none where the system does not tell."""
+    return {os.fsdecode(line.partition(b"/")[2]) for line in _read("/proc/self/maps").splitlines() if b"/" in line}
+
+
+def thread_names() -> list[str]:
+    """Return the names of all threads, the first one's first; none where the system does not tell."""
+    try:
+        threads = sorted(map(int, os.listdir("/proc/self/task")))
+    except OSError:
+        return []
+    return [os.fsdecode(_read(f"/proc/self/task/{thread}/comm").strip()) for thread in threads]
 
 
 def mountinfo() -> str:

@@ -5,7 +5,12 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import sys
+import tempfile
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +110,23 @@ def restart_capture(
     return _capture_of(config)
 
 
+def renew_capture_files(config: pytest.Config) -> list[int]:
+    """Have the files that hold captured output be new ones of this process; return their descriptors.
+
+    The streams and descriptors stay what they are: modules have kept ``sys.stdout`` while they were imported.
+    """
+    capture = _capture_of(config)
+    streams = () if capture is None else (capture.out, capture.err)
+    renewed = [stream for stream in streams if isinstance(stream, FDCapture)]
+    for stream in renewed:
+        is_open = stream._state == "started"
+        with tempfile.TemporaryFile(buffering=0) as file:
+            os.dup2(file.fileno(), stream.tmpfile.fileno(), inheritable=False)
+            if is_open:
+                os.dup2(file.fileno(), stream.targetfd)
+    return [stream.tmpfile.fileno() for stream in renewed]
+
+
 def capture_files(config: pytest.Config) -> list[int]:
     """Return the descriptors of the files that hold what is captured from descriptors 1 and 2."""
     capture = _capture_of(config)
@@ -117,6 +139,31 @@ def saved_stdin(config: pytest.Config) -> int:
     """Return the descriptor of what stdin was before it was captured."""
     stream = getattr(_capture_of(config), "in_", None)
     return int(getattr(stream, "targetfd_save", 0))
+
+
+# The end
+
+END_PLUGINS = ("_pytest.unraisableexception", "_pytest.threadexception")
+"""What reports exceptions that nobody has caught until a process ends."""
+
+
+_inherited: list[contextlib.ExitStack] = []
+"""Cleanups of the parent: to free them would end their contexts, and with them the filters of warnings."""
+
+
+def renew_cleanups(config: pytest.Config) -> None:
+    """Have, in a fork, only those cleanups that report what happens in it: the others are of the parent."""
+    _inherited.append(config._cleanup_stack)
+    config._cleanup_stack = contextlib.ExitStack()
+    for name, hook in zip(END_PLUGINS, (sys.__unraisablehook__, threading.__excepthook__), strict=True):
+        cleanup = getattr(sys.modules.get(name), "cleanup", None)  # there since pytest 8.4
+        if cleanup is not None and config.pluginmanager.has_plugin(name.rpartition(".")[2]):
+            config.add_cleanup(functools.partial(cleanup, config=config, prev_hook=hook))
+
+
+def run_cleanups(config: pytest.Config) -> None:
+    """Do what was to be done after the session."""
+    config._cleanup_stack.close()
 
 
 # pytest-cov
@@ -162,14 +209,22 @@ INTERNALS = (
         lambda: "_cachedir" in getattr(_cache_class(), "__annotations__", {}),
     ),
     Internal(
-        "CaptureManager._global_capturing, MultiCapture.out, err, in_",
-        ("restart_capture", "capture_files", "saved_stdin"),
+        "CaptureManager._global_capturing, MultiCapture.out, err, in_, FDCapture.tmpfile, targetfd",
+        ("restart_capture", "renew_capture_files", "capture_files", "saved_stdin"),
         Feature.WORKERS,
         "each worker captures output into files of its own",
         lambda: (
             "_global_capturing" in names_in(CaptureManager.__init__)
             and {"in_", "out", "err"} <= names_in(MultiCapture.__init__)
+            and {"tmpfile", "targetfd", "_state"} <= names_in(FDCapture.__init__)
         ),
+    ),
+    Internal(
+        "pytest.Config._cleanup_stack, _pytest.unraisableexception.cleanup, _pytest.threadexception.cleanup (8.4 on)",
+        ("renew_cleanups", "run_cleanups"),
+        Feature.WORKERS,
+        "a worker's end is that of plain pytest",
+        lambda: "_cleanup_stack" in names_in(pytest.Config.__init__),
     ),
     Internal(
         "CovPlugin._disabled of pytest-cov",
