@@ -540,7 +540,7 @@ def test_the_real_xdist_can_be_had_back(project: Project) -> None:
     assert count(result) == "4 passed"
 
 
-def test_threads_keep_the_tests_in_one_process(project: Project) -> None:
+def test_where_collection_has_started_threads_each_worker_has_its_own(project: Project) -> None:
     """A fork would not have them, and might wait forever for their locks."""
     project.write(
         "conftest.py",
@@ -553,7 +553,8 @@ def test_threads_keep_the_tests_in_one_process(project: Project) -> None:
     project.write("test_it.py", "import os\ndef test_a(): ...\ndef test_b(): ...\n")
     result = project.plain("-n2")
     assert count(result) == "2 passed"
-    assert "zygote: one process [threads-running]: a fork would not have this process's threads: beat" in result.stdout
+    assert "zygote: each worker collects the tests [threads-running]: a fork would not have" in result.stdout
+    assert "this process's threads: beat" in result.stdout
 
 
 ENDING = """

@@ -1,48 +1,33 @@
 """What the project's code asks its process for while it is imported, that is another one in each process.
 
-Who has asked keeps the answer: a name with the process id, a port that is free, the name of a worker.
+Who has asked keeps the answer: a port that is free, a temporary folder, the name of a worker, a name with the process
+id. No function is replaced: in a warm run that would change what the layer's modules have read.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import tempfile
-from typing import TYPE_CHECKING, NamedTuple
+import re
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-_CALLERS = ("<frozen importlib", os.path.join("pluggy", "_callers.py"))
+_CALLERS = ("<frozen importlib", os.path.join("pluggy", "_callers.py"), os.path.join("pluggy", "_execution.py"))
 """What calls code of others: what they ask for is their own affair, though the project has imported them."""
 _WORKER = "PYTEST_XDIST_"
-
-
-class _Watched(NamedTuple):
-    """A function, and what is learned by calling it.
-
-    Attributes:
-        owner: module or class.
-        name: of the function.
-        what: the answer.
-        is_direct: whether only calls by the project's own code count: a logger asks for the id of each record.
-    """
-
-    owner: object
-    name: str
-    what: str
-    is_direct: bool = False
-
-
-_WATCHED = (
-    _Watched(os, "getpid", "the process id", is_direct=True),
-    _Watched(tempfile, "mkdtemp", "a temporary folder"),
-    _Watched(tempfile, "mkstemp", "a temporary file"),
-    _Watched(socket.socket, "bind", "a port"),
-)
+_EVENTS = {
+    "tempfile.mkdtemp": "a temporary folder",
+    "tempfile.mkstemp": "a temporary file",
+    "socket.bind": "a free port",
+}
+"""Audit event → what is asked for."""
 
 
 class OwnCalls:
@@ -59,62 +44,78 @@ class OwnCalls:
             is_own: returns whether a file is the project's.
         """
         self._is_own = is_own
+        self._loaded = frozenset(sys.modules)
+        self._is_watching = True
+        self._restore = self._watch_environment()
         self.found: list[str] = []
-        self._undo: list[Callable[[], None]] = [self._watch(watched) for watched in _WATCHED]
-        if hasattr(os.environ, "encodekey"):  # else somebody has replaced it
-            self._undo.append(self._watch_environment())
+        sys.addaudithook(self._on_event)
 
     def stop(self) -> None:
-        """Watch no longer. A function that a module has taken by name stays ours, and only calls the real one."""
-        while self._undo:
-            self._undo.pop()()
+        """Watch no longer; look what modules have kept that were loaded meanwhile."""
+        if self._is_watching:
+            self._is_watching = False
+            self._restore()
+            if any(map(_has_pid, self._own_namespaces())):
+                self.found.append("the process id")
 
-    def _watch(self, watched: _Watched) -> Callable[[], None]:
-        space = vars(watched.owner)
-        is_inherited = watched.name not in space
-        real = getattr(watched.owner, watched.name)
-
-        def asked(*args: object, **named: object) -> object:
-            if self._undo and self._is_asked_by_own(is_direct=watched.is_direct):
-                self.found.append(watched.what)
-            return real(*args, **named)
-
-        setattr(watched.owner, watched.name, asked)
-
-        def restore() -> None:
-            if getattr(watched.owner, watched.name) is not asked:
-                return  # somebody has patched it since
-            if is_inherited:
-                delattr(watched.owner, watched.name)
-            else:
-                setattr(watched.owner, watched.name, real)
-
-        return restore
+    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
+        if self._is_watching and event in _EVENTS and not (event == "socket.bind" and not _is_any_port(args[1])):
+            self._note(_EVENTS[event])
 
     def _watch_environment(self) -> Callable[[], None]:
         environ = os.environ
+        if not hasattr(environ, "encodekey"):  # somebody has replaced it
+            return lambda: None
         encode = environ.encodekey
 
         def encode_key(key: str) -> str:
-            if str(key).startswith(_WORKER) and self._is_asked_by_own(is_direct=False):
-                self.found.append(key)
+            if str(key).startswith(_WORKER):
+                self._note(key)
             return encode(key)
-
-        environ.encodekey = encode_key
 
         def restore() -> None:
             environ.encodekey = encode
 
+        environ.encodekey = encode_key
         return restore
 
-    def _is_asked_by_own(self, *, is_direct: bool) -> bool:
-        """Return whether the project's code has called, by others or directly, but not by importing others' modules."""
+    def _note(self, what: str) -> None:
+        """Note a call by the project's code, directly or by others, but not by importing others' modules."""
         frame: FrameType | None = frame_above(2)
         while frame is not None:
             file = frame.f_code.co_filename
-            if file.startswith(_CALLERS[0]) or file.endswith(_CALLERS[1]):
-                return False
+            if file.startswith(_CALLERS[0]) or file.endswith(_CALLERS[1:]):
+                return
             if not file.startswith("<") and self._is_own(file):
-                return True
-            frame = None if is_direct else frame.f_back
-        return False
+                self.found.append(what)
+                return
+            frame = frame.f_back
+
+    def _own_namespaces(self) -> list[dict[str, object]]:
+        found = []
+        for name, module in tuple(sys.modules.items()):
+            space = dict_of(module) if name not in self._loaded else None
+            file = space.get("__file__") if space else None
+            if space and isinstance(file, str) and self._is_own(file):
+                found.append(space)
+        return found
+
+
+def _is_any_port(address: object) -> bool:
+    return isinstance(address, tuple) and len(address) > 1 and address[1] == 0
+
+
+def _has_pid(space: dict[str, object]) -> bool:
+    """Return whether a name of a module, or of a class or collection in it, holds the process id, or a text with it."""
+    pid = os.getpid()
+    word = re.compile(rf"(?<!\d){pid}(?!\d)")
+    values = list(space.values())
+    for value in tuple(values):
+        if is_a(value, type) and class_namespace(value).get("__module__") == space.get("__name__"):
+            values += class_namespace(value).values()
+        elif type(value) is dict:
+            values += value.values()
+        elif type(value) is list or type(value) is tuple:
+            values += value
+    texts = (str(value) for value in values if type(value) in (int, str) or is_a(value, PurePath))
+    return any(map(word.search, texts))

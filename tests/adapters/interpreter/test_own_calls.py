@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import tempfile
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,10 +27,18 @@ def calls() -> Iterator[OwnCalls]:
     made.stop()
 
 
-def bind() -> None:
+def bind(port: int = 0) -> None:
     """Find a free port."""
     with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(("127.0.0.1", port))
+
+
+def bind_twice() -> None:
+    """Bind a port that is known."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    bind(port)
 
 
 def make_folder() -> None:
@@ -36,30 +47,57 @@ def make_folder() -> None:
         pass
 
 
-def log() -> None:
-    """Log, for which the logger asks for the process id."""
-    logging.getLogger(__name__).warning("a record")
-
-
 @pytest.mark.parametrize(
     ("ask", "found"),
     [
-        (lambda: os.getpid(), ["the process id"]),  # noqa: PLW0108 - by this file, at that time
-        (bind, ["a port"]),
+        (bind, ["a free port"]),
+        (bind_twice, ["a free port"]),
         (make_folder, ["a temporary folder"]),
         (lambda: os.environ.get("PYTEST_XDIST_WORKER"), ["PYTEST_XDIST_WORKER"]),
         (lambda: "PYTEST_XDIST_WORKER_COUNT" in os.environ, ["PYTEST_XDIST_WORKER_COUNT"]),
         (lambda: os.getenv("HOME"), []),
-        (log, []),
+        (lambda: logging.getLogger(__name__).warning("a record"), []),
     ],
-    ids=["pid", "port", "folder", "worker", "count", "home", "log"],
+    ids=["port", "ports", "folder", "worker", "count", "home", "log"],
 )
 def test_what_is_another_one_in_each_process_is_noted(
     calls: OwnCalls, ask: Callable[[], object], found: list[str]
 ) -> None:
-    """Also if the standard library asks for it in between, but not what that asks for itself."""
+    """Also if the standard library asks for it in between; a port that is known is the same in all of them."""
     ask()
     assert calls.found == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        os.getpid(),
+        f"run-{os.getpid()}.db",
+        Path(f"/run/{os.getpid()}"),
+        {"database": f"db_{os.getpid()}"},
+        type("Names", (), {"DATABASE": f"db{os.getpid()}", "__module__": "own_names"}),
+    ],
+    ids=["number", "text", "path", "table", "class"],
+)
+def test_a_name_that_holds_the_process_id_is_found(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
+    """In modules of the project that have been loaded meanwhile."""
+    calls, others = OwnCalls(lambda file: file == "/own.py"), OwnCalls(lambda _: False)
+    module = ModuleType("own_names")
+    vars(module).update(__file__="/own.py", VALUE=value)
+    monkeypatch.setitem(sys.modules, "own_names", module)
+    calls.stop()
+    others.stop()
+    assert (calls.found, others.found) == (["the process id"], [])
+
+
+def test_a_longer_number_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the digits of the process id are in it."""
+    calls = OwnCalls(lambda _: True)
+    module = ModuleType("own_numbers")
+    vars(module).update(__file__="/own.py", VALUE=int(f"{os.getpid()}7"), NAME=f"x7{os.getpid()}")
+    monkeypatch.setitem(sys.modules, "own_numbers", module)
+    calls.stop()
+    assert calls.found == []
 
 
 def test_what_others_ask_for_when_they_are_imported_is_their_own_affair() -> None:
@@ -70,13 +108,12 @@ def test_what_others_ask_for_when_they_are_imported_is_their_own_affair() -> Non
     assert with_others.found == []
 
 
-def test_nothing_is_left_afterwards() -> None:
-    """What was taken by name meanwhile calls the real function."""
-    before = os.getpid, tempfile.mkdtemp, socket.socket.bind, os.environ.encodekey
-    calls = OwnCalls(lambda _: True)
-    by_name = os.getpid
-    calls.stop()
-    assert (os.getpid, tempfile.mkdtemp, socket.socket.bind, os.environ.encodekey) == before
-    assert "bind" not in vars(socket.socket)
-    assert by_name() == os.getpid()
-    assert calls.found == []
+def test_nothing_is_left_afterwards(calls: OwnCalls) -> None:
+    """And nothing is noted any more."""
+    before = os.environ.encodekey
+    own = OwnCalls(lambda _: True)
+    own.stop()
+    bind()
+    assert os.environ.encodekey is before
+    assert own.found == []
+    assert calls.found == ["a free port"]
