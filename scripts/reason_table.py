@@ -357,6 +357,31 @@ TABLE: dict[str, Entry] = {
         "Leave one of these tools out.",
         "Each test depends on all loaded modules of the project.",
     ),
+    "options-unknown": Entry(
+        "An option of a plugin or conftest file has a value that shows as an address in memory, like an object without "
+        "a `__repr__`. It cannot be compared with the value of an earlier run.",
+        "Give the value a `__repr__` that says what it holds, or keep the text that was given.",
+        "All tests run, and nothing is recorded.",
+    ),
+    "tests-in-one-process": Entry(
+        "Tests get no forks of their own, because somebody could tell: a hook of a conftest file or plugin takes part "
+        "in running or reporting tests, a fixture is shared by all tests, output is not captured by descriptor, or "
+        "files are open.",
+        "Nothing need be done. What tests share, like a fixture of session scope, could have a narrower scope.",
+        "Each test depends on all files that it can reach, and not only on the functions that it runs.",
+    ),
+    "results-remembered": Entry(
+        "Hooks of a conftest file or plugin see how tests end, and decide before other tests whether those run: as in "
+        "pytest's recipe for test steps, and in pytest-dependency. A test that is left out would count as not passed.",
+        "Nothing need be done.",
+        "If any test is affected, all tests run.",
+    ),
+    "plugin-imported-first": Entry(
+        "A plugin of the project was imported before recording began (`-p`, `PYTEST_PLUGINS`, an entry point), and "
+        "does more than to define functions. Nobody saw what it read.",
+        "Load it from a conftest file (`pytest_plugins`), or have its functions read what they need.",
+        "Each test depends on all files of the project, and on the whole environment.",
+    ),
     # Tests run in one process, though workers are asked for.
     "order-matters": Entry(
         "`--stepwise` needs the tests one after the other, and `-n` asks for workers.", "Leave one of them out.", ALONE

@@ -67,6 +67,13 @@ class Attribution:
         self.session.add(observed)
         self._leaves = frozenset(self._tree.relative(leaf) for leaf in leaves)
 
+    def add_session(self, observed: Observation) -> None:
+        """Attribute what hooks did after the collection, before the first test, to every test."""
+        if not self.session.has_all_of(observed):
+            self.session.add(observed)
+            self._generation += 1
+            self._shared.clear()
+
     def add_read(self, reader: str, need: Need, found: bytes) -> None:
         """Note that code of a file has read something, and may have cached it."""
         known = self._read_by.setdefault(reader, {})
@@ -175,8 +182,11 @@ class Attribution:
         return known
 
     def _with_cached(self, own: Needs, files: frozenset[str]) -> Needs:
-        """Add what code that this test can reach has read for earlier tests: it may have cached it."""
-        readers = [reader for reader in self._read_by if reader in files and reader not in self._leaves]
+        """Add what code that this test can reach, or code that nobody knows, has read for earlier tests.
+
+        It may have cached it.
+        """
+        readers = [reader for reader in self._read_by if reader in files or not reader]
         if not readers:
             return own
         cached = {need: found for reader in readers for need, found in self._read_by[reader].items()}

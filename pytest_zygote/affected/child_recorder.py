@@ -34,7 +34,7 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 """Audit events of what starts another process."""
 
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
-EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect"}
+EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen"}
 """Audit events that matter, here and in the process of the test."""
 
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")

@@ -22,7 +22,7 @@ from pytest_zygote.affected.project_files import listed
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, owners, units_of
-from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
+from pytest_zygote.core.layers.layer_inputs import OURS, VOLATILE, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,7 +182,8 @@ class ChildReports:
     def _environ(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for key, value in report["keys"].items():
             need = Need(dependency.ENVIRON, "", key)
-            if key == WHOLE or (not is_volatile(key) and value == self._tree.value(key)):  # else the test has set it
+            ignored = VOLATILE if WHOLE in report["keys"] else OURS
+            if key == WHOLE or (key not in ignored and value == self._tree.value(key)):  # else the test has set it
                 yield need, self._tree.now(need)
 
     def _settled(self, path: str, kind: str) -> bytes:

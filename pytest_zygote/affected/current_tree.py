@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import time
 from importlib.util import cache_from_source
 from typing import TYPE_CHECKING
@@ -18,17 +19,21 @@ from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.file_state import PYTHON, TICK_NS, compiled_units, content, may_be_outdated, stamp
 from pytest_zygote.affected.import_targets import ImportTargets
 from pytest_zygote.affected.project_files import listed, project_files
+from pytest_zygote.core.affected.definitions import only_defines
 from pytest_zygote.core.affected.dependency import KINDS
 from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, checksum, text_checksum
-from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, is_volatile
+from pytest_zygote.core.layers.layer_inputs import MISSING, VOLATILE, WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_zygote.affected.file_cache import FileCache, FileState
     from pytest_zygote.core.affected.dependency import Need
 
 ABSENT = b""
+
+PART = "part of "
+"""Begins the name under which the checksum of a part of a file is remembered."""
 
 
 class CurrentTree:
@@ -143,16 +148,35 @@ class CurrentTree:
             known = self._digests[path] = self._read_digest(path)
         return known
 
+    def digest_of_part(self, path: str, part: Callable[[bytes], bytes]) -> bytes:
+        """Return the checksum of a part of a file's text, which is read only if the file has changed."""
+        return self._look_up(f"{PART}{path}", path, lambda file, _: checksum(part(pathlib.Path(file).read_bytes())))
+
+    def only_defines(self, path: str) -> bool:
+        """Return whether importing a Python file executes no more than definitions."""
+        try:
+            return only_defines(pathlib.Path(self.absolute(path)).read_bytes())
+        except OSError:
+            return False
+
     def _read_digest(self, path: str) -> bytes:
-        identity = stamp(self.absolute(path))
+        return self._look_up(path, path, content)
+
+    def _look_up(self, key: str, path: str, read: Callable[[str, tuple[int, ...]], bytes]) -> bytes:
+        """Return the checksum of a file as it was remembered, unless the file may have changed since."""
+        file = self.absolute(path)
+        identity = stamp(file)
         if not identity:
             return ABSENT
-        known = self._known_files().get(path)
+        known = self._known_files().get(key)
         if known is not None and known[0] == identity and identity[1] < known[1] - TICK_NS:
             return known[2]
         looked_ns = time.time_ns()
-        digest = content(self.absolute(path), identity)
-        self._new_files[path] = (identity, looked_ns, digest)
+        try:
+            digest = read(file, identity)
+        except OSError:
+            digest = checksum(repr(identity).encode())  # a folder, or not for us to read
+        self._new_files[key] = (identity, looked_ns, digest)
         return digest
 
     def _known_files(self) -> dict[str, FileState]:
@@ -182,7 +206,7 @@ class CurrentTree:
     def project(self) -> bytes:
         """Return a checksum of all files of the project."""
         paths = project_files(self.root)
-        return checksum(*(part for path in paths for part in (path.encode(), self.digest(path))))
+        return checksum(*(part for path in paths for part in (os.fsencode(path), self.digest(path))))
 
     # Environment
 
@@ -194,7 +218,7 @@ class CurrentTree:
         """Return a checksum of an environment key's value; '*' stands for the whole environment."""
         if key != WHOLE:
             return text_checksum(self._environ.get(key, MISSING))
-        keys = (name for name in sorted(self._environ) if not is_volatile(name))
+        keys = (name for name in sorted(self._environ) if name not in VOLATILE)
         return checksum(*(text_checksum(f"{name}={self._environ[name]}") for name in keys))
 
     # What is remembered

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_MARK = "\0"
+
 BUSY_S = 20.0
 """How long another process may hold the file."""
 
@@ -113,7 +115,7 @@ class Database:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        _make_folder(os.path.dirname(self.path))
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -139,6 +141,16 @@ class Database:
         self._warn(f"affected: {self.path} is damaged ({error}); it is now {os.path.basename(aside)}")
 
 
+def _make_folder(folder: str) -> None:
+    """Make the folder of the store, and with pytest's cache folder around it the file that hides it from git."""
+    cache = os.path.dirname(folder)
+    is_new = not os.path.exists(cache)
+    os.makedirs(folder, exist_ok=True)
+    if is_new:
+        with open(os.path.join(cache, ".gitignore"), "w", encoding="utf-8") as file:
+            file.write("# Created by pytest automatically.\n*\n")
+
+
 def look(path: str, query: str, values: tuple[str, ...]) -> object:
     """Return the first value that a query finds in a file; None if there is none. The file is not created."""
     if not os.path.exists(path):
@@ -149,6 +161,26 @@ def look(path: str, query: str, values: tuple[str, ...]) -> object:
     except sqlite3.Error:
         return None
     return found[0] if found else None
+
+
+def storable(text: str) -> str:
+    """Return a text as SQLite can store it: one that is no UTF-8, as names of files may be, has a mark."""
+    if text.isascii() or _is_utf8(text):
+        return text
+    return _MARK + os.fsencode(text).decode("latin-1")
+
+
+def restored(text: str) -> str:
+    """Return what `storable` was called with."""
+    return os.fsdecode(text[1:].encode("latin-1")) if text.startswith(_MARK) else text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_damage(error: Exception) -> bool:

@@ -5,8 +5,9 @@ Environment keys and questions whether a path exists raise no audit event, but t
 functions written in Python, whose starts `executions` reports with their arguments (3.12 on).
 
 What pytest and its plugins read for themselves does not count: the nearest caller outside of the standard
-library decides. Nor does what the import system reads, except extension modules: other code has fingerprints.
-A file that the run itself has written is no input.
+library decides. Nor do the Python files that the import system reads: their code has fingerprints. Extension modules,
+archives and scripts without ``.py`` count. A file that the run itself has made is no input; one that was there before,
+and that a test has written anew, is an input of other tests.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import urllib.parse
 from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
@@ -29,20 +32,26 @@ from pytest_zygote.affected.project_files import TOOL_FOLDERS
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
-from pytest_zygote.core.layers.layer_inputs import WHOLE, is_volatile
+from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
+from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from pytest_zygote.affected.current_tree import CurrentTree
 
 OURS = RUNNER | {"coverage", "pytest_cov", "xdist", "execnet", "hypothesis"}
 """Packages whose own reading says nothing about a test."""
 
+_MAPPING = frozenset({"os", "collections.abc"})
+"""Modules of the methods that `os.environ` has."""
+
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
+_IMPORTS = ("<frozen importlib", "<frozen zipimport")
+_COMPILED = (".py", ".pyc", ".pyo")
 
 
 class ExternalInputs:
@@ -61,14 +70,14 @@ class ExternalInputs:
         self._started_ns = started_ns
         self._read: dict[Need, tuple[bytes, str]] = {}
         self._set: set[str] = set()
-        self._written: set[str] = set()
+        self._made: set[str] = set()
+        self._rewritten: set[str] = set()
+        self._copying: tuple[CodeType, int] | None = None
         self._busy_thread = 0
         self._is_active = False
         self._silent = SilentProcesses()
         self._reports = ChildReports(tree, is_own, self._is_input, started_ns)
-        temporary = f"{tempfile.gettempdir()}/"
-        if f"{tree.root}/".startswith(temporary):  # in a sandbox, what lies beside the project does too
-            temporary += "pytest-of-"
+        temporary = os.path.join(tempfile.gettempdir(), "pytest-of-")
         self._foreign = (temporary, f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
 
     def start(self) -> None:
@@ -107,6 +116,14 @@ class ExternalInputs:
         self._set.clear()
         return found
 
+    def begin_test(self) -> None:
+        """Forget which files the last test has written anew: to other tests they are inputs."""
+        self._rewritten.clear()
+
+    def end_fixture(self) -> None:
+        """Remember them instead: each run sets the fixture up, which writes them, before tests read them."""
+        self._made |= self._rewritten
+
     # Files
 
     def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
@@ -142,15 +159,17 @@ class ExternalInputs:
     def _note_event(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         if event in STARTS:
             self._on_process(event, args, frame)
-        elif event == "import":
-            self._on_file(
-                args[1], dependency.DATA, frame, is_code=True
-            )  # an extension module; others have no file here
+        elif event == "import":  # an extension module; others have no file here
+            self._on_file(args[1], dependency.DATA, frame)
         elif event in FOLDERS:
             self._on_file("." if args[0] is None else args[0], dependency.LISTING, frame)
+        elif event == "sqlite3.connect":
+            for file in database_files(args[0]):
+                self._on_file(file, dependency.DATA, frame)
         elif event == "open" and is_write(args[1], args[2]):
-            self._written.add(self._path(args[0]))
-        else:
+            path = self._path(args[0])
+            (self._rewritten if os.path.lexists(path) else self._made).add(path)
+        elif event != "ctypes.dlopen" or "/" in str(args[0]):  # else the system's loader finds it
             self._on_file(args[0], dependency.DATA, frame)
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
@@ -158,10 +177,11 @@ class ExternalInputs:
         self._silent.receive()
         reading = reading_of(event, args, frame)
         if reading.files is None:
-            self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame))
+            self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame, ""))
         elif reading.is_python:
             self._reports.expect()
-        for file in reading.files or ():
+        git = os.path.join(self._tree.root, ".git")
+        for file in reading.files or (os.path.join(git, name) for name in ("HEAD", "index") if _is_git(args)):
             self._on_file(file, dependency.DATA, frame)
 
     def _need_anything(self, reader: str | None) -> None:
@@ -171,11 +191,11 @@ class ExternalInputs:
                 self._read[need] = (self._tree.now(need), str(reader))
 
     def _path(self, name: object) -> str:
-        if not isinstance(name, (str, bytes, os.PathLike)):
-            return ""
-        return os.path.abspath(os.fsdecode(name))
+        if isinstance(name, int) and name > 2:  # noqa: PLR2004 - not of a standard stream
+            name = os.readlink(f"{procfs.SELF_FD}/{name}")
+        return os.path.abspath(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) and name else ""
 
-    def _on_file(self, name: object, kind: str, frame: FrameType, *, is_code: bool = False) -> None:
+    def _on_file(self, name: object, kind: str, frame: FrameType) -> None:
         path = self._path(name)
         if not path or not self._is_input(path):
             return
@@ -183,7 +203,7 @@ class ExternalInputs:
         is_fresh = kind == dependency.DATA and changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            reader = self._nearest(frame) if is_code else self._reader(frame)
+            reader = self._reader(frame, path if kind == dependency.DATA else "")
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
@@ -194,7 +214,7 @@ class ExternalInputs:
         return content(path, stamp(path)) if is_fresh and os.path.exists(path) else self._tree.now(need)
 
     def _is_input(self, path: str) -> bool:
-        if path in self._written or path.endswith((".pyc", ".pyo")):
+        if path in self._made or path in self._rewritten:
             return False
         if path.startswith(f"{self._tree.root}/") or path == self._tree.root:
             return TOOL_FOLDERS.isdisjoint(path.split("/"))
@@ -211,10 +231,23 @@ class ExternalInputs:
             frame = frame.f_back
         return False
 
-    def _reader(self, frame: FrameType | None) -> str | None:
-        """Return the nearest file of the project on the stack, '' if there is none; None if the read does not count."""
-        caller = _caller(frame)
-        return None if caller is None else self._nearest(caller)
+    def _reader(self, frame: FrameType | None, path: str) -> str | None:
+        """Return the nearest file of the project on the stack, '' if there is none; None if the read does not count.
+
+        Args:
+            frame: that reads.
+            path: of a file whose content is read; '' for other questions.
+        """
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            if filename.startswith(_IMPORTS) and _is_import(frame):
+                return None if path.endswith(_COMPILED) or not path else self._nearest(frame)
+            if frame.f_globals.get("__name__") == "linecache":
+                return None if _is_ours(frame) else ""  # all tests share what it keeps
+            if not (filename.startswith("<frozen ") or _is_standard(filename)):
+                return None if _package_of(frame) in OURS else self._nearest(frame)
+            frame = frame.f_back
+        return ""  # a thread in which only the standard library runs
 
     def _nearest(self, frame: FrameType | None) -> str:
         """Return the nearest file of the project's on the stack, '' if there is none."""
@@ -239,50 +272,94 @@ class ExternalInputs:
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
     def _on_key(self, frame: FrameType) -> None:
-        key = frame.f_locals.get("key")
-        if self._is_active and isinstance(key, str) and key not in self._set and not is_volatile(key):
+        key = _key_of(frame)
+        if not self._is_active or key in self._set or key in OUR_KEYS:
+            return
+        is_copy = _place_in(frame) == self._copying or _asks(frame, "__iter__")
+        if not (key in VOLATILE and is_copy):
             self._note_environ(key, frame)
 
     def _on_environ(self, frame: FrameType) -> None:
         if self._is_active:
+            outer = frame.f_back if _asks(frame, "__iter__") else frame  # `keys` makes a view that iterates
+            self._copying = _place_in(outer)
             self._note_environ(WHOLE, frame)
 
     def _on_set(self, frame: FrameType) -> None:
-        key = frame.f_locals.get("key")
-        if self._is_active and isinstance(key, str) and not is_volatile(key):
-            self._set.add(key)
+        if self._is_active:
+            self._set.add(_key_of(frame))
 
     def _note_environ(self, key: str, frame: FrameType) -> None:
         need = Need(dependency.ENVIRON, "", key)
-        reader = self._reader(frame) if need not in self._read else None
+        reader = self._reader(frame, "") if need not in self._read and not _is_patched(frame) else None
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
 
     def _on_lookup(self, frame: FrameType) -> None:
-        if not self._is_active or _caller(frame) is None:
+        if not self._is_active:
             return
         names = frame.f_code.co_varnames
         path = self._path(frame.f_locals.get(names[0])) if names else ""
         need = Need(dependency.PRESENCE, self._tree.relative(path))
         if path and need not in self._read and self._is_input(path):
-            reader = self._reader(frame)
+            reader = self._reader(frame, "")
             if reader is not None:
                 self._read[need] = (self._tree.presence(need.path), reader)
 
 
-def _caller(frame: FrameType | None) -> FrameType | None:
-    """Return the nearest caller outside of the standard library; None if it is pytest, or an import."""
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if filename.startswith("<frozen importlib"):
-            outer = frame.f_back
-            if frame.f_code.co_name != "get_data" or (outer is not None and outer.f_code.co_name == "get_code"):
-                return None
-        elif not filename.startswith("<frozen ") and not _is_standard(filename):
-            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-            return None if package in OURS else frame
+def _asks(frame: FrameType, name: str) -> bool:
+    """Return whether a method of mappings with this name called."""
+    outer = frame.f_back
+    return outer is not None and outer.f_code.co_name == name and outer.f_globals.get("__name__") in _MAPPING
+
+
+def _place_in(frame: FrameType | None) -> tuple[CodeType, int] | None:
+    """Return the instruction that called: ``dict(os.environ)`` is one that iterates, and then asks for each key."""
+    outer = None if frame is None else frame.f_back
+    return None if outer is None else (outer.f_code, outer.f_lasti)
+
+
+def _is_patched(frame: FrameType | None) -> bool:
+    """Return whether ``mock.patch.dict`` copies the environment, only to restore it."""
+    while frame is not None and frame.f_globals.get("__name__") in _MAPPING:
         frame = frame.f_back
-    return None
+    return frame is not None and frame.f_globals.get("__name__") == "unittest.mock"
+
+
+def _key_of(frame: FrameType) -> str:
+    key = frame.f_locals.get("key")
+    return os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
+
+
+def _is_git(args: tuple[object, ...]) -> bool:
+    return any("git" in str(arg) for arg in args[:2])
+
+
+def database_files(name: object) -> tuple[str, ...]:
+    """Return the files that ``sqlite3.connect`` opens for this name, which may be a URI."""
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        return ()
+    path = os.fsdecode(name)
+    if path.startswith("file:"):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
+    return () if path in ("", ":memory:") else (path, f"{path}-wal")
+
+
+def _is_import(frame: FrameType) -> bool:
+    """Return whether a frame of the import system imports, and does not read data for somebody else."""
+    outer = frame.f_back
+    return frame.f_code.co_name != "get_data" or (outer is not None and outer.f_code.co_name == "get_code")
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Return whether pytest is the nearest caller outside of the standard library."""
+    while frame is not None and _is_standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame is not None and _package_of(frame) in OURS
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _is_standard(filename: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.affected.database import restored, storable
 from pytest_zygote.core.affected.dependency import KINDS
 from pytest_zygote.core.affected.fingerprints import IMPORTS, SIZE
 
@@ -25,7 +26,7 @@ class FileCache:
         """Return path → state, as of when the file was last read."""
         with self._database.using() as connection:
             return {
-                path: (tuple(identity), looked, digest)
+                restored(path): (tuple(identity), looked, digest)
                 for path, *identity, looked, digest in connection.execute("SELECT * FROM file")
             }
 
@@ -35,7 +36,7 @@ class FileCache:
         marks = ",".join("?" * len(kinds))
         with self._database.using() as connection:
             query = f"SELECT DISTINCT path FROM need WHERE kind IN ({marks})"  # noqa: S608 - question marks
-            return [path for (path,) in connection.execute(query, kinds)]
+            return [restored(path) for (path,) in connection.execute(query, kinds)]
 
     def source(self, python: str, digest: bytes) -> dict[str, bytes] | None:
         """Return the units of a text, as this Python compiles it; None if they are not known."""
@@ -53,7 +54,7 @@ class FileCache:
         with self._database.writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((path, *identity, looked, digest) for path, (identity, looked, digest) in files.items()),
+                ((storable(path), *identity, looked, digest) for path, (identity, looked, digest) in files.items()),
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",

@@ -53,11 +53,12 @@ class Death(NamedTuple):
 class ForkServer:
     """The parent's end."""
 
-    def __init__(self, run: Callable[[int, bool], object], leave: Callable[[], None]) -> None:
+    def __init__(self, run: Callable[[int, bool], tuple[object, bool]], leave: Callable[[], None]) -> None:
         """Fork the server: all forks begin with the present state of this process.
 
         Args:
-            run: called in a fork with an order; returns what can be pickled.
+            run: called in a fork with an order; returns what can be pickled, and whether this fork must run all
+                tests that follow.
             leave: called in a fork that ends in the middle of its group.
         """
         self._run_test = run
@@ -166,17 +167,21 @@ class ForkServer:
         processes.become(work)
 
     def _work(self, orders: int, results: int) -> int:
-        has_begun = False
+        has_begun = must_stay = False
         try:
             while len(order := os.read(orders, _ORDER.size)) == _ORDER.size:
                 has_begun = True
                 number, is_last = _ORDER.unpack(order)
                 self._note(number, os.getpid())
-                result = self._run_test(number, is_last)
+                result, stays = self._run_test(number, is_last)
+                must_stay = must_stay or stays
+                if is_last and not must_stay:
+                    has_begun = False
+                    self._leave()
                 _flush()
                 _send(results, result)
                 self._note(_IDLE, os.getpid())
-                if is_last:
+                if is_last and not must_stay:
                     return 0
             return NO_MORE
         finally:

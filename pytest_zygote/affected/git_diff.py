@@ -7,6 +7,7 @@ row names. So if none of that differs from the commit, the test does the same in
 from __future__ import annotations
 
 import os
+import pathlib
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pytest_zygote.core.affected.fingerprints import compiled_text
 from pytest_zygote.core.affected.tree_changes import TreeChanges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.core.affected.dependency import Need
@@ -70,19 +71,29 @@ class GitDiff:
         new = self._git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", ":/")
         names = {name for name in (*listed.split("\0"), *new.split("\0")) if name}
         self._paths = {tree.relative(os.path.join(self._top, name)): name for name in names}
-        self._came_or_went = {path for path in self._paths if not self._was_there(path) or not tree.digest(path)}
+        then = set(self._git("ls-tree", "-r", "--name-only", "--full-tree", "-z", self.commit).split("\0"))
+        self._there = {path for path, name in self._paths.items() if name in then}
+        came_or_went = {path for path in self._paths if path not in self._there or not tree.digest(path)}
         self._old: dict[str, dict[str, bytes]] = {}
         self._changes = TreeChanges(
             self._paths.keys(),
-            self._came_or_went,
+            came_or_went,
             units_then=self._units_then,
             units_now=tree.units,
-            imports_now=tree.imports,
+            has_moved=self._has_moved(then),
         )
 
     def has_changed(self, need: Need) -> bool:
         """Return whether a need differs from what it was in the commit."""
         return KINDS[need.kind].differs(self._changes, need)
+
+    def has_other_text(self, file: str, part: Callable[[str], str]) -> bool:
+        """Return whether a part of a file's text differs from what it was in the commit."""
+        path = self._tree.relative(file)
+        if path not in self._paths:
+            return False
+        now = os.fsdecode(pathlib.Path(file).read_bytes()) if os.path.exists(file) else ""
+        return part(self._text_then(path)) != part(now)
 
     def _git(self, *args: str) -> str:
         return self._run(self._tree.root, args)
@@ -96,18 +107,23 @@ class GitDiff:
         message = f"no main branch was found (looked for {', '.join(MAIN_BRANCHES)}): name a revision"
         raise GitError(message)
 
-    def _was_there(self, path: str) -> bool:
-        try:
-            self._git("cat-file", "-e", f"{self.commit}:{self._paths[path]}")
-        except GitError:
-            return False
-        return True
-
     def _units_then(self, path: str) -> dict[str, bytes]:
         """Return the units that a file had in the commit."""
         known = self._old.get(path)
         if known is None:
-            is_there = path not in self._came_or_went or self._was_there(path)
-            text = self._git("show", f"{self.commit}:{self._paths[path]}") if is_there else ""
-            known = self._old[path] = compiled_text(os.fsencode(text), path) if is_there else {}
+            text = self._text_then(path)
+            known = self._old[path] = compiled_text(os.fsencode(text), path) if path in self._there else {}
         return known
+
+    def _has_moved(self, then: Iterable[str]) -> Callable[[str], bool]:
+        folders = {os.path.join(self._top, os.path.dirname(name)) for name in then}
+
+        def has_moved(folder: str) -> bool:
+            path = self._tree.absolute(folder)
+            was_there = any(known == path or known.startswith(f"{path}/") for known in folders)
+            return was_there != os.path.isdir(path)
+
+        return has_moved
+
+    def _text_then(self, path: str) -> str:
+        return self._git("show", f"{self.commit}:{self._paths[path]}") if path in self._there else ""

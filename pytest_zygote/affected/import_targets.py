@@ -36,7 +36,7 @@ class ImportTargets:
         key = (path, imports)
         known = self._checksums.get(key)
         if known is None:
-            parts = (f"{name}={self.find(path, name)}".encode() for name in sorted(imports))
+            parts = (os.fsencode(f"{name}={self.find(path, name)}") for name in sorted(imports))
             known = self._checksums[key] = checksum(*parts)
         return known
 
@@ -69,10 +69,11 @@ class ImportTargets:
                 return ""
             folder = os.path.join(folder, package)
         entries = self._names_in(folder)
-        for found in (f"{last}.py", f"{last}/__init__.py"):
+        extensions = sorted(entry for entry in entries if entry.endswith(".so") and entry.startswith(f"{last}."))
+        for found in (f"{last}/__init__.py", *extensions, f"{last}.py", last):  # the order in which Python looks
             if found in entries:
                 return os.path.join(folder, found)
-        return os.path.join(folder, last) if last in entries else ""
+        return ""
 
     def _names_in(self, folder: str) -> frozenset[str]:
         """Return what an import could find in a folder: files, folders, and folders with ``__init__.py``."""
@@ -88,10 +89,8 @@ def _importable(folder: str) -> Iterator[str]:
     except OSError:
         return
     for entry in entries:
-        if entry.name.endswith(".py"):
+        if entry.name.endswith((".py", ".so")):
             yield entry.name
-        elif entry.name.endswith(".so"):
-            yield entry.name.partition(".")[0]
         elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
             yield entry.name
             if os.path.exists(os.path.join(entry.path, "__init__.py")):

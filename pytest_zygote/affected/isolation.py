@@ -15,20 +15,25 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
 import pytest
 
+from pytest_zygote.adapters.interpreter.private import ending
+from pytest_zygote.adapters.pytest.plugins import registered
 from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.pytest.private.fixtures import info_of
 from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.affected.fork_server import Death, ForkServer
+from pytest_zygote.affected.shared_state import SharedState
 from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
+from pytest_zygote.core.affected.fork_limits import LOST_FIXTURES, is_constant, noticing_hook, open_things
 from pytest_zygote.core.internals import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_zygote.adapters.pytest.private.running import Node
 
 Warned: TypeAlias = "list[dict[str, object]]"
-Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object]"
+Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object, tuple[bool | str, bool | str]]"
+"""Reports, warnings, what was recorded, and why the session is to stop (`shouldstop`, `shouldfail`)."""
 
 
 class Stopped(NamedTuple):
@@ -53,22 +58,36 @@ _SETUP = ("_xunit_setup_module", "_xunit_setup_class", "_unittest_set")
 """Setup functions of modules and classes, and classes of unittest, are fixtures that pytest makes."""
 
 
-def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
-    """Return whether tests of this run may have forks at all."""
+_OF_UNITS = ("class", "module")
+
+
+def why_one_process(config: pytest.Config, opened: Iterable[str]) -> str:
+    """Return who could tell that tests of this run have forks; '' if nobody could.
+
+    Args:
+        config: of the run.
+        opened: links of the descriptors that collection has opened.
+    """
     options = config.option
-    if len(items) < 2 or not hasattr(os, "fork") or threading.active_count() > 1:  # noqa: PLR2004
-        return False
-    if config.pluginmanager.has_plugin("dsession"):  # workers are forks already
-        return False
-    is_watched = options.usepdb or getattr(options, "trace", False) or getattr(options, "cov_source", None)
-    return not is_watched and not _has_other_runners(config) and not why_lost(Feature.ISOLATION)
+    if options.usepdb or getattr(options, "trace", False):
+        return "a debugger watches"
+    if getattr(options, "cov_source", None):
+        return "coverage is measured"
+    if options.capture != "fd":
+        return f"output is not captured by descriptor (--capture={options.capture})"
+    if threading.active_count() > 1:
+        return "threads run"
+    hook = noticing_hook([(plugin.module, plugin.hooks) for plugin in registered(config.pluginmanager)])
+    if hook:
+        return f"{hook} sees tests run"
+    return open_things(opened, str(config.rootpath / ".pytest_cache"))
 
 
-def _has_other_runners(config: pytest.Config) -> bool:
-    """Return whether a plugin runs tests in pytest's place: one that repeats them, say, would not do so in a fork."""
-    implementations = config.hook.pytest_runtest_protocol.get_hookimpls()
-    runners = (one for one in implementations if not one.wrapper and not one.hookwrapper)
-    return any(not one.function.__module__.startswith(("_pytest.", "pytest_zygote.")) for one in runners)
+def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
+    """Return whether forks would tell more than one process does, and can be had."""
+    if len(items) < 2 or not hasattr(os, "fork") or why_lost(Feature.ISOLATION):  # noqa: PLR2004
+        return False
+    return not config.pluginmanager.has_plugin("dsession")  # workers are forks already
 
 
 def groups_among(items: Sequence[pytest.Item], last_s: Mapping[str, float], *, is_each: bool) -> dict[pytest.Item, int]:
@@ -89,7 +108,7 @@ def _candidates(items: Sequence[pytest.Item], last_s: Mapping[str, float]) -> li
     bound = {module for module, wide in zip(modules, scopes, strict=True) if "module" in wide}
     units = [module if module in bound else _nodeid(item.parent) for item, module in zip(items, modules, strict=True)]
     return [
-        Candidate(unit, bool(wide), wide <= {"class", "module"}, last_s.get(item.nodeid))
+        Candidate(unit, bool(wide), wide.issubset(_OF_UNITS), last_s.get(item.nodeid))
         for item, unit, wide in zip(items, units, scopes, strict=True)
     ]
 
@@ -98,33 +117,48 @@ def _nodeid(node: Node | None) -> str:
     return "" if node is None else node.nodeid
 
 
-def _wide_scopes(item: pytest.Item) -> set[str]:
-    """Return the scopes, wider than a function's, of fixtures that a test uses, but for pytest's own."""
+def _wide(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Give the fixtures that a test uses whose scope is wider than a function's, and this; not those of pytest."""
     info = info_of(item)
-    found = {} if info is None else info.name2fixturedefs
-    return {
-        definition.scope
-        for name, definitions in found.items()
-        for definition in definitions
-        if definition.scope != "function"
-        and (name.startswith(_SETUP) or not definition.func.__module__.startswith("_pytest."))
-    }
+    for name, definitions in ({} if info is None else info.name2fixturedefs).items():
+        for definition in definitions:
+            is_pytests = definition.func.__module__.startswith("_pytest.") and not name.startswith(_SETUP)
+            if name in LOST_FIXTURES:
+                yield name, "session"
+            elif definition.scope != "function" and not (is_pytests or is_constant(definition.func)):
+                yield name, definition.scope
+
+
+def _wide_scopes(item: pytest.Item) -> set[str]:
+    return {scope for _, scope in _wide(item)}
+
+
+def shared_fixture(items: Iterable[pytest.Item]) -> str:
+    """Return a fixture that tests of several modules share, so that they have no forks; '' if there is none."""
+    wide = (found for item in items for found in _wide(item))
+    return next((f"the fixture {name} has the scope {scope}" for name, scope in wide if scope not in _OF_UNITS), "")
 
 
 class Isolation:
     """Hooks of a run in which tests have forks."""
 
     def __init__(
-        self, groups: Mapping[pytest.Item, int], begin: Callable[[], None], store: Callable[[pytest.Item, object], None]
+        self,
+        groups: Mapping[pytest.Item, int],
+        prepare: Callable[[Iterable[pytest.Item]], None],
+        begin: Callable[[], None],
+        store: Callable[[pytest.Item, object], None],
     ) -> None:
         """Take part.
 
         Args:
             groups: the group of each test, 0 for none.
+            prepare: called with all tests before the first runs.
             begin: called in each fork before its first test.
             store: called with each test that ran in a fork, and the record that was made there.
         """
         self._groups = groups
+        self._prepare = prepare
         self._begin = begin
         self._store = store
         self._items: Sequence[pytest.Item] = ()
@@ -134,6 +168,7 @@ class Isolation:
         self._fork_server: ForkServer | None = None
         self._listener: _Listener | None = None
         self._record: object = None
+        self._state = SharedState()
 
     @property
     def is_fork(self) -> bool:
@@ -155,12 +190,14 @@ class Isolation:
         if self._fork_server is None and self._is_pristine:
             self._fork_server = ForkServer(self._run_here, self._leave)
         if self._groups[item] and self._fork_server is not None:
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
             self._show(item, self._run_there(item))
             return True
         self._is_pristine = False
         return running.run_protocol(item, self._next[item])
 
     def _look_at(self, items: Sequence[pytest.Item]) -> None:
+        self._prepare(items)
         self._items = tuple(items)
         self._places = {item: place for place, item in enumerate(self._items)}
         following: dict[int, pytest.Item] = {}
@@ -170,14 +207,16 @@ class Isolation:
 
     def _show(self, item: pytest.Item, result: Result) -> None:
         hook, config = item.ihook, item.config
-        sent, warned, recorded = result
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        sent, warned, recorded, stops = result
         for data in sent:
             report = config.hook.pytest_report_from_serializable(config=config, data=data)
+            running.count_subtest(config, report)
             hook.pytest_runtest_logreport(report=report)
         for message in warned:
             hook.pytest_warning_recorded.call_historic(kwargs=message)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        item.session.shouldstop = stops[0] or item.session.shouldstop
+        item.session.shouldfail = stops[1] or item.session.shouldfail
         self._store(item, recorded)
 
     def _run_there(self, item: pytest.Item) -> Result:
@@ -187,12 +226,12 @@ class Isolation:
         try:
             result = server.run(self._places[item], is_last=self._next[item] is None)
         except pytest.fail.Exception as failure:  # a time limit, by a signal
-            return [dump(config=item.config, report=_failure(item, str(failure)))], [], None
+            return [dump(config=item.config, report=_failure(item, str(failure)))], [], None, _stops(item)
         self._fork_server = server
         if isinstance(result, Stopped):
             result.be_raised()
         if isinstance(result, Death):
-            return [dump(config=item.config, report=_failure(item, result.text))], [], None
+            return [dump(config=item.config, report=_failure(item, result.text))], [], None, _stops(item)
         return cast("Result", result)
 
     @pytest.hookimpl(tryfirst=True)
@@ -203,27 +242,53 @@ class Isolation:
 
     # In a fork
 
-    def _run_here(self, place: int, is_last: bool) -> Result | Stopped:  # noqa: FBT001 - the form that orders have
+    def _run_here(self, place: int, is_last: bool) -> tuple[Result | Stopped, bool]:  # noqa: FBT001 - as orders are
+        """Run a test; return what to send, and whether this fork must run what follows too: the test left a trace."""
         item = self._items[place]
         if self._listener is None:
             self._listener = _Listener(item.config)
+            ending.clear_exit_handlers()
+            ending.disarm_finalizers()
             self._begin()
         self._listener.reports.clear()
         self._listener.warned.clear()
+        before = self._state.of(item)
         try:
             item.ihook.pytest_runtest_protocol(item=item, nextitem=None if is_last else self._next[item])
         except KeyboardInterrupt:
-            return Stopped()
+            return Stopped(), False
         except pytest.exit.Exception as leaving:
-            return Stopped(str(leaving.msg), leaving.returncode)
+            return Stopped(str(leaving.msg), leaving.returncode), False
         dump = item.config.hook.pytest_report_to_serializable
-        sent = [dump(config=item.config, report=report) for report in self._listener.reports]
-        return sent, self._listener.picklable(), self._record
+        sent = [_picklable(dump(config=item.config, report=report)) for report in self._listener.reports]
+        result = (sent, self._listener.picklable(), self._record, _stops(item))
+        return result, self._state.of(item) != before
 
     def _leave(self) -> None:
-        """Tear down what is still set up."""
+        """Tear down what is still set up, and end as a process of its own does."""
         with contextlib.suppress(Exception):  # there is no test left to report it
             running.tear_down(self._items[0].session, None)  # as pytest does when it is interrupted
+        ending.wait_for_threads()
+        ending.run_exit_functions()
+
+
+def _stops(item: pytest.Item) -> tuple[bool | str, bool | str]:
+    return item.session.shouldstop, item.session.shouldfail
+
+
+def _picklable(data: dict[str, object]) -> dict[str, object]:
+    """Return a report in which properties that cannot be pickled have their text: reports print no more."""
+    properties = cast("list[tuple[str, object]]", data.get("user_properties") or [])
+    shown = [(name, value if _can_pickle(value) else str(value)) for name, value in properties]
+    return {**data, "user_properties": shown} if shown else data
+
+
+def _can_pickle(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever its own methods raise
+        return False
+    return True
 
 
 class _Listener:
@@ -249,13 +314,8 @@ class _Listener:
         self.warned.append({"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location})
 
     def picklable(self) -> Warned:
-        """Return the reports that can be pickled."""
-        found = []
-        for message in self.warned:
-            with contextlib.suppress(Exception):  # a class that is defined in a test, say
-                pickle.dumps(message)
-                found.append(message)
-        return found
+        """Return the warnings that can be pickled: their class may be defined in a test, say."""
+        return [message for message in self.warned if _can_pickle(message)]
 
 
 def _failure(item: pytest.Item, text: str) -> pytest.TestReport:

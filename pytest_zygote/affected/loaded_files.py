@@ -16,6 +16,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, cast
 
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.file_state import TICK_NS, compiled_units, may_be_outdated, stamp
 from pytest_zygote.core.affected.fingerprints import IMPORTS, code_only, owners, units_of, whole
@@ -77,6 +78,7 @@ class LoadedFiles:
         self._tree = tree
         self._is_own = is_own
         self._started_ns = started_ns
+        self._process_ns = procfs.started_ns() or started_ns  # pytest may be called twice in one process
         self._own: dict[str, bool] = {}
         self._pending: list[tuple[CodeType, str, ModuleSpec | None, tuple[str, ...]]] = []
         self._owner: dict[int, tuple[CodeType, tuple[str, str]]] = {}
@@ -147,10 +149,10 @@ class LoadedFiles:
             self._tree.learn(path, units_of(code))
         return self._tree.units(path)
 
-    def _is_settled(self, path: str) -> bool:
-        """Return whether the file was last changed before this process began."""
+    def _is_settled(self, path: str, since_ns: int = 0) -> bool:
+        """Return whether the file was last changed before this run began, or before another time."""
         identity = stamp(self._tree.absolute(path))
-        return bool(identity) and max(identity[:2]) < self._started_ns - TICK_NS
+        return bool(identity) and max(identity[:2]) < (since_ns or self._started_ns) - TICK_NS
 
     def see_early(self, filenames: Iterable[str]) -> None:
         """Add modules that were loaded before recording began, or whose start the interpreter did not report."""
@@ -161,10 +163,13 @@ class LoadedFiles:
                 self.unasked.add(path)
                 self.generation += 1
 
+    def may_have_read(self) -> str:
+        """Return a file loaded before recording began that does more than to define functions; '' if there is none."""
+        return next((path for path in self.files if not self._tree.only_defines(path)), "")
+
     def _early(self, path: str) -> LoadedFile:
-        units = (
-            self._tree.units(path) if self._is_settled(path) else _unknown(compiled_units(self._tree.absolute(path)))
-        )
+        is_settled = self._is_settled(path, self._process_ns)
+        units = self._tree.units(path) if is_settled else _unknown(compiled_units(self._tree.absolute(path)))
         return LoadedFile(path, units, is_early=True)
 
     # Asking

@@ -15,12 +15,13 @@ import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.current_tree import CurrentTree
-from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork
+from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork, shared_fixture, why_one_process
 from pytest_zygote.affected.pytest_facts import (
     are_forks,
     is_distributed,
     leaves,
     loaded_by,
+    opened_files,
     own_roots,
     store_file,
 )
@@ -28,7 +29,7 @@ from pytest_zygote.affected.query import AffectedQuery
 from pytest_zygote.affected.recorder import new_recorder
 from pytest_zygote.affected.recording import Recording
 from pytest_zygote.affected.store import Store, StoreError
-from pytest_zygote.core.affected.impact import NEW, Selected, summary, widened
+from pytest_zygote.core.affected.impact import Selected, new_tests, summary, widened
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.reasons import Reason
 
@@ -57,8 +58,6 @@ def begin(config: pytest.Config) -> None:
     if not WORDS.issuperset(options.affected.split(",")):
         message = f"--affected takes no value, 'explain', 'exact' or 'all', not {options.affected!r}"
         raise pytest.UsageError(message)
-    if options.collectonly or getattr(options, "setuponly", False) or getattr(options, "setupplan", False):
-        return
     if getattr(options, "numprocesses", None) and not are_forks(config):
         config.pluginmanager.register(Bystander(), NAME)
         return
@@ -92,7 +91,8 @@ class AffectedPlugin:
         self._saved: list[str] = []
         self._left_out = 0
         self._query = AffectedQuery(config, self._store, self._tree)
-        self._is_frozen = self._query.is_frozen
+        self._is_whole = True
+        self._opened = set(opened_files())
         self._recording = Recording(config, self._recorder, self._store, self._query)
         config.pluginmanager.register(self._recording, f"{NAME}_recording")
         drop_bytecode(self._tree.doubtful())
@@ -112,7 +112,11 @@ class AffectedPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
         """Collect nothing if nothing has changed since a run that left out all tests."""
-        if self._words & {"all", "exact", "failed"} or is_distributed(self._config):
+        if (
+            self._words & {"all", "exact", "failed"}
+            or is_distributed(self._config)
+            or session.config.option.collectonly
+        ):
             return None
         self._unchanged = self._query.unchanged(knows_environ=self._recorder.knows_environ)
         with contextlib.suppress(StoreError):
@@ -124,8 +128,12 @@ class AffectedPlugin:
         self._config.hook.pytest_collection_finish(session=session)
         return True
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note whether all was collected: what is wrong with a file, or why it skips itself, is no known input."""
+        self._is_whole &= report.passed
+
     def _note_that_nothing_changed(self) -> None:
-        if self._unchanged is not None and not self._selected and self._collected:
+        if self._unchanged is not None and self._is_whole and not self._selected and self._collected:
             needs = {**self._query.rests_on(self._collected), **self._recorder.collected()}
             with contextlib.suppress(StoreError):
                 self._unchanged.note(len(self._collected), needs, self._started_ns)
@@ -143,7 +151,7 @@ class AffectedPlugin:
         try:
             self._selected = self._query.answer(self._collected, knows_environ=self._recorder.knows_environ)
         except StoreError:
-            self._selected = {item.nodeid: Selected(item.nodeid, NEW, NEW) for item in items}
+            self._selected = new_tests(self._collected)
         if "failed" in self._words:
             self._selected = self._query.failures(self._collected)
             self._leave_out(items)
@@ -152,7 +160,7 @@ class AffectedPlugin:
             self._leave_out(items)
             if self._recorder.is_precise and not self._store.is_broken and may_fork(self._config, items):
                 self._isolate(items)
-        if not self._is_frozen:
+        if not self._query.is_frozen:
             with contextlib.suppress(StoreError):
                 self._store.expect(item.nodeid for item in items)
 
@@ -164,14 +172,19 @@ class AffectedPlugin:
             items[:] = [item for item in items if item.nodeid in self._selected]
 
     def _isolate(self, items: list[pytest.Item]) -> None:
-        """Run tests in forks, in groups, as far as that is cheap and changes nothing."""
+        """Run tests in forks, in groups, as far as that is cheap and nobody can tell."""
         last_s = {nodeid: rows[0].duration_s for nodeid, rows in self._query.rows.items()}
         groups = groups_among(items, last_s, is_each="exact" in self._words)
-        if not any(groups.values()):
-            return
-        self._recording.prepare(items)
-        isolation = self._recording.isolation = Isolation(groups, self._recorder.begin_group, self._recording.store)
-        self._config.pluginmanager.register(isolation, f"{NAME}_isolation")
+        noticed = why_one_process(self._config, set(opened_files()) - self._opened)
+        why = noticed or shared_fixture(item for item, group in groups.items() if not group)
+        if why:
+            self._query.notes.append(widened(Reason("tests-in-one-process", f"{why}; tests depend on whole files")))
+        if any(groups.values()) and not noticed:
+            recording = self._recording
+            isolation = recording.isolation = Isolation(
+                groups, recording.prepare, self._recorder.begin_group, recording.store
+            )
+            self._config.pluginmanager.register(isolation, f"{NAME}_isolation")
 
     @pytest.hookimpl(trylast=True)
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -181,6 +194,9 @@ class AffectedPlugin:
         lines = [self._headline(), *self._query.notes]
         if sys.version_info >= (3, 12) and not self._recorder.is_precise:
             lines.append(widened(IMPRECISE))
+        if self._recorder.read_early:
+            why = f"{self._recorder.read_early} was imported before recording began, and may have read anything"
+            lines.append(widened(Reason("plugin-imported-first", why)))
         if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
         return lines
@@ -198,7 +214,7 @@ class AffectedPlugin:
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._left_out:
             session.exitstatus = pytest.ExitCode.OK
         with contextlib.suppress(StoreError):
-            if self._is_frozen:
+            if self._query.is_frozen:
                 return (yield)
             self._store.set("counts", f"{session.testscollected} of {counted(self._total, 'test')}")
             self._saved = self._query.save(self._collected, self._recording.ran)
@@ -219,7 +235,7 @@ class AffectedPlugin:
         """Remember what was read of the tree."""
         self._recorder.stop()
         try:
-            if not self._is_frozen:
+            if not self._query.is_frozen:
                 self._tree.save()
                 self._store.trim()
         except StoreError:

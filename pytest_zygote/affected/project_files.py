@@ -10,20 +10,18 @@ from pytest_zygote.core.affected.fingerprints import names_checksum
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TOOL_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
+TOOL_FOLDERS = frozenset({"__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders that tools write into: they hold neither tests nor anything that a test means to read."""
 
-SKIPPED_FOLDERS = frozenset(
-    {"__pycache__", "node_modules", "venv", "htmlcov", "build", "dist", "site-packages", "__pypackages__"}
-)
-"""Folders that hold nothing of the project's own; so do those whose name begins with a dot."""
+SKIPPED_FOLDERS = TOOL_FOLDERS | {".git", ".hg", ".tox", ".nox", "node_modules", "htmlcov", "site-packages"}
+"""Folders that hold nothing of the project's own; so do virtual environments."""
 
 
 def project_files(root: str) -> list[str]:
     """Return all files below a folder that may be the project's own, relative to it, in order."""
     found: list[str] = []
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name[0] != "." and name not in SKIPPED_FOLDERS]
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         folders[:] = [name for name in folders if not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
         found += [os.path.join(folder, name)[len(root) + 1 :] for name in files if not _is_temporary(name)]
     return sorted(found)
@@ -35,4 +33,4 @@ def listed(entries: Iterable[str]) -> bytes:
 
 
 def _is_temporary(name: str) -> bool:
-    return name[0] == "." or name.endswith((".pyc", ".pyo", ".log", ".tmp", "~", ".swp"))
+    return name.startswith(".coverage") or name.endswith((".pyc", ".pyo", "~", ".swp"))

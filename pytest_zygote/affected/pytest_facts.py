@@ -10,6 +10,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.pytest.private.fixtures import item_of
+from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.store import store_path
 
 if TYPE_CHECKING:
@@ -59,9 +60,27 @@ def is_from_elsewhere(config: pytest.Config, definition: pytest.FixtureDef[objec
     return found is not None and (found.scope.outlives_run or hasattr(config, "workerinput"))
 
 
+def is_due_to_mark(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
+    """Return whether a mark is why a test was skipped, or was expected to fail: the reason is in its text."""
+    if call.excinfo is None:
+        return False
+    if not isinstance(call.excinfo.value, (pytest.skip.Exception, pytest.xfail.Exception)):
+        return True  # an exception of the test's own, which it was expected to raise
+    decorated = (getattr(item, "obj", None), getattr(item, "cls", None))
+    places = call.excinfo.traceback[-2:]
+    return any(getattr(one, "__unittest_skip__", False) for one in decorated) or any(
+        place.frame.f_globals.get("__name__") == "_pytest.skipping" for place in places
+    )
+
+
 def is_of_module(request: pytest.FixtureRequest) -> bool:
     """Return whether a fixture is set up for a test in a Python module, or in a class of one."""
     return item_of(request).getparent(pytest.Module) is not None
+
+
+def opened_files() -> Iterable[str]:
+    """Return what is open in this process; nothing where the system does not tell."""
+    return procfs.open_files().values() if os.path.isdir(procfs.SELF_FD) else ()
 
 
 def is_distributed(config: pytest.Config) -> bool:

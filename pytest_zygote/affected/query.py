@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.pytest.plugins import registered
 from pytest_zygote.affected import run_key
 from pytest_zygote.affected.baselines import Baselines, names, rows_of
 from pytest_zygote.affected.git_diff import GitDiff, GitError
 from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.skip_collection import SkipCollection
 from pytest_zygote.affected.store import StoreError
-from pytest_zygote.core.affected.impact import FAILED, Selected
+from pytest_zygote.core.affected.fork_limits import remembering
+from pytest_zygote.core.affected.impact import FAILED_BEFORE, Selected, ambiguous, new_tests, widened
+from pytest_zygote.core.affected.outcomes import FAILED
+from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -40,6 +44,7 @@ class AffectedQuery:
         surroundings: number of those of this run.
         rows: of all tests, as far as they count.
         notes: what the user should know about the answer.
+        ambiguous: the tests whose name others have too.
     """
 
     def __init__(
@@ -58,10 +63,11 @@ class AffectedQuery:
         self._config = config
         self._store = store
         self._tree = tree
-        self.is_frozen = bool(options.affected_frozen)
+        self.is_frozen = bool(options.affected_frozen) or _runs_nothing(config)
         self.surroundings = 0
         self.rows: dict[str, list[Row]] = {}
         self.notes: list[str] = []
+        self.ambiguous: dict[str, Selected] = {}
         self._digest = b""
         self._digests: dict[str, str] = {}
         self._selection: Selection | None = None
@@ -73,7 +79,7 @@ class AffectedQuery:
         self._name = ""
         if options.affected_since is not None:
             self._since = self._since_of("--affected-since", options.affected_since)
-        elif self.is_frozen:
+        elif options.affected_frozen:
             self._freeze("" if options.affected_frozen == "1" else options.affected_frozen)
 
     def _freeze(self, name: str) -> None:
@@ -107,7 +113,7 @@ class AffectedQuery:
         depends = any(getattr(option, name, None) for name in ("lf", "stepwise", "pyargs"))
         if not is_plain or depends or self._baselines.is_import:
             return None
-        parts = run_key.parts_of(self._config, knows_environ=knows_environ)
+        parts = run_key.parts_of(self._config, self._tree, knows_environ=knows_environ)
         return SkipCollection(self._config, self._store, self._tree, run_key.digest_of(parts))
 
     def rests_on(self, nodeids: Iterable[str]) -> Needs:
@@ -120,7 +126,13 @@ class AffectedQuery:
         Raises:
             StoreError: nothing is known.
         """
-        parts = run_key.parts_of(self._config, knows_environ=knows_environ)
+        nodeids = tuple(nodeids)
+        unknown = run_key.unknown_options(self._config)
+        if unknown:
+            self._store.is_broken = True
+            self.notes.append(widened(Reason("options-unknown", f"nobody can tell whether {unknown} are as before")))
+            raise StoreError(self._store.path)
+        parts = run_key.parts_of(self._config, self._tree, knows_environ=knows_environ)
         self._digests, self._digest = run_key.digests_of(parts), run_key.digest_of(parts)
         self.notes += self._baselines.store_import()
         find = self._store.find_surroundings
@@ -131,15 +143,33 @@ class AffectedQuery:
         selection = self._selection = Selection(self._store, self._tree, self.rows)
         if not self.rows:
             self._note_what_moved()
+        self.ambiguous = ambiguous(nodeids)
+        found = {**self._select(selection, nodeids), **self.ambiguous}
+        return self._with_all(found, nodeids) if found and len(found) < len(nodeids) else found
+
+    def _with_all(self, found: dict[str, Selected], nodeids: tuple[str, ...]) -> dict[str, Selected]:
+        """Return all tests instead, if some are selected and hooks decide about them by the results of others."""
+        plugins = registered(self._config.pluginmanager)
+        who = remembering([(plugin.module, plugin.hooks) for plugin in plugins])
+        if not who:
+            return found
+        self.notes.append(widened(Reason("results-remembered", f"hooks of {who} see the results of other tests")))
+        return {**new_tests(nodeids, f"hooks of {who} decide by results"), **found}
+
+    def _select(self, selection: Selection, nodeids: tuple[str, ...]) -> dict[str, Selected]:
         if self._since is None:
             return selection.select(nodeids)
-        return selection.reached(nodeids, self._since.has_changed, self._since.commit[:10])
+        name = self._since.commit[:10]
+        ini = self._config.inipath
+        if ini is not None and self._since.has_other_text(str(ini), lambda text: run_key.settings_in(text, ini.name)):
+            return {nodeid: Selected(nodeid, "changed", f"{ini.name} changed since {name}") for nodeid in nodeids}
+        return selection.reached(nodeids, self._since.has_changed, name)
 
     def failures(self, nodeids: Iterable[str]) -> dict[str, Selected]:
         """Select the tests whose last result was a failure, as ``--lf`` knows it."""
         known = getattr(self._config.pluginmanager.get_plugin("lfplugin"), "lastfailed", ())
         failed = {str(name) for name in known}
-        return {nodeid: Selected(nodeid, "failed", FAILED) for nodeid in nodeids if nodeid in failed}
+        return {nodeid: Selected(nodeid, FAILED, FAILED_BEFORE) for nodeid in nodeids if nodeid in failed}
 
     def _rows(self) -> dict[str, list[Row]]:
         known = self._store.rows(self.surroundings)
@@ -167,3 +197,9 @@ class AffectedQuery:
         held = self._selection.holding
         rows = {nodeid: now[nodeid][0] if nodeid in ran and nodeid in now else held(nodeid) for nodeid in nodeids}
         return self._baselines.save(self.surroundings, self._digest, self._digests, rows)
+
+
+def _runs_nothing(config: pytest.Config) -> bool:
+    """Return whether tests are only listed, or set up: what is selected is shown, and nothing is recorded."""
+    options = config.known_args_namespace
+    return any(getattr(options, name, False) for name in ("collectonly", "setuponly", "setupplan"))

@@ -20,7 +20,8 @@ from pytest_zygote.affected.external_inputs import ExternalInputs
 from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
-from pytest_zygote.core.affected.dependency import PROJECT, Need
+from pytest_zygote.core.affected.dependency import ENVIRON, PROJECT, Need
+from pytest_zygote.core.layers.layer_inputs import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,6 +61,7 @@ class Recorder:
         is_precise: whether it is known which code runs; if not, tests depend on all modules of the
             project that are loaded.
         knows_environ: whether it is known which environment keys are read.
+        read_early: a file of the project that was loaded before, and that may have read anything; '' for none.
         tests_run: how many tests have run in this process, or in the one it was forked from.
     """
 
@@ -96,11 +98,16 @@ class Recorder:
         self._is_group = False
         self.is_precise = False
         self.knows_environ = False
+        self.read_early = ""
         self.tests_run = 0
 
     def start(self) -> None:
         """Start watching."""
         self._files.see_early(self._loaded_files())
+        self.read_early = self._files.may_have_read()
+        if self.read_early:
+            for need in (Need(PROJECT), Need(ENVIRON, "", WHOLE)):
+                self._now.needs[need] = self._tree.now(need)
         self._executions = self._start_executions(self._files, self._inputs.watched())
         self.is_precise = self._attribution.is_precise = self._executions.knows_functions
         self.knows_environ = self._executions.knows_reads
@@ -186,12 +193,16 @@ class Recorder:
         runs in them: only other code need be reported. That is little, or none.
         """
         self._drain()
+        self._inputs.begin_test()
+        between, self._now = self._now, Observation()
+        if self.tests_run:
+            self._attribution.add_wide(between)
+        else:
+            self._attribution.add_session(between)
         if self._is_group and self.tests_run:
-            self._now.needs = {}
-            return
-        self._restart(self._ignored(place))
-        if self._now:
-            self._now = Observation()
+            self._now.units = between.units
+        else:
+            self._restart(self._ignored(place))
 
     def _ignored(self, place: Place) -> frozenset[str]:
         """Return the files whose code need not be reported during a test."""
@@ -223,6 +234,7 @@ class Recorder:
         if not is_known and fixture not in self._known_fixtures:
             self._now.needs[Need(PROJECT)] = self._tree.now(Need(PROJECT))
         self._known_fixtures.add(fixture)
+        self._inputs.end_fixture()
         self._attribution.add_wide(self._now)
         self._now.add(before)
 

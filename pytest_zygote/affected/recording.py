@@ -13,7 +13,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.database import StoreError
-from pytest_zygote.affected.pytest_facts import is_from_elsewhere, is_of_module
+from pytest_zygote.affected.pytest_facts import is_due_to_mark, is_from_elsewhere, is_of_module
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED, worst
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Recording:
     def store(self, item: pytest.Item, record: object) -> None:
         """Store how a test ended and what it needed. None stands for a process that died: not passed."""
         self._is_stored = True
-        if record is None or self._store.is_broken or self._query.is_frozen:
+        if record is None or self._store.is_broken or self._query.is_frozen or item.nodeid in self._query.ambiguous:
             return
         result, own, shared = cast("tuple[Result, Needs, Needs | int]", record)
         if result[0]:
@@ -107,11 +107,14 @@ class Recording:
                 self._store.add(self._query.surroundings, self._nodeid_of(item), result, own, needs)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note the worst outcome of the phases."""
         report = yield
         nodeid = self._nodeid_of(item)
-        self._outcomes[nodeid] = worst(self._outcomes.get(nodeid, PASSED), report.outcome)
+        is_by_mark = not report.skipped or is_due_to_mark(item, call)
+        self._outcomes[nodeid] = worst(self._outcomes.get(nodeid, PASSED), report.outcome, is_by_mark=is_by_mark)
         return report
 
     def _nodeid_of(self, item: pytest.Item) -> str:

@@ -9,80 +9,70 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.file_state import PYTHON
 from pytest_zygote.core.affected.fingerprints import checksum
-from pytest_zygote.core.layers.layer_inputs import NATIVE_PREFIXES, OWN_PYTHON_KEYS, is_volatile
+from pytest_zygote.core.cli.options import OPTIONS
+from pytest_zygote.core.layers.layer_inputs import NATIVE_PREFIXES, OWN_PYTHON_KEYS, VOLATILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
 
+    from pytest_zygote.affected.current_tree import CurrentTree
+
+SILENT_FLAGS = frozenset({"dont_write_bytecode", "verbose", "quiet", "interactive", "inspect"})
+_OWN_LINES = re.compile(rb"^[^,]*(\.dist-info/|__pycache__/)")
+
+_CHOICE = (
+    "file_or_dir keyword markexpr deselect ignore ignore_glob lf lastfailed failedfirst newfirst"
+    " last_failed_no_failures stepwise stepwise_skip stepwise_reset maxfail exitfirst args pyargs keepduplicates"
+    " collect_in_virtualenv continue_on_collection_errors random_order_seed randomly_seed numprocesses"
+    " maxprocesses dist distload tx looponfail loopfail collectonly setuponly setupshow setupplan showfixtures"
+    " show_fixtures_per_test markers"
+)
+_OUTPUT = (
+    "verbose quiet no_header no_summary no_fold_skipped reportchars tbstyle fulltrace color code_highlight"
+    " disable_warnings showlocals showcapture show_capture xfail_tb force_short_summary durations durations_min"
+    " pastebin junitprefix xmlpath htmlpath report_log logfile log_file log_file_mode version help debug traceconfig"
+    " cacheclear cacheshow capture usepdb usepdb_cls trace basetemp"
+)
+_COVERAGE = (
+    "cov_source cov_reset cov_report cov_config no_cov_on_fail no_cov cov_fail_under cov_append cov_branch"
+    " cov_precision cov_context"
+)
+_ELSEWHERE = "rootdir inifilename override_ini plugins confcutdir"
+"""Options that count in another form: see `parts_of`."""
+
 NEUTRAL = frozenset(
     (
-        *("file_or_dir", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "lastfailed", "failedfirst"),
-        *("newfirst", "last_failed_no_failures", "stepwise", "stepwise_skip", "stepwise_reset", "maxfail", "args"),
-        *(
-            "verbose",
-            "quiet",
-            "no_header",
-            "no_summary",
-            "no_fold_skipped",
-            "reportchars",
-            "tbstyle",
-            "fulltrace",
-            "color",
-        ),
-        *("code_highlight", "disable_warnings", "showlocals", "showcapture", "xfail_tb", "force_short_summary"),
-        *("durations", "durations_min", "pastebin", "junitprefix", "xmlpath", "htmlpath", "report_log", "logfile"),
-        *(
-            "usepdb",
-            "usepdb_cls",
-            "trace",
-            "capture",
-            "collectonly",
-            "setuponly",
-            "setupshow",
-            "setupplan",
-            "showfixtures",
-        ),
-        *("show_fixtures_per_test", "markers", "version", "help", "debug", "traceconfig", "cacheclear", "cacheshow"),
-        *("basetemp", "confcutdir", "rootdir", "inifilename", "pyargs", "keepduplicates", "collect_in_virtualenv"),
-        *(
-            "numprocesses",
-            "maxprocesses",
-            "dist",
-            "distload",
-            "tx",
-            "looponfail",
-            "loopfail",
-            "exitfirst",
-            "override_ini",
-        ),
-        *("continue_on_collection_errors", "plugins", "show_capture", "random_order_seed", "randomly_seed"),
+        *(name for names in (_CHOICE, _OUTPUT, _COVERAGE, _ELSEWHERE) for name in names.split()),
+        *(option.flag.lstrip("-").replace("-", "_") for option in OPTIONS),
     )
 )
-"""Options that decide which tests run or how they are shown, by their names in `config.option`."""
-
-NEUTRAL_PREFIXES = ("affected", "daemon", "watch", "zygote", "cov", "no_cov", "benchmark_", "log_cli", "log_file")
+"""Options that decide which tests run or how they are shown, by their names in `config.option`, and our own."""
 
 
-def parts_of(config: pytest.Config, *, knows_environ: bool) -> dict[str, str]:
+def parts_of(config: pytest.Config, tree: CurrentTree, *, knows_environ: bool) -> dict[str, str]:
     """Return what rows must have in common, under the names that users know.
 
     Args:
         config: of the run.
+        tree: gives checksums of files.
         knows_environ: whether the environment keys that tests read are known; if not, all keys count.
     """
-    keys = [key for key in sorted(os.environ) if not is_volatile(key)]
+    keys = [key for key in sorted(os.environ) if key not in VOLATILE]
     if knows_environ:
         keys = [key for key in keys if key.startswith(NATIVE_PREFIXES) and key not in OWN_PYTHON_KEYS]
     return {
-        "the interpreter": f"{PYTHON} {sys.version} {platform.machine()} {sys.flags.utf8_mode}",
-        "the installed packages": _packages(),
+        "the interpreter": f"{PYTHON} {sys.version} {platform.machine()} {_flags()} {sys.warnoptions}",
+        "the folder": os.path.relpath(config.invocation_params.dir, config.rootpath),
+        "the installed packages": _packages(tree),
         "the ini-file": _ini(config),
         "options": _options(config),
         "the environment": "\n".join(f"{key}={os.environ[key]}" for key in keys),
@@ -99,15 +89,32 @@ def digests_of(parts: Mapping[str, str]) -> dict[str, str]:
     return {name: checksum(text.encode("utf-8", "surrogateescape")).hex() for name, text in parts.items()}
 
 
-def _packages() -> str:
+def _flags() -> str:
+    """Return the flags of the interpreter that code may notice."""
+    names = (name for name in dir(sys.flags) if name.islower() and name[0] != "_" and name not in ("count", "index"))
+    return " ".join(f"{name}={getattr(sys.flags, name)}" for name in names if name not in SILENT_FLAGS)
+
+
+def _packages(tree: CurrentTree) -> str:
+    """Return the installed packages, each with what its record says of its files."""
     found: set[str] = set()
     for folder in sys.path:
         if folder.endswith(("site-packages", "dist-packages")):
             try:
-                found.update(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info", ".pth")))
+                names = os.listdir(folder)
             except OSError:
                 continue
+            for name in names:
+                if name.endswith((".dist-info", ".egg-info", ".pth")):
+                    record = os.path.join(folder, name, *(("RECORD",) if name.endswith(".dist-info") else ()))
+                    found.add(f"{name} {tree.digest_of_part(record, recorded_files).hex()}")
     return "\n".join(sorted(found))
+
+
+def recorded_files(record: bytes) -> bytes:
+    """Return the lines of a package's RECORD that say what its code is: the others differ between machines."""
+    lines = record.splitlines()
+    return b"\n".join(line for line in lines if not line.startswith(b"../") and not _OWN_LINES.search(line))
 
 
 def _ini(config: pytest.Config) -> str:
@@ -119,7 +126,12 @@ def _ini(config: pytest.Config) -> str:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return ""
-    return _section(text) if path.name == "pyproject.toml" else text
+    return settings_in(text, path.name)
+
+
+def settings_in(text: str, name: str) -> str:
+    """Return what a file with this name says to pytest."""
+    return _section(text) if name == "pyproject.toml" else text
 
 
 def _section(text: str) -> str:
@@ -135,21 +147,35 @@ def _section(text: str) -> str:
 
 
 def _options(config: pytest.Config) -> str:
-    found = []
-    for name, value in sorted(vars(config.option).items()):
-        if name not in NEUTRAL and not name.startswith(NEUTRAL_PREFIXES):
-            found.append(f"{name}={_plain(value)}")
+    found = [f"{name}={_plain(value)}" for name, value in _counting(config)]
     overrides = getattr(config.option, "override_ini", None) or ()
     plugins = getattr(config.option, "plugins", None) or ()
     found += [f"-o {override}" for override in overrides]
     found += [f"-p {plugin}" for plugin in plugins if plugin != "pytest_zygote"]
+    cut = getattr(config.option, "confcutdir", None)
+    if cut is not None:
+        found.append(f"confcutdir={os.path.relpath(cut, config.rootpath)}")
     return "\n".join(found)
 
 
+def _counting(config: pytest.Config) -> list[tuple[str, object]]:
+    return [(name, value) for name, value in sorted(vars(config.option).items()) if name not in NEUTRAL]
+
+
+def unknown_options(config: pytest.Config) -> str:
+    """Return the options whose values cannot be compared with those of another run; '' for none."""
+    names = (name for name, value in _counting(config) if " at 0x" in _plain(value))
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
 def _plain(value: object) -> str:
-    """Return a value as text that is the same in each process."""
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return repr(value)
+    """Return a value as text that is the same in each process, or holds an address."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_plain(item) for item in value)}]"
-    return type(value).__qualname__
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_plain, value)))}}}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_plain(key)}: {_plain(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (FunctionType, BuiltinFunctionType, type)):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)

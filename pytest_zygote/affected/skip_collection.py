@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.file_state import TICK_NS, stamp
-from pytest_zygote.affected.project_files import TOOL_FOLDERS
+from pytest_zygote.affected.project_files import SKIPPED_FOLDERS
 from pytest_zygote.core.affected.dependency import DATA, KINDS, LISTING, Need
 from pytest_zygote.core.affected.fingerprints import checksum
 
@@ -108,5 +108,5 @@ class SkipCollection:
                 if "pyvenv.cfg" in files:
                     folders.clear()
                     continue
-                folders[:] = [name for name in folders if name not in TOOL_FOLDERS]
+                folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
                 yield self._tree.relative(folder)

@@ -18,7 +18,7 @@ import os
 from array import array
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.affected.database import Database, StoreError, look
+from pytest_zygote.affected.database import Database, StoreError, look, restored, storable
 from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.file_cache import FileCache
 from pytest_zygote.core.affected.dependency import KINDS, Need
@@ -65,11 +65,16 @@ CREATE TABLE IF NOT EXISTS source (
 _STATEMENTS = tuple(statement for statement in _TABLES.split(";") if statement.strip())
 _ADD = "INSERT INTO row (test, surroundings, outcome, exact, own, shared, duration) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
-_USED = (
-    "SELECT own FROM row UNION SELECT shared FROM row UNION SELECT own FROM baseline UNION SELECT shared FROM baseline"
+_REMOVE_ROWS = (
+    "DELETE FROM row WHERE id IN (SELECT id FROM"
+    " (SELECT id, row_number() OVER (PARTITION BY test, surroundings ORDER BY id DESC) AS age FROM row) WHERE age > ?)"
 )
-_REMOVE = "DELETE FROM needs WHERE id = ? AND id < (SELECT max(id) FROM needs)"
-"""Not the highest number: SQLite would give it again, and another process may remember what it stood for."""
+_REMOVE_SETS = (
+    "DELETE FROM needs WHERE id < (SELECT max(id) FROM needs) AND id NOT IN (SELECT own FROM row"
+    " UNION SELECT shared FROM row UNION SELECT own FROM baseline UNION SELECT shared FROM baseline)"
+)
+"""Not the highest number: SQLite would give it again, and another process may remember what it stood for. A row whose
+set another process has removed counts as none."""
 
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
@@ -97,7 +102,7 @@ class Store(Database):
         self._same: dict[int, tuple[object, int]] = {}
         self.tests: dict[str, int] = {}
         self.cache = FileCache(self)
-        self._surplus: list[tuple[int, tuple[int, int]]] = []
+        self._has_new_rows = False
 
     # Surroundings
 
@@ -132,7 +137,7 @@ class Store(Database):
     def expect(self, nodeids: Iterable[str]) -> None:
         """Number the tests that are about to run, in one transaction instead of one for each test."""
         with self.writing() as connection:
-            new = ((nodeid,) for nodeid in nodeids if nodeid not in self.tests)
+            new = ((storable(nodeid),) for nodeid in nodeids if nodeid not in self.tests)
             connection.executemany("INSERT OR IGNORE INTO test (nodeid) VALUES (?)", new)
         self._read_tests()
 
@@ -145,6 +150,7 @@ class Store(Database):
         if nodeid not in self.tests:
             self.expect([nodeid])
         number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own
+        self._has_new_rows = True
         values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
         with self.using() as connection:
             connection.execute(_ADD, values)
@@ -186,15 +192,12 @@ class Store(Database):
         return [found[pair] for pair in pairs]
 
     def trim(self) -> None:
-        """Remove the rows of states that the project left long ago, and the sets of needs of these rows alone."""
-        if not self._surplus:
+        """Remove the rows of states that the project left long ago, and the sets of needs that no row has any more."""
+        if not self._has_new_rows:
             return
         with self.writing() as connection:
-            connection.executemany("DELETE FROM row WHERE id = ?", [(row,) for row, _ in self._surplus])
-            used = {number for (number,) in connection.execute(_USED)}
-            past = {number for _, sets in self._surplus for number in sets} - used
-            connection.executemany(_REMOVE, [(number,) for number in past])
-        self._surplus.clear()
+            connection.execute(_REMOVE_ROWS, (ROWS_PER_TEST,))
+            connection.execute(_REMOVE_SETS)
         self._sets.clear()
         self._same.clear()
 
@@ -202,7 +205,9 @@ class Store(Database):
 
     def _read_tests(self) -> None:
         with self.using() as connection:
-            self.tests = dict(connection.execute("SELECT nodeid, id FROM test"))
+            self.tests = {
+                restored(nodeid): number for nodeid, number in connection.execute("SELECT nodeid, id FROM test")
+            }
 
     def rows(self, surroundings: int) -> dict[str, list[Row]]:
         """Return what is known of all tests, the newest rows first."""
@@ -210,22 +215,18 @@ class Store(Database):
         nodeids = {number: nodeid for nodeid, number in self.tests.items()}
         found: dict[str, list[Row]] = {}
         with self.using() as connection:
-            for number, test, outcome, exact, own, shared, duration_s in connection.execute(
-                "SELECT id, test, outcome, exact, own, shared, duration FROM row WHERE surroundings = ?"
-                " ORDER BY id DESC",
+            for test, outcome, exact, own, shared, duration_s in connection.execute(
+                "SELECT test, outcome, exact, own, shared, duration FROM row WHERE surroundings = ? ORDER BY id DESC",
                 (surroundings,),
             ):
-                rows = found.setdefault(nodeids[test], [])
-                rows.append(Row(outcome, bool(exact), (shared, own), duration_s))
-                if len(rows) > ROWS_PER_TEST:
-                    self._surplus.append((number, (shared, own)))
+                found.setdefault(nodeids[test], []).append(Row(outcome, bool(exact), (shared, own), duration_s))
         return found
 
     def versions(self) -> dict[int, tuple[Need, bytes]]:
         """Return all needs that were ever stored, with their checksums."""
         with self.using() as connection:
             self._versions = {
-                number: (Need(kind, path, name), found)
+                number: (Need(kind, restored(path), restored(name)), found)
                 for number, kind, path, name, found in connection.execute(
                     "SELECT version.id, kind, path, name, checksum FROM version JOIN need ON need.id = need"
                 )
@@ -249,7 +250,7 @@ def reads_path(path: str, names: Collection[str]) -> bool:
     """Return whether any recorded test read one of these paths; no, if there is no store."""
     kinds = [code for code, kind in KINDS.items() if kind.is_read]
     query = f"SELECT 1 FROM need WHERE kind IN ({_marks(kinds)}) AND path IN ({_marks(names)}) LIMIT 1"  # noqa: S608
-    return look(path, query, (*kinds, *names)) is not None
+    return look(path, query, (*kinds, *map(storable, names))) is not None
 
 
 def _marks(values: Collection[str]) -> str:
@@ -261,7 +262,8 @@ def read_setting(path: str, name: str) -> str:
     return str(look(path, "SELECT value FROM setting WHERE name = ?", (name,)) or "")
 
 
-def _version(connection: sqlite3.Connection, need: Need, found: bytes) -> int:
+def _version(connection: sqlite3.Connection, wanted: Need, found: bytes) -> int:
+    need = tuple(map(storable, wanted))
     connection.execute("INSERT OR IGNORE INTO need (kind, path, name) VALUES (?, ?, ?)", need)
     number = _number(connection.execute("SELECT id FROM need WHERE kind = ? AND path = ? AND name = ?", need))
     connection.execute("INSERT OR IGNORE INTO version (need, checksum) VALUES (?, ?)", (number, found))

@@ -6,14 +6,13 @@ PYTEST_DONT_REWRITE: a session finds this module already imported.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
+from pytest_zygote.adapters.pytest import plugins
 from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
@@ -117,20 +116,11 @@ def _option_ineligibility(config: pytest.Config) -> Reason | None:
 
 
 def _plugin_ineligibilities(manager: pytest.PytestPluginManager) -> Iterator[Reason]:
-    for _, plugin in manager.list_name_plugin():
-        if plugin is None:
-            continue
-        kind = plugin if isinstance(plugin, type) else type(plugin)
-        module = plugin.__name__ if isinstance(plugin, ModuleType) else kind.__module__
-        home = plugin if isinstance(plugin, ModuleType) else sys.modules.get(module)
-        is_safe = (dict_of(home) or {}).get(DECLARATION) is True
-        reason = eligibility.plugin_ineligibility(module, _hooks(manager, plugin), is_declared_safe=is_safe)
+    for plugin in plugins.registered(manager):
+        is_safe = (dict_of(plugin.home) or {}).get(DECLARATION) is True
+        reason = eligibility.plugin_ineligibility(plugin.module, plugin.hooks, is_declared_safe=is_safe)
         if reason:
             yield reason
-
-
-def _hooks(manager: pytest.PytestPluginManager, plugin: object) -> list[str]:
-    return [caller.name for caller in manager.get_hookcallers(plugin) or ()]
 
 
 class PytestSession:

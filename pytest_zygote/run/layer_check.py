@@ -18,7 +18,7 @@ from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
 from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
 from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.layers import layer_fit
-from pytest_zygote.core.layers.layer_inputs import MISSING, is_volatile
+from pytest_zygote.core.layers.layer_inputs import MISSING, OURS
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
 from pytest_zygote.core.protocol import run_messages
 from pytest_zygote.core.reasons import Reason
@@ -96,7 +96,7 @@ class RunPlugin:
         self._context = {
             key: now.get(key, MISSING)
             for key in sorted({*now, *given})
-            if not is_volatile(key) and now.get(key) != given.get(key)
+            if key not in OURS and now.get(key) != given.get(key)
         }
         patterns = session.config.getini("python_files")
         self._leaves = {name: file for name in self._names if (file := _leaf_file(name, patterns))}

@@ -93,6 +93,14 @@ class FakePlugins:
         """Return all."""
         return {*self.plugins.values()}
 
+    def list_name_plugin(self) -> list[tuple[str, object]]:
+        """Return all, with their names."""
+        return list(self.plugins.items())
+
+    def get_hookcallers(self, plugin: object) -> list[object]:
+        """Return the hooks that a plugin says it has."""
+        return [SimpleNamespace(name=name) for name in getattr(plugin, "hooks", ())]
+
 
 def config_of(
     folder: Path,

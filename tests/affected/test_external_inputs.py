@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pathlib
+import threading
 import time
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def test_a_file_that_is_read_is_needed(inputs: ExternalInputs, root: pathlib.Pat
     assert read(inputs, "/etc/hosts") == {Need(DATA, "/etc/hosts")}
 
 
-@pytest.mark.parametrize("path", [".git/index", "__pycache__/app.pyc", "/proc/self/stat", "/dev/null"])
+@pytest.mark.parametrize("path", ["__pycache__/app.pyc", "/proc/self/stat", "/dev/null"])
 def test_what_tools_and_the_system_keep_there_is_not(inputs: ExternalInputs, path: str) -> None:
     """No test means it."""
     assert read(inputs, path) == set()
@@ -69,13 +70,50 @@ def test_what_tools_and_the_system_keep_there_is_not(inputs: ExternalInputs, pat
 
 @pytest.mark.parametrize(
     ("filename", "name"),
-    [("/site/_pytest/config.py", "_pytest.config"), ("/site/coverage/x.py", "coverage.x"), ("<frozen importlib>", "x")],
+    [("/site/_pytest/config.py", "_pytest.config"), ("/site/coverage/x.py", "coverage.x")],
 )
 def test_what_pytest_or_an_import_reads_says_nothing_of_a_test(
     inputs: ExternalInputs, filename: str, name: str
 ) -> None:
     """Code has fingerprints of its own."""
     assert read(inputs, "data.txt", filename, name) == set()
+    assert read(inputs, "app.py", "<frozen importlib>", "x") == set()
+
+
+def test_an_import_reads_archives_and_scripts_for_the_test(inputs: ExternalInputs) -> None:
+    """They have no fingerprints; nor has what a database is opened by, whatever its name looks like."""
+    assert read(inputs, "data.txt", "<frozen importlib>", "x") == {Need(DATA, "data.txt")}
+    inputs.on_event("sqlite3.connect", ("file:data.txt?mode=ro",), frame_of("/srv/reader.py"))
+    assert {*inputs.drain()} == {Need(DATA, "data.txt"), Need(DATA, "data.txt-wal")}
+    inputs.on_event("sqlite3.connect", (":memory:",), frame_of("/srv/reader.py"))
+
+    assert not inputs.drain()
+
+
+def test_a_thread_of_the_standard_library_reads_for_somebody(inputs: ExternalInputs) -> None:
+    """Nobody knows for whom: for all."""
+    frames: list[FrameType] = []
+    code = compile("see(frame())", str(pathlib.Path(os.__file__).with_name("queue.py")), "exec")
+    names = {"see": frames.append, "frame": inspect.currentframe, "__name__": "queue"}
+    thread = threading.Thread(target=exec, args=(code, names))
+    thread.start()
+    thread.join()
+    inputs.on_event("open", ("data.txt", "r", 0), frames[0])
+
+    assert [reader for _, reader in inputs.drain().values()] == [""]
+
+
+def test_a_file_written_anew_is_an_input_of_other_tests(inputs: ExternalInputs) -> None:
+    """Unless a fixture of a wider scope has written it: each run does."""
+    inputs.on_event("open", ("data.txt", "w", 0), frame_of("/srv/reader.py"))
+    assert read(inputs, "data.txt") == set()
+    inputs.begin_test()
+    assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+    inputs.on_event("open", ("data.txt", "w", 0), frame_of("/srv/reader.py"))
+    inputs.end_fixture()
+    inputs.begin_test()
+
+    assert read(inputs, "data.txt") == set()
 
 
 def test_the_nearest_file_of_the_project_is_the_reader(inputs: ExternalInputs, root: pathlib.Path) -> None:

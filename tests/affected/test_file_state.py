@@ -85,13 +85,13 @@ def test_a_text_that_is_not_python_is_one_unit(tmp_path: Path) -> None:
 
 
 def test_the_projects_files_leave_out_what_tools_make(tmp_path: Path) -> None:
-    """Caches, virtual environments, built files, logs."""
+    """Caches, virtual environments, copies of editors; all else may be read."""
     for name in ("app/a.py", "data.txt", ".git/x", "build/b.py", "env/pyvenv.cfg", "env/c.py", "run.log", "a.py~"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
 
-    assert project_files(str(tmp_path)) == ["app/a.py", "data.txt"]
+    assert project_files(str(tmp_path)) == ["app/a.py", "build/b.py", "data.txt", "run.log"]
 
 
 def test_a_listing_does_not_depend_on_order_or_caches() -> None:

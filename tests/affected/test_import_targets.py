@@ -31,7 +31,7 @@ def _targets(tmp_path: Path) -> ImportTargets:
         ("test_a.py", "app", "app/__init__.py"),
         ("test_a.py", "app.calc", "app/calc.py"),
         ("test_a.py", "app.calc.add", ""),
-        ("test_a.py", "app.fast", "app/fast"),
+        ("test_a.py", "app.fast", "app/fast.cpython-312-x86_64-linux-gnu.so"),
         ("test_a.py", "app.deep", "app/deep"),
         ("test_a.py", "json", ""),
         ("app/calc.py", ".deep.more", "app/deep/more.py"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -9,7 +10,8 @@ import pytest
 
 from pytest_zygote.affected import isolation
 from pytest_zygote.affected.fork_server import Death
-from pytest_zygote.affected.isolation import Stopped, may_fork
+from pytest_zygote.affected.isolation import Stopped, may_fork, why_one_process
+from tests.affected.fakes import FakePlugins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,19 +19,11 @@ if TYPE_CHECKING:
 ITEMS = [cast("pytest.Item", object()), cast("pytest.Item", object())]
 
 
-def config(options: Mapping[str, object], *runners: str, plugins: tuple[str, ...] = ()) -> pytest.Config:
-    """Return a configuration in which these modules run tests."""
-    implementations = [
-        SimpleNamespace(wrapper=False, hookwrapper=False, function=SimpleNamespace(__module__=name)) for name in runners
-    ]
-    found = SimpleNamespace(
-        option=SimpleNamespace(**{"usepdb": False, **options}),
-        pluginmanager=SimpleNamespace(has_plugin=plugins.__contains__),
-        hook=SimpleNamespace(
-            pytest_runtest_protocol=SimpleNamespace(get_hookimpls=lambda: implementations),
-        ),
-    )
-    return cast("pytest.Config", found)
+def config(options: Mapping[str, object] | None = None, *hooks: str, plugins: tuple[str, ...] = ()) -> pytest.Config:
+    """Return a configuration with a plugin that has these hooks."""
+    manager = FakePlugins({"more": SimpleNamespace(hooks=hooks), **dict.fromkeys(plugins)})
+    option = SimpleNamespace(**{"usepdb": False, "capture": "fd", **(options or {})})
+    return cast("pytest.Config", SimpleNamespace(option=option, pluginmanager=manager, rootpath=Path("/p")))
 
 
 @pytest.fixture(autouse=True)
@@ -39,32 +33,39 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "why_lost", lambda _: "")
 
 
-def test_tests_may_fork_where_pytest_runs_them() -> None:
-    """One alone need not."""
-    assert may_fork(config({}, "_pytest.runner", "pytest_zygote.affected.recording"), ITEMS)
-    assert not may_fork(config({}, "_pytest.runner"), ITEMS[:1])
-
-
-@pytest.mark.parametrize("options", [{"usepdb": True}, {"trace": True}, {"cov_source": ["app"]}])
-def test_they_may_not_where_somebody_watches(options: dict[str, object]) -> None:
-    """A debugger, or coverage."""
-    assert not may_fork(config(options, "_pytest.runner"), ITEMS)
-
-
-def test_they_may_not_where_a_plugin_runs_tests() -> None:
-    """It would not in a fork; nor where workers are forks already."""
-    assert not may_fork(config({}, "_pytest.runner", "pytest_rerunfailures"), ITEMS)
-    assert not may_fork(config({}, "_pytest.runner", plugins=("dsession",)), ITEMS)
-
-
-def test_they_may_not_beside_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor where pytest is not as we know it."""
+def test_forks_are_had_where_they_tell_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One test alone needs none, workers are forks already, and pytest must be as we know it."""
+    assert may_fork(config(), ITEMS)
+    assert not may_fork(config(), ITEMS[:1])
+    assert not may_fork(config(plugins=("dsession",)), ITEMS)
     monkeypatch.setattr(isolation, "why_lost", lambda _: "pytest has changed")
-    assert not may_fork(config({}, "_pytest.runner"), ITEMS)
-    monkeypatch.setattr(isolation, "why_lost", lambda _: "")
+    assert not may_fork(config(), ITEMS)
+
+
+@pytest.mark.parametrize("options", [{"usepdb": True}, {"trace": True}, {"cov_source": ["app"]}, {"capture": "no"}])
+def test_they_may_not_where_somebody_watches(options: dict[str, object]) -> None:
+    """A debugger, coverage, or the terminal itself."""
+    assert not why_one_process(config(), ())
+    assert why_one_process(config(options), ())
+
+
+@pytest.mark.parametrize(
+    ("hook", "is_noticed"),
+    [("pytest_runtest_logreport", True), ("pytest_terminal_summary", True), ("pytest_generate_tests", False)],
+)
+def test_they_may_not_where_hooks_see_tests_run(hook: str, *, is_noticed: bool) -> None:
+    """What a hook keeps in its process would be lost with the fork."""
+    assert (hook in why_one_process(config({}, hook), ())) is is_noticed
+
+
+def test_they_may_not_beside_threads_and_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would share what is open; pytest's own files are no matter."""
+    assert not why_one_process(config(), ["/x/#1 (deleted)", "/dev/null", "pipe:[7]"])
+    assert "/p/log.csv" in why_one_process(config(), ["/p/log.csv"])
+    assert "socket" in why_one_process(config(), ["socket:[1]"])
     monkeypatch.setattr("threading.active_count", lambda: 2)
 
-    assert not may_fork(config({}, "_pytest.runner"), ITEMS)
+    assert "threads" in why_one_process(config(), ())
 
 
 def test_what_ended_the_run_in_a_fork_ends_it_here() -> None:

@@ -40,12 +40,6 @@ def test_the_hooks_take_part(monkeypatch: pytest.MonkeyPatch, words: str) -> Non
     assert registered(monkeypatch, {"affected": words}) == {plugin.NAME: "hooks"}
 
 
-@pytest.mark.parametrize("option", ["collectonly", "setuponly", "setupplan"])
-def test_nothing_is_chosen_where_nothing_runs(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
-    """All tests are listed."""
-    assert registered(monkeypatch, {option: True}) == {}
-
-
 def test_an_unknown_word_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which says what is known."""
     with pytest.raises(pytest.UsageError, match="not 'explian'"):

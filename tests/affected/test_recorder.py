@@ -90,6 +90,12 @@ class FakeInputs:
         """Return whether nothing was read."""
         return not self.read
 
+    def begin_test(self) -> None:
+        """Do nothing."""
+
+    def end_fixture(self) -> None:
+        """Do nothing."""
+
     def drain(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read."""
         found, self.read = self.read, {}

@@ -84,7 +84,7 @@ def _fakes() -> Fakes:
 @pytest.fixture(name="recording")
 def _recording(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Recording:
     monkeypatch.setattr(configuration, "conftest_modules", lambda *_: ())
-    query = SimpleNamespace(surroundings=1, is_frozen=False)
+    query = SimpleNamespace(surroundings=1, is_frozen=False, ambiguous={})
     config = SimpleNamespace()
     return Recording(
         cast("pytest.Config", config), cast("Recorder", fakes), cast("Store", fakes), cast("AffectedQuery", query)
@@ -110,8 +110,8 @@ def run(recording: Recording, name: str, *outcomes: str) -> None:
     protocol = recording.pytest_runtest_protocol(item)
     next(protocol)
     for outcome in outcomes:
-        report = cast("pytest.TestReport", SimpleNamespace(outcome=outcome))
-        assert finish(recording.pytest_runtest_makereport(item), report) is report
+        report = cast("pytest.TestReport", SimpleNamespace(outcome=outcome, skipped=False))
+        assert finish(recording.pytest_runtest_makereport(item, cast("pytest.CallInfo[None]", None)), report) is report
     with pytest.raises(StopIteration):
         protocol.send(outcomes)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.affected import run_key
-from tests.affected.fakes import config_of
+from tests.affected.fakes import config_of, tree_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def test_options_count_unless_they_choose_or_show_tests(tmp_path: Path, name: str, *, is_neutral: bool) -> None:
     """Those of plugins too, whatever they mean."""
     one, other = (
-        run_key.parts_of(config_of(tmp_path, options={name: value}), knows_environ=True) for value in ("a", "b")
+        run_key.parts_of(config_of(tmp_path, options={name: value}), tree_at(tmp_path), knows_environ=True)
+        for value in ("a", "b")
     )
 
     assert (one == other) is is_neutral
@@ -28,7 +29,7 @@ def test_options_count_unless_they_choose_or_show_tests(tmp_path: Path, name: st
 def test_overrides_and_plugins_count(tmp_path: Path) -> None:
     """But for this plugin."""
     plain, ours, other, override = (
-        run_key.parts_of(config_of(tmp_path, options=options), knows_environ=True)["options"]
+        run_key.parts_of(config_of(tmp_path, options=options), tree_at(tmp_path), knows_environ=True)["options"]
         for options in ({}, {"plugins": ["pytest_zygote"]}, {"plugins": ["more"]}, {"override_ini": ["a=b"]})
     )
 
@@ -42,7 +43,9 @@ def test_only_the_tables_of_pytest_count_in_a_file_of_many_tools(tmp_path: Path)
     found = []
     for dependencies, addopts in ((1, "a"), (2, "a"), (2, "b")):
         ini.write_text(f"[project]\nx = {dependencies}\n[tool.pytest.ini_options]\naddopts = '{addopts}'\n[tool.y]\n")
-        found.append(run_key.parts_of(config_of(tmp_path, inipath=ini), knows_environ=True)["the ini-file"])
+        found.append(
+            run_key.parts_of(config_of(tmp_path, inipath=ini), tree_at(tmp_path), knows_environ=True)["the ini-file"]
+        )
 
     assert found[0] == found[1] != found[2]
 
@@ -52,7 +55,10 @@ def test_the_whole_of_another_ini_file_counts(tmp_path: Path) -> None:
     ini = tmp_path / "pytest.ini"
     ini.write_text("[pytest]\n")
 
-    assert run_key.parts_of(config_of(tmp_path, inipath=ini), knows_environ=True)["the ini-file"] == "[pytest]\n"
+    assert (
+        run_key.parts_of(config_of(tmp_path, inipath=ini), tree_at(tmp_path), knows_environ=True)["the ini-file"]
+        == "[pytest]\n"
+    )
 
 
 def test_environment_keys_count_unless_tests_show_which_they_read(
@@ -63,8 +69,8 @@ def test_environment_keys_count_unless_tests_show_which_they_read(
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     config = config_of(tmp_path)
 
-    known = run_key.parts_of(config, knows_environ=True)["the environment"]
-    unknown = run_key.parts_of(config, knows_environ=False)["the environment"]
+    known = run_key.parts_of(config, tree_at(tmp_path), knows_environ=True)["the environment"]
+    unknown = run_key.parts_of(config, tree_at(tmp_path), knows_environ=False)["the environment"]
 
     assert "COLOUR=red" not in known
     assert "COLOUR=red" in unknown

@@ -165,12 +165,16 @@ class AffectedProject:
             "folder": str(self.root),
             "args": [*args, "-vv", "--color=no"],
             "environ": {**self.environ, **environ},
-            "output": str(self.root / ".output"),
+            "output": str(self._beside("output")),
         }
+
+    def _beside(self, name: str) -> Path:
+        """Return a file of ours, which is none of the project's."""
+        return self.root.with_name(f".{self.root.name}.{name}")
 
     def _wait_for_the_clock(self) -> None:
         """Wait until files that were just written are older than a tick: what a run reads must have been there."""
-        probe = self.root / ".clock"
+        probe = self._beside("clock")
         probe.write_text("")
         start = probe.stat().st_ctime_ns
         while probe.stat().st_ctime_ns < start + 25_000_000:
@@ -190,7 +194,7 @@ class AffectedProject:
     def finish(self) -> Ran:
         """Wait for pytest."""
         status = self._server.end()
-        output = (self.root / ".output").read_text(errors="replace")
+        output = self._beside("output").read_text(errors="replace")
         ran = {f"{path.rpartition('/')[2]}::{name}": outcome for path, name, outcome in _LINE.findall(output)}
         return Ran(status, output, {name.partition("::")[2]: outcome for name, outcome in ran.items()})
 

@@ -9,6 +9,7 @@ their caller cannot do without raise `OSError`. Nothing here imports more than `
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 SELF_FD = "/proc/self/fd"
 DEV_FD = "/dev/fd"
 """The same, on other systems too."""
+
+_STARTED = 19
+"""Place of the start in ``/proc/self/stat``, after the name of the program: proc_pid_stat(5)."""
 
 _ENTRY = 8
 _OWN_PAGES = rb"\x81+"
@@ -78,6 +82,18 @@ def thread_links() -> int:
         return os.stat("/proc/self/task").st_nlink
     except OSError:
         return 0
+
+
+def started_ns() -> int:
+    """Return when this process started, in the form of `time.time_ns`; 0 where the system does not tell.
+
+    A fork started when it was forked.
+    """
+    fields = _read("/proc/self/stat").rpartition(b")")[2].split()
+    if len(fields) <= _STARTED:
+        return 0
+    age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(fields[_STARTED]) * 10**9 // os.sysconf("SC_CLK_TCK")
+    return time.time_ns() - age_ns
 
 
 def children(pid: int) -> list[int]:

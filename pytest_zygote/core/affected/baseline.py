@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.core.affected.dependency import KINDS, Need
 from pytest_zygote.core.affected.impact import Row
+from pytest_zygote.core.affected.outcomes import OUTCOMES
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = "pytest-zygote affected"
 VERSION = 1
-OUTCOMES = frozenset({"passed", "skipped", "failed"})
 LONGEST = 64
 """Bytes of a checksum, at most."""
 

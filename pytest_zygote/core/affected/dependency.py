@@ -175,7 +175,7 @@ KINDS: dict[str, Kind] = {
         differs=lambda _changes, _need: False,
     ),
     PROJECT: Kind(
-        text="it starts processes, and a file of the project changed",
+        text="it may read any file, and a file of the project changed",
         checksum=lambda tree, _need: tree.project(),
         differs=lambda changes, _need: bool(changes.paths),
     ),

@@ -12,9 +12,11 @@ files: all that the test's module imports, directly or not, and all in which the
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_zygote.core.affected.dependency import describe
+from pytest_zygote.core.affected.outcomes import FAILED, PASSED, SKIPPED, UNSURE
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.record import Record
 
@@ -24,18 +26,20 @@ if TYPE_CHECKING:
     from pytest_zygote.core.affected.dependency import Need
     from pytest_zygote.core.reasons import Reason
 
-GOOD = frozenset({"passed", "skipped"})
+GOOD = frozenset({PASSED, SKIPPED})
 """Outcomes after which a test need not run while the row holds."""
 
 NEW = "new"
-FAILED = "failed the last time"
+AMBIGUOUS = "several tests have this name"
+FAILED_BEFORE = "failed the last time"
+SKIPPED_ITSELF = "skipped itself the last time"
 
 
 class Row(NamedTuple):
     """How a test ended once.
 
     Attributes:
-        outcome: 'passed', 'skipped' or 'failed'.
+        outcome: one of `core.affected.outcomes`.
         is_exact: whether it is known which functions the test needs, and not only which files.
         sets: numbers of the sets of needs, with their checksums, that it holds for.
         duration_s: of the test.
@@ -67,9 +71,23 @@ def judge(nodeid: str, rows: Sequence[Row], broken: Callable[[int], Need | None]
     for row in rows:
         need = next((found for number in row.sets if (found := broken(number)) is not None), None)
         if need is None:
-            return None if row.outcome in GOOD else Selected(nodeid, "failed", FAILED)
+            return None if row.outcome in GOOD else _again(nodeid, row.outcome)
         reason = reason or describe(need)
     return Selected(nodeid, "changed", reason) if rows else Selected(nodeid, NEW, NEW)
+
+
+def _again(nodeid: str, outcome: str) -> Selected:
+    return Selected(nodeid, outcome, SKIPPED_ITSELF if outcome == UNSURE else FAILED_BEFORE)
+
+
+def new_tests(nodeids: Iterable[str], reason: str = NEW) -> dict[str, Selected]:
+    """Return tests of which nothing is known, as selected."""
+    return {nodeid: Selected(nodeid, NEW, reason) for nodeid in nodeids}
+
+
+def ambiguous(nodeids: Iterable[str]) -> dict[str, Selected]:
+    """Return the tests whose name others have too, as selected: their rows cannot be told apart."""
+    return new_tests((nodeid for nodeid, count in Counter(nodeids).items() if count > 1), AMBIGUOUS)
 
 
 def summary(selected: Iterable[Selected], total: int) -> str:
@@ -77,7 +95,7 @@ def summary(selected: Iterable[Selected], total: int) -> str:
     counts: dict[str, int] = {}
     for entry in selected:
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
-    words = {"changed": "by changes", NEW: "new", "failed": FAILED}
+    words = {"changed": "by changes", NEW: "new", FAILED: FAILED_BEFORE, UNSURE: SKIPPED_ITSELF}
     parts = [f"{counts[kind]} {text}" for kind, text in words.items() if counts.get(kind)]
     tests = counted(total, "test")
     return f"affected: {sum(counts.values())} of {tests}" + (f" ({', '.join(parts)})" if parts else "")

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 
+UNSURE = "unsure"
+"""Skipped, or expected to fail, by code that ran: earlier tests may have been the reason, or the time of day."""
 
-def worst(known: str, reported: str) -> str:
+OUTCOMES = (PASSED, SKIPPED, UNSURE, FAILED)
+"""From the best to the worst."""
+
+
+def worst(known: str, reported: str, *, is_by_mark: bool = True) -> str:
     """Return the outcome of a test after one more report.
 
     A test that passed only when it was repeated has not passed. What is neither 'passed' nor 'skipped', such as the
@@ -14,7 +20,8 @@ def worst(known: str, reported: str) -> str:
     Args:
         known: the outcome until now; 'passed' before the first report.
         reported: of one phase.
+        is_by_mark: whether a skip, or an expected failure, is due to a mark.
     """
-    if known == FAILED or reported not in (PASSED, SKIPPED):
-        return FAILED
-    return SKIPPED if SKIPPED in (known, reported) else PASSED
+    if reported == SKIPPED and not is_by_mark:
+        reported = UNSURE
+    return max(known, reported if reported in OUTCOMES else FAILED, key=OUTCOMES.index)

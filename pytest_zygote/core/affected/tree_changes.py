@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.affected.fingerprints import code_only
+from pytest_zygote.core.affected.fingerprints import IMPORTS, code_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ class TreeChanges:
         *,
         units_then: Callable[[str], Mapping[str, bytes]],
         units_now: Callable[[str], Mapping[str, bytes]],
-        imports_now: Callable[[str], tuple[str, ...]],
+        has_moved: Callable[[str], bool],
     ) -> None:
         """Compare two trees.
 
@@ -34,13 +34,13 @@ class TreeChanges:
             came_or_went: those of them that only one of the trees has.
             units_then: returns the units that a file had in the commit.
             units_now: returns those that it has.
-            imports_now: returns the names that a file imports.
+            has_moved: returns whether only one of the trees has a folder.
         """
         self.paths = frozenset(paths)
         self._came_or_went = frozenset(came_or_went)
         self._units_then = units_then
         self._units_now = units_now
-        self._imports_now = imports_now
+        self._has_moved = has_moved
 
     def has_other_unit(self, path: str, name: str) -> bool:
         """Return whether a unit of a file differs."""
@@ -53,11 +53,15 @@ class TreeChanges:
         return path in self._came_or_went or code_only(self._units_then(path)) != code_only(self._units_now(path))
 
     def has_other_names(self, folder: str) -> bool:
-        """Return whether files were added to a folder, or removed."""
-        return any(path.rpartition("/")[0] == folder for path in self._came_or_went)
+        """Return whether files or folders were added to a folder, or removed."""
+        prefix = f"{folder}/" if folder else ""
+        inside = (path.removeprefix(prefix) for path in self._came_or_went if path.startswith(prefix))
+        entries = {path.partition("/")[::2] for path in inside}
+        return any(not deeper or self._has_moved(f"{prefix}{name}") for name, deeper in entries)
 
     def may_lead_elsewhere(self, path: str) -> bool:
         """Return whether a file that was added or removed has a name that another file imports."""
-        words = {word for name in self._imports_now(path) for word in name.split(".")}
+        imports = self._units_now(path).get(IMPORTS, b"").decode().split()
+        words = {word for name in imports for word in name.split(".")}
         parts = {part.partition(".")[0] for other in self._came_or_went for part in other.split("/")}
         return not words.isdisjoint(parts)

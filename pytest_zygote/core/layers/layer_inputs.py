@@ -17,11 +17,24 @@ MISSING = "\0"
 WHOLE = "*"
 """Stands for all keys, when code read the environment as a whole."""
 
-VOLATILE = frozenset({"_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "TERM_SESSION_ID", CHILD_MARK})
-"""Keys that shells change from command to command; code that reads all keys does not depend on them."""
+OURS = frozenset(
+    {
+        *("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"),
+        *("PYTEST_XDIST_TESTRUNUID", "PYTEST_ZYGOTE_REPORTS", CHILD_MARK),
+    }
+)
+"""Keys that pytest or this package sets in the process of a run."""
 
-VOLATILE_PREFIXES = ("PYTEST_",)
-"""Keys that pytest sets in its own process, and ours for the client."""
+VOLATILE = OURS | {
+    *("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_DAEMON_DISABLE"),
+    *("PYTEST_DAEMON_FORCE_SESSIONS", "PYTEST_DAEMON_START_IF_NEEDED", "PYTEST_DAEMON_TIMEOUT", "PYTEST_DAEMON_PORT"),
+    *("_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "STY", "TMUX", "TMUX_PANE", "GPG_TTY", "WINDOW"),
+    *("SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_SESSION_ID", "XDG_VTNR"),
+    *("WINDOWID", "TERM_SESSION_ID", "ITERM_SESSION_ID", "WT_SESSION", "KITTY_WINDOW_ID", "KITTY_PID", "WEZTERM_PANE"),
+    *("ALACRITTY_WINDOW_ID", "ALACRITTY_SOCKET", "VSCODE_IPC_HOOK_CLI", "INVOCATION_ID", "JOURNAL_STREAM"),
+}
+"""Keys that differ from command to command, or from terminal to terminal; code that reads all keys does not depend on
+them, code that asks for one of them does."""
 
 _THREADS = ("OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "GFORTRAN_")
 _LIBRARIES = ("POLARS_", "RUST_", "RAYON_", "GRPC_", "NPY_", "ARROW_", "_RJEM_", "CUDA_", "TF_", "TORCH_", "PYTORCH_")
@@ -51,13 +64,13 @@ def environ_differences(reads: Mapping[str, str], built: Mapping[str, str], now:
         built: the environment in which the build began.
         now: the environment of a run.
     """
-    asked = {key: seen for key, seen in reads.items() if key != WHOLE and not is_volatile(key)}
+    asked = {key: seen for key, seen in reads.items() if key != WHOLE and key not in OURS}
     different = [key for key, seen in asked.items() if now.get(key, MISSING) != seen]
     if WHOLE in reads:
         written = (entry.partition("=") for entry in reads[WHOLE].split(MISSING) if entry)
         seen = {**dict.fromkeys(now, MISSING), **built}
         seen.update((key, value if equals else MISSING) for key, equals, value in written)
-        different += [key for key in sorted(seen) if not is_volatile(key) and now.get(key, MISSING) != seen[key]]
+        different += [key for key in sorted(seen) if key not in VOLATILE and now.get(key, MISSING) != seen[key]]
     return tuple(dict.fromkeys(different))
 
 
@@ -95,11 +108,6 @@ def at_start(environ: Mapping[str, str], *, is_utf8: bool) -> dict[str, str]:
     was_set = environ.get("LC_ALL") or "PYTHONUTF8" in environ
     is_coerced = is_utf8 and not was_set and environ.get("LC_CTYPE") in COERCED_LOCALES
     return {key: value for key, value in environ.items() if not (is_coerced and key == "LC_CTYPE")}
-
-
-def is_volatile(key: str) -> bool:
-    """Return whether a key has no influence on code."""
-    return key in VOLATILE or key.startswith(VOLATILE_PREFIXES)
 
 
 def supplied_names(prefix: str, before: Iterable[str], now: Iterable[str], wanted: frozenset[str]) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
         (Need(dependency.LISTING, ""), "files came to or left the root folder"),
         (Need(dependency.IMPORTABLE, "app"), "modules came to or left app"),
         (Need(dependency.ENVIRON, "", "A#1"), "environment key A#1 changed"),
-        (Need(dependency.PROJECT), "it starts processes, and a file of the project changed"),
+        (Need(dependency.PROJECT), "it may read any file, and a file of the project changed"),
     ],
 )
 def test_the_words_for_each_kind(need: Need, text: str) -> None:
@@ -104,8 +104,8 @@ def test_no_kind_is_forgotten_here() -> None:
     assert KINDS.keys() == set("FMWNDXLIEO")
 
 
-THEN = {"app.py": compiled_text(b"import json\ndef f(): return 1\ndef g(): return 2\n", "app.py")}
-NOW = {"app.py": compiled_text(b"import json\ndef f(): return 3\ndef g(): return 2\n", "app.py")}
+THEN = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 1\ndef g(): return 2\n", "app.py")}
+NOW = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 3\ndef g(): return 2\n", "app.py")}
 
 
 def changes(*came_or_went: str) -> TreeChanges:
@@ -115,7 +115,7 @@ def changes(*came_or_went: str) -> TreeChanges:
         {*came_or_went},
         units_then=lambda path: THEN.get(path, {}),
         units_now=lambda path: NOW.get(path, {}),
-        imports_now=lambda path: ("lib.speedups",) if path == "app.py" else (),
+        has_moved="data/came".__eq__,
     )
 
 
@@ -138,6 +138,7 @@ def changes(*came_or_went: str) -> TreeChanges:
         (Need(dependency.PRESENCE, "flag"), ("flag",), True),
         (Need(dependency.LISTING, "data"), ("data/new",), True),
         (Need(dependency.LISTING, "data"), ("data/deep/new",), False),
+        (Need(dependency.LISTING, "data"), ("data/came/new",), True),
         (Need(dependency.LISTING, ""), (), False),
         (Need(dependency.IMPORTABLE, ""), ("new.py",), True),
         (Need(dependency.ENVIRON, "", "KEY"), ("KEY",), False),
@@ -151,6 +152,12 @@ def test_how_git_decides_for_each_kind(need: Need, came: tuple[str, ...], *, exp
 
 def test_without_changes_nothing_differs() -> None:
     """Not even for a test that may read anything."""
-    nothing = TreeChanges(set(), set(), units_then=NOW.__getitem__, units_now=NOW.__getitem__, imports_now=lambda _: ())
+    nothing = TreeChanges(
+        set(),
+        set(),
+        units_then=NOW.__getitem__,
+        units_now=NOW.__getitem__,
+        has_moved="".__eq__,
+    )
 
     assert not any(kind.differs(nothing, Need(code, "app.py", "f")) for code, kind in KINDS.items())

@@ -1,0 +1,65 @@
+"""What tests keep in their own files for the tests after them: attributes of modules and classes, items of lists.
+
+Test steps that build on each other, or a list that a fixture returns and tests add to, need one process. Other modules
+of the project are not looked at: what tests change there are mostly caches.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.adapters.pytest.private import configuration
+from pytest_zygote.affected.executions import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+
+DEPTH = 5
+MOST = 1_000
+"""Items of a list, or attributes, that are looked at."""
+
+_VALUES = (int, float, str, bytes, bool, type(None))
+_LISTS = (list, tuple, set, frozenset, deque)
+
+
+class SharedState:
+    """Compares the files of a test before and after it."""
+
+    def __init__(self) -> None:
+        """Know no file yet."""
+        self._modules: dict[str, list[ModuleType]] = {}
+
+    def of(self, item: pytest.Item) -> object:
+        """Return a value that differs once the file of a test, or a conftest file of it, keeps something else."""
+        modules = self._modules.get(str(item.path))
+        if modules is None:
+            conftests = configuration.conftest_modules(item.config, item.path)
+            parent = item.getparent(pytest.Module)
+            modules = self._modules[str(item.path)] = [*conftests, *([] if parent is None else [parent.obj])]
+        files = {module.__name__ for module in modules}
+        return [_names(vars(module), files, DEPTH) for module in modules]
+
+
+def _names(namespace: Mapping[str, object], modules: set[str], depth: int) -> list[object]:
+    found = islice(namespace.items(), MOST)
+    return [(name, _shape(value, modules, depth)) for name, value in found if not name.startswith(("__", "@"))]
+
+
+def _shape(value: object, modules: set[str], depth: int) -> object:
+    kind = type(value)
+    if kind in _VALUES:
+        return value
+    found: Iterable[object] = ()
+    if depth:
+        if kind in _LISTS:
+            found = [_shape(item, modules, depth - 1) for item in islice(value, MOST)]  # type: ignore[call-overload]  # it is one
+        elif isinstance(value, dict):
+            found = [_shape(item, modules, depth - 1) for item in islice(value.items(), MOST)]
+        elif (value.__module__ if kind is type else kind.__module__) in modules and hasattr(value, "__dict__"):
+            found = _names(vars(value), modules, depth - 1)
+    return identity(value), found
