@@ -33,6 +33,8 @@ class CollectionLeftovers:
     """Compares what there is before conftest files are imported with what there is after collection.
 
     Attributes:
+        reason: why a fork of the process that has collected is not exact; None if it is. Runs that are forked from it
+            have more open.
         seed: the state of `random` if collection has seeded it; None if not, and each worker draws other numbers.
     """
 
@@ -42,14 +44,16 @@ class CollectionLeftovers:
         self._children = set(procfs.children(os.getpid()))
         self._shared_maps = procfs.count_shared_maps()
         self._native = procfs.thread_links()
+        self.reason: Reason | None = None
         self._vectors = _unseeded_vectors()
         self.seed: tuple[object, ...] | None = None
         self._calls = OwnCalls(code_origin.is_own)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Watch no longer: tests may ask for what they like."""
         self._calls.stop()
+        self.reason = self._why_inexact(session.config)
         state = random.getstate()
         self.seed = None if state[1][:-1] in self._vectors else state
 
@@ -68,8 +72,7 @@ class CollectionLeftovers:
         """Watch no longer: perhaps nothing was collected."""
         self._calls.stop()
 
-    def why_inexact(self, config: pytest.Config) -> Reason | None:
-        """Return why a fork of this process would not be exact; None if it would."""
+    def _why_inexact(self, config: pytest.Config) -> Reason | None:
         captured = set(configuration.capture_files(config))
         known = {link for _, link in self._files}  # pytest duplicates the standard streams
         files = {file for file in _open_files() - self._files if file[0] not in captured and file[1] not in known}

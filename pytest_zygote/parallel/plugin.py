@@ -80,7 +80,7 @@ class ParallelPlugin:
 
     def _choose_fork_point(self) -> Reason | None:
         """Find out which process workers are forked from; return why there are to be none."""
-        reason = None if self._leftovers is None else self._leftovers.why_inexact(self._config)
+        reason = None if self._leftovers is None else self._leftovers.reason
         zygote: WorkerZygote | None = self._config.pluginmanager.getplugin(ZYGOTE)
         has_zygote = zygote is not None and zygote.is_ready
         point = fork_point(self._config.option.fork_workers, is_exact=reason is None, has_zygote=has_zygote)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
-from tests.parallel.fakes import make_config
+from tests.parallel.fakes import make_config, make_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,8 @@ def leftovers() -> Iterator[CollectionLeftovers]:
 
 def why(leftovers: CollectionLeftovers) -> str:
     """Return why a fork is not exact, without the words that all reasons begin with; '' if it is."""
-    reason = leftovers.why_inexact(make_config())
+    leftovers.pytest_collection_finish(make_session([], make_config()))
+    reason = leftovers.reason
     return "" if reason is None else reason.text.rpartition(": ")[2]
 
 
@@ -88,9 +89,9 @@ def test_a_seed_is_kept_but_not_what_is_drawn(leftovers: CollectionLeftovers) ->
     """Each worker draws other numbers, unless a module wants the same ones."""
     before = random.getstate()
     random.random()  # noqa: S311 - no secret
-    leftovers.pytest_collection_finish()
+    why(leftovers)
     drawn = leftovers.seed
     random.seed(7)
-    leftovers.pytest_collection_finish()
+    why(leftovers)
     assert (drawn, leftovers.seed) == (None, random.getstate())
     random.setstate(before)
