@@ -51,6 +51,12 @@ TABLE: dict[str, Entry] = {
     ),
     "plain-option": Entry("`--help` or `--version` was asked for. Not printed.", "Nothing.", NOTHING),
     "no-fork": Entry("The system is Windows, which cannot fork.", "Use WSL.", COLD),
+    "free-threaded": Entry(
+        "This Python was built without the global interpreter lock. Forks of it are not known to be what a fresh "
+        "interpreter would be.",
+        "Use a build with the lock.",
+        COLD,
+    ),
     "coverage-started": Entry(
         "Coverage was started before pytest, and would not see a run in another process.",
         "Use `--cov` of pytest-cov instead of `coverage run -m pytest`.",
@@ -238,9 +244,9 @@ TABLE: dict[str, Entry] = {
         COLD,
     ),
     "internals-changed": Entry(
-        "Something of CPython or pytest that has no public name is not as we know it: this version is too new for us.",
+        "Something that each version of CPython or pytest has in its own way is not as we know it: it is too new.",
         "Update this package; docs/internals-we-rely-on.md lists what we rely on.",
-        "What relies on it is not done: no layers, or no patches, or no collected sessions.",
+        "What relies on it is not done: no layers, no patches, no collected sessions, or no selection within files.",
     ),
     "inputs-unstable": Entry(
         "Files or settings change as fast as layers are built; the text names the last change.",

@@ -22,6 +22,7 @@ from pytest_zygote.affected.project_files import listed
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, owners, units_of
+from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import OURS, VOLATILE, WHOLE
 
 if TYPE_CHECKING:
@@ -151,13 +152,13 @@ class ChildReports:
 
     def _module(self, path: str, code: bytes, places: list[int], *, is_rewritten: bool) -> Iterator[tuple[Need, bytes]]:
         units, names = self._read_code(code)
-        if is_rewritten:
+        if is_rewritten or why_unknown():
             is_known = self._is_settled(self._tree.absolute(path))
             units = self._tree.units(path) if is_known else dict.fromkeys(units, os.urandom(8))
         imports = tuple(units.get(IMPORTS, b"").decode(errors="replace").split())
         yield Need(dependency.SKELETON, path, MODULE), units.get(MODULE, b"")
         yield Need(dependency.NAMES, path), self._tree.names(path, imports)
-        for name in {names[place] for place in places} - {MODULE}:
+        for name in {names[place] for place in places} & units.keys() - {MODULE}:
             yield Need(dependency.BODY, path, name), units.get(name, b"")
 
     def _read_code(self, packed: bytes) -> tuple[dict[str, bytes], list[str]]:

@@ -20,6 +20,7 @@ from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.file_state import TICK_NS, compiled_units, may_be_outdated, stamp
 from pytest_zygote.core.affected.fingerprints import IMPORTS, code_only, owners, units_of, whole
+from pytest_zygote.core.bytecode import why_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -140,6 +141,8 @@ class LoadedFiles:
 
     def _units(self, path: str, code: CodeType, spec: ModuleSpec | None) -> dict[str, bytes]:
         is_settled = self._is_settled(path)
+        if why_unknown():
+            return self._tree.units(path) if is_settled else _unknown(compiled_units(self._tree.absolute(path)))
         if type(getattr(spec, "loader", None)).__module__.startswith("_pytest"):
             return self._tree.units(path) if is_settled else _unknown(units_of(code))
         compiled = stamp(getattr(spec, "cached", None) or "")

@@ -30,6 +30,7 @@ from pytest_zygote.affected.recorder import new_recorder
 from pytest_zygote.affected.recording import Recording
 from pytest_zygote.affected.store import Store, StoreError
 from pytest_zygote.core.affected.impact import Selected, new_tests, summary, widened
+from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.reasons import Reason
 
@@ -42,10 +43,7 @@ NAME = "zygote_affected"
 WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = Reason("foreign-workers", "workers of pytest-xdist collect by themselves, and nothing is recorded")
-IMPRECISE = Reason(
-    "functions-unreported",
-    "other tools use all numbers of sys.monitoring; each test depends on all loaded modules of the project",
-)
+WHOLE_FILES = "each test depends on all loaded modules of the project"
 
 
 def begin(config: pytest.Config) -> None:
@@ -192,8 +190,11 @@ class AffectedPlugin:
         for text in self._unprinted:
             self._print(text)
         lines = [self._headline(), *self._query.notes]
-        if sys.version_info >= (3, 12) and not self._recorder.is_precise:
-            lines.append(widened(IMPRECISE))
+        if why_unknown():
+            lines.append(widened(Reason("internals-changed", f"{why_unknown()}; {WHOLE_FILES}")))
+        elif sys.version_info >= (3, 12) and not self._recorder.is_precise:
+            why = f"other tools use all numbers of sys.monitoring; {WHOLE_FILES}"
+            lines.append(widened(Reason("functions-unreported", why)))
         if self._recorder.read_early:
             why = f"{self._recorder.read_early} was imported before recording began, and may have read anything"
             lines.append(widened(Reason("plugin-imported-first", why)))

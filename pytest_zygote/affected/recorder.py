@@ -21,6 +21,7 @@ from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
 from pytest_zygote.core.affected.dependency import ENVIRON, PROJECT, Need
+from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ _NO_FILES: frozenset[str] = frozenset()
 
 def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileExecutions:
     """Return what reports the functions that run, or only modules, where functions are not reported."""
-    functions = Executions(files.has, files.see)
-    functions.start(watched)
-    if functions.knows_functions:
-        return functions
+    if not why_unknown():
+        functions = Executions(files.has, files.see)
+        functions.start(watched)
+        if functions.knows_functions:
+            return functions
     modules = FileExecutions(files.has, files.see)
     modules.start(watched)
     return modules

@@ -45,9 +45,16 @@ def ineligible(settings: Settings, args: tuple[str, ...], environ: Mapping[str, 
         return Reason("nested-run", "this pytest was started by a warm run")
     if any(arg in PLAIN_OPTIONS for arg in args):
         return Reason("plain-option", "plain pytest answers this at once")
+    return _of_interpreter() or _observer()
+
+
+def _of_interpreter() -> Reason | None:
+    """Return what this Python cannot do."""
     if sys.platform == "win32":
         return Reason("no-fork", "Windows has no fork")
-    return _observer()
+    if "t" in sys.abiflags:
+        return Reason("free-threaded", "this Python was built without the global interpreter lock")
+    return None
 
 
 def _observer() -> Reason | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "nested-run",
         "plain-option",
         "no-fork",
+        "free-threaded",
         "coverage-started",
         "debugger-attached",
         "tracer-active",

@@ -26,7 +26,7 @@ from _pytest.config.argparsing import OptionGroup
 from pluggy import HookCaller
 
 from pytest_zygote.adapters import self_checks
-from pytest_zygote.adapters.interpreter.private import dictionaries, importing
+from pytest_zygote.adapters.interpreter.private import checks, dictionaries, importing
 from pytest_zygote.adapters.pytest.private import assertion, plain
 from pytest_zygote.core.internals import Feature, Internal
 
@@ -113,6 +113,7 @@ BREAKS: dict[str, tuple[Feature, Break]] = {
     "_mark_plugins_for_rewrite": (Feature.NOTHING, _with_other(pytest.Config, "_mark_plugins_for_rewrite")),
     "_must_rewrite": (Feature.NOTHING, _with_other(AssertionRewritingHook, "__init__")),
     "_set_native_id": (Feature.LAYERS, _without(threading.Thread, "_set_native_id")),
+    "instructions of": (Feature.PATCHES, lambda patch: patch.setattr(checks, "why_unknown", lambda: "not known")),
     "Thread._target": (Feature.NOTHING, _with_other(threading.Thread, "__init__")),
 }
 """A part of the name of something relied on → the feature that goes with it, and how it can go."""

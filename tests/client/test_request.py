@@ -76,6 +76,13 @@ def test_windows_has_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code() == "no-fork"
 
 
+def test_a_python_without_the_lock_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its flags of the binary interface begin with a t."""
+    monkeypatch.setattr(sys, "abiflags", "t")
+
+    assert code() == "free-threaded"
+
+
 def test_coverage_that_was_started_first_would_not_see_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with ``coverage run -m pytest``."""
     measuring = SimpleNamespace(config=SimpleNamespace(source_pkgs=[]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
@@ -46,7 +47,10 @@ MORE = _read("more_edit_cases.json")
 _VERDICTS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("edit_case_verdicts.json").read_text(encoding="utf-8")
 )
-PATCHED = frozenset(_VERDICTS["patched"])
+_CHANGES = [version for version in ("3.14", "3.15") if sys.version_info >= tuple(map(int, version.split(".")))]
+PATCHED = frozenset(
+    {*_VERDICTS["patched"], *(number for version in _CHANGES for number in _VERDICTS[f"patched from {version} on"])}
+) - frozenset(_VERDICTS["not patched from 3.14 on"] if _CHANGES else ())
 """Numbers of those that need no reload."""
 
 IN_LAYERS = frozenset(_VERDICTS["seen by layers"])

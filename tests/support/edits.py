@@ -16,6 +16,7 @@ import random
 import re
 import sys
 import types
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -88,7 +89,10 @@ def target(folder: Path, module: str) -> Path:
 def in_fork(work: Callable[[], dict[str, object]]) -> dict[str, object]:
     """Return what a function returns in a fork of this process."""
     reading, writing = os.pipe()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # The clock by which pytest shows tests that hang is a thread. It does not matter to a fork.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         try:
             os.close(reading)
@@ -213,7 +217,7 @@ def _probe(module: types.ModuleType, expression: str) -> str:
 
 
 def _function(function: types.FunctionType) -> dict[str, object]:
-    closure = [_value(cell.cell_contents) if _is_full(cell) else "empty" for cell in function.__closure__ or ()]
+    closure = [_cell(cell) for cell in function.__closure__ or ()]
     return {
         "code": _code(function.__code__),
         "defaults": _value(function.__defaults__),
@@ -225,6 +229,14 @@ def _function(function: types.FunctionType) -> dict[str, object]:
         "name": function.__name__,
         "type_params": _value(getattr(function, "__type_params__", ())),
     }
+
+
+def _cell(cell: types.CellType) -> str:
+    if not _is_full(cell):
+        return "empty"
+    content = cell.cell_contents
+    # The order of a namespace is compared elsewhere; annotations have that of their class for a variable.
+    return _value(sorted(content) if isinstance(content, dict) and "__module__" in content else content)
 
 
 def _is_full(cell: types.CellType) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
 from pytest_zygote.adapters.interpreter.private.counters import has_started
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.bytecode import OPTIMIZED
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.introspection import DOCS, LINES, OWN_LINES
 
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 HARMLESS = frozenset(
-    {"typing", "typing_extensions", "dataclasses", "enum", "collections", "functools", "reprlib", "contextlib"}
+    {
+        *("typing", "typing_extensions", "dataclasses", "enum", "collections", "functools", "reprlib", "contextlib"),
+        "annotationlib",
+    }
 )
 """Modules that look at lines and docstrings where nothing comes of it: a line as a key that nobody uses, a docstring
-that is handed on as the same object (which `patching` sees), or that of a class which is not patched anyway."""
+that is handed on as the same object (which `patching` sees), that of a class which is not patched anyway, or bytecode
+of annotations which is executed then."""
 
 
 class Starts(Protocol):
@@ -89,7 +94,7 @@ class MonitoredStarts:
     def _callback(self) -> Callable[[CodeType, int], object]:
         """Return a function that does as little as possible: it is called for every code object there is."""
         remember = self._started.append
-        disable, looking, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, code_compare.OPTIMIZED
+        disable, looking, scopes, optimized = DISABLE, OWN_LINES | DOCS, LINES, OPTIMIZED
 
         def on_start(code: CodeType, _offset: int) -> object:
             # What has no file is not ours, and is thrown away at once: `dataclasses` executes 12 such codes a class.
@@ -107,7 +112,7 @@ class MonitoredStarts:
         if frame.f_globals.get("__name__") in HARMLESS:
             return False
         lines, docs = LINES, DOCS
-        if not code.co_flags & code_compare.OPTIMIZED:
+        if not code.co_flags & OPTIMIZED:
             docs = frozenset()
         elif self._is_ours(code.co_filename):
             lines = OWN_LINES - {"__code__"} if _keeps_code(frame.f_globals) else OWN_LINES

@@ -76,8 +76,19 @@ def _modules() -> Iterator[str]:
         if name == first_own:
             return
         top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in _EXPECTED and not top.startswith(_RUNNERS):
+        is_expected = top in sys.stdlib_module_names or top in _EXPECTED or top.startswith(_RUNNERS)
+        if not is_expected and not _is_made_by_build(name):
             yield f"module {top}"
+
+
+def _is_made_by_build(name: str) -> bool:
+    """Return whether a module is one that building Python has made: `sys.stdlib_module_names` lacks these.
+
+    3.15 has ``_missing_stdlib_info``, which `traceback` imports.
+    """
+    module = sys.modules.get(name)
+    file = vars(module).get("__file__") if type(module) is ModuleType and name.startswith("_") else None
+    return type(file) is str and os.path.dirname(file) == os.path.dirname(os.__file__)
 
 
 def _builtin_names() -> Iterator[str]:

@@ -7,6 +7,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching.additions import FUTURE_ANNOTATIONS, place
 
 if TYPE_CHECKING:
@@ -36,7 +37,17 @@ def make(module: ModuleType, path: str, added: Added) -> object:
     if added.code is not None and isinstance(made, FunctionType):
         made.__code__ = added.code
         made.__qualname__ = added.title
+        for annotate in annotate_of(made):
+            annotate.__code__ = added.annotate or annotate.__code__
+            annotate.__qualname__ = f"{added.title}.{ANNOTATE}"
     return made
+
+
+def annotate_of(function: object) -> Iterator[FunctionType]:
+    """Give the function, from Python 3.14 on, that makes the annotations of another one, if that has some."""
+    found = getattr(function, ANNOTATE, None) if type(function) is FunctionType else None
+    if isinstance(found, FunctionType):
+        yield found
 
 
 def imported(node: ast.stmt) -> Iterator[str]:

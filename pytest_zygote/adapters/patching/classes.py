@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a
-from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.bytecode import MASKED, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FunctionType
 
     from pytest_zygote.core.patching.patch_plan import PatchPlan
 
@@ -36,18 +37,36 @@ def is_dataclass(module: ModuleType, name: str) -> bool:
     return found is dataclasses.dataclass
 
 
+def is_replaced(title: str, functions: Sequence[FunctionType]) -> bool:
+    """Return whether a class is not what its body was made for, as with `typing.NamedTuple`.
+
+    From 3.14 on, annotations look names up in the namespace of the body: with a plain class, that is the class's own,
+    from which the name of the class is gone.
+    """
+    namespaces = (_body_of(function) for function in functions if "__classdict__" in function.__code__.co_freevars)
+    return any(namespace.get("__qualname__") == title for namespace in namespaces)
+
+
+def _body_of(function: FunctionType) -> dict[str, object]:
+    cell = (function.__closure__ or ())[function.__code__.co_freevars.index("__classdict__")]
+    try:
+        return cast("dict[str, object]", cell.cell_contents)
+    except ValueError:  # the body failed
+        return {}
+
+
 def move_classes(module: ModuleType, plan: PatchPlan) -> None:
     """Since 3.13 a class knows its first line, and what its methods assign to `self`."""
     changes = {}
     for pair in plan.scopes if sys.version_info >= (3, 13) else ():
-        old, new = code_compare.stored(pair.old), code_compare.stored(pair.new)
-        if any(old.get(name) != new.get(name) for name in code_compare.MASKED):
+        old, new = stored(pair.old), stored(pair.new)
+        if any(old.get(name) != new.get(name) for name in MASKED):
             changes[old.get("__qualname__"), old.get("__firstlineno__")] = new
     for found in _classes() if changes else ():
         own = class_namespace(found)
         new = changes.get((type.__dict__["__qualname__"].__get__(found), own.get("__firstlineno__")), {})
         if own.get("__module__") == module.__name__:
-            for name in code_compare.MASKED & new.keys():
+            for name in MASKED & new.keys():
                 type.__setattr__(found, name, new[name])
 
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pytest_zygote.core.patching.additions import Added
     from pytest_zygote.core.patching.annotations import Annotated
 
-from pytest_zygote.adapters.patching.apply_additions import bind, check_places, imported, make
+from pytest_zygote.adapters.patching.apply_additions import annotate_of, bind, check_places, imported, make
 from pytest_zygote.adapters.patching.apply_annotations import Annotator
 from pytest_zygote.adapters.patching.asked_names import AskedNames
-from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, move_classes, subclasses
+from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, is_replaced, move_classes, subclasses
 from pytest_zygote.adapters.patching.codefind import new_registry
 from pytest_zygote.adapters.patching.compiling import make_compiler, never_patched
 from pytest_zygote.adapters.patching.errors import PatchError
@@ -220,7 +220,9 @@ class Patcher:
         bases = found.__mro__[1:]
         files = {name: file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
         return ClassFacts(
-            is_plain=type(found) is type and not any("__init_subclass__" in vars(base) for base in bases[:-1]),
+            is_plain=type(found) is type
+            and not any("__init_subclass__" in vars(base) for base in bases[:-1])
+            and not is_replaced(title, self._stock.functions([vars(module)])),
             is_ours=all(name == "builtins" or self._is_ours(file) for name, file in files.items()),
             has_subclasses=bool(subclasses(found)),
             attributes=frozenset(dir(found)),
@@ -275,7 +277,8 @@ class Patcher:
         move_classes(work.module, work.plan)
         for added, made in work.objects:
             bind(work.module, added, made)
-            self._stock.add(made)
+            for thing in (made, *annotate_of(made)):
+                self._stock.add(thing)
         if any(holders.conforming or conforms(holders.functions) for holders, _ in work.swaps):
             self._stock.distrust()
         self._registry.found = {}
@@ -287,7 +290,8 @@ class Patcher:
             PatchError: one has not. The process must not be used.
         """
         for path, work in self._work.items():
-            new = {id(code) for _, code in work.swaps} | {id(added.code) for added, _ in work.objects}
+            new = {id(code) for _, code in work.swaps}
+            new |= {id(code) for added, _ in work.objects for code in (added.code, added.annotate)}
             for holders in self._find_functions([path])[path]:
                 if id(holders.code) not in new and not conforms(holders.functions):
                     raise PatchError(f"{self._label(path)}: {holders.code.co_name}() still has other code")

@@ -6,18 +6,20 @@ file has changed since.
 
 A *unit* is the smallest thing that a test can depend on. The body of each function is one, at any depth.
 Everything else belongs to the unit around it: class bodies, lambdas, comprehensions, and those parts of a
-function that show without a call: decorators, defaults and annotations (which are in that code anyway),
-parameters, kind, and the docstring, which programs print as their help.
+function that show without a call: decorators, defaults and annotations (which are in that code anyway, or,
+from 3.14 on, in code that the interpreter runs once, for whoever asks first), parameters, kind, and the
+docstring, which programs print as their help.
 """
 
 from __future__ import annotations
 
-import dis
+import ast
 import hashlib
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.patching.code_compare import MASKED, OPTIMIZED, children, doc, parameters
+from pytest_zygote.core.bytecode import ANNOTATE, OPTIMIZED, Import, imports, is_class_body, masked_steps, why_unknown
+from pytest_zygote.core.patching.code_compare import children, doc, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,8 +75,11 @@ def units_of(code: CodeType) -> dict[str, bytes]:
 
 
 def compiled_text(text: bytes, path: str) -> dict[str, bytes]:
-    """Return the units of a text; a single one if it is not Python."""
+    """Return the units of a text; a single one if it is not Python, or Python whose bytecode is not known."""
     try:
+        if why_unknown():
+            names = _names(_statements(ast.parse(text, path)))
+            return {MODULE: checksum(text), IMPORTS: " ".join(sorted(names)).encode()}
         return units_of(compile(text, path, "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {MODULE: checksum(text)}
@@ -93,7 +98,7 @@ def _owners(code: CodeType, path: Path, owner: str) -> Iterator[tuple[CodeType, 
 
 def is_unit(code: CodeType) -> bool:
     """Return whether a code is the body of a named function."""
-    return bool(code.co_flags & OPTIMIZED) and not code.co_name.startswith("<")
+    return bool(code.co_flags & OPTIMIZED) and not code.co_name.startswith("<") and code.co_name != ANNOTATE
 
 
 def unit_name(path: Path) -> str:
@@ -110,8 +115,9 @@ def _digest(code: CodeType, path: Path, found: dict[str, bytes]) -> bytes:
             found[unit_name(inner_path)] = digest
             digest = repr((inner.co_name, parameters(inner), doc(inner))).encode("utf-8", "surrogatepass")
         inside[id(inner)] = digest
-    if "__firstlineno__" in code.co_names and not code.co_flags & OPTIMIZED:
-        return checksum(*_class_body(code, inside))
+    if is_class_body(code):
+        steps = masked_steps(code)
+        return checksum(*(part for name, value in steps for part in (name.encode(), _constant(value, inside))))
     return checksum(*_shell(code), *(_constant(constant, inside) for constant in code.co_consts))
 
 
@@ -119,17 +125,6 @@ def _shell(code: CodeType) -> tuple[bytes, ...]:
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     return code.co_code, repr((counts, names)).encode(), code.co_exceptiontable
-
-
-def _class_body(code: CodeType, inside: dict[int, bytes]) -> Iterator[bytes]:
-    """Give what a class body does from Python 3.13 on, without its own line, which is a constant in it."""
-    steps = [(step.opname, step.argval) for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
-    for at, (opname, name) in enumerate(steps):
-        if opname == "STORE_NAME" and name in MASKED:
-            steps[at - 1] = ("LOAD_CONST", name)
-    for opname, value in steps:
-        yield opname.encode()
-        yield _constant(value, inside)
 
 
 def _constant(constant: object, inside: dict[int, bytes]) -> bytes:
@@ -145,38 +140,24 @@ def _constant(constant: object, inside: dict[int, bytes]) -> bytes:
 
 # What a module imports, by statements anywhere in it
 
-_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
-_EXTENDED = dis.opmap["EXTENDED_ARG"]
-_LOADS = {dis.opmap[name] for name in ("LOAD_CONST", "LOAD_SMALL_INT") if name in dis.opmap}
-_SMALL = dis.opmap.get("LOAD_SMALL_INT", -1)
-
 
 def imported_names(code: CodeType) -> frozenset[str]:
     """Return the dotted names of all modules that a module may import by statements; '.x' for a relative one."""
+    return _names(statement for inner, _ in owners(code) for statement in imports(inner))
+
+
+def _names(statements: Iterable[Import]) -> frozenset[str]:
     found: set[str] = set()
-    for inner, _ in owners(code):
-        if _IMPORT_NAME in inner.co_code[::2]:
-            for name, level, names in _statements(inner):
-                full = "." * level + name
-                dot = "." if name else ""
-                found.update((full, *(f"{full}{dot}{attribute}" for attribute in names if attribute != "*")))
+    for name, level, names in statements:
+        full = "." * level + name
+        dot = "." if name else ""
+        found.update((full, *(f"{full}{dot}{attribute}" for attribute in names if attribute != "*")))
     return frozenset(name for name in found if name.strip("."))
 
 
-def _statements(code: CodeType) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """Give (module, level, names) of the import statements: each loads level and names just before."""
-    loaded: list[object] = [0, None]
-    extended = 0
-    text = code.co_code
-    for at in range(0, len(text), 2):
-        operation, argument = text[at], text[at + 1] | extended
-        extended = argument << 8 if operation == _EXTENDED else 0
-        if operation in _LOADS:
-            loaded = [loaded[1], argument if operation == _SMALL else code.co_consts[argument]]
-        elif operation == _IMPORT_NAME:
-            level, names = loaded
-            yield (
-                code.co_names[argument],
-                level if isinstance(level, int) else 0,
-                names if isinstance(names, tuple) else (),
-            )
+def _statements(tree: ast.Module) -> Iterator[Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, 0, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield Import(node.module or "", node.level, tuple(alias.name for alias in node.names))

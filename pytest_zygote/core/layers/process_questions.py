@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dis
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.core.bytecode import Kind, Step, steps, why_unknown
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
     from types import CodeType
 
 ARGUMENTS = frozenset({"argv", "orig_argv"})
@@ -41,45 +43,53 @@ def questions_of(code: CodeType, *, is_library: bool = False) -> Questions:
         is_library: whether it is no code of the project's. Such code asks for the recursion limit to guard itself
             (`inspect.unwrap`, and so each dataclass): what it returns does not depend on it.
     """
-    names: set[str] = set()
-    texts: list[str] = []
-    for instruction in _instructions(code):
-        if instruction.opcode in dis.hasname:
-            names.add(str(instruction.argval))
-        elif instruction.opcode in dis.hasconst:
-            texts += _texts(instruction.argval)
-    asks_for_modules = MODULES in names
-    unanswered = ""
+    names, texts = _words(code)
+    modules = (
+        [text for text in texts if all(part.isidentifier() for part in text.split("."))] if MODULES in names else []
+    )
+    return Questions(
+        _unanswered(names, modules, is_library=is_library), bool(names & TERMINAL), tuple(dict.fromkeys(modules))
+    )
+
+
+def _unanswered(names: AbstractSet[str], modules: list[str], *, is_library: bool) -> str:
     if names & ARGUMENTS:
-        unanswered = "reads the command line"
-    elif MAIN in names or (asks_for_modules and MAIN in texts):
-        unanswered = "looks at the program that is running"
-    elif RECURSION in names and not is_library:
-        unanswered = "reads the recursion limit"
-    modules = [text for text in texts if all(part.isidentifier() for part in text.split("."))]
-    return Questions(unanswered, bool(names & TERMINAL), tuple(dict.fromkeys(modules)) if asks_for_modules else ())
+        return "reads the command line"
+    if MAIN in names or MAIN in modules:
+        return "looks at the program that is running"
+    return "reads the recursion limit" if RECURSION in names and not is_library else ""
 
 
-def _texts(constant: object) -> list[str]:
-    if isinstance(constant, (tuple, frozenset)):
-        return [text for text in constant if type(text) is str]
-    return [constant] if isinstance(constant, str) else []
+def _words(code: CodeType) -> tuple[AbstractSet[str], list[str]]:
+    """Return the names and the texts in a code; all that there are if its bytecode is not known."""
+    if why_unknown():
+        return set(code.co_names), _texts(code.co_consts)
+    found = _without_main(steps(code))
+    names = {str(step.value) for step in found if step.kind not in (Kind.CONSTANT, Kind.OTHER)}
+    return names & set(code.co_names), _texts(step.value for step in found if step.kind is Kind.CONSTANT)
 
 
-def _instructions(code: CodeType) -> Iterator[dis.Instruction]:  # type: ignore[explicit-any]  # its arguments
-    """Give the instructions, but for what stands under ``if __name__ == "__main__":``, and that condition itself."""
-    waiting: list[dis.Instruction] = []  # type: ignore[explicit-any]  # see above
+def _texts(constants: Iterable[object]) -> list[str]:
+    found: list[str] = []
+    for constant in constants:
+        items = constant if isinstance(constant, (tuple, frozenset)) else (constant,)
+        found += [item for item in items if type(item) is str]
+    return found
+
+
+def _without_main(found: Iterable[Step]) -> list[Step]:
+    """Return instructions, but for what stands under ``if __name__ == "__main__":``, and that condition itself."""
+    remaining: list[Step] = []
     resumes_at = -1
-    for instruction in dis.get_instructions(code):
-        if instruction.offset < resumes_at:
+    for step in found:
+        if step.offset < resumes_at:
             continue
-        waiting.append(instruction)
-        if instruction.opname.startswith("POP_JUMP") and "IF_FALSE" in instruction.opname:
-            last = [found.argval for found in waiting[-_CONDITION:]]
-            if "__name__" in last and MAIN in last:
-                resumes_at = int(instruction.argval)
-                del waiting[-_CONDITION:]
-    yield from waiting
+        remaining.append(step)
+        condition = [before.value for before in remaining[-_CONDITION:]]
+        if step.kind is Kind.BRANCH and "__name__" in condition and MAIN in condition and isinstance(step.value, int):
+            resumes_at = step.value
+            del remaining[-_CONDITION:]
+    return remaining
 
 
 _CONDITION = 5

@@ -12,7 +12,9 @@ import builtins
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.patching.annotations import has_annotations
 from pytest_zygote.core.patching.bindings import FUNCTIONS, bound_names
 from pytest_zygote.core.patching.introspection import DYNAMIC, FINDERS
 
@@ -85,6 +87,7 @@ class Added:
         scope: names of the classes around it.
         node: the statement alone.
         code: the code of an added function in the compilation of the whole file; None for an import.
+        annotate: the code there that makes its annotations, from Python 3.14 on, if it has some.
         above: names that statements above it in its scope may bind.
         below: names that only statements below it may bind.
     """
@@ -93,6 +96,7 @@ class Added:
     name: str
     node: Function | Import
     code: CodeType | None
+    annotate: CodeType | None
     above: frozenset[str]
     below: frozenset[str]
 
@@ -119,10 +123,12 @@ def check_addition(
     """
     node = addition.node
     why_not = _why_not_name(addition, module, asked)
-    code = None
+    code = annotate = None
     if isinstance(node, FUNCTIONS):
-        code = _code_of(whole, addition)
+        code, annotate = _codes_of(whole, addition)
         why_not = why_not or _why_not_function(node, code, alignment.names, module)
+        if annotate is not None and annotate.co_freevars:
+            why_not = why_not or f"{node.name}() is new, and has annotations that are looked up in its class"
         if addition.scope:
             why_not = why_not or _why_not_method(addition, module, asked)
     else:
@@ -131,7 +137,7 @@ def check_addition(
         return None, why_not
     above = frozenset(name for other in addition.siblings[: addition.at] for name in bound_names(other))
     below = frozenset(name for other in addition.siblings[addition.at + 1 :] for name in bound_names(other))
-    return Added(addition.scope, addition.name, node, code, above, below - above), ""
+    return Added(addition.scope, addition.name, node, code, annotate, above, below - above), ""
 
 
 def place(names: Sequence[str], added: Added) -> int | None:
@@ -246,8 +252,13 @@ def _called(decorator: ast.expr) -> ast.expr:
     return decorator.func if isinstance(decorator, ast.Call) else decorator
 
 
-def _code_of(whole: CodeType, addition: Addition) -> CodeType | None:
+def _codes_of(whole: CodeType, addition: Addition) -> tuple[CodeType | None, CodeType | None]:
+    """Return the code of an added function, if no other has its name, and that of its annotations, just before it."""
     path = tuple((name, 0) for name in (*addition.scope, addition.name))
     namesakes = (*path[:-1], (addition.name, 1))
     found = dict(code_compare.walk(whole))
-    return None if namesakes in found else found.get(path)
+    if namesakes in found or path not in found:
+        return None, None
+    before = [code for inner, code in found.items() if len(inner) == len(path) and inner[:-1] == path[:-1]]
+    above = before[max(before.index(found[path]) - 1, 0)]
+    return found[path], above if above.co_name == ANNOTATE and has_annotations(addition.node) else None

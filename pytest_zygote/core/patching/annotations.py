@@ -1,7 +1,10 @@
-"""Changed annotations of a function, where annotations are texts and nothing is evaluated.
+"""Changed annotations of a function, where an import does not evaluate them.
 
 With ``from __future__ import annotations`` an import only stores the texts. So new texts can be stored later, in
 functions whose annotations no code has looked at: `adapters.patching` can prove that.
+
+From 3.14 on annotations are code, which may be replaced like any other if it never ran. There, what is said here of
+texts is not needed: only whether there are annotations at all shows when a module is imported.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ import ast
 import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
+
+from pytest_zygote.core.bytecode import HAS_LAZY_ANNOTATIONS
+from pytest_zygote.core.patching.bindings import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +46,8 @@ class Annotated:
 
 
 def are_texts(tree: ast.Module) -> bool:
-    """Return whether the annotations of a module are texts."""
-    return any(
+    """Return whether the annotations of a module are texts, and no code."""
+    return not HAS_LAZY_ANNOTATIONS and any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"
         and any(alias.name == "annotations" for alias in node.names)
@@ -71,6 +77,27 @@ def strip(old: Function, new: Function, path: tuple[str, ...]) -> Annotated | No
         return None
     line = min([old.lineno, *(decorator.lineno for decorator in old.decorator_list)])
     return Annotated(".".join((*path, new.name)), (old.name, line), before, after, bool(old.decorator_list))
+
+
+def without_lazy(old: Function, new: Function) -> tuple[Function, Function]:
+    """Return two functions without the annotations that are code of their own in both of them."""
+    if not HAS_LAZY_ANNOTATIONS or not (has_annotations(old) and has_annotations(new)):
+        return old, new
+    return _unannotated(old), _unannotated(new)
+
+
+def has_annotations(node: ast.stmt) -> bool:
+    """Return whether a statement is a function with annotations."""
+    return isinstance(node, FUNCTIONS) and any(written is not None for written in _written(node))
+
+
+def _unannotated(node: Function) -> Function:
+    bare = copy.copy(node)
+    bare.args = copy.deepcopy(node.args)
+    for parameter in _parameters(bare):
+        parameter.annotation = None
+    bare.returns = None
+    return bare
 
 
 def _parameters(node: Function) -> Iterator[ast.arg]:

@@ -17,22 +17,21 @@ affects what it does, so both are masked; `adapters.patching` sets them on the l
 
 from __future__ import annotations
 
-import dis
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.bytecode import OPTIMIZED, is_class_body, masked_steps
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     Path: TypeAlias = tuple[tuple[str, int], ...]
 
-OPTIMIZED = 0x01
 KIND = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 """Flags that callers can see: *args, **kwargs, generator, coroutine, asynchronous generator."""
 
 GENERIC = "<generic parameters of "
-MASKED = frozenset({"__firstlineno__", "__static_attributes__"})
 
 
 def is_scope(code: CodeType) -> bool:
@@ -94,9 +93,7 @@ def is_shell_alike(one: CodeType, other: CodeType) -> bool:
         and all(_is_constant_same(a, b, _is_namesake) for a, b in zip(one.co_consts, other.co_consts, strict=True))
     ):
         return True
-    if "__firstlineno__" not in one.co_names or one.co_flags & OPTIMIZED:
-        return False
-    return _is_class_alike(one, other)
+    return is_class_body(one) and is_class_body(other) and _is_class_alike(one, other)
 
 
 def _is_shell_identical(one: CodeType, other: CodeType) -> bool:
@@ -122,74 +119,28 @@ def _is_namesake(one: CodeType, other: CodeType) -> bool:
     return one.co_name == other.co_name
 
 
-def _is_constant_same(one: object, other: object, compare: object) -> bool:
+def _is_constant_same(one: object, other: object, compare: Callable[[CodeType, CodeType], bool]) -> bool:
     """Compare constants as the compiler does: 1, 1.0 and True differ, and so do 0.0 and -0.0."""
     if type(one) is not type(other):
         return False
-    if isinstance(one, CodeType):
-        return bool(compare(one, other))  # type: ignore[operator]  # a function of two codes
-    if isinstance(one, (float, complex)):
-        return repr(one) == repr(other)
+    if isinstance(one, CodeType) and isinstance(other, CodeType):
+        return compare(one, other)
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(_is_constant_same(a, b, compare) for a, b in zip(one, other, strict=True))
     if isinstance(one, frozenset) and isinstance(other, frozenset):
-        return {(type(item), repr(item)) for item in one} == {(type(item), repr(item)) for item in other}
-    return one == other
+        return set(map(repr, one)) == set(map(repr, other))
+    return repr(one) == repr(other)  # also of slices, which are constants from 3.14 on
 
 
 def _is_class_alike(one: CodeType, other: CodeType) -> bool:
     """Compare class bodies whose own lines are constants, which may even share a place with others."""
-    steps, others = _steps(one), _steps(other)
+    steps, others = masked_steps(one), masked_steps(other)
     return len(steps) == len(others) and all(
         a[0] == b[0] and _is_constant_same(a[1], b[1], _is_namesake) for a, b in zip(steps, others, strict=True)
     )
 
 
-def _steps(code: CodeType) -> list[tuple[str, object]]:
-    steps = [(step.opname, step.argval) for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
-    for at, (opname, name) in enumerate(steps):
-        if opname == "STORE_NAME" and name in MASKED:
-            steps[at - 1] = ("LOAD_CONST", name)
-    return steps
-
-
 # What a code says
-
-
-def stored(code: CodeType) -> dict[str, object]:
-    """Return the constants that a scope stores under names, such as `__doc__` (the last of each)."""
-    found: dict[str, object] = {}
-    before = None
-    for step in dis.get_instructions(code):
-        if step.opname == "STORE_NAME" and before is not None and before.opname == "LOAD_CONST":
-            found[step.argval] = before.argval
-        before = step
-    return found
-
-
-def words(code: CodeType, *, has_imports: bool = True) -> set[str]:
-    """Return every name that a code reads, and every text in it: what it may ask for.
-
-    Args:
-        code: whose words.
-        has_imports: whether the names in import statements count.
-    """
-    steps: list[tuple[str, object]] = [(step.opname, step.argval) for step in dis.get_instructions(code)]
-    found: set[str] = set()
-    entered = ""
-    for (opname, value), follower in zip(steps, [*steps[1:], ("", None)], strict=True):
-        if not has_imports and (opname.startswith("IMPORT_") or follower[0] == "IMPORT_NAME"):
-            continue
-        if isinstance(value, CodeType):
-            entered = value.co_name
-        elif isinstance(value, tuple):
-            found.update(item for item in value if isinstance(item, str))
-        elif isinstance(value, str) and opname == "LOAD_CONST":
-            is_own_name = value == entered or follower == ("STORE_NAME", "__qualname__")
-            found.update(() if is_own_name else {value})
-        elif isinstance(value, str) and not opname.startswith(("STORE_", "DELETE_")):
-            found.add(value)
-    return found
 
 
 def parameters(code: CodeType) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.patching.annotations import Annotated, Function, are_texts, strip
+from pytest_zygote.core.patching.annotations import Annotated, Function, are_texts, strip, without_lazy
 from pytest_zygote.core.patching.bindings import FUNCTIONS, IMPORTS, Import, bindings, lazy_names
 
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ def _align_pair(
     elif isinstance(old, FUNCTIONS) and isinstance(new, FUNCTIONS):
         annotated = strip(old, new, path) if alignment.are_texts else None
         alignment.annotated += [annotated] if annotated else []
-        parts = "another kind (async)" if type(old) is not type(new) else _differing_part(old, new, _FUNCTION_PARTS)
+        is_other = type(old) is not type(new)
+        parts = "another kind (async)" if is_other else _differing_part(*without_lazy(old, new), _FUNCTION_PARTS)
         title = ".".join((*path, new.name))
         alignment.difference = alignment.difference or (parts and f"{title}() has {parts}")
 

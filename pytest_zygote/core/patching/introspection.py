@@ -7,16 +7,16 @@ computation does not show in its result, but the code that makes it must name wh
 
 from __future__ import annotations
 
-import dis
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from types import CodeType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.bytecode import Kind, Step, steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from types import CodeType
+    from collections.abc import Iterable
 
 LINES = frozenset(
     {
@@ -118,9 +118,11 @@ class AskedFor:
         return bool(known & FINDERS and self.read & DYNAMIC)
 
 
-_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
-_NAMED = (*_ATTRIBUTES, "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS")
-_BETWEEN = ("PUSH_NULL", "CACHE", "EXTENDED_ARG", "PRECALL", "SWAP", "ROT_TWO", "POP_TOP")
+_BETWEEN = frozenset({"PUSH_NULL", "PRECALL", "SWAP", "POP_TOP"})
+"""Instructions that may stand between a name and its attribute, or between an import and its name."""
+
+_NAMED = (Kind.NAME, Kind.ATTRIBUTE)
+_END = Step(Kind.OTHER, "", None, -1)
 
 
 def words(found: Iterable[CodeType]) -> AskedFor:
@@ -130,22 +132,42 @@ def words(found: Iterable[CodeType]) -> AskedFor:
     handed: set[str] = set()
     named: set[str] = set()
     for code in found:
-        read |= code_compare.words(code, has_imports=False)
-        steps = [(step.opname, step.argval) for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
-        for (opname, value), follower in zip(steps, [*steps[1:], ("", None)], strict=True):
-            if opname in (*_NAMED, "LOAD_CONST") and isinstance(value, str):
-                named.add(value)
-            if opname in _NAMED and follower[0] not in _ATTRIBUTES:
-                handed.add(value)
-            elif follower[0] == "IMPORT_NAME":
-                imported.update(value or ())
-            elif opname in ("IMPORT_NAME", "IMPORT_FROM"):
-                imported.add(value)
-                handed.update(_renamed(value, follower))
+        instructions = [step for step in steps(code) if step.opname not in _BETWEEN]
+        entered = ""
+        for step, follower in pairwise([*instructions, _END]):
+            value = step.value
+            if step.kind in (Kind.IMPORT, Kind.MEMBER):
+                imported.add(str(value))
+                handed.update(_renamed(str(value), follower))
+            elif follower.kind is Kind.IMPORT:
+                imported.update(value if isinstance(value, tuple) else ())
+            elif isinstance(value, CodeType):
+                entered = value.co_name
+            elif step.kind is not Kind.WRITE:
+                read.update(_texts(step, follower, entered))
+                named.update(_single(step))
+                handed.update(_single(step) if step.kind in _NAMED and follower.kind is not Kind.ATTRIBUTE else ())
     return AskedFor(frozenset(read | handed), frozenset(imported), frozenset(handed), frozenset(named))
 
 
-def _renamed(name: str, follower: tuple[str, object]) -> Iterator[str]:
-    """Give what is imported under another name, whose uses are not followed."""
-    if follower[1] != name.partition(".")[0] and follower[0] != "IMPORT_FROM":
-        yield name.rpartition(".")[2]
+def _texts(step: Step, follower: Step, entered: str) -> Iterable[str]:
+    """Return the names and texts of an instruction, but for those by which a definition knows its own name."""
+    if isinstance(step.value, tuple):
+        return [text for text in step.value if isinstance(text, str)]
+    if not isinstance(step.value, str):
+        return ()
+    is_own_name = step.kind is Kind.CONSTANT and (
+        step.value == entered or (follower.kind, follower.value) == (Kind.WRITE, "__qualname__")
+    )
+    return () if is_own_name else (step.value,)
+
+
+def _single(step: Step) -> Iterable[str]:
+    is_named = step.kind in (*_NAMED, Kind.CONSTANT) and isinstance(step.value, str)
+    return (str(step.value),) if is_named else ()
+
+
+def _renamed(name: str, follower: Step) -> Iterable[str]:
+    """Return what is imported under another name, whose uses are not followed."""
+    is_renamed = follower.value != name.partition(".")[0] and follower.kind is not Kind.MEMBER
+    return (name.rpartition(".")[2],) if is_renamed else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.core.bytecode import OPTIMIZED, stored
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.errors import NotPatchable
 
@@ -107,7 +108,7 @@ def _compare_scopes(plan: PatchPlan, scope: Pair) -> str:
 
 def _pair_alike(plan: PatchPlan, pair: Pair) -> None:
     for (path, old), (_, new) in zip(code_compare.walk(pair.old, pair.path), code_compare.walk(pair.new), strict=True):
-        (plan.scopes if not old.co_flags & code_compare.OPTIMIZED else plan.moved).append(Pair(path, old, new))
+        (plan.scopes if not old.co_flags & OPTIMIZED else plan.moved).append(Pair(path, old, new))
 
 
 def compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeType, CodeType]) -> PatchPlan:
@@ -156,7 +157,7 @@ def _index(code: CodeType) -> dict[tuple[str, int], list[CodeType]]:
 
 
 def _changed_docs(pair: Pair) -> Iterator[Docs]:
-    old, new = code_compare.stored(pair.old).get("__doc__"), code_compare.stored(pair.new).get("__doc__")
+    old, new = stored(pair.old).get("__doc__"), stored(pair.new).get("__doc__")
     if old != new:
         title = "" if not pair.path else pair.title
         yield Docs(title, old if isinstance(old, str) else None, new if isinstance(new, str) else None)

@@ -31,6 +31,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.additions import Added, check_addition
 from pytest_zygote.core.patching.bindings import FUNCTIONS
@@ -129,6 +130,8 @@ def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
 
 
 def _check_change(pair: Pair, module: Module) -> None:
+    if _has_run(pair.old, module.ran) and pair.old.co_name == ANNOTATE:
+        raise NotPatchable("annotations-examined", f"{pair.title} has changed, and somebody has asked for annotations")
     if _has_run(pair.old, module.ran):
         raise NotPatchable("ran-at-import", f"{pair.title} ran while the project was imported")
     if pair.old.co_freevars != pair.new.co_freevars:
@@ -145,7 +148,8 @@ def executed_or_ran(whole: CodeType, ran: frozenset[tuple[str, int]]) -> list[Co
 
 def _asked_for(old: CodeType, module: Module) -> set[str]:
     """Return all names and texts in what was executed of the old module."""
-    return {word for code in executed_or_ran(old, module.ran) for word in code_compare.words(code)}
+    asked = words(executed_or_ran(old, module.ran))
+    return {*asked.read, *asked.imported}
 
 
 def _check_addition(addition: object, alignment: Alignment, whole: CodeType, module: Module, asked: set[str]) -> Added:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import functools
+import os
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -139,3 +141,14 @@ def test_who_is_the_program(monkeypatch: pytest.MonkeyPatch, name: str, file: st
     monkeypatch.setitem(sys.modules, "__main__", main_module(name, file))
 
     assert start_state.is_pytest() is expected
+
+
+def test_modules_that_building_python_has_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand beside the standard library, are no part of its list of names, and count as it does."""
+    before = state()
+    for name, folder in (("_zy_built", Path(os.__file__).parent), ("_zy_other", "/somewhere")):
+        module = ModuleType(name)
+        module.__file__ = f"{folder}/{name}.py"
+        monkeypatch.setattr(sys, "modules", {name: module, **sys.modules})
+
+    assert {*state()} - {*before} == {"module _zy_other"}

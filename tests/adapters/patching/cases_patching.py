@@ -555,3 +555,118 @@ GENERIC_CASES: list[tuple[str, str, str, str]] = [
     ("type alias: evaluated", "type X = int\nY = X.__value__\n", "type X = list\nY = X.__value__\n", RELOAD),
 ]
 """Python 3.12 and later."""
+
+LAZY_CASES: list[tuple[str, str, list[str], str, dict[str, str]]] = [
+    (
+        "function: other annotation",
+        "def f(x: int): pass\n",
+        ["def f(x: str): pass\n"],
+        PATCH,
+        {"f": "m.f.__annotations__"},
+    ),
+    ("function: first annotation", "def f(x): pass\n", ["def f(x: str): pass\n"], RELOAD, {}),
+    (
+        "function: somebody has asked",
+        "def f(x: int): pass\ny = f.__annotations__\n",
+        ["def f(x: str): pass\ny = f.__annotations__\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "function: one is added beside it",
+        "def f(x: int): pass\n",
+        ["def f(x: str): pass\ndef zz(y: int): return 1\n"],
+        PATCH,
+        {"both": "(m.f.__annotations__, m.zz.__annotations__)"},
+    ),
+    (
+        "added function: edited again and again",
+        "def f(x: int): pass\n",
+        [
+            "def f(x: int): pass\ndef zz(y: int) -> None: return 1\n",
+            "def f(x: int): pass\n\ndef zz(y: int) -> None: return 1\n",
+            "def f(x: int): pass\n\ndef zz(y: str) -> None: return 2\n",
+        ],
+        PATCH,
+        {"zz": "m.zz.__annotations__"},
+    ),
+    (
+        "method: a name of its class",
+        "class A:\n    T = int\n    def f(self, x: T): pass\n",
+        ["class A:\n    T = int\n    def f(self, x: list[T]): pass\n"],
+        PATCH,
+        {"f": "m.A.f.__annotations__"},
+    ),
+    (
+        "method added: a name of its class",
+        "class A:\n    T = int\n    def f(self): pass\n",
+        ["class A:\n    T = int\n    def f(self): pass\n    def zz(self, x: T): pass\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "method added: texts",
+        "from __future__ import annotations\nclass A:\n    def f(self): pass\n",
+        ["from __future__ import annotations\nclass A:\n    def f(self): pass\n    def zz(self, x: int): pass\n"],
+        PATCH,
+        {"zz": "m.A.zz.__annotations__"},
+    ),
+    (
+        "class: nobody has asked",
+        "class A:\n    x: int\n",
+        ["class A:\n    x: str\n"],
+        PATCH,
+        {"A": "m.A.__annotations__"},
+    ),
+    ("module: nobody has asked", "x: int = 1\n", ["x: str = 1\n"], PATCH, {"m": "m.__annotations__"}),
+    (
+        "dataclass: field of another type",
+        "import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n",
+        ["import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: str\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "dataclass: one more field",
+        "import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n",
+        ["import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n    y: int\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "dataclass: body of a method",
+        "import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n    def f(self) -> int: return 1\n",
+        ["import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n    def f(self) -> int: return 2\n"],
+        PATCH,
+        {"f": "m.A(1).f()"},
+    ),
+    (
+        "typed dictionary: one more key",
+        "from typing import TypedDict\nclass A(TypedDict):\n    x: int\n",
+        ["from typing import TypedDict\nclass A(TypedDict):\n    x: int\n    y: int\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "named tuple: field of another type",
+        "from typing import NamedTuple\nclass A(NamedTuple):\n    x: int\n",
+        ["from typing import NamedTuple\nclass A(NamedTuple):\n    x: str\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "single dispatch",
+        "import functools\n@functools.singledispatch\ndef f(x): pass\n@f.register\ndef _(x: int): pass\n",
+        ["import functools\n@functools.singledispatch\ndef f(x): pass\n@f.register\ndef _(x: str): pass\n"],
+        RELOAD,
+        {},
+    ),
+    (
+        "wrapped function",
+        "import functools\ndef d(f):\n    return functools.wraps(f)(lambda *a: f(*a))\n@d\ndef f(x: int): pass\n",
+        ["import functools\ndef d(f):\n    return functools.wraps(f)(lambda *a: f(*a))\n@d\ndef f(x: str): pass\n"],
+        PATCH,
+        {"f": "m.f.__annotations__"},
+    ),
+]
+"""Python 3.14 and later, where annotations are code that runs when somebody asks: title, old text, new texts, probes."""

@@ -16,7 +16,7 @@ from pytest_zygote.core.patching.errors import NotPatchable
 def added(statement: str, name: str) -> Added:
     """Return a statement as an addition to a module."""
     node = cast("ast.Import", ast.parse(statement).body[0])
-    return Added((), name, node, None, frozenset(), frozenset())
+    return Added((), name, node, None, None, frozenset(), frozenset())
 
 
 def test_what_a_statement_makes_is_returned() -> None:

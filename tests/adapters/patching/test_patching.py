@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import random
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +14,14 @@ import pytest
 from pytest_zygote.adapters.interpreter.executed_code import CountedStarts, new_starts
 from pytest_zygote.adapters.patching import Patcher, thawed
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
+from pytest_zygote.core.bytecode import HAS_LAZY_ANNOTATIONS
 from pytest_zygote.core.patching.verdict import Reload
-from tests.adapters.patching.cases_patching import CASES, GENERIC_CASES, KEEP, PATCH, RELOAD
+from tests.adapters.patching.cases_patching import CASES, GENERIC_CASES, KEEP, LAZY_CASES, PATCH, RELOAD
 from tests.support.edit_cases import IN_LAYERS, KNOWN, MORE, PATCHED, Case, is_for, number_of
 from tests.support.edits import Editor, in_fork, try_edit
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 pytestmark = pytest.mark.integration
@@ -103,6 +105,16 @@ def test_an_edit_of_generic_code(title: str, old: str, new: str, expected: str, 
     check(title, old, new, expected, tmp_path)
 
 
+@pytest.mark.skipif(not HAS_LAZY_ANNOTATIONS, reason="annotations are evaluated by the scope around them")
+@pytest.mark.parametrize("case", LAZY_CASES, ids=[case[0] for case in LAZY_CASES])
+def test_an_edit_of_annotations(case: tuple[str, str, list[str], str, dict[str, str]], tmp_path: Path) -> None:
+    """They are patched if nobody has asked for them: then they have never run."""
+    title, old, new, expected, probes = case
+    outcome = try_edit(tmp_path, {"m.py": old}, "m", new, probes)
+    assert outcome.differences == [], title
+    assert outcome.is_reloaded == (expected == RELOAD), outcome.verdicts
+
+
 def check(title: str, old: str, new: str, expected: str, folder: Path) -> None:
     """Try one case."""
     outcome = try_edit(folder, {"m.py": old}, "m", [new])
@@ -135,7 +147,7 @@ def test_random_edits(batch: int, tmp_path: Path) -> None:
     for number in range(batch * 15, batch * 15 + 15):
         chance = random.Random(number)  # noqa: S311 - repeatable
         name = chance.choice(names)
-        text = Path(sys.modules["os"].__file__ or "").with_name(f"{name}.py").read_text(encoding="utf-8")
+        text = inspect.getsource(importlib.import_module(name))
         kind, new = Editor(text, chance).edit()
         outcome = try_edit(tmp_path / str(number), {f"zm_{name}.py": text}, f"zm_{name}", [new])
         patched += not outcome.is_reloaded

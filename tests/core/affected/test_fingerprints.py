@@ -138,3 +138,12 @@ def test_imports_of_a_module_with_many_constants() -> None:
     constants = "\n".join(f"x{n} = {n}.5" for n in range(400))
 
     assert imported_names(code_of(f"{constants}\nfrom .late import name")) == {".late", ".late.name"}
+
+
+def test_annotations_belong_to_what_is_around_the_function() -> None:
+    """Whoever asks first runs their code, and all others get the same: no test is known by having run it."""
+    old = fingerprint(code_of("def f(x: int): pass\nclass A:\n    y: int\n    def g(self, x: int): pass\n"))
+    for text in ("def f(x: str)", "    y: str", "    def g(self, x: str)"):
+        new_text = "def f(x: int): pass\nclass A:\n    y: int\n    def g(self, x: int): pass\n"
+        new = fingerprint(code_of(new_text.replace(text.replace("str", "int"), text)))
+        assert {name for name in old if old[name] != new[name]} == {MODULE}

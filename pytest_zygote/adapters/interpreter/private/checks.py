@@ -13,6 +13,7 @@ from pytest_zygote.adapters.interpreter.private import (
     reading,
     state,
 )
+from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.internals import Feature, Internal
 
 
@@ -38,6 +39,16 @@ LIGHT = (
     ),
 )
 
+BYTECODE = Internal(
+    "instructions of the interpreter",
+    (),
+    Feature.PATCHES,
+    "read by `core/bytecode.py`: what a module does when it is imported, and what it imports; without them, tests are "
+    "selected by files, too",
+    lambda: not why_unknown(),
+)
+"""`dis` is public, and what it shows belongs to one version: see `core.bytecode`."""
+
 INTERNALS = (
     *bare_objects.INTERNALS,
     *importing.INTERNALS,
@@ -46,5 +57,6 @@ INTERNALS = (
     *state.INTERNALS,
     *ending.INTERNALS,
     *counters.INTERNALS,
+    BYTECODE,
     *LIGHT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import SourceFileLoader
+from types import FunctionType
 from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.core.internals import Feature, Internal
@@ -46,7 +47,11 @@ OPENED_BY_C = {
 
 def _is_dlopen_known() -> bool:
     names = vars(sys.modules["ctypes"]) if "ctypes" in sys.modules else None
-    return names is None or ("_dlopen" in names and "_dlopen" in names["CDLL"].__init__.__code__.co_names)
+    if names is None:
+        return True
+    # In a method that `__init__` calls, from 3.14 on.
+    methods = [part for part in vars(names["CDLL"]).values() if isinstance(part, FunctionType)]
+    return "_dlopen" in names and any("_dlopen" in method.__code__.co_names for method in methods)
 
 
 def _is_tokenize_known() -> bool:
