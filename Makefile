@@ -21,7 +21,12 @@ BIN := $(VENV)/bin
 PYTEST ?= pytest
 EXTRA ?= dev
 ARGS ?=
-PARALLEL ?= -n auto
+
+# Tests that start processes wait for them: so there are half as many workers again as there are cores.
+PARALLEL ?= -n $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+
+# Where it is set, each run compiles all tests anew: four of the ten seconds of test-fast.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -42,7 +47,7 @@ test: $(VENV)/.installed-$(EXTRA) ## run the tests
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-fast: $(VENV)/.installed-$(EXTRA) ## run the unit tests, which start no process: ten seconds
-	PYTEST_DAEMON_DISABLE=1 $(BIN)/python -m pytest -p pytest_zygote $(PARALLEL) --ignore=tests/e2e -m 'not integration' --hypothesis-profile=fast $(ARGS)
+	PYTEST_DAEMON_DISABLE=1 $(BIN)/python -m pytest -p pytest_zygote -n auto --ignore=tests/e2e -m 'not integration' --hypothesis-profile=fast $(ARGS)
 
 check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, coverage
 	$(BIN)/ruff format --check .

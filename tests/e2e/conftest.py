@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
-MEASURED = "COVERAGE_PROCESS_CONFIG"
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
 """Environment key by which coverage measures the processes that a test starts."""
 
+_CONFIG = pytest.StashKey[str | None]()
 
-@pytest.fixture(autouse=True)
-def measured_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Measure the coverage of other processes with the first parameters of a test only.
 
-    Being measured takes them more than twice the time, and the other parameters mostly go the same way.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure the coverage of other processes with tests that are marked `measured`, the first parameters of each.
+
+    Being measured takes processes more than twice the time, and most tests go ways that others go too.
     """
-    indices: dict[str, int] = getattr(getattr(request.node, "callspec", None), "indices", {})
-    config = os.environ.pop(MEASURED, None) if any(indices.values()) else None
-    yield
-    if config is not None:
-        os.environ[MEASURED] = config
+    indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
+    if not item.get_closest_marker("measured") or any(indices.values()):
+        item.stash[_CONFIG] = os.environ.pop(COVERAGE, None)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the next test find the key again."""
+    try:
+        return (yield)
+    finally:
+        if (config := item.stash.get(_CONFIG, None)) is not None:
+            os.environ[COVERAGE] = config

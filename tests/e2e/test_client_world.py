@@ -36,6 +36,7 @@ def outcome(result: Result) -> list[str]:
     return [line.partition(" in ")[0] for line in result.stdout.splitlines() if line.startswith(("E  ", "1 ", "SEEN"))]
 
 
+@pytest.mark.measured
 @ROOT_ONLY
 @pytest.mark.parametrize(
     ("prefix", "what"),

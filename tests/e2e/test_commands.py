@@ -56,6 +56,7 @@ def closing_line(stdout: str) -> str:
 class TestForeground:
     """``--daemon`` alone."""
 
+    @pytest.mark.measured
     def test_it_logs_on_the_terminal_until_ctrl_c(self, project: Project, terminal: Terminal) -> None:
         """The prompt is back only when the daemon and all of its layers are gone."""
         terminal.start("pytest --daemon")
@@ -229,6 +230,7 @@ class TestStop:
         assert "1 passed" in run.communicate(timeout=60)[0]
         assert (stop.returncode, run.returncode) == (0, 0)
 
+    @pytest.mark.measured
     def test_a_second_one_ends_the_runs(self, project: Project) -> None:
         """For whoever does not want to wait."""
         project.write("test_some.py", WAITS)
@@ -256,6 +258,7 @@ WAITS = """
 class TestStatus:
     """``--daemon-status``."""
 
+    @pytest.mark.measured
     def test_it_is_a_table_for_people(self, project: Project) -> None:
         """What runs, what it holds, what it has done."""
         project.warm_up()
@@ -311,6 +314,7 @@ class TestStatus:
 class TestReload:
     """``--daemon-reload``."""
 
+    @pytest.mark.measured
     def test_everything_is_imported_anew(self, project: Project) -> None:
         """By other processes, in the same daemon."""
         project.warm_up()
@@ -365,6 +369,7 @@ class TestVerify:
         assert result.stdout.count("1 passed") == 2
         assert project.runs_served() == 1
 
+    @pytest.mark.measured
     def test_a_suite_that_differs(self, project: Project) -> None:
         """Each difference is printed with both sides."""
         project.write(
@@ -678,6 +683,7 @@ class TestPlaces:
         assert outer.was_warm
         assert closing_line(outer.stdout) == "1 passed"
 
+    @pytest.mark.measured
     @pytest.mark.parametrize("command", ["pytest", "pz"])
     def test_outside_of_any_project(self, project: Project, tmp_path: Path, command: str) -> None:
         """A folder with nothing but a test: the folder is the rootdir, as in plain pytest."""
@@ -703,6 +709,7 @@ class TestPlaces:
 
         assert [result.returncode for result in results] == [5, 5]
 
+    @pytest.mark.measured
     def test_pz_gives_what_plain_pytest_gives(self, project: Project) -> None:
         """Options, exit code and output alike."""
         project.write("test_some.py", "def test_one(): assert 0\n\ndef test_two(): pass\n")

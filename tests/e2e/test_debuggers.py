@@ -59,6 +59,7 @@ def _go_through(debugger: Debugger) -> str:
     return debugger.wait_for_end()
 
 
+@pytest.mark.measured
 def test_the_button_of_an_ide(project: Project, debugger: Debugger) -> None:
     """It debugs a command; the run of that is in another process, and joins the session of the debugger."""
     project.warm_up()

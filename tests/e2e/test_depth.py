@@ -84,6 +84,7 @@ def test_cold(app: Project, args: tuple[str, ...], reason: str) -> None:
     assert _shown(result.stdout) == _shown(app.plain(*args).stdout)
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
 def test_interpreter_flags(app: Project, flags: tuple[str, ...]) -> None:
     """An interpreter with other flags is served by itself."""

@@ -113,6 +113,7 @@ def _steady(text: str) -> str:
     return re.sub(r"\d+\.\d+s", "…s", text)
 
 
+@pytest.mark.measured
 def test_apps_are_in_the_layer_and_each_run_loads_them_once(shop: Project) -> None:
     """The models of the project, and those of Django, are imported; logs go to the run's own streams."""
     shop.warm_up()

@@ -223,6 +223,7 @@ def test_migrations_run_once(shop: Shop) -> None:
     assert shop.databases() == []
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("shop", MORE, indirect=True)
 def test_so_they_do_in_warm_runs(shop: Shop) -> None:
     """The connections of a zygote, and of a run, are nobody else's."""

@@ -288,6 +288,7 @@ GENERATOR = """
     """
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(("code", "conftest"), [("import-hook", HOOK), ("file-rewritten", GENERATOR)])
 def test_what_a_conftest_file_makes_of_imports(project: Project, code: str, conftest: str) -> None:
     """A hook sees the modules of the project, and a file that it writes is imported as it is now."""

@@ -179,6 +179,7 @@ def _shadow(root: Path) -> None:
     (root / "core/__init__.py").write_text("def value(): return 5\n")
 
 
+@pytest.mark.measured
 def test_files_that_are_no_files(project: Project) -> None:
     """Nobody may read it, it is a folder, a link to nowhere; and another one takes its place."""
     file = project.write("core.py", "def value(): return 1\n")

@@ -189,6 +189,7 @@ def test_daemon_killed_while_idle_is_replaced(warm: Project) -> None:
     assert_works(warm)
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("kind", ["project", "base"])
 @pytest.mark.parametrize(("how", "code"), [("pass", 0), ("fail", 1)])
 def test_status_of_a_run_whose_zygote_was_killed_arrives(held: Held, kind: str, how: str, code: int) -> None:
@@ -281,6 +282,7 @@ def building_pid(project: Project) -> int:
     return found[-1]
 
 
+@pytest.mark.measured
 def test_module_that_kills_its_process_is_left_to_the_runs(warm: Project) -> None:
     """A module that crashes the zygote twice is not imported early any more; the run shows the crash."""
     warm.write("app/__init__.py", "import os\n\nif not os.environ.get('SAFE'):\n    os.abort()\nVALUE = 1\n")
@@ -388,6 +390,7 @@ def without_times(text: str) -> list[str]:
     return [line.rpartition(" in ")[0] or line for line in text.splitlines()]
 
 
+@pytest.mark.measured
 def test_import_that_changes_what_it_reads_makes_runs_cold(warm: Project) -> None:
     """Layers that are stale as soon as they are built do not keep a client waiting."""
     warm.write("counter.txt", "0")
@@ -666,6 +669,7 @@ def test_daemon_makes_room_for_another_version(warm: Project, changes: dict[str,
     eventually(lambda: not before & warm.processes().keys(), "the old daemon and its layers have left")
 
 
+@pytest.mark.measured
 def test_old_daemon_stays_for_its_runs(held: Held) -> None:
     """A daemon that makes room still relays the status of the runs that are going on."""
     converse(held.project, request(held.project, version="0.0.0"))

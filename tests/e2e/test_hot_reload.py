@@ -176,6 +176,7 @@ def debug(project: Project, commands: str, environ: dict[str, str]) -> str:
     ).stdout
 
 
+@pytest.mark.measured
 def test_lines_are_those_of_the_file(app: Project) -> None:
     """In tracebacks, in what inspect finds, in the debugger's listing, and in coverage."""
     app.write("app/core.py", "def fail(x):\n    return 1 / x\nclass Later:\n    def m(self): pass\n")
@@ -363,6 +364,7 @@ def test_a_process_that_dies_of_a_patch(app: Project) -> None:
     assert "the process that was to be patched died" in app.reloads()[-1]
 
 
+@pytest.mark.measured
 def test_an_edit_while_a_run_is_going_on(app: Project) -> None:
     """The run goes on with what it has; the next one has the edit; the old layer leaves when its run has ended."""
     os.mkfifo(app.root / "go.fifo")

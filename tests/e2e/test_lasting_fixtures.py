@@ -76,6 +76,7 @@ def served(project: Project, fixtures: str = SERVER, tests: str = TESTS) -> None
     write(project, fixtures, tests)
 
 
+@pytest.mark.measured
 def test_one_set_up_serves_many_runs(project: Project) -> None:
     """With and without workers, and it is torn down with the daemon."""
     served(project)
@@ -174,6 +175,7 @@ OTHERS = """
 """
 
 
+@pytest.mark.measured
 def test_needs_parameters_and_failures(project: Project) -> None:
     """What a fixture needs lives with it; what cannot live on is set up for the run; errors are shown."""
     tests = """

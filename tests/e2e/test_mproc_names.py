@@ -55,6 +55,7 @@ TAGS = """
 """
 
 
+@pytest.mark.measured
 def test_groups_priorities_and_global_fixtures(project: Project) -> None:
     """A group has one worker; lower priorities run earlier; a global fixture is set up once and torn down."""
     project.write("test_it.py", TAGS)

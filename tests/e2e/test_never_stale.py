@@ -225,6 +225,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
 """What a module asks when it is imported, and what makes the answer another."""
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("what", ASKED)
 def test_what_a_module_asks_when_it_is_imported(project: Project, what: str) -> None:
     """The next run has the new answer, by whatever means it was asked."""

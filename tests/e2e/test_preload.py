@@ -40,6 +40,7 @@ def test_our_own(project: Project) -> None:
     assert not [name for name in names[names.index("early") :] if name.startswith("pytest_zygote")]
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("source", REJECTED, ids=REJECTED.get)
 def test_rejected(project: Project, source: str) -> None:
     """A module that must not be in a process that forks is named with the reason; its importers go with it."""

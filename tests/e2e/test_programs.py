@@ -133,6 +133,7 @@ def _line(text: str, start: str) -> str:
 class TestModules:
     """``python -m``."""
 
+    @pytest.mark.measured
     @pytest.mark.parametrize("module", ["pytest", "pytest_zygote"])
     def test_it_is_as_warm_as_the_script(self, project: Project, module: str) -> None:
         """With the current folder in `sys.path`, as ``python -m`` has it."""

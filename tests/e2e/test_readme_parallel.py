@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.test_shared_fixtures import log, write
 from tests.e2e.test_workers import count
 
@@ -142,6 +144,7 @@ SURVIVAL = """
 """
 
 
+@pytest.mark.measured
 def test_what_survives_a_fork(project: Project) -> None:
     """What stays in the run process is closed there, once; what needs threads is set up in each worker."""
     for package in ("sqlalchemy", "sqlalchemy/engine"):

@@ -232,6 +232,7 @@ class TestInvisible:
 
         assert sorted(project.path.glob("*.*")) == sorted([*before, project.file])
 
+    @pytest.mark.measured
     def test_it_may_be_imported_before_pytest_loads_it(self, project: Project) -> None:
         """No warning that its assertions cannot be rewritten."""
         project.write(early="import pytest_zygote.run.outcome_recorder")

@@ -88,6 +88,7 @@ def test_a_saved_file_is_collected_again(project: Project) -> None:
         assert_equal(project, warm, "-rA")
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("args", [("-k", "value or new"), ("-m", "not skip"), ("--collect-only",), ("-n", "2")])
 def test_tests_are_selected_again(project: Project, args: tuple[str, ...]) -> None:
     """By all options that select, and shown."""
@@ -103,6 +104,7 @@ def test_tests_are_selected_again(project: Project, args: tuple[str, ...]) -> No
         assert_equal(project, warm, *args)
 
 
+@pytest.mark.measured
 def test_failures_are_remembered(project: Project) -> None:
     """The cache knows of the tests of now, and of those that failed."""
     from_session(project, "test_second.py")
@@ -129,6 +131,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.measured
 def test_other_edits_have_all_collected_again(project: Project) -> None:
     """What may reach further is done by pytest from the start, and nobody can tell."""
     from_session(project)

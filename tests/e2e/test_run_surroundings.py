@@ -28,9 +28,6 @@ DIFFERENT = {
 }
 """What a test can see that it runs warm, and why; README tells the user."""
 
-if "COVERAGE_PROCESS_CONFIG" in os.environ:
-    DIFFERENT["exit handlers"] = "that of coverage, which measures these tests, and saves a run's lines without it"
-
 COMMANDS = {
     "pytest": [str(BIN / "pytest")],
     "pytest -s": [str(BIN / "pytest"), "-s"],
@@ -314,6 +311,7 @@ def test_an_installed_packages_handlers_run(shared: Project) -> None:
     assert int((shared.root / "gateway").read_text()) not in shared.processes()
 
 
+@pytest.mark.measured
 def test_processes_can_be_started_in_tests(shared: Project) -> None:
     """Multiprocessing by each method, executors, and programs."""
     shared.write(

@@ -146,6 +146,7 @@ def test_nothing_listens_on_the_network(warm: Project) -> None:
             assert psutil.Process(pid).net_connections("inet") == []
 
 
+@pytest.mark.measured
 def test_descriptors_of_clients_do_not_stay(warm: Project) -> None:
     """Daemon and zygotes hold nothing of a client that has gone."""
     warm.settle()

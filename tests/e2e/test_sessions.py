@@ -222,6 +222,7 @@ def refused(project: Project, *args: str) -> str:
     return project.status().unused
 
 
+@pytest.mark.measured
 def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None:
     """What no key and no input tells, and what runs would share: those runs start from the project layer."""
     from_session(forced)
@@ -267,6 +268,7 @@ def test_plugins_that_nobody_has_tried(forced: Project) -> None:
     assert "('seen', 'began')" in from_session(forced, "-p", "harmless", "-p", "declares", **environ).stdout
 
 
+@pytest.mark.measured
 def test_hooks_that_say_something_about_tests(forced: Project) -> None:
     """The usual conftest file is no hindrance."""
     forced.write(
@@ -383,6 +385,7 @@ def test_sessions_end_when_the_ini_file_says_so(forced: Project) -> None:
     assert after.unused == "[options-differ] --daemon-sessions is 0, it was 3"
 
 
+@pytest.mark.measured
 def test_workers_are_forked_from_a_session(forced: Project) -> None:
     """Collected once, forked as often as there are workers."""
     forced.write(

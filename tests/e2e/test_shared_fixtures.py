@@ -97,6 +97,7 @@ LATE = """
 """
 
 
+@pytest.mark.measured
 def test_one_set_up_and_one_teardown_for_all_workers(project: Project) -> None:
     """Whatever the kind of fixture; the last one set up is torn down first; what no test needs is not set up."""
     write(project, KINDS + LATE, TESTS)
@@ -197,6 +198,7 @@ def test_errors_are_those_of_the_tests_that_need_it(project: Project) -> None:
     assert log(project) == ["broken up"]
 
 
+@pytest.mark.measured
 def test_errors_of_what_is_asked_for_late(project: Project) -> None:
     """Tests have them, whether it is the fixture's own or of one that it needs; others are torn down all the same."""
     fixtures = """

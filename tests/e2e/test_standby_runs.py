@@ -7,6 +7,8 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.daemon import BIN, UNIT_S, eventually
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def test_the_next_run_is_the_standby_run(project: Project) -> None:
     eventually(lambda: project.standby_runs() not in ([], [standby]), "another standby run waits")
 
 
+@pytest.mark.measured
 def test_a_standby_run_has_what_was_saved(project: Project) -> None:
     """The one that was forked before the save is no part of the layer that was patched."""
     project.write("app.py", "def value():\n    return 1\n")

@@ -35,6 +35,7 @@ def test_a_folder_whose_name_is_not_utf_8_is_served_warm(project: Project) -> No
     eventually(lambda: any(session.phase == "ready" for session in project.status().sessions), "a session is ready")
 
 
+@pytest.mark.measured
 def test_its_status_is_shown(project: Project) -> None:
     """With escapes, as pytest shows such a folder."""
     project.write("test_it.py", "def test_it(): pass\n")

@@ -234,6 +234,7 @@ def test_post_mortem_has_history_and_editing(project: Project, terminal: Termina
     assert "Exit: Quitting debugger" in output or "Quit" in output
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("command", COMMANDS)
 def test_breakpoint_stops_and_goes_on(project: Project, terminal: Terminal, command: str) -> None:
     """breakpoint() needs no -s."""
@@ -294,6 +295,7 @@ def test_quit_ends_the_client_by_the_same_signal(project: Project, terminal: Ter
     assert "Quit" in output
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_z_stops_and_fg_goes_on(project: Project, terminal: Terminal, command: str) -> None:
     """The shell gets the terminal back, and gives it again; more than once."""
@@ -388,6 +390,7 @@ def test_output_to_a_file_is_plain_pytests(project: Project, terminal: Terminal,
     assert "\x1b" not in ours
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null", ">/dev/null"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_closed_descriptors_stay_closed(project: Project, terminal: Terminal, command: str, closed: str) -> None:

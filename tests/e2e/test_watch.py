@@ -51,6 +51,7 @@ def watching(project: Project, terminal: Terminal) -> Terminal:
 class TestSaves:
     """A file is saved."""
 
+    @pytest.mark.measured
     def test_what_is_affected_runs(self, project: Project, watching: Terminal) -> None:
         """And nothing else; then what failed, until it passes."""
         project.write("calc.py", "def add(a, b):\n    return a - b\n")
@@ -80,6 +81,7 @@ class TestSaves:
         project.write("calc.py", "def add(a, b):\n    return b + a\n")
         watching.expect(IDLE.format(r"passed \| 1 of 2 tests \| [0-9.]+ s \| calc.py changed"))
 
+    @pytest.mark.measured
     def test_without_file_events_files_are_looked_at(self, project: Project, terminal: Terminal) -> None:
         """A save is noticed a moment later, and a line says why."""
         terminal.start(f"{WATCH} --daemon-use-os-events=0 --daemon-poll-throttle=0.1")
@@ -162,6 +164,7 @@ class TestKeys:
         watching.expect("no plugin for snapshots is installed")
         watching.expect(IDLE.format("passed"))
 
+    @pytest.mark.measured
     def test_debug_the_last_failure(self, project: Project, watching: Terminal) -> None:
         """The prompt has the terminal as it would without us; then the keys are ours again."""
         project.write("calc.py", "def add(a, b):\n    return a - b\n")
@@ -193,6 +196,7 @@ class TestKeys:
         watching.expect("1 deselected")
         watching.expect(IDLE.format(r"passed \| 0 of 1 test "))
 
+    @pytest.mark.measured
     @pytest.mark.parametrize("key", ["i", CTRL_C])
     def test_interrupt(self, project: Project, watching: Terminal, key: str) -> None:
         """The run ends, watch mode stays; Ctrl-C once more ends it."""
@@ -232,6 +236,7 @@ class TestCommands:
         project.write("calc.py", "def add(a, b):\n    return a - b\n")
         terminal.expect("it is BAD")
 
+    @pytest.mark.measured
     def test_cold_without_a_daemon(self, project: Project, terminal: Terminal) -> None:
         """Runs are plain pytest then."""
         project.environ["PYTEST_DAEMON_DISABLE"] = "1"

@@ -203,6 +203,7 @@ FAILING = """
     """
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("where", ["conftest.py", "prepare.py"])
 def test_what_fails_is_told_and_the_run_goes_on(library: Project, where: str) -> None:
     """Each is named, with its own lines of the traceback; other second halves still run."""

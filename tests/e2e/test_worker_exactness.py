@@ -142,6 +142,7 @@ def test_a_hook_that_configures_may_register_plugins_for_workers(project: Projec
     assert "2 passed" in project.plain("-n2").stdout
 
 
+@pytest.mark.measured
 def test_what_tests_write_into_the_junit_file_is_in_it(project: Project) -> None:
     """Properties of the suite, attributes and properties of cases."""
     project.write(

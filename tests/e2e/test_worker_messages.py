@@ -71,6 +71,7 @@ def test_all_arrives_in_order(worker: WorkerHandle, flags: SharedFlags, *, is_as
     assert messages == sent()
 
 
+@pytest.mark.measured
 def test_reports_of_a_worker_that_died_are_not_lost(project: Project) -> None:
     """Though the run process had not looked at one of them by then; and all tests run exactly once."""
     project.write(

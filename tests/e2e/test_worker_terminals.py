@@ -73,6 +73,7 @@ FAILING = """
 """
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("option", ["-q", "-s"])
 def test_a_debugger_has_the_terminal_for_itself(project: Project, terminal: Terminal, option: str) -> None:
     """The others wait for their turn; Ctrl-C at the prompt is the debugger's, and nobody else's."""

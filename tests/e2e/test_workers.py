@@ -107,6 +107,7 @@ def summary(result: Result) -> list[str]:
     return [varying.sub("", line) for line in after.splitlines() if not line.startswith("[gw")]
 
 
+@pytest.mark.measured
 def test_results_equal_those_of_one_process(project: Project) -> None:
     """Counts, failures, warnings, captured output, junit file and exit code."""
     mixed(project)
@@ -249,6 +250,7 @@ def test_workers_look_like_those_of_xdist(project: Project) -> None:
     assert result.stdout.count("the session is over") == 1
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("death", "cause"),
     [("os._exit(3)", "exit code 3"), ("os.kill(os.getpid(), 9)", "SIGKILL"), ("faulthandler._sigsegv()", "SIGSEGV")],
@@ -337,6 +339,7 @@ def test_no_test_begins_after_the_last_failure_that_is_allowed(project: Project)
     assert 1 <= len(list(project.root.glob("down-*"))) <= 2
 
 
+@pytest.mark.measured
 def test_what_ends_a_session_ends_it(project: Project) -> None:
     """`pytest.exit`, an internal error, an error while collecting, no tests."""
     project.write("test_it.py", "import pytest\ndef test_a(): ...\ndef test_b(): pytest.exit('enough', 7)\n")
@@ -369,6 +372,7 @@ def test_the_cache_is_that_of_one_process(project: Project) -> None:
     assert "test_it.py::test_it[8]" in (project.root / ".pytest_cache/v/zygote/durations").read_text()
 
 
+@pytest.mark.measured
 def test_coverage_equals_that_of_one_process(project: Project) -> None:
     """Also of lines that only one of the workers runs."""
     lines = "\n".join(f"    if n == {n}:\n        return {n}" for n in range(6))
@@ -439,6 +443,7 @@ def test_a_plugin_that_ends_a_session_in_each_worker_needs_one_process(project: 
     assert "2 workers" in project.plain("-n2").stdout
 
 
+@pytest.mark.measured
 def test_groups_and_modes(project: Project) -> None:
     """A group has one worker, in every mode; with loadfile a file has one; ids stay what they are."""
     body = """

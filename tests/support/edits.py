@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import signal
 import sys
 import types
 import warnings
@@ -56,8 +57,14 @@ class Outcome:
         return any(verdict.startswith("reload") for verdict in self.verdicts)
 
 
-def try_edit(
-    folder: Path, files: Mapping[str, str], module: str, texts: Sequence[str], probes: Mapping[str, str] | None = None
+def try_edit(  # noqa: PLR0913 - the last one is for coverage alone
+    folder: Path,
+    files: Mapping[str, str],
+    module: str,
+    texts: Sequence[str],
+    probes: Mapping[str, str] | None = None,
+    *,
+    is_measured: bool = True,
 ) -> Outcome:
     """Import a module in a fork, patch it to each text in turn, and compare with a fresh import of the last.
 
@@ -67,16 +74,17 @@ def try_edit(
         module: name of the module to edit.
         texts: what is saved, one after the other.
         probes: expressions over `m`, compared too.
+        is_measured: whether the fork that patches counts for coverage.
     """
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    patched = in_fork(lambda: _patched(folder, files, module, texts, probes or {}))
+    patched = in_fork(lambda: _patched(folder, files, module, texts, probes or {}), is_measured=is_measured)
     verdicts = cast("list[str]", patched["verdicts"])
     if "description" not in patched:
         return Outcome(verdicts, [str(patched["error"])] if "error" in patched else [])
     target(folder, module).write_text(texts[-1], encoding="utf-8")
-    fresh = in_fork(lambda: _fresh(folder, files, module, probes or {}))
+    fresh = in_fork(lambda: _fresh(folder, files, module, probes or {}), is_measured=False)
     return Outcome(verdicts, list(compare("", fresh.get("description", fresh), patched["description"])))
 
 
@@ -86,14 +94,19 @@ def target(folder: Path, module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def in_fork(work: Callable[[], dict[str, object]]) -> dict[str, object]:
-    """Return what a function returns in a fork of this process."""
+def in_fork(work: Callable[[], dict[str, object]], *, is_measured: bool = True) -> dict[str, object]:
+    """Return what a function returns in a fork of this process.
+
+    Coverage takes a fork more than twice the time, and it saves all that its parent has seen, too.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # The clock by which pytest shows tests that hang is a thread. It does not matter to a fork.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
+        if not is_measured:
+            sys.settrace(None)
         try:
             os.close(reading)
             gc.disable()  # a collection would copy every page of the heap, and its moment is a matter of chance
@@ -104,6 +117,8 @@ def in_fork(work: Callable[[], dict[str, object]]) -> dict[str, object]:
             with os.fdopen(writing, "w", encoding="utf-8", errors="surrogatepass") as stream:
                 json.dump(result, stream)
         finally:
+            if not is_measured:
+                os.kill(os.getpid(), signal.SIGKILL)
             os._exit(0)  # noqa: TID251 - nothing of the fork may come back
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8", errors="surrogatepass") as stream:

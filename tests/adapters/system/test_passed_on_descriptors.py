@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -13,23 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+FREE = 60
+
+
 @pytest.fixture(name="free")
 def _free() -> Iterator[int]:
-    """Give a number that is free, and the one behind it, too; close both again."""
-    pairs = (number for number in range(60, stdio.OUT_OF_THE_WAY, 2))
-    free = next(number for number in pairs if not stdio.is_open(number) and not stdio.is_open(number + 1))
-    yield free
-    for number in (free, free + 1):
+    """Give a number that is free, and the one behind it, too: what other tests have left open there is put aside."""
+    aside = {n: fcntl.fcntl(n, fcntl.F_DUPFD_CLOEXEC, FREE + 2) for n in (FREE, FREE + 1) if stdio.is_open(n)}
+    for number in aside:
+        os.close(number)
+    yield FREE
+    for number in (FREE, FREE + 1):
         if stdio.is_open(number):
             os.close(number)
+    for number, copy in aside.items():
+        os.dup2(copy, number, inheritable=False)
+        os.close(copy)
 
 
 def a_file(text: bytes) -> int:
-    """Return a descriptor from which this can be read."""
+    """Return a descriptor from which this can be read; its number is a high one, not one that is to be free."""
     reader, writer = os.pipe()
     os.write(writer, text)
     os.close(writer)
-    return reader
+    return stdio.move_away(reader)
 
 
 def test_each_has_its_number_and_is_inherited(free: int) -> None:
