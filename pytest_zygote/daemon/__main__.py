@@ -16,8 +16,8 @@ from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.daemon.layer_supervisor import MAX_FORKS
 from pytest_zygote.daemon.leftover_files import remove_leftovers
+from pytest_zygote.daemon.parts import ServerSettings
 from pytest_zygote.daemon.server import Server
-from pytest_zygote.daemon.settings import ServerSettings
 
 BUILD_PATIENCE_S = 60.0
 LOG_LIMIT = 1024 * 1024

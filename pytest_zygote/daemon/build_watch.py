@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.layers.lifecycle import BuildDeaths
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,7 +28,11 @@ class PendingBuild:
 
 
 class BuildWatch:
-    """All builds that are going on, with a deadline for each."""
+    """All builds that are going on, with a deadline for each.
+
+    Attributes:
+        deaths: the modules that builds have died of.
+    """
 
     def __init__(self, loop: EventLoop, import_timeout_s: float, on_timeout: Callable[[Layer, str], None]) -> None:
         """Start with none.
@@ -39,6 +45,7 @@ class BuildWatch:
         self._loop = loop
         self._import_timeout_s = import_timeout_s
         self._on_timeout = on_timeout
+        self.deaths = BuildDeaths()
         self._builds: dict[Layer, PendingBuild] = {}
 
     def start(self, layer: Layer, timeout_s: float) -> None:
@@ -63,7 +70,9 @@ class BuildWatch:
 
     def _expire(self, layer: Layer) -> None:
         build = self._builds[layer]
-        self._on_timeout(layer, build.module or ("the patch" if layer.patch else "the interpreter's start"))
+        what = build.module or ("the patch" if layer.patch else "the interpreter's start")
+        self.deaths.add(what)  # its death is counted, too: there is no second attempt
+        self._on_timeout(layer, what)
 
     def describe(self) -> str:
         """Return what is being imported, for a client that waits; '' if nothing is."""

@@ -46,14 +46,17 @@ class CachedSession:
         return SessionState(phase, self.below is below, self.is_stopped, self.why_closed)
 
     @property
-    def is_ready(self) -> bool:
-        """Whether runs can be forked from it."""
-        return self.layer is not None and self.layer.phase == lifecycle.READY
+    def ready(self) -> Layer | None:
+        """The layer from which runs can be forked now."""
+        return self._layer_in(lifecycle.READY)
 
     @property
-    def is_collecting(self) -> bool:
-        """Whether it is being collected."""
-        return self.layer is not None and self.layer.phase == lifecycle.BUILDING
+    def collecting(self) -> Layer | None:
+        """The layer that is being collected."""
+        return self._layer_in(lifecycle.BUILDING)
+
+    def _layer_in(self, phase: str) -> Layer | None:
+        return self.layer if self.layer is not None and self.layer.phase == phase else None
 
 
 def plan_of(request: RunRequest) -> layer_messages.Build:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest_zygote
 from pytest_zygote.adapters.interpreter.start_state import interpreter_flags, start_state
-from pytest_zygote.adapters.system.kernel_context import context_of
+from pytest_zygote.adapters.system import procfs
+from pytest_zygote.adapters.system.kernel_context import context_of, group_limits
 from pytest_zygote.adapters.system.stdio import STREAMS
 from pytest_zygote.core.layers.client_fit import (
     context_difference,
@@ -65,15 +66,20 @@ def cold_reason(request: RunRequest, terminal: list[int], pid: int) -> Reason | 
 
 
 @functools.cache
-def _own_context() -> dict[str, str]:
+def own_context() -> dict[str, str]:
+    """Return what the kernel does for this daemon; asked for once, since it does not change."""
     return context_of(os.getpid())
 
 
 def _in_other_context(pid: int) -> Reason | None:
-    own = _own_context()
+    own = own_context()
     if not own:
         return None
     try:
-        return context_difference(context_of(pid), own)
+        difference = context_difference(context_of(pid), own)
     except ProcessLookupError:
-        return Reason("kernel-context", "the daemon cannot see this command: it runs in another pid namespace")
+        return Reason("kernel-context", "the daemon cannot see this command: it may run in another pid namespace")
+    theirs, ours = procfs.control_groups(pid), procfs.control_groups(os.getpid())
+    if difference or theirs == ours:
+        return difference
+    return context_difference(group_limits(theirs), group_limits(ours))

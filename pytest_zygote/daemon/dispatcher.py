@@ -26,8 +26,7 @@ from pytest_zygote.daemon.shutdown import Shutdown
 if TYPE_CHECKING:
     from pytest_zygote.daemon.client import Client
     from pytest_zygote.daemon.events import ClientEvent, DaemonEvent, Event, EventQueue, LayerEvent, RunEvent
-    from pytest_zygote.daemon.parts import Parts
-    from pytest_zygote.daemon.settings import ServerSettings
+    from pytest_zygote.daemon.parts import Parts, ServerSettings
 
 log = logging.getLogger("pytest_zygote")
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.layers.build_deaths import BuildDeaths
 from pytest_zygote.core.layers.layer_inputs import at_start
 from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.protocol.errors import ProtocolError
@@ -28,6 +27,8 @@ from pytest_zygote.daemon.layer import SESSION, Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_zygote.core.protocol.framing import Route
+    from pytest_zygote.core.protocol.layer_messages import Build, FromLayer
     from pytest_zygote.daemon.event_loop import EventLoop
     from pytest_zygote.daemon.events import EventQueue
     from pytest_zygote.daemon.history import RunHistory
@@ -54,6 +55,7 @@ class LayerProcesses:
 
     Attributes:
         processes: how processes are started and signalled.
+        builds: those that are going on.
     """
 
     def __init__(
@@ -71,8 +73,7 @@ class LayerProcesses:
         self.processes = processes
         self._import_timeout_s = import_timeout_s
         self._layers: list[Layer] = []
-        self._builds = BuildWatch(loop, import_timeout_s, self._on_timeout)
-        self._deaths = BuildDeaths()
+        self.builds = BuildWatch(loop, import_timeout_s, self._on_timeout)
         self._numbers = itertools.count(1)
 
     def __iter__(self) -> Iterator[Layer]:
@@ -85,64 +86,57 @@ class LayerProcesses:
 
     # The beginning
 
-    def start_base(self, plan: layer_messages.Build, reason: Reason) -> Layer:
+    def start_base(self, plan: Build, reason: Reason) -> Layer:
         """Start a base zygote; if there is no process to be had, its connection is closed already."""
-        channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
-        layer = self._add_build(plan, channel, reason)
+        layer, theirs = self._add_build(plan, reason)
         environ = at_start(plan.environ, is_utf8=bool(sys.flags.utf8_mode))
         layer.pid = self.processes.start_zygote(theirs, environ, plan.cwd)
         os.close(theirs)
         self.send(layer, plan)
         return layer
 
-    def spawn_project(self, base: Layer, plan: layer_messages.Build, reason: Reason) -> Layer:
+    def spawn_project(self, base: Layer, plan: Build, reason: Reason) -> Layer:
         """Have a base zygote fork a project zygote."""
-        channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
-        layer = self._add_build(plan, channel, reason)
+        layer, theirs = self._add_build(plan, reason)
         self._spawn(base, layer_messages.Spawn(layer.number), theirs)
         self.send(layer, plan)
         return layer
 
     def spawn_patched(self, project: Layer, patch: layer_messages.Patch, reason: Reason) -> Layer:
         """Have a project zygote fork one that follows edits of its modules."""
-        channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_ZYGOTE, send_timeout_s=0)
-        layer = self._layer(project.plan, channel, reason)
+        limit_s = min(PATCH_TIMEOUT_S, self._import_timeout_s)
+        layer, theirs = self._add(project.plan, reason, layer_messages.FROM_ZYGOTE, limit_s)
         layer.start_patch(project, patch)
         log.info("project layer %d: a fork of %d to be patched: %s", layer.number, project.number, reason)
-        self._add(layer, min(PATCH_TIMEOUT_S, self._import_timeout_s))
         self._spawn(project, layer_messages.Spawn(layer.number), theirs)
         self.send(layer, patch)
         return layer
 
     def spawn_session(self, project: Layer, order: layer_messages.Collect, plan: layer_messages.Build) -> Layer:
         """Have a project zygote fork a process that collects a session."""
-        channel: LayerChannel
-        channel, theirs = sockets.pair(layer_messages.FROM_SESSION, send_timeout_s=0)
-        layer = self._layer(plan, channel, Reason("first-start", "first start"))
+        limit_s = self._import_timeout_s * SESSION_TIMEOUT_FACTOR
+        layer, theirs = self._add(plan, Reason("first-start", "first start"), layer_messages.FROM_SESSION, limit_s)
         layer.is_first = True
         log.info("session layer %d: a fork of %d collects", layer.number, project.number)
-        self._add(layer, self._import_timeout_s * SESSION_TIMEOUT_FACTOR)
         self._spawn(project, order, theirs)
         return layer
 
-    def _layer(self, plan: layer_messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
-        return Layer(next(self._numbers), plan, channel, reason, self._loop.now)
+    def _add(self, plan: Build, reason: Reason, route: Route[FromLayer], limit_s: float) -> tuple[Layer, int]:
+        """Return a new layer, and the end of its connection that its process is to have."""
+        channel: LayerChannel
+        channel, theirs = sockets.pair(route, send_timeout_s=0)
+        layer = Layer(next(self._numbers), plan, channel, reason, self._loop.now)
+        self._layers.append(layer)
+        self.builds.start(layer, limit_s)
+        self._loop.watch(channel, lambda: self._receive(layer))
+        return layer, theirs
 
-    def _add_build(self, plan: layer_messages.Build, channel: LayerChannel, reason: Reason) -> Layer:
-        layer = self._layer(plan, channel, reason)
+    def _add_build(self, plan: Build, reason: Reason) -> tuple[Layer, int]:
+        layer, theirs = self._add(plan, reason, layer_messages.FROM_ZYGOTE, self._import_timeout_s)
         log.info("%s layer %d: building %d modules: %s", plan.kind, layer.number, len(plan.modules), reason)
         self._history.add_build(plan.kind, reason)
         layer.snapshot()
-        self._add(layer, self._import_timeout_s)
-        return layer
-
-    def _add(self, layer: Layer, timeout_s: float) -> None:
-        self._layers.append(layer)
-        self._builds.start(layer, timeout_s)
-        self._loop.watch(layer.channel, lambda: self._receive(layer))
+        return layer, theirs
 
     def _spawn(self, parent: Layer, order: layer_messages.Spawn | layer_messages.Collect, connection: int) -> None:
         self.send(parent, order, [connection])
@@ -174,20 +168,21 @@ class LayerProcesses:
             return
         was_building = layer.phase == lifecycle.BUILDING
         layer.step(lifecycle.INVALIDATED)
-        self._builds.finish(layer)
+        self.builds.finish(layer)
         self.send(layer, layer_messages.Retire())
         if was_building:
             self.kill(layer, signal.SIGTERM)  # it reads no message before its last import is done
         self._loop.after(RETIREMENT_S, lambda: self._enforce_retirement(layer))
 
     def _enforce_retirement(self, layer: Layer) -> None:
-        if layer.phase == lifecycle.RETIRED:
-            if layer.runs:
-                self._loop.after(RETIREMENT_S, lambda: self._enforce_retirement(layer))
-            else:
-                self._kill_standby(layer)
-                self.kill(layer, signal.SIGKILL)
-                self._loop.after(RETIREMENT_S, lambda: self._end(layer))
+        if layer.phase != lifecycle.RETIRED:
+            return
+        if layer.runs:
+            self._loop.after(RETIREMENT_S, lambda: self._enforce_retirement(layer))
+        else:
+            self._kill_standby(layer)
+            self.kill(layer, signal.SIGKILL)
+            self._loop.after(RETIREMENT_S, lambda: self._end(layer))
 
     def _kill_standby(self, layer: Layer) -> None:
         """Kill what a zygote without runs has forked, but for other layers: it would hold the connection open."""
@@ -207,7 +202,6 @@ class LayerProcesses:
 
     def _on_timeout(self, layer: Layer, what: str) -> None:
         log.error("%s layer %d: killed, %s takes too long", layer.plan.kind, layer.number, what)
-        self._deaths.add(what)  # its death is counted, too: there is no second attempt
         self.kill(layer, signal.SIGKILL)
 
     # Messages
@@ -231,7 +225,7 @@ class LayerProcesses:
             case layer_messages.Hello(pid):
                 layer.pid = pid
             case layer_messages.Importing(module):
-                self._builds.progress(layer, module)
+                self.builds.progress(layer, module)
             case layer_messages.Built() | layer_messages.Patched():
                 self._on_ready(layer, message)
             case layer_messages.BuildFailed(rejected, reason):
@@ -244,20 +238,17 @@ class LayerProcesses:
                 assert_never(message)
 
     def _on_ready(self, layer: Layer, message: layer_messages.Built | layer_messages.Patched) -> None:
-        self._builds.finish(layer)
+        self.builds.finish(layer)
         if isinstance(message, layer_messages.Built):
             layer.on_built(message)
             log.info("%s layer %d: ready in %d ms", layer.plan.kind, layer.number, message.took_ms)
         else:
             layer.on_patched(message)
-            self._note_verdicts(layer, message)
+            for path, verdict in message.verdicts.items():
+                line = f"{path.removeprefix(f'{layer.plan.cwd}/')}: {verdict}"
+                log.info("project layer %d: %s (%d ms)", layer.number, line, message.took_ms)
+                self._history.add_verdict(line)
         self._queue.append(events.LayerChanged(layer))
-
-    def _note_verdicts(self, layer: Layer, patched: layer_messages.Patched) -> None:
-        for path, verdict in patched.verdicts.items():
-            line = f"{path.removeprefix(f'{layer.plan.cwd}/')}: {verdict}"
-            log.info("project layer %d: %s (%d ms)", layer.number, line, patched.took_ms)
-            self._history.add_verdict(line)
 
     def _on_build_failed(self, layer: Layer, rejected: dict[str, str], reason: Reason) -> None:
         log.warning("%s layer %d: %s", layer.plan.kind, layer.number, reason)
@@ -275,7 +266,7 @@ class LayerProcesses:
         self._queue.append(events.LayerChanged(layer))
 
     def _fail(self, layer: Layer, why_failed: Reason) -> None:
-        self._builds.finish(layer)
+        self.builds.finish(layer)
         layer.why_failed = why_failed
         layer.step(lifecycle.FAILED)
         self.send(layer, layer_messages.Retire())
@@ -285,7 +276,7 @@ class LayerProcesses:
         if layer.phase == lifecycle.GONE:
             return
         was = layer.phase
-        build = self._builds.finish(layer)
+        build = self.builds.finish(layer)
         layer.step(lifecycle.EXITED)
         self._loop.forget(layer.channel)
         layer.channel.close()
@@ -304,9 +295,5 @@ class LayerProcesses:
         """Report a zygote that died while it imported."""
         text = f"the zygote died while importing {module}" if module else "the zygote died before its first import"
         if module:
-            self._deaths.add(module)
-        self._queue.append(events.BuildFailed(layer, self._deaths.rejected(module), Reason("zygote-died", text)))
-
-    def progress(self) -> str:
-        """Return what is being imported, for a client that waits; '' if nothing is."""
-        return self._builds.describe()
+            self.builds.deaths.add(module)
+        self._queue.append(events.BuildFailed(layer, self.builds.deaths.rejected(module), Reason("zygote-died", text)))

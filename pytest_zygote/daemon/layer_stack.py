@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import lifecycle, stack_choice
@@ -92,60 +92,51 @@ class LayerStack:
 
     def _valid_base(self, request: RunRequest, now: float) -> Layer:
         base = self.base
-        stale = self._why_stale(base, request, now) if base is not None else None
-        match stack_choice.choose_base(stale, self._reason, is_first=base is None):
-            case stack_choice.Replace(reason, is_first):
-                self._forgive(base.changed_files() if base is not None else [])
-                self.retire()
-                self.base = base = self._layers.start_base(self._plan(request, "base"), reason)
-                base.is_first = is_first
-            case stack_choice.Keep():
-                pass
-            case never:
-                assert_never(never)
-        assert base is not None  # noqa: S101 - it was there, or has been made
-        return base
+        if base is None:
+            self.base = self._start_base(request, self._reason)
+            self.base.is_first = True
+            return self.base
+        stale = self._why_stale(base, request, now)
+        if stale is None:
+            return base
+        self._forgive(base.changed_files())
+        self.retire()
+        self.base = self._start_base(request, stale)
+        return self.base
+
+    def _start_base(self, request: RunRequest, reason: Reason) -> Layer:
+        return self._layers.start_base(self._plan(request, "base"), reason)
 
     def _valid_project(self, base: Layer, request: RunRequest, now: float, *, is_ahead: bool) -> Layer:
         project = self.project
-        stale = self._why_stale(project, request, now) if project is not None else None
-        is_ready = project is not None and project.built is not None
-        match stack_choice.choose_project(stale, base.reason, self._retry, is_first=project is None, is_ready=is_ready):
-            case stack_choice.Replace(reason, is_first):
-                self.project = project = self._successor(base, request, reason, is_ahead=is_ahead)
-                project.is_first = is_first
-            case stack_choice.Keep():
-                pass
-            case never:
-                assert_never(never)
-        assert project is not None  # noqa: S101 - it was there, or has been made
-        return project
+        if project is None:
+            self.project = self._spawn_project(base, request, base.reason)
+            self.project.is_first = True
+            return self.project
+        # One that is still being built is not replaced to try something again.
+        again = self._retry if project.built is not None else None
+        reason = self._why_stale(project, request, now) or again
+        if reason is not None:
+            self.project = self._successor(project, base, request, reason, is_ahead=is_ahead)
+        return self.project or project
 
-    def _successor(self, base: Layer, request: RunRequest, reason: Reason, *, is_ahead: bool) -> Layer:
-        """Have the project layer patched, or built anew."""
-        project = self.project
-        patch = self._find_patch(project, request) if project is not None else None
-        if project is None or patch is None:
-            return self._build_project(base, request, reason)
-        match stack_choice.choose_successor(tuple(patch.files.values()), is_ahead=is_ahead):
-            case stack_choice.Wait():
-                log.info("a file is being written: %s", reason)
-                return project
-            case stack_choice.Patch():
-                layer = self._layers.spawn_patched(project, patch, reason)
-                self._layers.retire(project)
-                return layer
-            case never:
-                assert_never(never)
-
-    def _build_project(self, base: Layer, request: RunRequest, reason: Reason) -> Layer:
-        project = self.project
-        self._forgive(project.changed_files() if project is not None else [])
-        self._retry = None
-        layer = self._layers.spawn_project(base, self._plan(request, "project"), reason)
-        if project is not None:
-            self._layers.retire(project)
+    def _successor(self, project: Layer, base: Layer, request: RunRequest, reason: Reason, *, is_ahead: bool) -> Layer:
+        """Have the project layer patched, or built anew; leave it as it is while a file is being written."""
+        patch = self._find_patch(project, request)
+        if patch is None:
+            self._forgive(project.changed_files())
+            layer = self._spawn_project(base, request, reason)
+        elif is_ahead and any(map(stack_choice.is_half_written, patch.files.values())):
+            log.info("a file is being written: %s", reason)
+            return project
+        else:
+            layer = self._layers.spawn_patched(project, patch, reason)
+        self._layers.retire(project)
         return layer
+
+    def _spawn_project(self, base: Layer, request: RunRequest, reason: Reason) -> Layer:
+        self._retry = None
+        return self._layers.spawn_project(base, self._plan(request, "project"), reason)
 
     def _find_patch(self, project: Layer, request: RunRequest) -> Patch | None:
         """Return the edits to patch; None if a patch would not be all that is needed."""

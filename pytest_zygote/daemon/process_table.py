@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 log = logging.getLogger("pytest_zygote")
 
@@ -55,34 +55,11 @@ class ProcessTable:
             process.returncode = returncode  # else Popen warns when it is deleted
         return process is not None
 
-    def reap(self) -> Iterator[tuple[int, int]]:
-        """Give pid and wait status of each child that has ended, stopped, or been continued."""
-        return processes.collect()
-
-    def signal(self, pid: int, number: int) -> None:
-        """Send a signal to a process; nothing happens if it is gone."""
-        processes.signal_process(pid, number)
-
-    def signal_group(self, pgid: int, number: int) -> None:
-        """Send a signal to a process group; nothing happens if it is gone."""
-        processes.signal_group(pgid, number)
-
-    def exists(self, pid: int) -> bool:
-        """Return whether there is such a process, running or waiting to be reaped."""
-        return processes.exists(pid)
-
-    def is_stopped(self, pid: int) -> bool:
-        """Return whether a process is stopped; False where the system does not say."""
-        return procfs.is_stopped(pid)
-
-    def children(self, pid: int) -> list[int]:
-        """Return the children of a process; none where the system does not say."""
-        return procfs.children(pid)
-
-    def private_kib(self, pid: int) -> int:
-        """Return the memory that a process shares with no other, in KiB; 0 where the system does not say."""
-        return procfs.private_kib(pid)
-
-    def pss_kib(self, pid: int) -> int:
-        """Return the proportional set size of a process in KiB; 0 where the system does not say."""
-        return procfs.pss_kib(pid)
+    reap = staticmethod(processes.collect)
+    signal = staticmethod(processes.signal_process)
+    signal_group = staticmethod(processes.signal_group)
+    exists = staticmethod(processes.exists)
+    is_stopped = staticmethod(procfs.is_stopped)
+    children = staticmethod(procfs.children)
+    private_kib = staticmethod(procfs.private_kib)
+    pss_kib = staticmethod(procfs.pss_kib)

@@ -101,7 +101,7 @@ class RequestQueue:
         if client not in self._clients or any(layer.plan.kind == SESSION for layer in client.awaited):
             return  # for sessions only our tests wait
         waited_s = self._parts.loop.now - client.since
-        progress = self._parts.layers.progress() or "waiting for a zygote"
+        progress = self._parts.layers.builds.describe() or "waiting for a zygote"
         client.send(client_messages.Notice(f"{progress} … ({waited_s:.1f} s)"))
         client.notices += 1
         self.wake()  # files may have changed, and with them what is being built

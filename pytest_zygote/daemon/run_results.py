@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers import lifecycle, serving
 from pytest_zygote.core.protocol import client_messages, run_messages
@@ -32,26 +32,22 @@ class RunResults:
 
     def on_ended(self, run: Run, status: int) -> None:
         """Give a client the status of its run, or start the run again from a shallower layer."""
-        client, layer = run.client, run.layer
         self._parts.supervisor.breaker.reset()
         if run.ineligible is None and serving.is_lost(status, has_begun=run.has_begun):
             run.ineligible, status = _lost(status), lifecycle.LAYER_INELIGIBLE
             log.error("run %d: %s", run.number, run.ineligible.reason)
-        must_start_over = run.ineligible is not None and status == lifecycle.LAYER_INELIGIBLE and not client.is_gone
-        wanted = run.ineligible.depth if run.ineligible is not None and must_start_over else None
-        match serving.after_run(layer.plan.kind, client.depth, wanted):
-            case serving.StartOver(depth):
-                self._start_over(run, depth)
-            case serving.RunCold():
-                log.info("runs cold: %s", _reason(run))
-                self._requests.send_cold(client, _reason(run))
-            case serving.Finish():
-                self._finish(run, status)
-            case never:
-                assert_never(never)
+        wanted = _wanted_depth(run, status)
+        if wanted is None:
+            self._finish(run, status)
+        else:
+            self._start_over(run, serving.next_depth(run.layer.plan.kind, run.client.depth, wanted))
 
     def _start_over(self, run: Run, depth: str) -> None:
         client, reason = run.client, _reason(run)
+        if depth == "cold":
+            log.info("runs cold: %s", reason)
+            self._requests.send_cold(client, reason)
+            return
         if run.layer.plan.kind == SESSION:
             self._parts.sessions.close_layer(run.layer, reason)
         log.info("starts again, %s: %s", depth, reason)
@@ -99,23 +95,15 @@ class RunResults:
         """Find another layer for a run that was not forked, unless there is no hope."""
         client = run.client
         client.lost_forks += 1
+        if client.is_gone:
+            return
         is_layer_gone = run.layer.phase == lifecycle.GONE
-        match serving.after_lost_fork(
-            run.layer.plan.kind,
-            is_client_gone=client.is_gone,
-            is_layer_gone=is_layer_gone,
-            lost=client.lost_forks,
-        ):
-            case serving.Retry(is_build_failure):
-                if is_build_failure:
-                    self._parts.supervisor.breaker.fail(self._parts.loop.now, reason)
-                self._requests.requeue(client)
-            case serving.RunCold():
-                self._requests.send_cold(client, reason)
-            case serving.Forget():
-                pass
-            case never:
-                assert_never(never)
+        if not serving.may_be_retried(is_layer_gone=is_layer_gone, lost=client.lost_forks):
+            self._requests.send_cold(client, reason)
+            return
+        if run.layer.plan.kind != SESSION:
+            self._parts.supervisor.breaker.fail(self._parts.loop.now, reason)
+        self._requests.requeue(client)
 
     # Reports
 
@@ -149,6 +137,13 @@ def settled_layer(parts: Parts) -> Layer | None:
 def _lost(status: int) -> run_messages.LayerIneligible:
     text = f"the process of the run ended with {status} before it called pytest, by a fault of pytest_zygote's"
     return run_messages.LayerIneligible("cold", Reason("run-lost", text), ())
+
+
+def _wanted_depth(run: Run, status: int) -> str | None:
+    """Return where a run that ended with this status must start over; None if it ran its tests, or nobody waits."""
+    if run.ineligible is None or status != lifecycle.LAYER_INELIGIBLE or run.client.is_gone:
+        return None
+    return run.ineligible.depth
 
 
 def _reason(run: Run) -> Reason:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_zygote.adapters.system.rendezvous import Rendezvous
     from pytest_zygote.adapters.system.sockets import Listener
     from pytest_zygote.daemon.events import EventQueue
-    from pytest_zygote.daemon.settings import ServerSettings
+    from pytest_zygote.daemon.parts import ServerSettings
 
 
 class Server:

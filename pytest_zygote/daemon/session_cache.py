@@ -91,14 +91,14 @@ class SessionCache:
         key = self._key(client)
         session = self._session(key)
         self.last_miss = self._check(session, below, key)
-        if not self.last_miss and session is not None:
-            session.hits += 1
-            self._backoff.use(key)
-            self._wanted.remove(session)
-            self._wanted.append(session)
-            client.renewed = session.layer.renewed if session.layer is not None else ()
-            return session.layer
-        return self._force(key, client, below) if self._is_forced else None
+        if self.last_miss or session is None or session.layer is None:
+            return self._force(key, client, below) if self._is_forced else None
+        session.hits += 1
+        self._backoff.use(key)
+        self._wanted.remove(session)
+        self._wanted.append(session)
+        client.renewed = session.layer.renewed
+        return session.layer
 
     def _key(self, client: Client) -> Key:
         assert client.request is not None  # noqa: S101 - it was admitted
@@ -115,10 +115,8 @@ class SessionCache:
         """Return why no session can serve a request; None if this one can. One that is stale is closed on the way."""
         if session is None:
             return self._backoff.reason(key) or eligibility.differing((other.key for other in self._wanted), key)
-        is_current = session.is_ready and session.layer is not None and session.below is below
-        stale = (
-            session.layer.sweep(session.request, self._root, self._loop.now) if is_current and session.layer else None
-        )
+        layer = session.ready if session.below is below else None
+        stale = layer.sweep(session.request, self._root, self._loop.now) if layer is not None else None
         reason = session_choice.why_close(session.state(below), stale)
         if reason:
             self._close(session, reason)
@@ -159,32 +157,30 @@ class SessionCache:
         """Close sessions whose inputs have changed, to collect them again before they are asked for."""
         self._backoff.forget()
         for session in tuple(self._wanted):
-            if session.is_ready and below is not None and not self._check(session, below, session.key):
-                self._check_recollection(session)
-
-    def _check_recollection(self, session: CachedSession) -> None:
-        """Learn now whether runs can collect the saved files by themselves: there may be time to collect all again."""
-        if session.layer is not None and session.layer.renewed:
-            self._layers.send(session.layer, layer_messages.CheckRecollection(session.layer.renewed))
+            layer = session.ready
+            if layer is None or below is None or self._check(session, below, session.key):
+                continue
+            if layer.renewed:  # can runs collect them by themselves? If not, there may be time to collect all again
+                self._layers.send(layer, layer_messages.CheckRecollection(layer.renewed))
 
     def trim(self) -> None:
         """Close the sessions used longest ago, if all together have too much memory for themselves."""
-        ready = [session for session in self._wanted if session.is_ready and session.layer is not None]
-        private_kib = [self._layers.processes.private_kib(one.layer.pid) if one.layer else 0 for one in ready]
+        ready = [(session, session.ready.pid) for session in self._wanted if session.ready is not None]
+        private_kib = [self._layers.processes.private_kib(pid) for _, pid in ready]
+        full = Reason("memory-full", f"the sessions have more than {MEMORY_MIB} MiB for themselves")
         for position in session_choice.over_budget(private_kib, MEMORY_MIB * 1024):
-            self._reject(
-                ready[position], Reason("memory-full", f"the sessions have more than {MEMORY_MIB} MiB for themselves")
-            )
+            self._reject(ready[position][0], full)
 
     def pause(self) -> None:
         """Stop all collections while somebody waits, and begin none."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for session in self._wanted:
-            if session.is_collecting and session.layer is not None and session.layer.pid and not self._is_forced:
+        for session in self._wanted if not self._is_forced else ():
+            layer = session.collecting
+            if layer is not None and layer.pid:
                 session.is_stopped = True
-                self._layers.kill(session.layer, signal.SIGSTOP)
+                self._layers.kill(layer, signal.SIGSTOP)
 
     def prepare_soon(self, below: Layer | None) -> None:
         """Go on collecting, unless somebody wants something first."""

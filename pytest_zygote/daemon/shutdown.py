@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.layers.idleness import is_idle
+from pytest_zygote.core.layers.lifecycle import is_idle
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:

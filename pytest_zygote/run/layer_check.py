@@ -25,8 +25,11 @@ from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from typing import TypeAlias
 
     from pytest_zygote.run.process import RunProcess
+
+    Row: TypeAlias = tuple[str, str, str, str]
 
 OPTIONAL = "pytest_zygote.affected"
 """The part of this package that only some projects' runs need: they teach it, as they do other packages."""
@@ -109,14 +112,9 @@ class RunPlugin:
         """
         if not self._names or self._facts[layer_fit.COVERAGE] or self._run.request.debugger:
             return
-        excluded = (*EXCLUDED, *self._facts["exclude"].split())
-        late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]
-        collected = frozenset(self._names)
-        rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
+        rows = self._rows()
         if not rows and self._facts == self._run.layer.facts:
             return
-        begun = {name: at for at, name in enumerate(self._run.import_replay.started)}
-        rows.sort(key=lambda row: begun.get(row[0], -1))
         cache = configuration.cache_folder(config)
         self._run.report(
             run_messages.Learned(
@@ -129,18 +127,24 @@ class RunPlugin:
             )
         )
 
+    def _rows(self) -> list[Row]:
+        """Return the modules that a layer may hold, in the order in which they were begun."""
+        excluded = (*EXCLUDED, *self._facts["exclude"].split())
+        late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]
+        collected = frozenset(self._names)
+        begun = {name: at for at, name in enumerate(self._run.import_replay.started)}
+        rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
+        return sorted(rows, key=lambda row: begun.get(row[0], -1))
 
-def _row(name: str) -> tuple[str, str, str, str] | None:
+
+def _row(name: str) -> Row | None:
     module = sys.modules.get(name)
-    spec = spec_of(module)
+    spec, origin = spec_of(module), code_origin.origin_of(module)  # neither is there without a module
     is_ours = name.partition(".")[0] == "pytest_zygote"
-    if module is None or spec is None or spec.name != name or (is_ours and not name.startswith(OPTIONAL)):
-        return None
-    origin = code_origin.origin_of(module)
-    if not origin:
+    if not origin or spec is None or spec.name != name or (is_ours and not name.startswith(OPTIONAL)):
         return None
     party = THIRD if is_ours or code_origin.is_third_party(origin) else FIRST
-    return (name, origin, party, REWRITTEN if is_rewritten(module) else "")
+    return (name, origin, party, REWRITTEN if module is not None and is_rewritten(module) else "")
 
 
 def _leaf_file(name: str, patterns: list[str]) -> str:

@@ -88,7 +88,7 @@ class Recollection:
     ) -> tuple[str, ...]:
         """Return the files that may be collected again."""
         self._session = session
-        if _ineligibility(session, self.items) or not self._place():
+        if not _may_collect_again(session, self.items) or not self._place():
             return ()
         self._spans = _spans_of(self.items)
         modules = {path: node for path, node in _modules_of(self.items).items() if path in self._spans}
@@ -96,13 +96,11 @@ class Recollection:
         mentioned = self._read(modules, names, identities)
         if mentioned is None:
             return ()
-        loaded = (*sys.modules, *layer.own)
-        others = {path for path in map(_source_of, dict.fromkeys(loaded)) if path and path not in modules}
-        for path in others:
-            found = files.read_unchanged(path)
-            if found is None:
-                return ()
-            mentioned |= recollection.words(found[0]) & frozenset(names.values())
+        loaded = set(map(_source_of, (*sys.modules, *layer.own)))
+        elsewhere = _mentioned(loaded - {"", *modules}, frozenset(names.values()))
+        if elsewhere is None:
+            return ()
+        mentioned |= elsewhere
         self._modules = {path: node for path, node in modules.items() if names[path] not in mentioned}
         self._texts = {path: self._texts[path] for path in self._modules}
         return tuple(self._modules)
@@ -207,18 +205,28 @@ class Recollection:
         return True
 
 
-def _ineligibility(session: pytest.Session, items: Iterable[pytest.Item]) -> str:
+def _mentioned(paths: Iterable[str], names: frozenset[bytes]) -> set[bytes] | None:
+    """Return the names that these files have a word for; None if one of them cannot be read."""
+    found: set[bytes] = set()
+    for path in paths:
+        read = files.read_unchanged(path)
+        if read is None:
+            return None
+        found |= recollection.words(read[0]) & names
+    return found
+
+
+def _may_collect_again(session: pytest.Session, items: Iterable[pytest.Item]) -> bool:
+    """Return whether options, arguments, fixtures and plugins of a session let files be collected a second time."""
     config = session.config
-    if config.getoption("capture") == "no" or config.getoption("keepduplicates") or config.getini("log_cli"):
-        return "options"
-    if any("::" in arg for arg in config.args):
-        return "arguments"
+    options = (config.getoption("capture") == "no", config.getoption("keepduplicates"), config.getini("log_cli"))
     sharing = sys.modules.get("pytest_zygote.fixtures.declare")
-    if sharing is not None and sharing.PERSISTENT:
-        return "fixtures outlive the run"
+    outlives_runs = sharing is not None and bool(sharing.PERSISTENT)
+    if any(options) or outlives_runs or any("::" in arg for arg in config.args):
+        return False
     marks = {mark.name for item in items for mark in item.own_markers}
     known = _KNOWN if "hypothesis" in marks else (*_KNOWN, "_hypothesis_pytestplugin")  # all that this does is to mark
-    return next((name for name in _EARLY if _has_strangers(config, name, known)), "")
+    return not any(_has_strangers(config, name, known) for name in _EARLY)
 
 
 def _has_strangers(config: pytest.Config, name: str, known: tuple[str, ...]) -> bool:

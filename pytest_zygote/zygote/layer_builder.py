@@ -11,7 +11,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import code_origin, io_recorder, process_state
+from pytest_zygote.adapters.interpreter import code_origin, io_recorder
 from pytest_zygote.adapters.interpreter.attribute_writes import is_standard
 from pytest_zygote.adapters.interpreter.code_events import CodeStarts
 from pytest_zygote.adapters.interpreter.import_finders import (
@@ -23,35 +23,24 @@ from pytest_zygote.adapters.interpreter.import_finders import (
 )
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_calls import ProcessCalls
-from pytest_zygote.adapters.interpreter.process_state import ProcessState
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
 from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, all_written
 from pytest_zygote.core.layers.module_graph import FAILED
-from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
 from pytest_zygote.zygote.base_effects import BaseEffects
 from pytest_zygote.zygote.import_questions import ImportQuestions
 from pytest_zygote.zygote.import_warnings import ImportWarnings
-from pytest_zygote.zygote.leak_check import LeakCheck, end_children
+from pytest_zygote.zygote.ineligible_modules import IneligibleModules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.protocol.layer_messages import Build
     from pytest_zygote.zygote.updater import Updater
-
-
-class IneligibleModulesError(BuildError):
-    """Modules did at import what a process that forks must not have; without them the layer can be built."""
-
-    def __init__(self, modules: dict[str, str]) -> None:
-        """Name the modules, each with the reason."""
-        super().__init__(next(iter(modules.values())))
-        self.modules = modules
 
 
 def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater: Updater | None) -> Built:
@@ -75,7 +64,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
             if name not in sys.modules:
                 announce(name)
                 builder.import_early(name, origin)
-    builder.raise_if_ineligible()
+    builder.ineligible.raise_if_any()
     if plan.kind == "base" and "pytest" in sys.modules:
         _import_plugin()
     _collect_garbage(is_frozen=updater is None)
@@ -110,16 +99,13 @@ def _import_plugin() -> None:
 
 
 class _Builder:
-    _state: ProcessState
-    _leaks: LeakCheck
-
     def __init__(self, plan: Build, ledger: Ledger) -> None:
         self._plan = plan
         self._ledger = ledger
         self._reads: dict[str, str] = {}
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
-        self._ineligible: dict[str, str] = {}
+        self.ineligible = IneligibleModules(plan, ledger)
         self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
         self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
@@ -130,8 +116,8 @@ class _Builder:
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
-        self._calls = ProcessCalls(self._on_pid, self._on_fork_handlers)
-        self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self._on_unanswered)
+        self._calls = ProcessCalls(self.ineligible.on_pid, self._on_fork_handlers)
+        self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
         self._files.on_folder = self._questions.note_folder
         self._files.on_absent = self._questions.note_absent
 
@@ -175,7 +161,7 @@ class _Builder:
             sys.path_importer_cache.pop(folder, None)
 
     def _start(self) -> None:
-        self._ledger.on_turn = self._on_turn
+        self._ledger.on_turn = self.ineligible.on_turn
         self._environ.start()
         self._before = frozenset(sys.modules)
         self._files.start()
@@ -183,15 +169,14 @@ class _Builder:
             self._questions.start()
         self._calls.start()
         self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
-        # Last, since all others change something, too.
-        self._state = ProcessState()
+        self.ineligible.start()  # last, since all others change something, too
         if self._plan.kind == "project":
-            self._ledger.on_import = BaseEffects(self._ledger, self._environ, self._state, self._written).imported
-        self._leaks = LeakCheck()
+            effects = BaseEffects(self._ledger, self._environ, self.ineligible.state, self._written)
+            self._ledger.on_import = effects.imported
 
     def _stop(self) -> None:
         new = [name for name in sys.modules if name not in self._before]
-        self._state.restore()
+        self.ineligible.stop()
         self._calls.stop(new)
         self._ledger.stop_observing(code_origin.own_modules(new))
         self._files.stop(new)
@@ -206,101 +191,27 @@ class _Builder:
         try:
             __import__(name)
         except LeafReached as leaf:
-            self._ineligible[name] = f"{FAILED}it imports {leaf}, which each run imports itself"
+            self.ineligible.reasons[name] = f"{FAILED}it imports {leaf}, which each run imports itself"
         except ModuleNotFoundError as error:
             # If the module itself is not there, nothing was executed.
-            (self._rejected if error.name == name else self._ineligible)[name] = f"{FAILED}{_line(error)}"
+            found = self._rejected if error.name == name else self.ineligible.reasons
+            found[name] = f"{FAILED}{_line(error)}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, a run that needs the module will show it
-            self._ineligible.setdefault(name, f"{FAILED}{_line(error)}")
+            self.ineligible.reasons.setdefault(name, f"{FAILED}{_line(error)}")
         else:
             self._check_origin(name, origin)
-        self._check_leaks(name)
+        self.ineligible.on_imported(name)
 
     def _check_origin(self, name: str, origin: str) -> None:
         here = code_origin.origin_of(sys.modules[name]) if name in sys.modules else "not there"
         if origin not in ("*", here):
-            self._ineligible[name] = f"{FAILED}it is {here or 'no file'} here, was {origin or 'no file'} in a run"
-
-    def _check_leaks(self, name: str) -> None:
-        if self._plan.kind == "base":
-            for change in self._state.changes(name):
-                self._note_change(change, (name,))
-        self._leaks.look((name,))
-        for module, reason in self._leaks.settle(_is_own).items():
-            if self._ineligible.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
-                self._ineligible[module] = reason
-        if self._plan.kind == "project":
-            self._check_processes(name)
-        if end_children():
-            self._ineligible[name] = f"{name} starts a process when it is imported"
-        if any(not reason.startswith(FAILED) for reason in self._ineligible.values()):
-            self.raise_if_ineligible()
-
-    def raise_if_ineligible(self) -> None:
-        """End the build if a module must not be in the layer.
-
-        Raises:
-            IneligibleModulesError: one must not.
-        """
-        if self._ineligible:
-            raise IneligibleModulesError(self._ineligible)
+            self.ineligible.reasons[name] = (
+                f"{FAILED}it is {here or 'no file'} here, was {origin or 'no file'} in a run"
+            )
 
     def _on_loaded(self, name: str) -> None:
-        self._state.loaded(name)
+        self.ineligible.on_loaded(name)
         self._files.on_loaded(name)
-        self._check_threads(name)
-
-    def _on_unanswered(self, what: str) -> None:
-        self._reject(what, self._ledger.stack)
-
-    def _on_turn(self) -> None:
-        self._note_state()
-        if self._plan.kind == "project":
-            self._check_processes(self._ledger.stack[-1] if self._ledger.stack else "")
-
-    def _check_processes(self, name: str) -> None:
-        """Leave out a module of the project that a process has told something, which nobody has recorded.
-
-        What installed packages ask the system (``ldconfig``, ``uname``) is taken to stay as it is.
-        """
-        if self._leaks.has_waited() and name and _is_own(name):
-            for module in (*self._ledger.stack, name):
-                self._ineligible.setdefault(module, f"{name} starts a process when it is imported")
-
-    def _check_threads(self, name: str) -> None:
-        # Raising here could be caught by an importer's ``except Exception``.
-        started = self._leaks.threads(lambda: _is_own(name))
-        if started:
-            for module in (*self._ledger.stack, name):
-                self._ineligible.setdefault(module, f"{name} starts a thread when it is imported ({started})")
-
-    def _note_state(self) -> None:
-        stack = tuple(self._ledger.stack)
-        if not stack:
-            return
-        # Packages are not asked one by one for all: they hardly ever change the state of the process.
-        look = self._state.changes if self._plan.kind == "project" else self._state.patches
-        for change in look(stack[-1]):
-            self._note_change(change, stack)
-        self._leaks.look(stack)
-
-    def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
-        what = process_state.ineligible(change)
-        if not what and change.what.startswith("root ") and self._plan.kind == "project":
-            # ``logging.basicConfig`` does nothing while pytest collects, and much before.
-            what = "configures logging"
-        if what:
-            self._reject(what, stack)
-        self._ledger.log.setdefault(stack[-1], []).append(change)
-
-    def _reject(self, what: str, stack: Sequence[str]) -> None:
-        """Have no layer hold the module that is being executed, nor those that import it."""
-        for module in stack:
-            self._ineligible.setdefault(module, f"{stack[-1]} {what} when it is imported")
-
-    def _on_pid(self, file: str) -> None:
-        if code_origin.is_own(file):
-            self._reject("asks for the process id", self._ledger.stack)
 
     def _on_fork_handlers(self, handlers: dict[str, object]) -> bool:
         stack = self._ledger.stack
@@ -360,11 +271,6 @@ class _Builder:
             warned=self._ledger.warned(),
             took_ms=round((time.perf_counter() - started) * 1000),
         )
-
-
-def _is_own(name: str) -> bool:
-    origin = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
-    return bool(origin) and code_origin.is_own(origin)
 
 
 def _line(error: BaseException) -> str:

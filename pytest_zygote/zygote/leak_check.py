@@ -26,6 +26,10 @@ class _Resources(NamedTuple):
     holders: tuple[int, ...]
     maps: int
 
+    def holds_more(self, before: _Resources) -> bool:
+        """Return whether something refers to a standard stream that did not before."""
+        return any(count > known for count, known in zip(self.holders, before.holders, strict=True))
+
 
 class _Suspicion(NamedTuple):
     """What was new when a module's code had run; it may be gone by the end of the import."""
@@ -59,7 +63,7 @@ class LeakCheck:
         self._hints = hints
         before, now = self._last, _resources()
         files = {number: name for number, name in now.files.items() if before.files.get(number) != name}
-        is_held = any(count > known for count, known in zip(now.holders, before.holders, strict=True))
+        is_held = now.holds_more(before)
         if files or is_held or now.maps > before.maps:
             self._suspicions.append(_Suspicion(tuple(modules), files, is_held, now.maps > before.maps))
         self._last = now
@@ -70,22 +74,13 @@ class LeakCheck:
         Args:
             is_own: returns whether a module is the project's.
         """
-        if not self._suspicions:
-            self._settled = self._last
-            return {}
-        before, now = self._settled, _resources()
-        is_held = any(count > known for count, known in zip(now.holders, before.holders, strict=True))
+        before, now = self._settled, _resources() if self._suspicions else self._last
         found: dict[str, str] = {}
-        for modules, files, may_hold, may_map in self._suspicions:
-            last = modules[-1]
-            open_still = {number: name for number, name in files.items() if now.files.get(number) == name}
-            what = next(filter(None, (_left_open(*file, is_own=is_own(last)) for file in open_still.items())), "")
-            if not what and may_hold and is_held and is_own(last):
-                what = "keeps a standard stream"
-            if not what and may_map and now.maps > before.maps:
-                what = "leaves memory that forks share"
+        for suspicion in self._suspicions:
+            last = suspicion.modules[-1]
+            what = _left(suspicion, before, now, is_own=is_own(last))
             if what:
-                found.update(dict.fromkeys(modules, f"{last} {what} when it is imported"))
+                found.update(dict.fromkeys(suspicion.modules, f"{last} {what} when it is imported"))
         self._suspicions.clear()
         self._settled = self._last = now
         return found
@@ -121,6 +116,17 @@ def end_children() -> bool:
 def _used_by_children() -> tuple[int, float]:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_minflt, usage.ru_utime + usage.ru_stime
+
+
+def _left(suspicion: _Suspicion, before: _Resources, now: _Resources, *, is_own: bool) -> str:
+    """Return what of a suspicion is still there at the end of the import; '' for nothing."""
+    open_still = [(number, name) for number, name in suspicion.files.items() if now.files.get(number) == name]
+    opened = next(filter(None, (_left_open(number, name, is_own=is_own) for number, name in open_still)), "")
+    if opened:
+        return opened
+    if suspicion.is_held and is_own and now.holds_more(before):
+        return "keeps a standard stream"
+    return "leaves memory that forks share" if suspicion.is_mapped and now.maps > before.maps else ""
 
 
 def _left_open(descriptor: int, name: str, *, is_own: bool) -> str:

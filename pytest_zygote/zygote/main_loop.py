@@ -1,13 +1,10 @@
-"""The loop of a zygote: it waits for events and performs what `core.zygote.zygote_loop` decides about them."""
+"""A zygote's process: what it alone does of all that `core.zygote.zygote_loop` decides."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
-import signal
 import sys
-import time
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
@@ -23,13 +20,14 @@ from pytest_zygote.run import process
 from pytest_zygote.run.inherited_layer import InheritedLayer
 from pytest_zygote.zygote.canary import prove_fork
 from pytest_zygote.zygote.fork_hooks import ForkHooks
-from pytest_zygote.zygote.layer_builder import IneligibleModulesError, build
-from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count, patience_ms
+from pytest_zygote.zygote.ineligible_modules import IneligibleModulesError
+from pytest_zygote.zygote.layer_builder import build
+from pytest_zygote.zygote.layer_process import LayerProcess
 from pytest_zygote.zygote.session_process import become_session
 from pytest_zygote.zygote.updater import CHUNK, Updater
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
@@ -44,66 +42,20 @@ class _BecameLayer(BaseException):
     """
 
 
-class Zygote:
+class Zygote(LayerProcess[layer_messages.FromZygote]):
     """One layer's process."""
 
     def __init__(self, channel: DaemonChannel) -> None:
         """Serve this connection to the daemon."""
-        self._channel = channel
+        super().__init__(zygote_loop.ZygoteState(), channel)
         self._ledger = Ledger(identity)
         self._layer = InheritedLayer(self._ledger)
         self._hooks = ForkHooks(self._layer)
-        self._runs = self._new_forker()
         self._updater: Updater | None = None
-        self._state = zygote_loop.ZygoteState()
 
-    def _new_forker(self) -> RunForker:
-        return RunForker(self._send, self._leave_parent, self._become_run)
-
-    # Events
-
-    def serve(self) -> NoReturn:
-        """Serve until the daemon is gone or retires this layer, and the last run has ended."""
-        self._pipe = signals.SignalPipe((signal.SIGCHLD,))
-        self._poll = select.poll()
-        self._poll.register(self._pipe.fileno(), select.POLLIN)
-        self._poll.register(self._channel.fileno(), select.POLLIN)
+    def introduce(self) -> None:
+        """Send the daemon which process this is."""
         self._send(layer_messages.Hello(os.getpid()))
-        while True:
-            readable = self._poll.poll(0 if self._state.has_idle_work else patience_ms(self._state.table))
-            for event in self._events([descriptor for descriptor, _ in readable]):
-                self._handle(event)
-
-    def _events(self, readable: Sequence[int]) -> Iterator[zygote_loop.Event]:
-        if not readable:
-            yield run_table.TimePassed(time.monotonic()) if self._state.table.abandoned else zygote_loop.Idle()
-        for descriptor in readable:
-            if descriptor == self._pipe.fileno():
-                yield from self._child_events()
-            elif descriptor == self._channel.fileno():
-                yield from self._daemon_events()
-            else:
-                self._poll.unregister(descriptor)
-                yield from self._runs.lost_clients(descriptor)
-
-    def _child_events(self) -> Iterator[zygote_loop.Event]:
-        self._pipe.read()
-        yield from child_events()
-
-    def _daemon_events(self) -> Iterator[zygote_loop.Event]:
-        received = self._channel.receive()
-        if received is None:
-            yield zygote_loop.DaemonGone()
-        for order in received or ():
-            descriptors = self._channel.adopt_descriptors(descriptor_count(order))
-            yield zygote_loop.Ordered(order, tuple(descriptors))
-
-    def _handle(self, event: zygote_loop.Event) -> None:
-        self._state, actions = zygote_loop.step(self._state, event)
-        for action in actions:
-            outcome = self._perform(action)
-            if outcome is not None:
-                self._handle(outcome)
 
     # Actions
 
@@ -120,33 +72,17 @@ class Zygote:
                 self._fork_layer(order, descriptor)
             case zygote_loop.Send(message):
                 self._send(message)
-            case zygote_loop.StopListening():
-                self._listen_to_clients()
-            case zygote_loop.Leave():
-                signals.leave(0)
-            case _:
-                return self._perform_run(action)
-        return None
-
-    def _listen_to_clients(self) -> None:
-        """Look at the links of runs in place of the daemon, which is gone."""
-        self._poll.unregister(self._channel.fileno())
-        for link in self._runs.links:
-            self._poll.register(link, 0)  # its end is always reported
-
-    def _perform_run(self, action: run_table.RunAction) -> run_table.RunEvent | None:
-        match action:
             case run_table.ForkRun(order, _, is_first):
                 self._warn(order.run, self._hooks.before_fork(is_first=is_first))
+                return super()._perform(action)
             case run_table.EndLastRun(run):
                 self._warn(run, self._hooks.after_last())
             case _:
-                pass
-        return self._runs.perform(action)
+                return super()._perform(action)
+        return None
 
-    def _send(self, message: layer_messages.FromZygote) -> None:
-        with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
-            self._channel.send(message)
+    def _end(self) -> NoReturn:
+        signals.leave(0)
 
     def _warn(self, run: int, failures: list[str]) -> None:
         _log(failures)
@@ -229,12 +165,6 @@ class Zygote:
         self._runs.learn()
         return status
 
-    def _leave_parent(self) -> None:
-        """Close what belongs to the zygote that this process was forked from."""
-        self._pipe.close()
-        self._channel.close()
-        self._runs.leave()
-
 
 def _log(failures: list[str]) -> None:
     for failure in failures:
@@ -246,6 +176,7 @@ def main() -> NoReturn:
     zygote = Zygote(sockets.adopt(int(sys.argv[1]), layer_messages.TO_ZYGOTE))
     while True:
         try:
+            zygote.introduce()
             zygote.serve()
         except _BecameLayer:
             continue

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals
-from pytest_zygote.core.protocol import layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote import run_table
 from pytest_zygote.zygote.client_links import ClientLinks
@@ -18,28 +17,10 @@ from pytest_zygote.zygote.standby_run import StandbyRun
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_zygote.core.protocol.layer_messages import Fork
-    from pytest_zygote.core.record import Record
-
-_DESCRIPTOR_COUNTS: dict[type[Record], int] = {
-    layer_messages.Fork: 5,
-    layer_messages.Spawn: 1,
-    layer_messages.Collect: 1,
-}
-"""How many descriptors travel with an order: stdin, stdout, stderr, the client's link and the run's report; or
-a layer's connection."""
-
-LOOK_AGAIN_MS = 500
-"""How often runs are looked at that nobody waits for."""
+    from pytest_zygote.core.protocol.layer_messages import Fork, RunReport
 
 LINK = -2
 """The client's link stands before the run's report, which is the last."""
-
-
-def descriptor_count(order: Record) -> int:
-    """Return how many descriptors travel with a message from the daemon."""
-    passed_on = order.passed_on if isinstance(order, layer_messages.Fork) else 0
-    return _DESCRIPTOR_COUNTS.get(type(order), 0) + passed_on
 
 
 class RunForker:
@@ -47,16 +28,7 @@ class RunForker:
 
     def __init__(
         self,
-        report: Callable[
-            [
-                layer_messages.Forked
-                | layer_messages.ForkFailed
-                | layer_messages.RunStopped
-                | layer_messages.RunContinued
-                | layer_messages.RunExited
-            ],
-            None,
-        ],
+        report: Callable[[RunReport], None],
         leave_parent: Callable[[], None],
         become_run: Callable[[Fork, Sequence[int]], None],
     ) -> None:
@@ -165,19 +137,3 @@ def _without_link(descriptors: Sequence[int]) -> tuple[int, ...]:
 def _close(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def patience_ms(table: run_table.RunTable) -> int | None:
-    """Return how long a loop with these runs may sleep; None for as long as nothing happens."""
-    return LOOK_AGAIN_MS if table.abandoned else None
-
-
-def child_events() -> Iterator[run_table.ChildEvent]:
-    """Yield what has happened to the children of this process."""
-    for pid, status in processes.collect():
-        if os.WIFCONTINUED(status):
-            yield run_table.ChildContinued(pid)
-        elif os.WIFSTOPPED(status):
-            yield run_table.ChildStopped(pid, os.WSTOPSIG(status))
-        else:
-            yield run_table.ChildEnded(pid, processes.decode_wait(status))

@@ -10,17 +10,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import select
-import signal
 import sys
-import time
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
 from pytest_zygote.adapters.self_checks import lost_reason
-from pytest_zygote.adapters.system import processes, signals, sockets, stdio
+from pytest_zygote.adapters.system import processes, sockets, stdio
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers import lifecycle
@@ -29,16 +26,15 @@ from pytest_zygote.core.protocol.errors import ProtocolError
 from pytest_zygote.core.protocol.framing import SILENT
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
-from pytest_zygote.core.zygote import run_table, session_loop
-from pytest_zygote.core.zygote.zygote_loop import DaemonGone, Idle, Leave, StopListening
+from pytest_zygote.core.zygote import zygote_loop
 from pytest_zygote.run import client_identity, interpreter_exit, process
 from pytest_zygote.run.collected_session import CollectedPlugin, renew_file
 from pytest_zygote.zygote.collection_inputs import CollectionInputs
-from pytest_zygote.zygote.run_forker import RunForker, child_events, descriptor_count, patience_ms
+from pytest_zygote.zygote.layer_process import LayerProcess
 from pytest_zygote.zygote.session_leaks import SessionLeaks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import TypeAlias
 
     from pytest_zygote.adapters.system.sockets import Channel
@@ -68,19 +64,16 @@ class SessionRun(process.RunProcess):
         raise AssertionError(reason)  # a run is past the point where it can start over
 
 
-class SessionProcess:
+class SessionProcess(LayerProcess[layer_messages.FromSession]):
     """The process of a collected session, and of the runs that are forked from it."""
 
     def __init__(self, order: layer_messages.Collect, layer: InheritedLayer, channel: DaemonChannel) -> None:
         """Start before pytest does."""
+        super().__init__(zygote_loop.SESSION, channel)
         self._order = order
         self._layer = layer
-        self._channel = channel
         self._recorders = TerminalDoubles(order.terminal, processes.fork)
         self._watch = CollectionInputs(self._on_side_effect)
-        self._is_run = False
-        self._runs = RunForker(self._send, self._leave_parent, self._become_run)
-        self._state = session_loop.SessionState()
         self._run = SessionRun(process.request_in(order.request), layer)
         self._run.session = self
         self._run.plugins["zygote_collected"] = CollectedPlugin(self)
@@ -125,7 +118,7 @@ class SessionProcess:
     def _leave(self, last: layer_messages.FromSession) -> NoReturn:
         with contextlib.suppress(OSError):
             self._channel.send(last)
-        os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
+        self._end()
 
     def mark(self) -> None:
         """Note what was written so far: a run that collects again writes what follows itself."""
@@ -161,87 +154,24 @@ class SessionProcess:
         processes.die_with_parent(on=False)
         self._send(built)
         try:
-            self._serve()
+            self.serve()
         except ProtocolError as error:  # a fault of the daemon's: named, before runs are forked from the layer again
             if self._is_run:
                 raise
             self._leave(layer_messages.NotRecollectable(Reason("session-failed", str(error))))
 
-    # Events
-
-    def _serve(self) -> None:
-        """Fork runs until this process is one of them; in the session itself this never returns."""
-        self._pipe = signals.SignalPipe((signal.SIGCHLD,))
-        self._poll = select.poll()
-        self._poll.register(self._pipe.fileno(), select.POLLIN)
-        self._poll.register(self._channel.fileno(), select.POLLIN)
-        while True:
-            readable = [descriptor for descriptor, _ in self._poll.poll(self._patience_ms())]
-            for event in self._events(readable):
-                self._handle(event)
-                if self._is_run:
-                    return
-
-    def _events(self, readable: Sequence[int]) -> Iterator[session_loop.SessionEvent]:
-        if not readable:
-            yield run_table.TimePassed(time.monotonic()) if self._state.table.abandoned else Idle()
-        if self._pipe.fileno() in readable:
-            self._pipe.read()
-            yield from child_events()
-        if self._channel.fileno() in readable:
-            yield from self._daemon_events()
-        for descriptor in readable:
-            if descriptor not in (self._pipe.fileno(), self._channel.fileno()):
-                self._poll.unregister(descriptor)
-                yield from self._runs.lost_clients(descriptor)
-
-    def _patience_ms(self) -> int | None:
-        return 0 if self._state.has_idle_work else patience_ms(self._state.table)
-
-    def _daemon_events(self) -> Iterator[session_loop.SessionEvent]:
-        received = self._channel.receive()
-        if received is None:
-            yield DaemonGone()
-        for order in received or ():
-            descriptors = self._channel.adopt_descriptors(descriptor_count(order))
-            yield session_loop.SessionOrdered(order, tuple(descriptors))
-
-    def _handle(self, event: session_loop.SessionEvent) -> None:
-        self._state, actions = session_loop.step(self._state, event)
-        for action in actions:
-            outcome = self._perform(action)
-            if outcome is not None:
-                self._handle(outcome)
-
-    # Actions
-
-    def _perform(self, action: session_loop.SessionAction) -> run_table.RunEvent | None:
-        match action:
-            case session_loop.CheckFiles(paths):
-                reason = self._pytest.why_not_recollectable(paths)
-                if reason:
-                    self._send(layer_messages.NotRecollectable(Reason("session-recollection", reason)))
-            case StopListening():
-                self._poll.unregister(self._channel.fileno())
-                for link in self._runs.links:
-                    self._poll.register(link, 0)  # its end is always reported
-            case Leave():
-                os._exit(0)  # noqa: TID251 - see `_leave`
-            case _:
-                return self._runs.perform(action)
+    def _perform(self, action: zygote_loop.Action) -> zygote_loop.Event | None:
+        if not isinstance(action, zygote_loop.CheckFiles):
+            return super()._perform(action)
+        reason = self._pytest.why_not_recollectable(action.paths)
+        if reason:
+            self._send(layer_messages.NotRecollectable(Reason("session-recollection", reason)))
         return None
 
-    def _send(self, message: layer_messages.FromSession) -> None:
-        with contextlib.suppress(OSError):  # the daemon is gone, which the poll shows
-            self._channel.send(message)
+    def _end(self) -> NoReturn:
+        os._exit(0)  # noqa: TID251 - nothing that a run would do at its end may happen
 
     # Being a run
-
-    def _leave_parent(self) -> None:
-        """Close what belongs to the process that this one was forked from."""
-        self._pipe.close()
-        self._channel.close()
-        self._runs.leave()
 
     def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""

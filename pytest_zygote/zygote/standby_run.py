@@ -15,7 +15,7 @@ import select
 import struct
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import dirty_pages, processes, signals, sockets
+from pytest_zygote.adapters.system import dirty_pages, processes, procfs, signals, sockets
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.protocol import layer_messages
 
@@ -59,7 +59,7 @@ class StandbyRun:
         if any(self._written[: _RANGE.size]):
             return
         with contextlib.suppress(Exception):  # tests may have left anything in the place of what is called here
-            found = list(itertools.islice(dirty_pages.written(), MAX_PAGES))
+            found = list(itertools.islice(procfs.own_pages(), MAX_PAGES))
             if sum(length for _, length in found) <= MAX_PAGES * dirty_pages.PAGE:
                 packed = b"".join(_RANGE.pack(*span) for span in found)
                 self._written[: len(packed)] = packed

@@ -33,7 +33,7 @@ from pytest_zygote.core.protocol.layer_messages import NotPatched, Patched
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
     from pytest_zygote.core.patching.verdict import Verdict
@@ -102,15 +102,18 @@ class Updater:
         log = self._ledger.log
         warned = {event.module for name in self._ledger.warned() for event in log[name] if type(event) is Warned}
         for name, path in origins.items():
-            if path in self._looked_at:
-                self._patcher.forbid(
-                    name, Reason("file-examined", "its file was looked at while the project was imported")
-                )
-            elif any(type(event) in (Compiled, Warned) for event in log.get(name, ())):
-                self._patcher.forbid(name, Reason("import-warns", "it warns when it is imported"))
-            elif name in warned:
-                self._patcher.forbid(name, Reason("import-warns", "a warning names a line of it"))
+            reason = self._why_unpatchable(name, path, warned)
+            if reason is not None:
+                self._patcher.forbid(name, reason)
         self._waiting = iter([(p, n) for n, p in origins.items() if p.endswith(".py") and self._is_new(p)])
+
+    def _why_unpatchable(self, name: str, path: str, warned: Collection[str]) -> Reason | None:
+        """Return why no edit of a module can be patched; None if some can. `warned`: modules that warnings name."""
+        if path in self._looked_at:
+            return Reason("file-examined", "its file was looked at while the project was imported")
+        if any(type(event) in (Compiled, Warned) for event in self._ledger.log.get(name, ())):
+            return Reason("import-warns", "it warns when it is imported")
+        return Reason("import-warns", "a warning names a line of it") if name in warned else None
 
     # When nothing else is to do
 

@@ -25,12 +25,11 @@ from pytest_zygote.daemon.history import RunHistory
 from pytest_zygote.daemon.layer import Layer
 from pytest_zygote.daemon.layer_processes import LayerProcesses
 from pytest_zygote.daemon.layer_supervisor import LayerSupervisor
-from pytest_zygote.daemon.parts import Parts
+from pytest_zygote.daemon.parts import Parts, ServerSettings
 from pytest_zygote.daemon.process_table import ProcessTable
 from pytest_zygote.daemon.rebuild_trigger import RebuildTrigger
 from pytest_zygote.daemon.run_table import RunTable
 from pytest_zygote.daemon.session_cache import SessionCache
-from pytest_zygote.daemon.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

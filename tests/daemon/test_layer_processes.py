@@ -91,7 +91,7 @@ def test_import_that_never_ends_is_killed_and_rejected_at_once(daemon: FakeDaemo
     layer = daemon.layers.start_base(plan(daemon.root), FIRST_START)
     daemon.loop.advance(50)
     hand(daemon, 0, layer_messages.Hello(500), layer_messages.Importing("slow"))
-    assert daemon.layers.progress() == "importing slow"
+    assert daemon.layers.builds.describe() == "importing slow"
     assert layer.last_progress == daemon.loop.now
     daemon.loop.advance(50)
     assert daemon.processes.signals == []
@@ -101,7 +101,7 @@ def test_import_that_never_ends_is_killed_and_rejected_at_once(daemon: FakeDaemo
     failed, _ = hand(daemon, 0)
     assert isinstance(failed, events.BuildFailed)
     assert [*failed.rejected] == ["slow"]
-    assert daemon.layers.progress() == ""
+    assert daemon.layers.builds.describe() == ""
 
 
 def test_build_that_fails_retires_its_layer(daemon: FakeDaemon) -> None:

@@ -12,9 +12,9 @@ from pytest_zygote.adapters.system import processes, sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.daemon import __main__ as entry
 from pytest_zygote.daemon.event_loop import EventLoop
+from pytest_zygote.daemon.parts import ServerSettings
 from pytest_zygote.daemon.process_table import ProcessTable
 from pytest_zygote.daemon.server import Server
-from pytest_zygote.daemon.settings import ServerSettings
 from tests.daemon.fakes import FakeListener, options
 
 if TYPE_CHECKING:

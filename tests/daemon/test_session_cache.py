@@ -52,7 +52,7 @@ def _code(reason: Reason | None) -> str:
 def states(daemon: FakeDaemon) -> list[tuple[tuple[str, ...], str]]:
     """Return arguments and state of each session."""
     return [
-        (one.request.args, "ready" if one.is_ready else "collecting" if one.is_collecting else _code(one.why_closed))
+        (one.request.args, "ready" if one.ready else "collecting" if one.collecting else _code(one.why_closed))
         for one in daemon.sessions
     ]
 

@@ -70,6 +70,7 @@ def test_a_zygote_introduces_itself_and_leaves_when_it_retires(ends: tuple[Zygot
     zygote, daemon = ends
     daemon.send(layer_messages.Retire())
 
+    zygote.introduce()
     with pytest.raises(LeftError, match=r"^0$"):
         zygote.serve()
 
@@ -90,7 +91,7 @@ def test_an_order_that_is_not_legal_is_a_fault_with_a_name(ends: tuple[Zygote, D
     zygote, daemon = ends
     daemon.send(layer_messages.Deliver(7, 2))
 
-    with pytest.raises(RemoteProtocolError, match="a zygote that is empty was sent Deliver"):
+    with pytest.raises(RemoteProtocolError, match="a layer that is empty was sent Deliver"):
         zygote.serve()
 
 

@@ -19,7 +19,8 @@ from pytest_zygote.core.zygote.run_table import (
     RunForked,
     RunNotForked,
 )
-from pytest_zygote.zygote.run_forker import RunForker, child_events
+from pytest_zygote.zygote.layer_process import child_events
+from pytest_zygote.zygote.run_forker import RunForker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

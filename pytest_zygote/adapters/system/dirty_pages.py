@@ -1,7 +1,7 @@
-"""Pages of memory that a process has written to since it was forked, and how to have them ready (Linux).
+"""Has pages of memory ready that a process will write to (Linux).
 
 A fork shares its memory with its parent, page by page, until one of them writes: then the kernel stops it, and
-copies. A run of one test writes to some thousand pages, nearly the same ones in each run.
+copies. A run of one test writes to some thousand pages, nearly the same ones in each run (`procfs.own_pages`).
 """
 
 from __future__ import annotations
@@ -10,24 +10,13 @@ import ctypes
 import resource
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.system import procfs
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 PAGE = resource.getpagesize()
 
 _POPULATE_WRITE = 23
 """MADV_POPULATE_WRITE, since Linux 5.14: madvise(2)."""
-
-
-def written() -> Iterator[tuple[int, int]]:
-    """Return address and length, in bytes, of what this process shares with no other.
-
-    Raises:
-        OSError: the system does not tell, at the first step.
-    """
-    return procfs.own_pages(PAGE)
 
 
 def populate(ranges: Iterable[tuple[int, int]]) -> None:

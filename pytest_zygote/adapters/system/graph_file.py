@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 
+from pytest_zygote.adapters.system.rendezvous import interpreter
 from pytest_zygote.core.layers.module_graph import ModuleGraph
 
 FORMAT = 2
@@ -57,8 +58,7 @@ def save_graph(cache: str, graph: ModuleGraph) -> None:
 
 
 def _interpreter() -> str:
-    # As in `rendezvous`: one interpreter has several names.
-    return f"{sys.prefix} {os.path.realpath(sys.executable)} {sys.version}"
+    return f"{interpreter()} {sys.version}"
 
 
 def _path(cache: str) -> str:

@@ -35,12 +35,15 @@ def fork(child: Callable[[], int]) -> int:
             locked and without an owner.
     """
     _refuse_threads()
-    return _fork(child)
+    return fork_among_threads(child)
 
 
 def fork_among_threads(child: Callable[[], int]) -> int:
     """Fork although other threads run; the caller knows which ones, and that the child needs none of them."""
-    return _fork(child)
+    pid = fork_here_among_threads()
+    if not pid:
+        become(child)
+    return pid
 
 
 def fork_here() -> int:
@@ -51,12 +54,15 @@ def fork_here() -> int:
         RuntimeError: this process has a second thread, see `fork`.
     """
     _refuse_threads()
-    return _bare_fork()
+    return fork_here_among_threads()
 
 
 def fork_here_among_threads() -> int:
     """Fork, and return in both processes, in the child 0; the caller knows of all threads, or has looked for them."""
-    return _bare_fork()
+    with warnings.catch_warnings():
+        # Native threads (OpenBLAS) stop themselves around a fork, yet 3.12 counts them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _refuse_threads() -> None:
@@ -65,20 +71,6 @@ def _refuse_threads() -> None:
         names = ", ".join(thread.name for thread in others)
         message = f"a process with threads must not fork: {names}"
         raise RuntimeError(message)
-
-
-def _bare_fork() -> int:
-    with warnings.catch_warnings():
-        # Native threads (OpenBLAS) stop themselves around a fork, yet 3.12 counts them.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
-def _fork(child: Callable[[], int]) -> int:
-    pid = _bare_fork()
-    if not pid:
-        become(child)
-    return pid
 
 
 def become(child: Callable[[], int]) -> NoReturn:

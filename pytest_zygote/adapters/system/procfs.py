@@ -1,9 +1,7 @@
-"""What Linux tells in ``/proc`` about processes: their files, threads, children and memory.
-
-What the kernel treats a process by (namespaces, limits, groups) is read by `kernel_context` and `rlimits`.
+"""What Linux tells in ``/proc`` about processes: their files, threads, children, memory and rights.
 
 Other systems have no such folder. There most functions return what says nothing (0, '', an empty list); those that
-their caller cannot do without raise `OSError`. Nothing here imports more than `os`: a client uses it too.
+their caller cannot do without raise `OSError`. Nothing here imports more than `os` and `time`: a client uses it too.
 """
 
 from __future__ import annotations
@@ -22,7 +20,14 @@ DEV_FD = "/dev/fd"
 _STARTED = 19
 """Place of the start in ``/proc/self/stat``, after the name of the program: proc_pid_stat(5)."""
 
+UNREADABLE = "?"
+"""In place of what this process may not look at."""
+
+_PAGE = os.sysconf("SC_PAGESIZE")
 _ENTRY = 8
+_CHUNK = 64 * 1024
+_ARGUMENT_FIELDS = slice(45, 47)
+"""Where arg_start and arg_end stand in /proc/PID/stat, behind the name (proc_pid_stat(5))."""
 _OWN_PAGES = rb"\x81+"
 """The uppermost bytes of pages that are present (bit 63) and mapped by nobody else (bit 56): proc_pid_pagemap(5)."""
 
@@ -89,7 +94,7 @@ def started_ns() -> int:
 
     A fork started when it was forked.
     """
-    fields = _read("/proc/self/stat").rpartition(b")")[2].split()
+    fields = _stat("self")
     if len(fields) <= _STARTED:
         return 0
     age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(fields[_STARTED]) * 10**9 // os.sysconf("SC_CLK_TCK")
@@ -107,13 +112,91 @@ def children(pid: int) -> list[int]:
 
 def is_stopped(pid: int) -> bool:
     """Return whether a process is stopped (Ctrl-Z); False where it is gone or the system does not tell."""
-    # The name of the program stands before the state, in brackets, and may have brackets and blanks itself.
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] == [b"T"]
+    return _stat(pid)[:1] == [b"T"]
 
 
 def goes_on(pid: int) -> bool:
     """Return whether a process is there and not stopped; False where the system does not tell."""
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] not in ([], [b"T"], [b"t"], [b"Z"])
+    return _stat(pid)[:1] not in ([], [b"T"], [b"t"], [b"Z"])
+
+
+def arguments() -> tuple[int, int]:
+    """Return where the arguments of this process begin and end in its memory.
+
+    Raises:
+        ValueError: the system does not tell.
+    """
+    start, end = map(int, _stat("self")[_ARGUMENT_FIELDS])
+    return start, end
+
+
+def _stat(pid: int | str) -> list[bytes]:
+    # The name of the program stands before the state, in brackets, and may have brackets and blanks itself.
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def write_memory(address: int, data: bytes) -> None:
+    """Write to the memory of this process.
+
+    Raises:
+        OSError: it cannot be written there, or the system has no such file.
+    """
+    memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.pwrite(memory, data, address)
+    finally:
+        os.close(memory)
+
+
+def namespaces(pid: int) -> dict[str, str]:
+    """Return name → identity of the namespaces of a process.
+
+    Raises:
+        OSError: there is no such process here; it may live in another pid namespace.
+    """
+    folder = f"/proc/{pid}/ns"
+    return {name: _link(f"{folder}/{name}") for name in os.listdir(folder)}
+
+
+def root_folder(pid: int) -> str:
+    """Return what tells the root folder of a process from others."""
+    try:
+        status = os.stat(f"/proc/{pid}/root")
+    except OSError:
+        return UNREADABLE
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """Return the lines of a process's status by their names (proc_pid_status(5)); {} where the system does not tell."""
+    lines = _read(f"/proc/{pid}/status").decode("ascii", "replace").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def personality(pid: int) -> str:
+    """Return the personality of a process (personality(2))."""
+    return text(f"/proc/{pid}/personality")
+
+
+def control_groups(pid: int) -> str:
+    """Return the control groups of a process, a hierarchy a line (cgroups(7))."""
+    return text(f"/proc/{pid}/cgroup")
+
+
+def oom_score(pid: int) -> int | None:
+    """Return how readily the kernel ends a process when memory is short; None where the system does not tell."""
+    score = _read(f"/proc/{pid}/oom_score_adj")
+    return int(score) if score else None
+
+
+def set_oom_score(score: int) -> None:
+    """Have the kernel end this process so readily when memory is short.
+
+    Raises:
+        OSError: this process may not.
+    """
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(score))
 
 
 def private_kib(pid: int) -> int:
@@ -156,14 +239,11 @@ def mountinfo() -> str:
     return os.fsdecode(_read("/proc/self/mountinfo"))
 
 
-def own_pages(page: int) -> Iterator[tuple[int, int]]:
+def own_pages() -> Iterator[tuple[int, int]]:
     """Yield address and length, in bytes, of memory that this process has written to and shares with no other.
 
-    Args:
-        page: the size of a page.
-
     Raises:
-        OSError: the system does not tell.
+        OSError: the system does not tell, at the first step.
     """
     import re
 
@@ -173,14 +253,39 @@ def own_pages(page: int) -> Iterator[tuple[int, int]]:
             if mode != b"rw-p":
                 continue
             begin, end = (int(address, 16) for address in span.split(b"-"))
-            found = os.pread(entries.fileno(), (end - begin) // page * _ENTRY, begin // page * _ENTRY)
+            found = os.pread(entries.fileno(), (end - begin) // _PAGE * _ENTRY, begin // _PAGE * _ENTRY)
             for run in re.finditer(_OWN_PAGES, found[_ENTRY - 1 :: _ENTRY]):
-                yield begin + run.start() * page, len(run.group()) * page
+                yield begin + run.start() * _PAGE, len(run.group()) * _PAGE
 
 
-def _read(path: str) -> bytes:
+def text(path: str) -> str:
+    """Return what stands in a file of the kernel's, `UNREADABLE` if it cannot be read."""
+    found = _read(path, b"?")
+    return found.decode("ascii", "replace").strip()
+
+
+def _link(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:  # the process is gone, or the system has no such file
-        return b""
+        return os.readlink(path)
+    except OSError:
+        return UNREADABLE
+
+
+def _read(path: str, default: bytes = b"") -> bytes:
+    """Return what stands in a file; the default if the process is gone, or the system has no such file.
+
+    A file object takes twice the time for these short files, and a run that is asked for waits for some of them.
+    """
+    parts = []
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return default
+    try:
+        while part := os.read(descriptor, _CHUNK):
+            parts.append(part)
+    except OSError:
+        return default
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)

@@ -8,6 +8,8 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.system import procfs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     Limits: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 
 PROCESSORS, PRIORITY, SCHEDULING, OOM_SCORE = "processor affinity", "priority", "scheduling policy", "oom_score_adj"
+
+_RESOURCES: dict[str, int] = {
+    name: number for name, number in vars(resource).items() if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
+}
+"""Name → number of each limit; RLIMIT_OFILE is another name of RLIMIT_NOFILE."""
 
 
 def limits_of(pid: int) -> Limits:
@@ -29,15 +36,16 @@ def limits_of(pid: int) -> Limits:
 
 
 def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for name in (name for name in dir(resource) if name.startswith("RLIMIT_")):
+    for name, number in _RESOURCES.items():
         with contextlib.suppress(OSError, ValueError):  # this kernel has no such limit
-            yield name, resource.prlimit(pid, getattr(resource, name))
+            yield name, resource.prlimit(pid, number)
     yield PROCESSORS, tuple(sorted(os.sched_getaffinity(pid)))
     yield PRIORITY, (os.getpriority(os.PRIO_PROCESS, pid),)
     with contextlib.suppress(PermissionError):
         yield SCHEDULING, (os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority)
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
-        yield OOM_SCORE, (int(file.read()),)
+    score = procfs.oom_score(pid)
+    if score is not None:
+        yield OOM_SCORE, (score,)
 
 
 def adopt_rlimits(limits: Limits) -> str:
@@ -66,7 +74,6 @@ def _set(name: str, wanted: tuple[int, ...]) -> None:
     elif name == SCHEDULING:
         os.sched_setscheduler(0, wanted[0], os.sched_param(wanted[1]))
     elif name == OOM_SCORE:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(wanted[0]))
+        procfs.set_oom_score(wanted[0])
     else:
-        resource.setrlimit(getattr(resource, name), (wanted[0], wanted[1]))
+        resource.setrlimit(_RESOURCES[name], (wanted[0], wanted[1]))

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from setproctitle import setproctitle, setthreadtitle
 
+from pytest_zygote.adapters.system import procfs
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_ARGUMENT_FIELDS = slice(45, 47)
-"""Where arg_start and arg_end stand in /proc/PID/stat, behind the name (proc_pid_stat(5))."""
 
 
 def set_title(title: str) -> None:
@@ -31,18 +30,10 @@ def set_command_line(arguments: Sequence[str]) -> None:
     """
     set_title(" ".join(arguments))
     data = b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/stat", "rb") as file:
-        start, end = map(int, file.read().rpartition(b") ")[2].split()[_ARGUMENT_FIELDS])
+    with contextlib.suppress(OSError, ValueError):
+        start, end = procfs.arguments()
         if len(data) <= end - start:
-            _write_memory(start, data.ljust(end - start, b"\0"))
-
-
-def _write_memory(address: int, data: bytes) -> None:
-    memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.pwrite(memory, data, address)
-    finally:
-        os.close(memory)
+            procfs.write_memory(start, data.ljust(end - start, b"\0"))
 
 
 def set_thread_title(title: str) -> None:

@@ -6,7 +6,8 @@ and changes nothing.
 
 The rest of this module says what the daemon does when something ends early or takes long: a client that leaves
 (`PRESSURE`) or is interrupted while it waits (`ENDING_SIGNALS`), a run that must start elsewhere (`depth_after`), a
-client that waits (`NOTICES_S`), builds that fail again and again (`Breaker`). Time is always an argument.
+client that waits (`NOTICES_S`), builds that fail again and again (`Breaker`, `BuildDeaths`), a daemon that nobody needs
+(`is_idle`). Time is always an argument.
 """
 
 from __future__ import annotations
@@ -118,3 +119,30 @@ class Breaker:
         if self._reason is None or now >= self._until:
             return None
         return self._reason.add(" (pytest --daemon-reload tries again)")
+
+
+DEADLY = "kills the process that imports it, or never ends"
+
+
+class BuildDeaths:
+    """The modules during whose import zygotes died or hung, and how often: the second death proves it."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._counts: dict[str, int] = {}
+
+    def add(self, module: str) -> None:
+        """Count a zygote that died or had to be killed while it imported a module."""
+        self._counts[module] = self._counts.get(module, 0) + 1
+
+    def rejected(self, module: str) -> dict[str, str]:
+        """Return the module with the reason if it is proven to be at fault; {} at its first death.
+
+        One death proves nothing: the system may have been out of memory.
+        """
+        return {module: DEADLY} if self._counts.get(module, 0) > 1 else {}
+
+
+def is_idle(now: float, last_request: float, limit_s: float) -> bool:
+    """Return whether nobody has asked for a run for longer than the limit; 0 stands for no limit."""
+    return 0 < limit_s < now - last_request

@@ -12,7 +12,6 @@ from pytest_zygote.core.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TypeAlias
 
     from pytest_zygote.core.reasons import Reason
 
@@ -31,35 +30,6 @@ class AwaitedLayer(Record):
 
     kind: str
     is_patched: bool
-
-
-class StartOver(Record):
-    """Fork the run again, from a layer of this depth."""
-
-    depth: str
-
-
-class RunCold(Record):
-    """Let the client run plain pytest."""
-
-
-class Finish(Record):
-    """Give the client the status."""
-
-
-class Forget(Record):
-    """Do nothing: nobody waits for it."""
-
-
-class Retry(Record):
-    """Find another layer; `is_build_failure`: whether the death of the zygote counts as a failed build."""
-
-    is_build_failure: bool
-
-
-if TYPE_CHECKING:
-    AfterRun: TypeAlias = StartOver | RunCold | Finish
-    AfterLostFork: TypeAlias = Retry | RunCold | Forget
 
 
 def is_hopeless(awaited: Sequence[AwaitedLayer], kind: str) -> bool:
@@ -82,36 +52,27 @@ def is_lost(status: int, *, has_begun: bool) -> bool:
     return status >= 0 and not has_begun
 
 
-def after_run(layer_kind: str, depth: str, wanted: str | None) -> AfterRun:
-    """Return what to do with a client whose run has ended.
+def next_depth(layer_kind: str, depth: str, wanted: str) -> str:
+    """Return where a run starts over whose layer was not exact: 'project', 'base' or 'cold'.
 
     Args:
         layer_kind: where the run was forked; a session's run may start again in the same depth, without a session.
         depth: where the client's runs may start.
-        wanted: where the run would be exact, if it ended because its layer was not; None if it ran its tests.
+        wanted: where the run would be exact.
     """
-    if wanted is None:
-        return Finish()
     if layer_kind == "session":
-        return StartOver(depth)
-    shallower = lifecycle.depth_after("base" if layer_kind == "base" else "project", wanted)
-    return RunCold() if shallower == "cold" else StartOver(shallower)
+        return depth
+    return lifecycle.depth_after("base" if layer_kind == "base" else "project", wanted)
 
 
-def after_lost_fork(layer_kind: str, *, is_client_gone: bool, is_layer_gone: bool, lost: int) -> AfterLostFork:
-    """Return what to do with a client whose run was never forked.
+def may_be_retried(*, is_layer_gone: bool, lost: int) -> bool:
+    """Return whether to look for another layer for a run that was never forked; else it is cold.
 
     Args:
-        layer_kind: of the layer that should have forked it.
-        is_client_gone: nobody waits for the run any more.
         is_layer_gone: the zygote died; else there was no process to be had, and the next attempt would fail, too.
         lost: how often this has happened to the client, with this time.
     """
-    if is_client_gone:
-        return Forget()
-    if not is_layer_gone or lost >= MAX_LOST_FORKS:
-        return RunCold()
-    return Retry(is_build_failure=layer_kind != "session")
+    return is_layer_gone and lost < MAX_LOST_FORKS
 
 
 def describe_builds(reasons: Sequence[Reason], modules: int, build_ms: int, *, has_base: bool) -> str:

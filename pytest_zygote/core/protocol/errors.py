@@ -8,7 +8,7 @@ ZygoteError
 │  └─ RemoteProtocolError   the peer sent what the protocol forbids
 ├─ ControllerGone (`parallel.worker_channel`)  the run process that a worker sends to has ended
 ├─ BuildError               a layer could not be built
-│  └─ IneligibleModulesError (`zygote.layer_builder`)  certain modules must not be in it
+│  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
 └─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
 """
 

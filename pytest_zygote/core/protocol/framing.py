@@ -219,15 +219,17 @@ def _read(value: object, shape: object) -> object:
         ValueError: it has more or fewer parts.
     """
     kind = getattr(shape, "__origin__", shape)
+    inner: tuple[object, ...] = getattr(shape, "__args__", ())
     if isinstance(value, tuple) and isinstance(kind, type) and issubclass(kind, Record):
         return _record(kind, value)
     if type(value) is not kind:
         raise TypeError(shape)
-    inner: tuple[object, ...] = getattr(shape, "__args__", ())
     if isinstance(value, dict):
         return {_read(key, inner[0]): _read(item, inner[1]) for key, item in value.items()}
-    if not isinstance(value, tuple):
-        return value
+    return _read_items(value, inner) if isinstance(value, tuple) else value
+
+
+def _read_items(value: tuple[object, ...], inner: tuple[object, ...]) -> tuple[object, ...]:
     if inner[-1] is ...:
         return tuple([_read(item, inner[0]) for item in value])
     return tuple([_read(item, part) for item, part in zip(value, inner, strict=True)])

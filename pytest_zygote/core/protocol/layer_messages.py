@@ -233,7 +233,10 @@ ToZygote: TypeAlias = Build | Spawn | Collect | Patch | Fork | Deliver | Retire
 TO_ZYGOTE: Route[ToZygote] = Route("daemon", "zygote", ToZygote)
 """With `Spawn` and `Collect` travels one descriptor, with `Fork` four: stdin, stdout, stderr, the run's report."""
 
-RunEvent: TypeAlias = Forked | ForkFailed | RunWarning | RunStopped | RunContinued | RunExited
+RunReport: TypeAlias = Forked | ForkFailed | RunStopped | RunContinued | RunExited
+"""What becomes of a run, as the process reports that has forked it."""
+
+RunEvent: TypeAlias = RunReport | RunWarning
 """What is about one of the runs of a layer, and not about the layer."""
 
 FromZygote: TypeAlias = Hello | Importing | Built | BuildFailed | Patched | NotPatched | RunEvent
@@ -242,9 +245,7 @@ FROM_ZYGOTE: Route[FromZygote] = Route("zygote", "daemon", FromZygote)
 ToSession: TypeAlias = CheckRecollection | Fork | Deliver | Retire
 TO_SESSION: Route[ToSession] = Route("daemon", "session", ToSession)
 
-FromSession: TypeAlias = (
-    Hello | Built | BuildFailed | NotRecollectable | Forked | ForkFailed | RunStopped | RunContinued | RunExited
-)
+FromSession: TypeAlias = Hello | Built | BuildFailed | NotRecollectable | RunReport
 FROM_SESSION: Route[FromSession] = Route("session", "daemon", FromSession)
 
 LayerEvent: TypeAlias = Hello | Importing | Built | BuildFailed | Patched | NotPatched | NotRecollectable

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import TypeAlias
 
+    from pytest_zygote.core.protocol.layer_messages import RunReport
     from pytest_zygote.core.reasons import Reason
 
 
@@ -183,7 +184,7 @@ class EndLastRun(Record):
 class Report(Record):
     """Send this to the daemon."""
 
-    message: Forked | ForkFailed | RunStopped | RunContinued | RunExited
+    message: RunReport
 
 
 RunAction: TypeAlias = (

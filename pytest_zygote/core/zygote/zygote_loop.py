@@ -1,8 +1,9 @@
-"""What a zygote does on each event: `step(state, event) -> (state, actions)`.
+"""What a zygote or a collected session does on each event: `step(state, event) -> (state, actions)`.
 
 A zygote builds one layer, or follows edits as a copy of a zygote that was built; then it forks runs, collected
-sessions and other zygotes until it retires. Which order is legal when stands in `LEGAL`. A daemon sends no other, so
-one that comes is a fault that ends the process with its name: to continue would be to fork from no layer.
+sessions and other zygotes until it retires. A session joins when it is collected (`SESSION`), and forks runs. Which
+order is legal when stands in `LEGAL`. A daemon sends no other, so one that comes is a fault that ends the process with
+its name: to continue would be to fork from no layer.
 
 If the daemon is gone, the clients of runs still wait for them: the zygote retires, and leaves with the last run. What
 can wait is done when no event is there (`has_idle_work`): remembering the texts of modules, then a standby run.
@@ -17,6 +18,7 @@ from pytest_zygote.core.protocol.layer_messages import (
     Build,
     BuildFailed,
     Built,
+    CheckRecollection,
     Collect,
     Deliver,
     Fork,
@@ -28,20 +30,17 @@ from pytest_zygote.core.protocol.layer_messages import (
 )
 from pytest_zygote.core.record import Record
 from pytest_zygote.core.zygote import run_table
-from pytest_zygote.core.zygote.run_table import (
-    ForkOrdered,
-    ForkStandby,
-    RunTable,
-)
+from pytest_zygote.core.zygote.run_table import ForkOrdered, ForkStandby, RunTable
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from pytest_zygote.core.protocol.layer_messages import ToZygote
+    from pytest_zygote.core.protocol.layer_messages import ToLayer
 
 EMPTY = "empty"
 CANDIDATE = "candidate"
 READY = "ready"
+COLLECTED = "collected"
 FAILED = "failed"
 RETIRED = "retired"
 
@@ -50,6 +49,7 @@ LEGAL: dict[str, tuple[type[Record], ...]] = {
     # A copy of a project zygote, whose files have changed.
     CANDIDATE: (Patch, Retire),
     READY: (Fork, Deliver, Spawn, Collect, Retire),
+    COLLECTED: (Fork, Deliver, CheckRecollection, Retire),
     # The daemon has not read yet that the layer could not be made.
     FAILED: (Retire,),
     # Its runs continue; and Retire may have crossed the end of the daemon's patience.
@@ -59,7 +59,7 @@ LEGAL: dict[str, tuple[type[Record], ...]] = {
 
 
 class ZygoteState(Record):
-    """Where a zygote stands.
+    """Where a zygote or a collected session stands.
 
     Attributes:
         phase: a key of `LEGAL`.
@@ -78,8 +78,12 @@ class ZygoteState(Record):
     @property
     def has_idle_work(self) -> bool:
         """Whether something is to be done when no event is there."""
-        return self.phase == READY and (self.has_texts or (self.may_stand_by and self.table.needs_standby))
+        is_forking = self.phase in (READY, COLLECTED)
+        return is_forking and (self.has_texts or (self.may_stand_by and self.table.needs_standby))
 
+
+SESSION = ZygoteState(COLLECTED, RunTable({}, wants_standby=True), may_stand_by=True)
+"""Where a session begins; it wants a standby run at once."""
 
 # Events
 
@@ -87,7 +91,7 @@ class ZygoteState(Record):
 class Ordered(Record):
     """The daemon has sent this, with these descriptors."""
 
-    order: ToZygote
+    order: ToLayer
     descriptors: tuple[int, ...] = ()
 
 
@@ -145,6 +149,12 @@ class ForkLayer(Record):
     descriptor: int
 
 
+class CheckFiles(Record):
+    """Find out whether runs can collect these files again by themselves; if they cannot, send that to the daemon."""
+
+    paths: tuple[str, ...]
+
+
 class RememberTexts(Record):
     """Remember the texts of some modules, or of all that are left."""
 
@@ -165,10 +175,11 @@ class Leave(Record):
     """End this process."""
 
 
+LayerAction: TypeAlias = BuildLayer | FollowEdits | ForkLayer | CheckFiles | RememberTexts | Send
+"""What is about the layer itself, and not about its runs."""
+
 if TYPE_CHECKING:
-    Action: TypeAlias = (
-        BuildLayer | FollowEdits | ForkLayer | RememberTexts | Send | StopListening | Leave | run_table.RunAction
-    )
+    Action: TypeAlias = LayerAction | StopListening | Leave | run_table.RunAction
     Step: TypeAlias = tuple[ZygoteState, tuple[Action, ...]]
 
 
@@ -201,9 +212,9 @@ def _step(state: ZygoteState, event: Event) -> Step:
             return _with_table(state, run_table.step(state.table, event))
 
 
-def _obey(state: ZygoteState, order: ToZygote, descriptors: tuple[int, ...]) -> Step:
+def _obey(state: ZygoteState, order: ToLayer, descriptors: tuple[int, ...]) -> Step:
     if not isinstance(order, LEGAL[state.phase]):
-        message = f"a zygote that is {state.phase} was sent {type(order).__name__}"
+        message = f"a layer that is {state.phase} was sent {type(order).__name__}"
         raise RemoteProtocolError(message)
     match order:
         case Build():
@@ -214,6 +225,16 @@ def _obey(state: ZygoteState, order: ToZygote, descriptors: tuple[int, ...]) -> 
             # The fork must know all texts, and would not learn those that change before it has looked.
             rest = (RememberTexts(is_rest=True),) if state.has_texts else ()
             return state, (*rest, ForkLayer(order, *descriptors))
+        case CheckRecollection(paths):
+            return state, (CheckFiles(paths),)
+        case Fork() | Deliver() | Retire():
+            return _obey_about_runs(state, order, descriptors)
+        case _:
+            assert_never(order)
+
+
+def _obey_about_runs(state: ZygoteState, order: Fork | Deliver | Retire, descriptors: tuple[int, ...]) -> Step:
+    match order:
         case Fork():
             return _with_table(state, run_table.step(state.table, ForkOrdered(order, descriptors)))
         case Deliver():

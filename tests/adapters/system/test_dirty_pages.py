@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from pytest_zygote.adapters.system import dirty_pages, processes
+from pytest_zygote.adapters.system import dirty_pages, processes, procfs
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(sys.platform != "linux", reason="macOS has no /proc")]
 
 
 def _is_own(address: int) -> bool:
-    return any(begin <= address < begin + length for begin, length in dirty_pages.written())
+    return any(begin <= address < begin + length for begin, length in procfs.own_pages())
 
 
 def test_written_are_those_that_a_fork_has_copied() -> None:

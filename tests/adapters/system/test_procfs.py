@@ -118,13 +118,15 @@ def test_without_proc_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(path: str, *_: object, **__: object) -> object:
         raise FileNotFoundError(path)
 
-    for name in ("listdir", "stat", "readlink"):
+    for name in ("listdir", "open", "readlink", "stat"):
         monkeypatch.setattr(os, name, missing)
     monkeypatch.setattr("builtins.open", missing)
 
     nothing = (procfs.thread_links(), procfs.children(1), procfs.is_stopped(1), procfs.pss_kib(1), procfs.mountinfo())
     assert nothing == (0, [], False, 0, "")
-    for must_know in (procfs.open_descriptors, procfs.open_files, procfs.count_threads):
+    assert (procfs.status_of(1), procfs.oom_score(1)) == ({}, None)
+    assert {procfs.root_folder(1), procfs.personality(1), procfs.control_groups(1)} == {procfs.UNREADABLE}
+    for must_know in (procfs.open_descriptors, procfs.open_files, procfs.count_threads, lambda: procfs.namespaces(1)):
         with pytest.raises(OSError, match="/"):
             must_know()
 

@@ -10,6 +10,7 @@ from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.lifecycle import (
     BUILDING,
     BUILT,
+    DEADLY,
     EXITED,
     FAILED,
     GONE,
@@ -17,7 +18,9 @@ from pytest_zygote.core.layers.lifecycle import (
     READY,
     RETIRED,
     Breaker,
+    BuildDeaths,
     depth_after,
+    is_idle,
     step,
 )
 from pytest_zygote.core.protocol.errors import LocalProtocolError
@@ -116,3 +119,21 @@ class TestBreaker:
         assert not breaker.open_reason(100)
         breaker.fail(100, BROKEN)
         assert not breaker.open_reason(100)
+
+
+def test_second_death_proves_which_module_is_deadly() -> None:
+    """The first may have been the system's doing."""
+    deaths = BuildDeaths()
+    assert deaths.rejected("app") == {}
+    deaths.add("app")
+    assert deaths.rejected("app") == {}
+    deaths.add("app")
+    assert deaths.rejected("app") == {"app": DEADLY}
+    assert deaths.rejected("other") == {}
+
+
+def test_daemon_is_idle_after_its_limit() -> None:
+    """Zero is no limit."""
+    assert is_idle(now=111.0, last_request=100.0, limit_s=10.0)
+    assert not is_idle(now=110.0, last_request=100.0, limit_s=10.0)
+    assert not is_idle(now=1e9, last_request=100.0, limit_s=0.0)

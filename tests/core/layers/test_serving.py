@@ -10,15 +10,10 @@ from pytest_zygote.core.layers.serving import (
     MAX_LOST_FORKS,
     MAX_PATCHES,
     AwaitedLayer,
-    Finish,
-    Forget,
-    Retry,
-    RunCold,
-    StartOver,
-    after_lost_fork,
-    after_run,
     describe_builds,
     is_hopeless,
+    may_be_retried,
+    next_depth,
     next_notice_s,
 )
 from pytest_zygote.core.reasons import Reason
@@ -48,42 +43,25 @@ def test_notices_become_rarer_and_end() -> None:
 @pytest.mark.parametrize(
     ("kind", "depth", "wanted", "expected"),
     [
-        ("project", "project", None, Finish()),
-        ("project", "project", "base", StartOver("base")),
-        ("project", "project", "cold", RunCold()),
-        ("project", "project", "", StartOver("base")),
-        ("base", "base", "base", RunCold()),
-        ("base", "project", "", RunCold()),
-        ("session", "project", "", StartOver("project")),
-        ("session", "base", "cold", StartOver("base")),
+        ("project", "project", "base", "base"),
+        ("project", "project", "cold", "cold"),
+        ("project", "project", "", "base"),
+        ("base", "base", "base", "cold"),
+        ("base", "project", "", "cold"),
+        ("session", "project", "", "project"),
+        ("session", "base", "cold", "base"),
     ],
 )
-def test_run_that_found_its_layer_not_exact_starts_over(
-    kind: str, depth: str, wanted: str | None, expected: object
-) -> None:
+def test_run_that_found_its_layer_not_exact_starts_over(kind: str, depth: str, wanted: str, expected: str) -> None:
     """Always shallower, or without a session: so it ends."""
-    assert after_run(kind, depth, wanted) == expected
+    assert next_depth(kind, depth, wanted) == expected
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_client_gone", "is_layer_gone", "lost", "expected"),
-    [
-        ("project", True, True, 1, Forget()),
-        ("project", False, True, 1, Retry(is_build_failure=True)),
-        ("session", False, True, 1, Retry(is_build_failure=False)),
-        ("project", False, True, MAX_LOST_FORKS, RunCold()),
-        ("project", False, False, 1, RunCold()),
-    ],
-)
-def test_run_that_was_not_forked_is_tried_again_a_few_times(
-    kind: str,
-    is_client_gone: bool,  # noqa: FBT001 - a row of a table
-    is_layer_gone: bool,  # noqa: FBT001
-    lost: int,
-    expected: object,
-) -> None:
+def test_run_that_was_not_forked_is_tried_again_a_few_times() -> None:
     """Where there is no process to be had, a second attempt would not find one."""
-    assert after_lost_fork(kind, is_client_gone=is_client_gone, is_layer_gone=is_layer_gone, lost=lost) == expected
+    assert may_be_retried(is_layer_gone=True, lost=1)
+    assert not may_be_retried(is_layer_gone=True, lost=MAX_LOST_FORKS)
+    assert not may_be_retried(is_layer_gone=False, lost=1)
 
 
 def test_user_reads_what_was_imported_again() -> None:

@@ -1,4 +1,4 @@
-"""When layers of a stack are kept, patched and built."""
+"""When stacks are left as they are, given up, or built anew."""
 
 from __future__ import annotations
 
@@ -7,66 +7,11 @@ import pytest
 from pytest_zygote.core.layers.stack_choice import (
     MAX_ATTEMPTS,
     MAX_PARSED,
-    Keep,
-    Patch,
-    Replace,
-    Wait,
-    choose_base,
-    choose_project,
-    choose_successor,
     forks_tried,
     is_half_written,
     is_hopeless,
     teaches_options,
 )
-from pytest_zygote.core.reasons import Reason
-
-FIRST = Reason("first-start", "first start")
-CHANGED = Reason("file-changed", "lib.py changed")
-AGAIN = Reason("import-retried", "lib may be imported early again")
-
-
-def test_first_base_layer_is_built_for_the_reason_of_its_stack() -> None:
-    """It stands in the place of none."""
-    assert choose_base(None, FIRST, is_first=True) == Replace(FIRST, is_first=True)
-
-
-def test_base_layer_is_replaced_when_it_is_stale() -> None:
-    """And only then."""
-    assert choose_base(CHANGED, FIRST, is_first=False) == Replace(CHANGED, is_first=False)
-    assert choose_base(None, FIRST, is_first=False) == Keep()
-
-
-def test_first_project_layer_has_the_reason_of_its_base() -> None:
-    """The user reads why all was imported anew, once."""
-    assert choose_project(None, CHANGED, None, is_first=True, is_ready=False) == Replace(CHANGED, is_first=True)
-
-
-@pytest.mark.parametrize(
-    ("stale", "retry", "is_ready", "expected"),
-    [
-        (CHANGED, None, True, Replace(CHANGED, is_first=False)),
-        (CHANGED, AGAIN, True, Replace(CHANGED, is_first=False)),
-        (None, AGAIN, True, Replace(AGAIN, is_first=False)),
-        (None, AGAIN, False, Keep()),
-        (None, None, True, Keep()),
-    ],
-)
-def test_project_layer_is_replaced_for_a_reason(
-    stale: Reason | None,
-    retry: Reason | None,
-    is_ready: bool,  # noqa: FBT001 - a row of a table
-    expected: Keep | Replace,
-) -> None:
-    """One that is being built is not replaced to try something again."""
-    assert choose_project(stale, FIRST, retry, is_first=False, is_ready=is_ready) == expected
-
-
-def test_edits_are_patched_unless_a_file_is_being_written() -> None:
-    """Where a run waits, it gets what plain pytest would see."""
-    assert choose_successor([b"x = 1"], is_ahead=True) == Patch()
-    assert choose_successor([b"x = 1", b"x = ("], is_ahead=True) == Wait()
-    assert choose_successor([b"x = ("], is_ahead=False) == Patch()
 
 
 @pytest.mark.parametrize("text", [b"", b"def f(", b"\0", b"'\\d'\n1 +"])

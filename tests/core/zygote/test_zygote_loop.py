@@ -9,10 +9,12 @@ import pytest
 
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.core.protocol.layer_messages import (
+    TO_SESSION,
     TO_ZYGOTE,
     Build,
     BuildFailed,
     Built,
+    CheckRecollection,
     Collect,
     Deliver,
     Fork,
@@ -39,6 +41,7 @@ from pytest_zygote.core.zygote.run_table import (
 )
 from pytest_zygote.core.zygote.zygote_loop import (
     CANDIDATE,
+    COLLECTED,
     EMPTY,
     FAILED,
     LEGAL,
@@ -64,21 +67,22 @@ from pytest_zygote.core.zygote.zygote_loop import (
 from tests.support.strategies import example_of
 
 if TYPE_CHECKING:
-    from pytest_zygote.core.protocol.layer_messages import ToZygote
+    from pytest_zygote.core.protocol.layer_messages import ToLayer
     from pytest_zygote.core.zygote.zygote_loop import Action, Event
 
 PLAN = Build("project", (), (), (), (), (), (), {}, (), "/project", {})
 BUILT = Built((), {}, {}, (), {}, {}, (), (), {}, (), 5)
 BROKEN = Reason("layer-broken", "a fork of this layer does not work (it ended with -9)")
 FORK = Fork(7, b"request")
+ORDERS = {*TO_ZYGOTE.kinds.values(), *TO_SESSION.kinds.values()}
 PROJECT = ZygoteState(READY, is_patchable=True, may_stand_by=True)
 BUSY = PROJECT.replaced(table=RunTable({100: 7}, wants_standby=True))
 
 
-def order_of(kind: type[ToZygote]) -> Ordered:
+def order_of(kind: type[ToLayer]) -> Ordered:
     """Return an order of one kind, with the descriptors that travel with it."""
     message = example_of(kind)
-    assert isinstance(message, Build | Spawn | Collect | Patch | Fork | Deliver | Retire)
+    assert isinstance(message, Build | Spawn | Collect | Patch | Fork | Deliver | Retire | CheckRecollection)
     return Ordered(message, (9,) if isinstance(message, Spawn | Collect) else ())
 
 
@@ -91,20 +95,20 @@ def play(state: ZygoteState, *events: Event) -> tuple[ZygoteState, list[Action]]
     return state, done
 
 
-@pytest.mark.parametrize(("phase", "kind"), [*product(LEGAL, TO_ZYGOTE.kinds.values())])
-def test_an_order_is_legal_in_its_phases_only(phase: str, kind: type[ToZygote]) -> None:
+@pytest.mark.parametrize(("phase", "kind"), [*product(LEGAL, ORDERS)])
+def test_an_order_is_legal_in_its_phases_only(phase: str, kind: type[ToLayer]) -> None:
     """Elsewhere it is a fault, which names the phase and the order, and changes nothing."""
     state = ZygoteState(phase)
     if issubclass(kind, LEGAL[phase]):
         step(state, order_of(kind))
     else:
-        with pytest.raises(RemoteProtocolError, match=f"a zygote that is {phase} was sent {kind.__name__}"):
+        with pytest.raises(RemoteProtocolError, match=f"a layer that is {phase} was sent {kind.__name__}"):
             step(state, order_of(kind))
 
 
 def test_every_order_is_legal_somewhere() -> None:
     """A new one needs a phase."""
-    assert {kind for kinds in LEGAL.values() for kind in kinds} == set(TO_ZYGOTE.kinds.values())
+    assert {kind for kinds in LEGAL.values() for kind in kinds} == ORDERS
 
 
 def test_a_plan_is_built() -> None:
@@ -222,4 +226,4 @@ def test_a_signal_reaches_a_run_of_a_retired_zygote() -> None:
 
 def test_the_phases_are_those_of_the_module() -> None:
     """Each has a row."""
-    assert set(LEGAL) == {zygote_loop.EMPTY, CANDIDATE, READY, FAILED, RETIRED}
+    assert set(LEGAL) == {zygote_loop.EMPTY, CANDIDATE, READY, COLLECTED, FAILED, RETIRED}

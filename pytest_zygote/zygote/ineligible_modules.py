@@ -1,0 +1,147 @@
+"""Which modules of a build can be in no layer, by what importing them does to the process."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter import code_origin, process_state
+from pytest_zygote.core.layers.module_graph import FAILED
+from pytest_zygote.core.protocol.errors import BuildError
+from pytest_zygote.zygote.leak_check import LeakCheck, end_children
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+    from pytest_zygote.core.layers.import_effects import Became
+    from pytest_zygote.core.protocol.layer_messages import Build
+
+
+class IneligibleModulesError(BuildError):
+    """Modules did at import what a process that forks must not have; without them the layer can be built."""
+
+    def __init__(self, modules: dict[str, str]) -> None:
+        """Name the modules, each with the reason."""
+        super().__init__(next(iter(modules.values())))
+        self.modules = modules
+
+
+class IneligibleModules:
+    """Collects them, with the modules that import them.
+
+    Attributes:
+        reasons: module → why it can be in no layer; the builder adds those that cannot be imported.
+        state: of the process, once it has been looked at.
+    """
+
+    state: process_state.ProcessState
+    _leaks: LeakCheck
+
+    def __init__(self, plan: Build, ledger: Ledger) -> None:
+        """Start with none; the ledger shows which modules are being executed."""
+        self._is_base = plan.kind == "base"
+        self._ledger = ledger
+        self.reasons: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Take the process as it is for what each layer may have."""
+        self.state = process_state.ProcessState()
+        self._leaks = LeakCheck()
+
+    def stop(self) -> None:
+        """Give the process back the state in which a run must find it."""
+        self.state.restore()
+
+    def raise_if_any(self) -> None:
+        """End the build if there are any.
+
+        Raises:
+            IneligibleModulesError: there are.
+        """
+        if self.reasons:
+            raise IneligibleModulesError(self.reasons)
+
+    def reject(self, what: str) -> None:
+        """Have no layer hold the module that is being executed, nor those that import it.
+
+        Args:
+            what: it does, as in "asks for the process id".
+        """
+        self._reject(what, self._ledger.stack)
+
+    def _reject(self, what: str, stack: Sequence[str]) -> None:
+        for module in stack:
+            self.reasons.setdefault(module, f"{stack[-1]} {what} when it is imported")
+
+    # While modules are imported: raising here could be caught by an importer's ``except Exception``
+
+    def on_loaded(self, name: str) -> None:
+        """Look at the threads when a module has been executed."""
+        self.state.loaded(name)
+        started = self._leaks.threads(lambda: _is_own(name))
+        if started:
+            for module in (*self._ledger.stack, name):
+                self.reasons.setdefault(module, f"{name} starts a thread when it is imported ({started})")
+
+    def on_turn(self) -> None:
+        """Look at what the module has changed that was being executed until now."""
+        stack = tuple(self._ledger.stack)
+        if stack:
+            # Packages are not asked one by one for all: they hardly ever change the state of the process.
+            look = self.state.patches if self._is_base else self.state.changes
+            for change in look(stack[-1]):
+                self._note_change(change, stack)
+            self._leaks.look(stack)
+        if not self._is_base:
+            self._check_processes(stack[-1] if stack else "")
+
+    def on_pid(self, file: str) -> None:
+        """Note that the code in this file has asked for the process id."""
+        if code_origin.is_own(file):
+            self.reject("asks for the process id")
+
+    def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
+        what = process_state.ineligible(change)
+        if not what and change.what.startswith("root ") and not self._is_base:
+            # ``logging.basicConfig`` does nothing while pytest collects, and much before.
+            what = "configures logging"
+        if what:
+            self._reject(what, stack)
+        self._ledger.log.setdefault(stack[-1], []).append(change)
+
+    def _check_processes(self, name: str) -> None:
+        """Leave out a module of the project that a process has told something, which nobody has recorded.
+
+        What installed packages ask the system (``ldconfig``, ``uname``) is taken to stay as it is.
+        """
+        if self._leaks.has_waited() and name and _is_own(name):
+            for module in (*self._ledger.stack, name):
+                self.reasons.setdefault(module, f"{name} starts a process when it is imported")
+
+    # Between two imports
+
+    def on_imported(self, name: str) -> None:
+        """Look at what the import of a module has left behind.
+
+        Raises:
+            IneligibleModulesError: a module did what makes this process useless, so nothing more need be imported.
+        """
+        if self._is_base:
+            for change in self.state.changes(name):
+                self._note_change(change, (name,))
+        self._leaks.look((name,))
+        for module, reason in self._leaks.settle(_is_own).items():
+            if self.reasons.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
+                self.reasons[module] = reason
+        if not self._is_base:
+            self._check_processes(name)
+        if end_children():
+            self.reasons[name] = f"{name} starts a process when it is imported"
+        if any(not reason.startswith(FAILED) for reason in self.reasons.values()):
+            self.raise_if_any()
+
+
+def _is_own(name: str) -> bool:
+    origin = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
+    return bool(origin) and code_origin.is_own(origin)
