@@ -143,7 +143,7 @@ def saved_stdin(config: pytest.Config) -> int:
 
 # The end
 
-END_PLUGINS = ("_pytest.unraisableexception", "_pytest.threadexception")
+_END_PLUGINS = ("_pytest.unraisableexception", "_pytest.threadexception")
 """What reports exceptions that nobody has caught until a process ends."""
 
 
@@ -155,7 +155,7 @@ def renew_cleanups(config: pytest.Config) -> None:
     """Have, in a fork, only those cleanups that report what happens in it: the others are of the parent."""
     _inherited.append(config._cleanup_stack)
     config._cleanup_stack = contextlib.ExitStack()
-    for name, hook in zip(END_PLUGINS, (sys.__unraisablehook__, threading.__excepthook__), strict=True):
+    for name, hook in zip(_END_PLUGINS, (sys.__unraisablehook__, threading.__excepthook__), strict=True):
         cleanup = getattr(sys.modules.get(name), "cleanup", None)  # there since pytest 8.4
         if cleanup is not None and config.pluginmanager.has_plugin(name.rpartition(".")[2]):
             config.add_cleanup(functools.partial(cleanup, config=config, prev_hook=hook))
