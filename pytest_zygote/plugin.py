@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 
 class Value(argparse.Action):
-    """An option with a value."""
+    """An option with a value.
+
+    One whose value may be left out is followed by a word of its own, or by a path, as in ``--affected tests``: that is
+    for those who look at what is left of the command line.
+    """
 
     def __call__(
         self,
@@ -42,28 +46,15 @@ class Value(argparse.Action):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        """Take the value; have an option that begins like another one switch that on."""
+        """Store the value; have an option that begins like another one switch that on."""
         del parser, option_string
+        is_word = self.const is None or not isinstance(values, str) or values == self.metavar
+        if not is_word and os.path.exists(str(values).partition("::")[0]):
+            plain.unrecognized(namespace).append(str(values))
+            values = self.const
         setattr(namespace, self.dest, values)
         if self.dest.startswith("affected_") and not getattr(namespace, "affected", None):
             namespace.affected = "1"
-
-
-class Word(Value):
-    """An option that may be followed by a word of its own; any other word is a path, as in ``--affected tests``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Take the word; give a path to those who look at what is left of the command line."""
-        if isinstance(values, str) and os.path.exists(values.partition("::")[0]) and values != self.metavar:
-            plain.unrecognized(namespace).append(values)
-            values = self.const
-        super().__call__(parser, namespace, values, option_string)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -102,7 +93,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     for option in OPTIONS:
         if option.has_value:
             word = option.value.strip("[]")
-            group.addoption(option.flag, nargs="?", const="1", metavar=word, help=option.help, action=Word)
+            group.addoption(option.flag, nargs="?", const="1", metavar=word, help=option.help, action=Value)
         elif option.value:
             group.addoption(option.flag, metavar=option.value, help=option.help, action=Value)
         else:

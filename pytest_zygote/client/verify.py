@@ -16,6 +16,7 @@ from pytest_zygote.client.run_relay import RunEnd, lend
 from pytest_zygote.core.cli.comparison import compare, render
 from pytest_zygote.core.cli.options import without_commands
 from pytest_zygote.core.cli.recording import decode
+from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.run.outcome_recorder import VARIABLE
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def verify(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> i
     differences = compare(cold, warm)
     for line in render(differences):
         _print(line)
-    _say(_count(len(differences)) if differences else "cold and warm agree")
+    _say(counted(len(differences), "difference") if differences else "cold and warm agree")
     return 1 if differences else status
 
 
@@ -56,10 +57,6 @@ def _same_order(args: tuple[str, ...]) -> tuple[str, ...]:
     is_chosen = any(arg.startswith("--randomly-seed") or arg.endswith("no:randomly") for arg in args)
     is_absent = find_spec("pytest_randomly") is None or bool(os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"))
     return () if is_chosen or is_absent else ("--randomly-seed=1",)
-
-
-def _count(differences: int) -> str:
-    return f"{differences} difference{'s' * (differences != 1)}"
 
 
 def _print(line: str) -> None:

@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system.file_watcher import FileWatcher
 from pytest_zygote.adapters.system.signals import SignalPipe
@@ -34,19 +34,6 @@ if TYPE_CHECKING:
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
-
-
-class Runs(Protocol):
-    """Starts runs (`client.watch.jobs.Starter`)."""
-
-    def start(self, args: tuple[str, ...]) -> Job:
-        """Start a run: warm, if a daemon can be had."""
-
-    def start_cold(self, args: tuple[str, ...], reason: Reason) -> Job:
-        """Start a run that the daemon has declined."""
-
-    def hand_over(self, args: tuple[str, ...]) -> int:
-        """Run with our terminal as input; return the exit code."""
 
 
 def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> int:
@@ -101,7 +88,12 @@ class WatchLoop:
     """One stay."""
 
     def __init__(
-        self, options: WatchOptions, keyboard: Keyboard, runs: Runs, files: SavedFiles, last_counts: Callable[[], str]
+        self,
+        options: WatchOptions,
+        keyboard: Keyboard,
+        runs: Starter,
+        files: SavedFiles,
+        last_counts: Callable[[], str],
     ) -> None:
         """Begin to listen to signals."""
         self._options = options

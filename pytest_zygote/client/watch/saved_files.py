@@ -11,10 +11,12 @@ import contextlib
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_zygote.adapters.system.file_watcher import FileWatcher
 
 CONFIGURATION = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "pytest.toml", ".pytest.ini"})
 
@@ -25,35 +27,6 @@ SHARE = 20
 """Looking at all files takes at most one part in so many of the time."""
 
 
-class Watcher(Protocol):
-    """Reports events of files (`adapters.system.file_watcher`)."""
-
-    state: str
-    must_poll: bool
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether all files that were written have been closed."""
-
-    def fileno(self) -> int:
-        """Return the descriptor that can be read when something has changed."""
-
-    def read(self) -> bool:
-        """Return whether something has changed since the last time."""
-
-    def drain(self) -> list[str]:
-        """Return the paths that have changed since the last time."""
-
-    def matters(self, path: str) -> bool:
-        """Return whether changes of a file or folder are reported."""
-
-    def start(self) -> None:
-        """Begin to watch."""
-
-    def stop(self) -> None:
-        """End watching."""
-
-
 class SavedFiles:
     """The files of one project.
 
@@ -62,7 +35,9 @@ class SavedFiles:
         polls_because: why files are looked at now and then; '' where events are reported.
     """
 
-    def __init__(self, root: str, watcher: Watcher, is_read_by_tests: Callable[[str], bool], pause_s: float) -> None:
+    def __init__(
+        self, root: str, watcher: FileWatcher, is_read_by_tests: Callable[[str], bool], pause_s: float
+    ) -> None:
         """Watch nothing yet.
 
         Args:

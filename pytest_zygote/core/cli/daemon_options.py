@@ -62,7 +62,8 @@ def options_of(settings: Settings) -> DaemonOptions:
     Raises:
         UsageError: a value is not understood.
     """
-    return DaemonOptions(settings.for_daemon())
+    known = [option for option in OPTIONS if option.daemon]
+    return DaemonOptions({option.flag: str(getattr(settings, option.daemon)(option.flag)) for option in known})
 
 
 def pinned_by(settings: Settings) -> tuple[str, ...]:

@@ -107,14 +107,6 @@ class Settings:
         text, words = self.text(flag), BY_FLAG[flag].value.split("|")
         return text if text in words else self._refuse(flag, f"word of {', '.join(words)}")
 
-    def for_daemon(self) -> dict[str, str]:
-        """Return what a daemon must know: flag → value, in one spelling, so that equal values are equal texts.
-
-        Raises:
-            UsageError: a value is not understood.
-        """
-        return {option.flag: str(getattr(self, option.daemon)(option.flag)) for option in OPTIONS if option.daemon}
-
     def _find(self, flag: str) -> tuple[str, str]:
         """Return the value of an option, and what the user calls the place where it is set.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
     from pytest_zygote.core.reasons import Reason
@@ -11,59 +12,50 @@ if TYPE_CHECKING:
 # Events
 
 
-@dataclass(frozen=True)
-class KeyPressed:
+class KeyPressed(Record):
     """The user pressed a key."""
 
     key: str
 
 
-@dataclass(frozen=True)
-class LeaveAsked:
+class LeaveAsked(Record):
     """The terminal is gone, or a signal asks to leave."""
 
 
-@dataclass(frozen=True)
-class InterruptAsked:
+class InterruptAsked(Record):
     """The user pressed Ctrl-C."""
 
 
-@dataclass(frozen=True)
-class WindowChanged:
+class WindowChanged(Record):
     """The terminal has another size, or was somebody else's for a while."""
 
 
-@dataclass(frozen=True)
-class FilterGiven:
+class FilterGiven(Record):
     """The user answered a question."""
 
     key: str
     text: str
 
 
-@dataclass(frozen=True)
-class FilesSaved:
+class FilesSaved(Record):
     """Files have other content; their paths are relative to the project's folder."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class TimePassed:
+class TimePassed(Record):
     """Nothing else has happened; `is_settled` if all files that were written are closed."""
 
     is_settled: bool
 
 
-@dataclass(frozen=True)
-class RunDeclined:
+class RunDeclined(Record):
     """The daemon does not serve the run."""
 
     reason: Reason
 
 
-@dataclass(frozen=True)
-class RunEnded:
+class RunEnded(Record):
     """The run has ended; `selected` says which tests it had."""
 
     status: int
@@ -79,64 +71,54 @@ Event: TypeAlias = (
 # Actions
 
 
-@dataclass(frozen=True)
-class StartRun:
+class StartRun(Record):
     """Start a run; in plain pytest, for a reason, if there is one."""
 
     args: tuple[str, ...]
     plain_because: Reason | None = None
 
 
-@dataclass(frozen=True)
-class Debug:
+class Debug(Record):
     """Run with the terminal as input, until that has ended."""
 
     args: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class InterruptRun:
+class InterruptRun(Record):
     """Have the run end as by Ctrl-C."""
 
 
-@dataclass(frozen=True)
-class KillRun:
+class KillRun(Record):
     """End the run at once."""
 
 
-@dataclass(frozen=True)
-class AskForFilter:
+class AskForFilter(Record):
     """Ask the user for a line."""
 
     key: str
 
 
-@dataclass(frozen=True)
-class Print:
+class Print(Record):
     """Write lines."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class ShowStatus:
+class ShowStatus(Record):
     """Write the status line."""
 
 
-@dataclass(frozen=True)
-class ClearStatus:
+class ClearStatus(Record):
     """Make room for what a run writes."""
 
 
-@dataclass(frozen=True)
-class RunCommand:
+class RunCommand(Record):
     """Run a command of the user's."""
 
     command: str
 
 
-@dataclass(frozen=True)
-class Notify:
+class Notify(Record):
     """Show a notification on the desktop."""
 
     text: str

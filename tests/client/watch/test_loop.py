@@ -18,6 +18,7 @@ from pytest_zygote.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_zygote.client.watch.jobs import Starter
     from pytest_zygote.client.watch.keyboard import Keyboard
     from pytest_zygote.client.watch.saved_files import SavedFiles
 
@@ -175,9 +176,8 @@ class Stay:
     def __init__(self, options: WatchOptions) -> None:
         """Make them."""
         self.runs, self.keyboard, self.files = FakeRuns(), FakeKeyboard(), FakeFiles()
-        self.loop = WatchLoop(
-            options, cast("Keyboard", self.keyboard), self.runs, cast("SavedFiles", self.files), lambda: "1 of 1 test"
-        )
+        parts = cast("Keyboard", self.keyboard), cast("Starter", self.runs), cast("SavedFiles", self.files)
+        self.loop = WatchLoop(options, *parts, lambda: "1 of 1 test")
         self.loop.enter()
 
     def press(self, keys: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -12,6 +12,8 @@ from pytest_zygote.client.watch.saved_files import SHARE, SavedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_zygote.adapters.system.file_watcher import FileWatcher
 
 PAUSE_S = 2.0
 
@@ -62,7 +64,7 @@ def _watcher() -> FakeWatcher:
 @pytest.fixture(name="files")
 def _files(tmp_path: Path, watcher: FakeWatcher) -> SavedFiles:
     (tmp_path / "app.py").write_text("x = 1\n")
-    return SavedFiles(str(tmp_path), watcher, lambda path: path == "data.json", PAUSE_S)
+    return SavedFiles(str(tmp_path), cast("FileWatcher", watcher), lambda path: path == "data.json", PAUSE_S)
 
 
 def at(now: float) -> tuple[float, Callable[[], float]]:
