@@ -39,7 +39,7 @@ class BaseEffects:
 
     def imported(self, name: str) -> None:
         """A module of the project imports one of the base, and so the packages that it is in."""
-        events = [event for part in lineage(name) for _, _, event in self._walk.events(part)]
+        events = [event for part in lineage(name) for _, event in self._walk.events(part)]
         if any(isinstance(event, (Became, PathGrew, PathShrank, Wrote)) for event in events):
             self._ledger.end_turn()
             self._environ.stop()

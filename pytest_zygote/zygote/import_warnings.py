@@ -43,7 +43,8 @@ class ImportWarnings:
             self.bytecode.append(warning.filename)
         else:
             module, outside = attributed(warning.filename, frames, self._importer)
-            self._ledger.note(Warned(warning, module, outside, is_of_settings(frames, self._importer)))
+            depth = max(0, len(self._ledger.stack) - 1)
+            self._ledger.note(Warned(warning, module, outside, depth, is_of_settings(frames, self._importer)))
 
     @staticmethod
     def _is_of_compiler(module: str, warning: warnings.WarningMessage, frames: Iterable[FrameType]) -> bool:

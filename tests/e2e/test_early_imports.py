@@ -110,6 +110,7 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             import warnings
             warnings.warn('inside')
             warnings.warn('outside', DeprecationWarning, stacklevel=2)
+            warnings.warn('further outside', DeprecationWarning, stacklevel=3)
             MODE = '\d'
             """,
         "between.py": "import app.main\n",

@@ -257,14 +257,14 @@ class ImportReplay:
         return found
 
     def _replay(self, name: str) -> None:
-        for executed, importer, event in self._walk.events(name):
+        for names, event in self._walk.events(name):
             match event:
                 case Read(key, seen):
-                    self._compare(executed, key, seen)
+                    self._compare(names[-1], key, seen)
                 case Asked(what, seen):
-                    self._compare_answer(executed, what, seen)
+                    self._compare_answer(names[-1], what, seen)
                 case Warned():
-                    self._warn(executed, importer, event)
+                    self._warn(names, event)
                 case _:
                     self._repeat(event)
 
@@ -297,12 +297,14 @@ class ImportReplay:
             # An installed package may be needed by all: it stays in the layer of the runs that it is right for.
             self._refuse(Reason("process-asked", text), (name,) if name in self._s.own else ())
 
-    def _warn(self, name: str, importer: str, event: Warned) -> None:
+    def _warn(self, names: list[str], event: Warned) -> None:
         try:
-            self._warnings.give(name, importer, event)
+            self._warnings.give(names, event)
         except Warning:
             if self.is_exact:
-                self._refuse(Reason("import-warning", f"{name} warns when it is imported, and that is an error"), ())
+                self._refuse(
+                    Reason("import-warning", f"{names[-1]} warns when it is imported, and that is an error"), ()
+                )
             raise
 
     def _refuse(self, reason: Reason, suspects: tuple[str, ...]) -> None:

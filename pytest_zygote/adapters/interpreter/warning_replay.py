@@ -16,7 +16,7 @@ from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.patching.import_statements import import_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from pytest_zygote.core.layers.import_effects import Event, Warned
@@ -30,12 +30,11 @@ class WarningReplay:
         self._log = log
         self._registries: dict[str, dict[str | tuple[str, type[Warning], int], int]] = {}
 
-    def give(self, name: str, importer: str, event: Warned) -> None:
+    def give(self, names: Sequence[str], event: Warned) -> None:
         """Give one warning.
 
         Args:
-            name: the module that warned.
-            importer: a module that leads to it; '' where the run itself imports it.
+            names: '' for the run, the module that it imports, what that leads to, and so on to the one that warned.
             event: the warning; one of Django's settings is given only if this run has not read them yet.
 
         Raises:
@@ -47,10 +46,11 @@ class WarningReplay:
         filename = warning.filename
         registry = self._registries.setdefault(filename, {})
         if event.outside >= 0:
-            place = self._statement(name, importer) if importer and event.outside == 0 else None
-            filename, line, names = place or _outer_statement(event.outside)
-            module = str(names.get("__name__", ""))
-            registry = names.setdefault("__warningregistry__", {})
+            above, nested = event.depth + event.outside, len(names) - 2
+            place = self._statement(names[-1 - above], names[-2 - above]) if above < nested else None
+            filename, line, contents = place or _outer_statement(max(0, above - nested))
+            module = str(contents.get("__name__", ""))
+            registry = contents.setdefault("__warningregistry__", {})
         warnings.warn_explicit(
             warning.message, warning.category, filename, line, module, registry, None, warning.source
         )

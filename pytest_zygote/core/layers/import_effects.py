@@ -93,8 +93,9 @@ class Warned(NamedTuple):
     Attributes:
         warning: as it was shown.
         module: name of the module that it was attributed to, for filters.
-        outside: if it was attributed to the importer: how many frames above the import statement;
+        outside: if it was attributed to the importer: how many frames above the outermost import statement;
             -1 if it was attributed to a module's own code.
+        depth: how many modules were being executed around it: the import statements in between.
         is_of_settings: whether Django warned when it read the project's settings: each run reads them itself, and
             the module that read them first in a layer may not be the first in the run.
     """
@@ -102,6 +103,7 @@ class Warned(NamedTuple):
     warning: warnings.WarningMessage
     module: str
     outside: int
+    depth: int = 0
     is_of_settings: bool = False
 
 

@@ -117,10 +117,11 @@ class DigestWalk:
         self._begun: set[str] = set()
         self._done = 0
 
-    def events(self, name: str) -> Iterator[tuple[str, str, Event]]:
+    def events(self, name: str) -> Iterator[tuple[list[str], Event]]:
         """Give the events of a module, and those of what it imports where it imports it.
 
-        Each comes with its module and with one that leads to this, '' where nobody but the caller imports it.
+        Each comes with '' for the caller, the module that it imports, what that leads to, and so on to the module whose
+        event it is: in one list, which changes with the next event.
         """
         digests = self.digests
         events: Iterator[Event] = iter((Imported(name),))
@@ -132,7 +133,7 @@ class DigestWalk:
                 stack.pop()
                 names.pop()
             elif not isinstance(event, Imported):
-                yield names[-1], names[-2], event
+                yield names, event
             elif digests.reach.get(event.name, 0) & ~self._done and event.name not in self._begun:
                 self._begun.add(event.name)
                 self._done |= digests.bits.get(event.name, 0)

@@ -60,7 +60,7 @@ def told_by_digests(digests: ImportDigests, roots: Sequence[str]) -> Iterator[tu
     walk = DigestWalk(digests)
     for root in roots:
         for part in lineage(root):
-            yield from ((name, event) for name, _, event in walk.events(part))
+            yield from ((names[-1], event) for names, event in walk.events(part))
 
 
 def digested(log: Log, split: int = 0) -> ImportDigests:
