@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ClientChannel: TypeAlias = Channel[FromClient, ToClient]
 
 LINKS = 1
-"""A run's zygote says on it how the run ends, if the daemon dies before that."""
+"""The link on which a run's zygote reports how the run ended, if the daemon has died before that."""
 
 
 class Client:

@@ -48,9 +48,9 @@ class Layer:
         served: runs that it has forked and that ended.
         patch: the edits that it was forked to follow; None for a layer that is built.
         patches: path → what was done to it since it was imported.
-        forks: how many layers that were patched lie between it and the one that imported.
+        forks: how many patches in a row lie between it and the layer that imported.
         why_failed: why it could not become a layer.
-        is_first: whether it stands in the place of none, so that nothing is imported anew.
+        is_first: whether no other layer stood in its place before, so that nothing is imported a second time.
         renewed: test files that have changed since, and that runs will collect again.
     """
 

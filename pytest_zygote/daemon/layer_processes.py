@@ -143,10 +143,10 @@ class LayerProcesses:
         os.close(connection)
 
     def send(self, layer: Layer, message: layer_messages.ToLayer, descriptors: Sequence[int] = ()) -> bool:
-        """Send a message to a zygote; return False if that is dead, which shows by its end of file too.
+        """Send a message to a zygote; return False if it is dead, which its end of file shows too.
 
-        Nothing here waits for one that does not read (it imports, or is stopped): it gets the rest when it does. All
-        that it is asked for has a deadline.
+        Nothing here waits for a zygote that does not read because it imports or is stopped: it gets the rest when it
+        reads again. Whatever it is asked for has a deadline.
         """
         try:
             layer.channel.send(message, descriptors)
@@ -192,7 +192,7 @@ class LayerProcesses:
                 self.processes.signal(pid, signal.SIGKILL)
 
     def kill(self, layer: Layer, number: int) -> None:
-        """Send a signal to a zygote's process alone; one that never reported its pid is just left."""
+        """Send a signal to a zygote's process alone; one that never reported its pid is left alone."""
         if layer.phase == lifecycle.GONE:
             return
         if layer.pid:

@@ -29,7 +29,7 @@ DEBOUNCE_S = 0.05
 """An editor saves with several events, and several files."""
 
 PATIENCE_S = 1.0
-"""A run that is going on has the processors so long: who has just saved mostly waits for it."""
+"""How long a run that is going on has the processors for itself: after a save, the user mostly waits for that run."""
 
 POLL_S = 2.0
 """How often to look where there are no events; the user's throttle multiplies it."""

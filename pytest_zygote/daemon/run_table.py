@@ -202,7 +202,7 @@ class RunTable:
                 self._on_ended(run, processes.decode_wait(status))
 
     def _continue_client(self, run: Run) -> None:
-        """Have a client go on that has stopped itself with its run: not the shell has continued that, but others."""
+        """Continue a client that has stopped itself with its run: somebody else than the shell continued that."""
         pid = run.client.channel.peer_pid()
         if not run.client.is_gone and pid and self._processes.is_stopped(pid):
             self._processes.signal(pid, signal.SIGCONT)

@@ -84,7 +84,7 @@ class SessionCache:
     def find(self, client: Client, below: Layer) -> Layer | None:
         """Return the layer from which a client's run must be forked; None for the project layer below.
 
-        Of a command that is debugged no session is ever wanted: it would be the one that joins the debugger.
+        A command that is debugged never gets a session: the session would join the debugger in place of the run.
         """
         if not self._limit or client.depth != "project" or _is_alone(client):
             return None
@@ -172,7 +172,7 @@ class SessionCache:
             self._reject(ready[position][0], full)
 
     def pause(self) -> None:
-        """Stop all collections while somebody waits, and begin none."""
+        """Stop all collections while somebody waits, and begin no other."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -52,7 +52,7 @@ class RunProcess:
     def __init__(
         self, request: client_messages.RunRequest, layer: InheritedLayer, report: RunChannel | None = None
     ) -> None:
-        """Start before pytest does; what stands for a run, and is none, has nothing to `report` to."""
+        """Start before pytest does; a session, which only stands for later runs, has nothing to `report` to."""
         self.request = request
         self.layer = layer
         self.is_collecting = True

@@ -230,7 +230,7 @@ def _may_collect_again(session: pytest.Session, items: Iterable[pytest.Item]) ->
 
 
 def _has_strangers(config: pytest.Config, name: str, known: tuple[str, ...]) -> bool:
-    """Return whether somebody implements a hook of whom it is not known that he may be called again."""
+    """Return whether a hook is implemented by a plugin that is not known to allow a second call."""
     callers = getattr(config.pluginmanager.hook, name).get_hookimpls()  # `config.hook` of pytest 8 has wrappers
     modules = (caller.function.__module__ for caller in callers)
     return any(not module.startswith(known) for module in modules)

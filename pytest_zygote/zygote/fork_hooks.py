@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_zygote.run.inherited_layer import InheritedLayer
 
 LIMIT_S = 5.0
-"""How long one function may take; the daemon takes a zygote for stuck that has not forked in twice this time."""
+"""How long one function may take; a zygote that has not forked in twice this time counts as stuck for the daemon."""
 
 BEFORE_FORK = hookspecs.pytest_zygote_before_fork.__name__
 LAYER_BUILT = hookspecs.pytest_zygote_layer_built.__name__

@@ -112,7 +112,7 @@ class RunForker:
             yield run_table.ClientLost(run, time.monotonic())
 
     def leave(self) -> None:
-        """Know nothing of the runs, in a fork of the process that has forked them."""
+        """Forget the runs, in a fork of the process that has forked them."""
         self._standby.drop()
         self.links.close()
 

@@ -120,7 +120,7 @@ class StandbyRun:
         return True
 
     def drop(self) -> None:
-        """Have it end; in a fork of its parent, know nothing of it."""
+        """Have it end; in a fork of its parent, forget it."""
         self.pid = 0
         if self._channel is not None:
             self._channel.close()

@@ -136,7 +136,7 @@ class Updater:
             self._homes[path] = self._home(path)
 
     def _home(self, path: str) -> str:
-        """Return where a file really is: a link to another place is another ``__file__`` to who resolves it."""
+        """Return where a file really is: code that resolves ``__file__`` finds another if a link leads elsewhere."""
         if os.path.islink(path):
             return os.path.realpath(path)
         folder, name = os.path.split(path)

@@ -17,7 +17,7 @@ LINK = 2
 """Length of a link identity: a presence has one part, an identity three or more."""
 
 READS = 5
-"""So often a file is read that was written to while it was read: who saves needs microseconds."""
+"""How often to read a file that is being written to: a save takes microseconds."""
 
 
 def identity(path: str) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ def read_unchanged(path: str) -> tuple[bytes, tuple[int, ...]] | None:
 
 
 def read_steady(path: str) -> tuple[bytes, tuple[int, ...]] | None:
-    """Do the same; look again at a file that is there and was written to meanwhile."""
+    """Return the same as `read_unchanged`, which is tried again while the file is being written to."""
     for _ in range(READS):
         found = read_unchanged(path)
         if found is not None or not os.path.exists(path):

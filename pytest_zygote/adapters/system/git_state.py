@@ -22,7 +22,7 @@ class GitState(NamedTuple):
 
     Attributes:
         head: content of the file ``HEAD``; empty if there is no repository.
-        moves: how HEAD moved, as many of the last words of git's log of it as were read: 'commit', 'checkout' …
+        moves: how HEAD has moved since an earlier state, in the words of git's log: 'commit', 'checkout' …
         log_size: bytes of that log.
     """
 

@@ -39,7 +39,7 @@ def fork(child: Callable[[], int]) -> int:
 
 
 def fork_among_threads(child: Callable[[], int]) -> int:
-    """Fork although other threads run; the caller knows which ones, and that the child needs none of them."""
+    """Fork although other threads run; the caller knows them, and that the child needs none of them."""
     pid = fork_here_among_threads()
     if not pid:
         become(child)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ncpfs")
 _VIRTUAL = ("9p", "drvfs", "vboxsf", "vmhgfs", "prl_fs", "virtiofs", "osxfs", "fakeowner")
 SHARED = frozenset(_NETWORK + _VIRTUAL)
-"""Types of file systems whose files others change without a word. 9p and drvfs are Windows' folders in WSL, osxfs and
-fakeowner those of Docker's virtual machine."""
+"""Types of file systems whose files other machines change, which the kernel does not report. 9p and drvfs
+are Windows' folders in WSL, osxfs and fakeowner those of Docker's virtual machine."""
 
 
 def silent_type(mountinfo: str, path: str) -> str:

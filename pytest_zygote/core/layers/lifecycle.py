@@ -75,7 +75,7 @@ _DEPTHS = ("project", "base", "cold")
 def depth_after(tried: str, wanted: str) -> str:
     """Return where a run starts again after its layer was not exact.
 
-    Always shallower than what was tried, whatever the run wanted: so it ends.
+    Always shallower than what was tried, whatever the run wanted, so that this comes to an end.
     """
     deeper = _DEPTHS.index(tried)
     chosen = _DEPTHS.index(wanted) if wanted in _DEPTHS else 0

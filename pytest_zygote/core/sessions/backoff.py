@@ -56,7 +56,7 @@ class Backoff:
         self._wasted.pop(key, None)
 
     def is_worth_it(self, key: Key) -> bool:
-        """Return whether a session may be of use. If tests change what collection reads, none is ready in time."""
+        """Return whether a session may be used. If tests change what collection reads, no session is ready in time."""
         wasted = self._wasted.get(key, 0)
         if wasted < MAX_WASTED:
             return True

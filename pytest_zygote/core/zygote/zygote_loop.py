@@ -168,7 +168,7 @@ class Send(Record):
 
 
 class StopListening(Record):
-    """Look for orders no more."""
+    """Stop looking for orders."""
 
 
 class Leave(Record):
