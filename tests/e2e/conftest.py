@@ -20,7 +20,8 @@ _CONFIG = pytest.StashKey[str | None]()
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Measure the coverage of other processes with tests that are marked `measured`, the first parameters of each.
 
-    Being measured takes processes more than twice the time, and most tests go ways that others go too.
+    Being measured takes processes more than twice the time, and most tests go ways that others go too. No test that
+    runs pytest-cov may be measured: it would combine the data of all tests so far, and remove them.
     """
     indices: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
     if not item.get_closest_marker("measured") or any(indices.values()):

@@ -42,6 +42,7 @@ def project(tmp_path: Path, server: Server) -> AffectedProject:
 class TestCounts:
     """What the user is told."""
 
+    @pytest.mark.measured
     def test_the_first_run_records_everything(self, project: AffectedProject) -> None:
         """Nothing is known, so all run."""
         first = project.affected()
@@ -86,6 +87,7 @@ class TestCounts:
 class TestCode:
     """Edits of Python files."""
 
+    @pytest.mark.measured
     @precisely
     def test_a_function_body(self, project: AffectedProject) -> None:
         """Rows of a shared process reach as far as the imports of the test's module."""
@@ -202,6 +204,7 @@ class TestCode:
         project.write("app/plugins/one.py", "NAME = 'uno'\n")
         assert project.affected().ran["test_names"] == "FAILED"
 
+    @pytest.mark.measured
     @pytest.mark.parametrize("is_shared", [True, False])
     def test_a_cache_does_not_hide_a_function(self, project: AffectedProject, *, is_shared: bool) -> None:
         """Only the first test fills the cache; all depend on what filled it."""
@@ -336,6 +339,7 @@ class TestByFiles:
 
         assert project.affected().ran["test_other"] == "FAILED"
 
+    @pytest.mark.measured
     def test_the_environment_belongs_to_those_who_read_it(self, project: AffectedProject) -> None:
         """Key by key."""
         project.write("tests/test_other.py", "import os\n\ndef test_other(): assert 'COLOUR' not in os.environ\n")
@@ -580,6 +584,7 @@ class TestOutside:
 
         assert project.affected(COLOUR="blue").names == set()
 
+    @pytest.mark.measured
     def test_a_process(self, project: AffectedProject) -> None:
         """It may read any file of the project."""
         project.write("script.sh", "true\n")
@@ -815,6 +820,7 @@ class TestComposition:
 
         assert project.affected("--lf").names == {"test_other"}
 
+    @pytest.mark.measured
     def test_workers_record_what_one_process_does(self, project: AffectedProject) -> None:
         """Each of them stores by itself, and the parent what it keeps under a name."""
         project.write("tests/conftest.py", SHARED)
@@ -963,6 +969,7 @@ class TestForks:
             """,
         )
 
+    @pytest.mark.measured
     def test_an_edit_selects_those_that_ran_the_function(self, project: AffectedProject) -> None:
         """Also those for which a cache would have hidden it."""
         assert "careful" in project.affected().output
@@ -1092,6 +1099,7 @@ class TestGroups:
 
         assert project.affected().ran == {"TestAdd::test_fills": "FAILED", "TestAdd::test_finds": "FAILED"}
 
+    @pytest.mark.measured
     def test_fixtures_are_set_up_as_often_as_ever(self, project: AffectedProject) -> None:
         """Those of a class or a module in the fork of all its tests, those of the session in the run itself."""
         self._record(
@@ -1126,6 +1134,7 @@ class TestGroups:
         assert [kind for kind, _ in names] == ["session", "made", "made", "session"]
         assert names[1][1] + "-end" == names[2][1] != names[0][1]
 
+    @pytest.mark.measured
     @precisely
     def test_a_fork_that_dies_costs_one_test(self, project: AffectedProject) -> None:
         """The others of its group run in another."""
@@ -1233,6 +1242,7 @@ class TestSince:
         assert "test_other" not in first
         assert project.store.read_bytes() == before
 
+    @pytest.mark.measured
     def test_since_a_revision(self, project: AffectedProject) -> None:
         """Results are recorded, and the question stays the same."""
         project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
@@ -1310,6 +1320,7 @@ class TestBaselines:
         assert ran.status == pytest.ExitCode.USAGE_ERROR
         assert "baselines are ci" in ran.output
 
+    @pytest.mark.measured
     @precisely
     def test_from_one_checkout_to_another(self, project: AffectedProject) -> None:
         """What has passed there need not run here; what is another here must."""
@@ -1396,6 +1407,7 @@ class TestNothingChanged:
             ran = project.affected()
             assert (ran.status, ran.said) == (0, ["affected: 0 of 5 tests", self.NOT_COLLECTED])
 
+    @pytest.mark.measured
     @pytest.mark.parametrize(
         ("path", "text", "expected"),
         [

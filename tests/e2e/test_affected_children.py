@@ -56,6 +56,7 @@ def record(project: AffectedProject, start: str) -> None:
     assert project.affected().names == set()
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "start",
     [
@@ -112,6 +113,7 @@ def test_a_module_that_comes(project: AffectedProject, path: str) -> None:
     assert project.affected().names == {"test_other"}
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "text",
     [
@@ -131,6 +133,7 @@ def test_files_that_it_reads(project: AffectedProject, text: str) -> None:
     assert project.affected().ran == {"test_other": "FAILED"}
 
 
+@pytest.mark.measured
 def test_environment_keys_that_it_reads(project: AffectedProject) -> None:
     """But for those that the test has set."""
     project.write("program.py", "import os\nassert os.environ.get('COLOUR', '') + os.environ['SIZE'] == '1'\n")
@@ -141,6 +144,7 @@ def test_environment_keys_that_it_reads(project: AffectedProject) -> None:
     assert project.affected(COLOUR="red").ran == {"test_other": "FAILED"}
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("args", "text"),
     [

@@ -222,7 +222,6 @@ def refused(project: Project, *args: str) -> str:
     return project.status().unused
 
 
-@pytest.mark.measured
 def test_no_session_for_collection_that_depends_on_more(forced: Project) -> None:
     """What no key and no input tells, and what runs would share: those runs start from the project layer."""
     from_session(forced)

@@ -372,7 +372,6 @@ def test_the_cache_is_that_of_one_process(project: Project) -> None:
     assert "test_it.py::test_it[8]" in (project.root / ".pytest_cache/v/zygote/durations").read_text()
 
 
-@pytest.mark.measured
 def test_coverage_equals_that_of_one_process(project: Project) -> None:
     """Also of lines that only one of the workers runs."""
     lines = "\n".join(f"    if n == {n}:\n        return {n}" for n in range(6))

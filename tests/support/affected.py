@@ -40,6 +40,8 @@ for line in sys.stdin:
         os.chdir(order["folder"])
         os.environ.clear()
         os.environ.update(order["environ"])
+        if "COVERAGE_PROCESS_CONFIG" in os.environ:
+            import coverage; coverage.process_startup()
         sys.argv[:] = ["pytest", *order["args"]]
         status = 70
         try:
@@ -136,7 +138,9 @@ class AffectedProject:
         self.root = root
         self._server = server
         self.environ = {
-            **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
+            **{
+                key: os.environ[key] for key in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if key in os.environ
+            },
             "PYTEST_DAEMON_DISABLE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
