@@ -3,6 +3,9 @@
 A layer's process has others than a run. What can be compared when a run first imports the module is noted as a
 question with its answer; for the rest the module is left to each run.
 
+What code does that is a run's own business (draws what is to be random, reads the clock, makes files) is judged in the
+same way: of the project's own code, and not of installed packages, of which any answer is one that a run could have.
+
 Functions can be replaced, but ``sys.argv`` is read like any attribute. So code is judged by its words when it starts:
 that of the project's modules, and of what they call. Of installed packages only the working directory is known: many
 read the arguments, and hardly any means those of a test run.
@@ -18,6 +21,7 @@ from pytest_zygote.adapters.interpreter.code_events import DISABLE
 from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, THERE, answer
 from pytest_zygote.adapters.interpreter.io_recorder import is_own_caller
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.adapters.interpreter.side_effects import acting_frame, effect_of
 from pytest_zygote.core.layers.import_effects import Asked
 from pytest_zygote.core.layers.process_questions import WORDS, questions_of
 
@@ -49,7 +53,14 @@ class ImportQuestions:
             self._judge(code, frame_above(1))
             return None  # the next who calls it may be another module
 
-        self._starts.claim(on_start)
+        def on_call(_code: CodeType, _offset: int, function: object, first: object) -> object:
+            what = effect_of(function, first)
+            if not what:
+                return disable
+            self.judge(what, frame_above(1))
+            return None
+
+        self._starts.claim(on_start, on_call=on_call)
 
     def stop(self) -> None:
         """Judge no more."""
@@ -68,6 +79,12 @@ class ImportQuestions:
     def note_folder(self) -> None:
         """Note that the working directory was asked for."""
         self.note(FOLDER)
+
+    def judge(self, what: str, frame: FrameType | None) -> None:
+        """Leave a module of the project to each run if it is its code that does something which no layer must."""
+        frame = acting_frame(frame)
+        if self._ledger.stack and frame is not None and code_origin.is_own(frame.f_code.co_filename):
+            self._on_unanswered(what)
 
     def _judge(self, code: CodeType, frame: FrameType) -> None:
         if not self._ledger.stack or is_own_caller(frame):

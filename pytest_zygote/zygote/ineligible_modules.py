@@ -46,7 +46,7 @@ class IneligibleModules:
 
     def start(self) -> None:
         """Take the process as it is for what each layer may have."""
-        self.state = process_state.ProcessState()
+        self.state = process_state.ProcessState(_is_own)
         self._leaks = LeakCheck()
 
     def stop(self) -> None:
@@ -79,10 +79,17 @@ class IneligibleModules:
     def on_loaded(self, name: str) -> None:
         """Look at the threads when a module has been executed."""
         self.state.loaded(name)
+        if _is_own(name):
+            self.state.may_change(name)
         started = self._leaks.threads(lambda: _is_own(name))
         if started:
             for module in (*self._ledger.stack, name):
                 self.reasons.setdefault(module, f"{name} starts a thread when it is imported ({started})")
+
+    def on_first_import(self, name: str) -> None:
+        """Look at what code of the project may write into a module that it has imported."""
+        if _is_own(self._ledger.stack[-1]):
+            self.state.may_change(name)
 
     def on_turn(self) -> None:
         """Look at what the module has changed that was being executed until now."""
@@ -102,6 +109,8 @@ class IneligibleModules:
             self.reject("asks for the process id")
 
     def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
+        if change.what in process_state.PRIVATE and not _is_own(stack[-1]):
+            return
         what = process_state.ineligible(change)
         if not what and change.what.startswith("root ") and not self._is_base:
             # ``logging.basicConfig`` does nothing while pytest collects, and much before.

@@ -23,6 +23,7 @@ from pytest_zygote.adapters.interpreter.import_finders import (
 )
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
 from pytest_zygote.adapters.interpreter.process_calls import ProcessCalls
+from pytest_zygote.adapters.interpreter.side_effects import WRITE
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+    from pytest_zygote.adapters.interpreter.process_calls import ExitHandler
     from pytest_zygote.core.protocol.layer_messages import Build
     from pytest_zygote.zygote.updater import Updater
 
@@ -116,10 +118,12 @@ class _Builder:
         self._written: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
-        self._calls = ProcessCalls(self.ineligible.on_pid, self._on_fork_handlers)
+        self._calls = ProcessCalls(self.ineligible.on_pid, self._on_fork_handlers, self._on_exit_handler)
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
         self._files.on_folder = self._questions.note_folder
         self._files.on_absent = self._questions.note_absent
+        if plan.kind == "project":
+            self._files.on_write = lambda frame: self._questions.judge(WRITE, frame)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -173,6 +177,7 @@ class _Builder:
         if self._plan.kind == "project":
             effects = BaseEffects(self._ledger, self._environ, self.ineligible.state, self._written)
             self._ledger.on_import = effects.imported
+            self._ledger.on_first_import = self.ineligible.on_first_import
 
     def _stop(self) -> None:
         new = [name for name in sys.modules if name not in self._before]
@@ -219,6 +224,12 @@ class _Builder:
             return False
         self._ledger.note(Became("fork handlers", handlers))
         return True
+
+    def _on_exit_handler(self, file: str, handler: ExitHandler) -> bool:
+        if self._ledger.stack and code_origin.is_own(file):
+            self._ledger.note(Became("exit handlers", handler))
+            return True
+        return False
 
     def _note_once(self, event: Read | Wrote, value: str) -> None:
         entry = (self._ledger.stack[-1] if self._ledger.stack else "", event.key, value)

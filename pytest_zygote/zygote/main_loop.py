@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from pytest_zygote.adapters.interpreter import frozen_objects
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import processes, signals, sockets
@@ -173,6 +174,7 @@ def _log(failures: list[str]) -> None:
 
 def main() -> NoReturn:
     """Be the base zygote whose connection to the daemon is the descriptor on the command line, or a fork of it."""
+    frozen_objects.show_when_asked()
     zygote = Zygote(sockets.adopt(int(sys.argv[1]), layer_messages.TO_ZYGOTE))
     while True:
         try:

@@ -78,7 +78,7 @@ AS_PLAIN: dict[str, dict[str, str]] = {
     "atexit": {"app/main.py": "import atexit\nMODE = atexit.register(int) is int\n"},
     "libraries": {
         "app/main.py": """
-            import decimal, gc, json, multiprocessing, os, sys, time
+            import click, copyreg, decimal, gc, json, logging, multiprocessing, os, sys, time
             decimal.getcontext().prec = 6
             gc.disable()
             multiprocessing.set_start_method('spawn')
@@ -89,15 +89,24 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             class Finder:
                 find_spec = staticmethod(lambda *args: None)
             sys.meta_path.append(Finder)
+            sys.set_int_max_str_digits(1000)
+            json.JSONEncoder.default = lambda self, value: str(value)
+            copyreg.pickle(Finder, str)
+            logging.getLogger('some').setLevel('ERROR')
+            logging.addLevelName(5, 'TRACE')
+            click.Command.name = click.echo = None
             """,
         "test_main.py": """
-            import decimal, gc, json, multiprocessing, sys, time
+            import click, copyreg, decimal, gc, json, logging, multiprocessing, sys, time
             SEEN = []
             def look():
                 SEEN.append((
                     decimal.getcontext().prec, gc.isenabled(), multiprocessing.get_start_method(allow_none=True),
                     json.dumps.__name__, time.sleep.__name__, type(sys.unraisablehook).__name__, time.tzname,
                     [type(finder).__name__ for finder in sys.meta_path],
+                    sys.get_int_max_str_digits(), json.JSONEncoder.default.__name__, len(copyreg.dispatch_table),
+                    logging.getLogger('some').level, logging.getLevelName(5),
+                    hasattr(click.Command, 'name'), click.echo is None,
                 ))
             look()
             import app.main
@@ -372,6 +381,115 @@ def test_native_threads_that_a_module_of_the_project_starts(project: Project) ->
     assert "app starts a thread" in project.status().rejected["app"]
 
 
+USUAL = """
+    from __future__ import annotations
+    import abc, asyncio, base64, collections, concurrent.futures, contextlib, csv, dataclasses, datetime, decimal, enum
+    import functools, hashlib, importlib.metadata, inspect, io, json, logging, operator, os, pathlib, queue, random, re
+    import string, struct, sys, tempfile, textwrap, threading, time, types, typing, unittest.mock, uuid, weakref
+    import warnings
+    from contextvars import ContextVar
+    from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NewType, Protocol, TypedDict, TypeVar
+    if TYPE_CHECKING:
+        import nothing_of_that_name
+    try:
+        import nothing_of_that_name as fast
+    except ImportError:
+        fast = None
+    T = TypeVar("T")
+    UserId = NewType("UserId", int)
+    logger = logging.getLogger(__name__)
+    logger.addHandler(logging.NullHandler())
+    logger.debug("imported")
+    PATTERN = re.compile(r"[a-z]+")
+    HERE = pathlib.Path(__file__).parent
+    ROOT = os.path.dirname(os.path.abspath(__file__))
+    TEMPORARY = pathlib.Path(tempfile.gettempdir(), "app")
+    HOME = pathlib.Path.home()
+    DEBUG = os.environ.get("DEBUG", "") == "1"
+    PORT = int(os.getenv("PORT", "80"))
+    __version__ = importlib.metadata.version("pytest")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.warn("old", DeprecationWarning)
+    LOCKS = threading.Lock(), threading.RLock(), threading.Event(), threading.Condition(), threading.local()
+    VAR: ContextVar[int] = ContextVar("VAR", default=0)
+    ONE = decimal.Decimal("1.10")
+    EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    PARSED = datetime.datetime.strptime("2020-01-02", "%Y-%m-%d").strftime("%A")
+    FIXED = time.gmtime(0), datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
+    IDS = uuid.UUID(int=1), uuid.uuid5(uuid.NAMESPACE_DNS, "app")
+    DIGEST = hashlib.sha256(base64.b64encode(b"x")).hexdigest()
+    class Color(enum.Enum):
+        RED = 1
+        BLUE = enum.auto()
+    class Row(NamedTuple):
+        a: int
+    Point = collections.namedtuple("Point", "x y")
+    class Movie(TypedDict):
+        name: str
+    @dataclasses.dataclass(frozen=True, slots=True, order=True)
+    class Item(Generic[T]):
+        a: int
+        b: list[T] = dataclasses.field(default_factory=list)
+    class Shape(abc.ABC):
+        @abc.abstractmethod
+        def area(self): ...
+    class Square(Shape):
+        def area(self): return 1
+        @functools.cached_property
+        def lazy(self): return 2
+    Shape.register(int)
+    @typing.runtime_checkable
+    class Sized(Protocol):
+        def size(self) -> int: ...
+    @functools.lru_cache(maxsize=None)
+    def cached(n): return n
+    cached(3)
+    @functools.singledispatch
+    def show(value): return "value"
+    @show.register
+    def _(value: int): return "int"
+    @contextlib.contextmanager
+    def managed(): yield 1
+    with managed() as MANAGED:
+        pass
+    NAMES = types.MappingProxyType({name: value for name, value in vars(Color).items() if name[0] != "_"})
+    GETTER = operator.attrgetter("a")
+    WAITING = queue.Queue(), asyncio.Lock(), concurrent.futures.ThreadPoolExecutor(2)
+    WEAK = weakref.WeakValueDictionary(), weakref.ref(Square)
+    PACKED = struct.Struct("<I"), string.Template("$x"), textwrap.dedent("  text"), csv.reader(io.StringIO("a,b"))
+    SIGNATURE = inspect.signature(cached)
+    DATA = json.loads((HERE / "data.json").read_text())
+    with open(os.path.join(ROOT, "data.json")) as handle:
+        TEXT = handle.read()
+    IS_NEW = sys.version_info >= (3, 12) and sys.platform.startswith("linux")
+    MOCK = unittest.mock.MagicMock()
+    CHOSEN = random.Random(42).random()
+    Alias = dict[str, Any] | None
+    def __getattr__(name): raise AttributeError(name)
+    def late():
+        import xml.dom
+    """
+"""What usual modules do when they are imported."""
+
+
+def test_what_is_usual_is_early(project: Project) -> None:
+    """None of it is of a run's own process: such a module stays in the layer."""
+    project.write("data.json", "{}")
+    project.write("app.py", USUAL)
+    project.write("test_it.py", "import app\n\ndef test_it():\n    assert app.IS_NEW is not None\n")
+    warm = project.warm_up()
+    layer = project.status().layer("project")
+
+    assert warm.returncode == 0, warm.stdout
+    assert project.status().rejected == {}
+    assert layer is not None
+    assert layer.runs_served
+
+
+_TOLD = pytest.mark.skipif(sys.version_info < (3, 12), reason="calls are not told")
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -383,6 +501,14 @@ def test_native_threads_that_a_module_of_the_project_starts(project: Project) ->
         ("import sys; sys.argv[1:] = []", "app reads the command line"),
         ("import os; os.fork = None", "app changes os.fork"),
         ("import signal; signal.alarm(600)", "app changes timers"),
+        ("import random; SALT = random.random()", "app draws random numbers"),
+        ("import weakref; KEPT = weakref.finalize(print, print)", "app changes what is finalized at the end"),
+        pytest.param("import uuid; ID = uuid.uuid4()", "app draws random numbers", marks=_TOLD),
+        pytest.param("import datetime; START = datetime.datetime.now()", "app reads the clock", marks=_TOLD),
+        pytest.param("import os; os.makedirs('made', exist_ok=True)", "app changes files", marks=_TOLD),
+        ("open('written', 'w').close()", "app changes files"),
+        pytest.param("import codecs; codecs.register(lambda _: None)", "app registers a codec", marks=_TOLD),
+        pytest.param("import faulthandler; faulthandler.disable()", "app changes faulthandler", marks=_TOLD),
     ],
 )
 def test_what_only_the_process_of_a_run_can_do(project: Project, code: str, reason: str) -> None:
@@ -437,14 +563,18 @@ def test_handlers_of_forks(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "opens", ["sqlite3.connect('x.db').execute('create table if not exists t (n)')", "open('x.db', 'a')"]
+    ("opens", "reason"),
+    [
+        ("sqlite3.connect('x.db').execute('create table if not exists t (n)')", "leaves a file open for writing"),
+        ("open('x.db', 'a')", "changes files"),
+    ],
 )
-def test_files_that_a_module_leaves_open_for_writing(project: Project, opens: str) -> None:
+def test_files_that_a_module_leaves_open_for_writing(project: Project, opens: str, reason: str) -> None:
     """Runs must not share them: the file may be gone by then, and a connection of SQLite must not cross a fork."""
     project.write("app.py", f"import sqlite3\nkept = {opens}\n")
     project.write("test_it.py", "import os, app\n\ndef test_it():\n    assert os.path.exists('x.db')\n")
     project.warm_up()
-    assert "app leaves a file open for writing" in project.status().rejected["app"]
+    assert f"app {reason}" in project.status().rejected["app"]
     project.remove("x.db")
     result = project.pytest()
     assert result.was_warm

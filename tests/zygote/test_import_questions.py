@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from importlib.util import spec_from_file_location
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, cast
@@ -28,11 +29,16 @@ class FakeStarts:
     """Code starts when the test says so."""
 
     on_start: Callable[[CodeType, int], object]
+    on_call: Callable[[CodeType, int, object, object], object]
     is_claimed = False
 
-    def claim(self, on_start: Callable[[CodeType, int], object]) -> bool:
-        """Call this when code starts."""
-        self.on_start, self.is_claimed = on_start, True
+    def claim(
+        self,
+        on_start: Callable[[CodeType, int], object],
+        on_call: Callable[[CodeType, int, object, object], object],
+    ) -> bool:
+        """Call this when code starts, and when it calls something."""
+        self.on_start, self.on_call, self.is_claimed = on_start, on_call, True
         return True
 
     def release(self) -> None:
@@ -141,3 +147,19 @@ def test_code_is_left_alone_afterwards(world: World) -> None:
     world.questions.stop()
 
     assert not world.starts.is_claimed
+
+
+@pytest.mark.parametrize(("name", "unanswered"), [("app", ["reads the clock"]), ("library", [])])
+def test_what_each_run_must_do_itself(world: World, name: str, unanswered: list[str]) -> None:
+    """If code of the project does it: of a library, any answer is one that a run could have had."""
+    file = world.file if name == "app" else pytest.__file__
+    calls = compile("result = on_call(None, 0, clock, None)", file, "exec", dont_inherit=True)
+    scope = {"__name__": name, "on_call": world.starts.on_call, "clock": time.time}
+    exec(calls, scope)  # noqa: S102 - see above
+    assert scope["result"] is None
+    assert world.unanswered == unanswered
+
+
+def test_other_calls_are_heard_of_once(world: World) -> None:
+    """They cost nothing from then on."""
+    assert world.starts.on_call((lambda: 0).__code__, 0, len, []) is DISABLE

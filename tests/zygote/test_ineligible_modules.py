@@ -29,6 +29,7 @@ class FakeState:
         """Have changed nothing."""
         self.found: list[Became] = []
         self.is_restored = False
+        self.changeable: list[str] = []
 
     def changes(self, _module: str) -> list[Became]:
         """Return what has changed."""
@@ -40,6 +41,10 @@ class FakeState:
 
     def loaded(self, _module: str) -> None:
         """Do nothing."""
+
+    def may_change(self, module: str) -> None:
+        """Note the module."""
+        self.changeable.append(module)
 
     def restore(self) -> None:
         """Note it."""
@@ -80,7 +85,7 @@ class World:
         """Begin the build."""
         self.state, self.leaks = FakeState(), FakeLeaks()
         self.orphan = False
-        monkeypatch.setattr(process_state, "ProcessState", lambda: self.state)
+        monkeypatch.setattr(process_state, "ProcessState", lambda _is_own: self.state)
         monkeypatch.setattr(ineligible_modules, "LeakCheck", lambda: self.leaks)
         monkeypatch.setattr(ineligible_modules, "end_children", lambda: self.orphan)
         self.ledger = Ledger(lambda _path: ())
@@ -217,3 +222,24 @@ def test_only_code_of_the_project_may_not_ask_for_the_process_id(project: World,
 
     project.modules.on_pid(str(tmp_path / "app.py"))
     assert project.reasons["app"] == "app asks for the process id when it is imported"
+
+
+def test_chance_counts_for_code_of_the_project_only(project: World) -> None:
+    """Any number that a library has drawn is one that a run could have drawn."""
+    project.state.found = [Became(process_state.DRAWS, None)]
+    project.ledger.stack[:] = ["library"]
+    project.modules.on_turn()
+    assert project.reasons == {}
+
+    project.ledger.stack[:] = ["app"]
+    project.modules.on_turn()
+    assert project.reasons == {"app": "app draws random numbers when it is imported"}
+
+
+def test_what_code_of_the_project_imports_is_watched(project: World) -> None:
+    """It may patch that; so may all others patch what is the project's."""
+    project.modules.on_first_import("library")
+    project.ledger.stack[:] = ["library"]
+    project.modules.on_first_import("other")
+    project.modules.on_loaded("app")
+    assert project.state.changeable == ["library", "app"]

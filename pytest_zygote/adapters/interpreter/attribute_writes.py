@@ -1,97 +1,203 @@
-"""What modules write into those of the standard library: patches, hooks, caches that are filled on demand.
+"""What modules write into others: patched functions and classes, entries of registries, caches filled on demand.
 
-CPython tells of changes to dictionaries by itself, so nothing is paid for modules that change nothing.
+Looked at are the modules of the standard library, their classes and dictionaries; the names of all other modules, if
+not their own code writes them; and what code of the project writes into classes and dictionaries of its own modules,
+and of those that it has imported. CPython tells of changes to
+dictionaries by itself (3.12 on), so nothing is paid for modules that change nothing; before, only modules of the
+standard library are compared.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
+from pytest_zygote.adapters.interpreter.private.bare_objects import (
+    class_namespace,
+    dict_of,
+    is_a,
+)
 from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
+from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 MISSING = object()
 """Stands for the value of an attribute that is not there."""
 
-# How a layer watches imports changes some of these; others are compared by their contents, or change all the time.
-_SKIPPED_MODULES = frozenset({"__main__", "warnings", "_warnings", "importlib", "_frozen_importlib", "zipimport"})
+# How a layer watches imports changes some of these, or they change all the time.
+_SKIPPED_MODULES = frozenset({"__main__", "_warnings", "importlib", "_frozen_importlib", "zipimport"})
 _SKIPPED = {
     "sys": frozenset(
         {"modules", "path", "path_importer_cache", "last_exc", "last_type", "last_value", "last_traceback"}
     ),
     "time": frozenset({"tzname", "timezone", "altzone", "daylight"}),
     "builtins": frozenset({"_"}),
+    "warnings": frozenset({"filters", "_showwarnmsg_impl", "_filters_version"}),
 }
+_SKIPPED_IN_CLASSES = frozenset(
+    {"__doc__", "__annotations__", "__annotations_cache__", "__annotate__", "__annotate_func__", "__abstractmethods__"}
+)
+
+# What these hold in dictionaries is no setting: modules, threads, tasks, files.
+_WITHOUT_REGISTRIES = frozenset({"sys", "posix", "threading", "inspect", "warnings", "asyncio", "_asyncio", "typing"})
+
+
+_WATCHER = 2
+"""So many frames stand between `AttributeWrites._on_write` and who writes."""
+
+
+class _Place(NamedTuple):
+    """What is watched.
+
+    Attributes:
+        module: the name of a module.
+        attribute: that of a class or dictionary in it; '' for the module itself.
+        contents: what it holds.
+        writers: who counts: "all", "others" than the module's code, or the "project".
+    """
+
+    module: str
+    attribute: str
+    contents: dict[str, object]
+    writers: str
+
+    @property
+    def owner(self) -> str:
+        """What `put` finds it by."""
+        return f"{self.module}:{self.attribute}" if self.attribute else self.module
 
 
 class AttributeWrites:
-    """The attributes of the standard library's modules, and how they have changed."""
+    """What is written into modules from outside."""
 
-    def __init__(self) -> None:
-        """Take what holds now as unchanged; watch all that is loaded."""
-        self._watch = new_watch()
-        self._names: dict[int, str] = {}
+    def __init__(self, is_own: Callable[[str], bool]) -> None:
+        """Take what holds now as unchanged; watch all that is loaded.
+
+        Args:
+            is_own: returns whether a module is the project's. What a library writes into itself is its own affair.
+        """
+        self._is_own = is_own
+        self._watch = new_watch(self._on_write)
+        self._places: dict[int, _Place] = {}
         self._known: dict[int, dict[str, object]] = {}
-        self._first: dict[tuple[str, str], object] = {}
+        self._former: dict[tuple[int, object], object] = {}
+        self._first: dict[tuple[str, object], object] = {}
         for name in tuple(sys.modules):
             self.add(name)
         self._watch.begin()
 
     def add(self, name: str) -> None:
-        """Watch one more module, if it is the standard library's."""
+        """Watch one more module."""
         module = sys.modules.get(name)
-        if type(module) is ModuleType and is_standard(name):
-            contents = module.__dict__
-            if id(contents) not in self._names:
-                self._names[id(contents)] = name
-                self._known[id(contents)] = dict(contents)
-                self._watch.watch(contents)
+        if type(module) is not ModuleType or name.partition(".")[0] in RUNNER:
+            return
+        contents = module.__dict__
+        if is_standard(name):
+            self._add(_Place(name, "", contents, "all"))
+            self._add_parts(name, contents, "all")
+        elif self._watch.reports_keys and name.partition(".")[0] not in sys.stdlib_module_names:
+            self._add(_Place(name, "", contents, "others"))
 
-    def changes(self) -> Iterator[tuple[str, str, object]]:
-        """Give module, attribute and new value of what has changed since the last call."""
-        changed = self._watch.changes()
-        self._watch.begin()
-        for address, keys in changed.items():
-            name, known = self._names[address], self._known[address]
-            contents = dict_of(sys.modules.get(name)) or {}
-            if id(contents) != address:
-                continue
-            for key in tuple({*contents, *known} if keys is None else keys):
-                before, now = known.get(key, MISSING), contents.get(key, MISSING)  # type: ignore[call-overload]
-                if type(key) is str and before is not now and _counts(name, key, now):
-                    self._first.setdefault((name, key), before)
-                    known.pop(key, None) if now is MISSING else known.update({key: now})
-                    yield name, key, now
-            if keys is None:
-                self._watch.watch(contents)
+    def add_parts(self, name: str) -> None:
+        """Watch the classes and dictionaries in a module, too, which code of the project may write into."""
+        if not is_standard(name) and name.partition(".")[0] not in RUNNER:
+            self._add_parts(name, dict_of(sys.modules.get(name)) or {}, "project")
+
+    def _add_parts(self, name: str, contents: dict[str, object], writers: str) -> None:
+        has_registries = name.partition(".")[0] not in _WITHOUT_REGISTRIES
+        for key, value in tuple(contents.items()):
+            if is_a(value, type):
+                namespace = class_namespace(value)
+                home = namespace.get("__module__")
+                if home == name or (writers == "project" and _is_of_package(home, name)):
+                    self._add(_Place(name, key, gc.get_referents(namespace)[0], writers))
+            elif type(value) is dict and has_registries and "cache" not in key and not key.startswith("__"):
+                self._add(_Place(name, key, value, writers))
+
+    def _add(self, place: _Place) -> None:
+        address = id(place.contents)
+        if address in self._places or (place.attribute and not self._watch.reports_keys):
+            return
+        self._places[address] = place
+        if not self._watch.reports_keys:
+            self._known[address] = dict(place.contents)
+        self._watch.watch(place.contents)
+
+    def _on_write(self, address: int, key: object) -> None:
+        """Keep what is there before it changes."""
+        place = self._places.get(address)
+        if place is None or (address, key) in self._former or not _counts(place, key):
+            return
+        if place.writers == "all" or self._is_writer(place, frame_above(_WATCHER)):
+            self._former[address, key] = place.contents.get(key, MISSING)  # type: ignore[call-overload]  # any key
+
+    def _is_writer(self, place: _Place, frame: FrameType) -> bool:
+        writer = str(frame.f_globals.get("__name__", ""))
+        if place.writers == "project":
+            return self._is_own(writer)
+        is_inner = frame.f_globals is place.contents or writer.startswith("importlib.")
+        return not is_inner and (not _is_of_package(writer, place.module) or self._is_own(place.module))
+
+    def changes(self) -> Iterator[tuple[str, object, object]]:
+        """Give owner, attribute and new value of what has changed since the last call."""
+        former, self._former = self._former or self._compared(), {}
+        for (address, key), before in former.items():
+            place = self._places[address]
+            now = place.contents.get(key, MISSING)  # type: ignore[call-overload]  # see above
+            if before is not now and self._is_there(place) and not _is_submodule(place, key, now):
+                self._first.setdefault((place.owner, key), before)
+                yield place.owner, key, now
+
+    def _compared(self) -> dict[tuple[int, object], object]:
+        """Return what was there before it changed, where this is not told."""
+        found: dict[tuple[int, object], object] = {}
+        for address in () if self._watch.reports_keys else self._watch.changes():
+            place, known = self._places[address], self._known[address]
+            for key in {*place.contents, *known}:
+                if _counts(place, key) and known.get(key, MISSING) is not place.contents.get(key, MISSING):
+                    found[address, key] = known.get(key, MISSING)
+            self._known[address] = dict(place.contents)
+            self._watch.watch(place.contents)
+        return found
+
+    @staticmethod
+    def _is_there(place: _Place) -> bool:
+        return bool(place.attribute) or dict_of(sys.modules.get(place.module)) is place.contents
 
     def accept(self) -> None:
         """Take what has changed since the last call of `changes` as unchanged: the library has done it itself."""
-        for name, key, _ in self.changes():
-            del self._first[name, key]
+        for owner, key, _ in tuple(self.changes()):
+            del self._first[owner, key]
 
     def restore(self) -> None:
         """Put back what was there when this began, and watch no more."""
         for _ in self.changes():
             pass
-        for address, name in self._names.items():
-            contents = dict_of(sys.modules.get(name))
-            if contents is not None and id(contents) == address:
-                self._watch.unwatch(contents)
+        for place in self._places.values():
+            self._watch.unwatch(place.contents)
         self._watch.stop()
-        for (name, key), value in self._first.items():
-            put(name, key, value)
+        for (owner, key), value in self._first.items():
+            put(owner, key, value)
 
 
-def _counts(name: str, key: str, now: object) -> bool:
-    if key.startswith("__") or key in _SKIPPED.get(name, ()):
-        return False
-    return not (type(now) is ModuleType and sys.modules.get(f"{name}.{key}") is now)  # a submodule came
+def _is_of_package(name: object, other: str) -> bool:
+    return type(name) is str and name.partition(".")[0] == other.partition(".")[0]
+
+
+def _counts(place: _Place, key: object) -> bool:
+    if place.attribute:
+        return key not in _SKIPPED_IN_CLASSES
+    return type(key) is str and not key.startswith("__") and key not in _SKIPPED.get(place.module, ())
+
+
+def _is_submodule(place: _Place, key: object, now: object) -> bool:
+    return type(now) is ModuleType and sys.modules.get(f"{place.module}.{key}") is now
 
 
 def is_standard(name: str) -> bool:
@@ -100,10 +206,20 @@ def is_standard(name: str) -> bool:
     return top in sys.stdlib_module_names and top not in _SKIPPED_MODULES
 
 
-def put(name: str, key: str, value: object) -> None:
-    """Give a loaded module an attribute, or take it away."""
-    contents = dict_of(sys.modules.get(name))
-    if contents is not None and value is MISSING:
-        contents.pop(key, None)
-    elif contents is not None:
-        contents[key] = value
+def describe(owner: str, key: object) -> str:
+    """Return how an attribute is called; the key of a registry may be any object, of which only a name is printed."""
+    return f"{owner.replace(':', '.')}.{key if type(key) is str else '[…]'}"
+
+
+def put(owner: str, key: object, value: object) -> None:
+    """Give a loaded module, or a class or dictionary in it, an attribute or entry; `MISSING` takes it away."""
+    module, _, attribute = owner.partition(":")
+    target: object = dict_of(sys.modules.get(module))
+    if attribute and target is not None:
+        target = target.get(attribute)  # type: ignore[attr-defined]  # the module's names
+    if is_a(target, type):
+        type.__delattr__(target, key) if value is MISSING else type.__setattr__(target, key, value)  # type: ignore[arg-type]  # a class, and a name
+    elif type(target) is dict and value is MISSING:
+        target.pop(key, None)
+    elif type(target) is dict:
+        target[key] = value

@@ -36,12 +36,19 @@ class CodeStarts:
         """Whether the interpreter tells us."""
         return self._tool >= 0
 
-    def claim(self, on_start: Callable[[CodeType, int], object], *, everywhere: bool = True) -> bool:
+    def claim(
+        self,
+        on_start: Callable[[CodeType, int], object],
+        *,
+        everywhere: bool = True,
+        on_call: Callable[[CodeType, int, object, object], object] | None = None,
+    ) -> bool:
         """Call this from now on with each code that starts; return whether there was a number left.
 
         Args:
             on_start: takes the code, and a number without meaning here.
             everywhere: whether all code counts, or only what `look_at` names.
+            on_call: is called before each call, with what is called and the first argument.
         """
         if sys.version_info >= (3, 12):
             monitoring = sys.monitoring
@@ -49,7 +56,11 @@ class CodeStarts:
             if self.is_claimed:
                 monitoring.use_tool_id(self._tool, self._name)
                 monitoring.register_callback(self._tool, monitoring.events.PY_START, on_start)
-                monitoring.set_events(self._tool, monitoring.events.PY_START if everywhere else 0)
+                events = monitoring.events.PY_START if everywhere else 0
+                if on_call is not None:
+                    monitoring.register_callback(self._tool, monitoring.events.CALL, on_call)
+                    events |= monitoring.events.CALL
+                monitoring.set_events(self._tool, events)
         return self.is_claimed
 
     def look_at(self, code: CodeType) -> None:
@@ -70,7 +81,8 @@ class CodeStarts:
         if sys.version_info >= (3, 12) and self.is_claimed:
             monitoring = sys.monitoring
             monitoring.set_events(self._tool, 0)
-            monitoring.register_callback(self._tool, monitoring.events.PY_START, None)
+            for event in (monitoring.events.PY_START, monitoring.events.CALL):
+                monitoring.register_callback(self._tool, event, None)
             monitoring.free_tool_id(self._tool)
             # Else the next user of this number would not see the code that was disabled.
             monitoring.restart_events()

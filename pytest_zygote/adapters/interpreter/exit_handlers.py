@@ -11,8 +11,10 @@ registered                                            in a run
 after the fork                                        runs
 a function of the standard library (logging …)        runs: it tidies up what the run used
 anything of an installed package, without arguments   runs: it tidies up the package's own state
-with arguments, by the project, by `weakref`,         does not run: it belongs to something that
-a method of an object of the standard library         was made at import, and all runs share
+anything of the project's, while it is imported       runs: registered by each run that imports it
+                                                      (`adapters.interpreter.process_calls`)
+with arguments, by `weakref`, a method of an          does not run: it belongs to something that
+object of the standard library                        was made at import, and all runs share
 ====================================================  ========================================
 """
 

@@ -58,6 +58,7 @@ class Ledger:
         on_loaded: called with the name of each module when it is loaded.
         on_import: called with the name of a module that is there already, and whose import had effects, when another
             imports it.
+        on_first_import: called with the name of a loaded module that the one which is being executed imports.
     """
 
     def __init__(self, identify: Callable[[str], tuple[int, ...]]) -> None:
@@ -72,6 +73,7 @@ class Ledger:
         self.on_turn: Callable[[], None] = _nothing
         self.on_loaded: Callable[[str], None] = _nothing
         self.on_import: Callable[[str], None] = _nothing
+        self.on_first_import: Callable[[str], None] = _nothing
         self._load = importing.load_unlocked.function
         self._lock_unlock = importing.lock_unlock_module.function
         self._from_list = importing.handle_fromlist.function
@@ -187,6 +189,8 @@ class Ledger:
             if self.stack[-1] not in known:
                 known.add(self.stack[-1])
                 self.note(Imported(name))
+                if name in sys.modules:
+                    self.on_first_import(name)
 
     def _see_from_list(self, module: ModuleType, names: Iterable[str]) -> None:
         package = (dict_of(module) or {}).get("__name__", "")

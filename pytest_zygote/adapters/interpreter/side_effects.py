@@ -16,6 +16,7 @@ itself, imports write compiled files, log records bear a time that nobody compar
 from __future__ import annotations
 
 import sys
+from types import BuiltinFunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.private.state import generator
@@ -85,8 +86,43 @@ _BLOCK = 624
 _BLOCKS = 64
 """A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
 
-_EXEMPT = OBSERVERS | {"importlib", "logging", "_hypothesis_pytestplugin"}
-"""Who acts for these acts for pytest."""
+_EXEMPT = OBSERVERS | {"importlib", "logging", "_strptime", "calendar", "_hypothesis_pytestplugin"}
+"""Who acts for these acts for pytest, or asks the clock for nothing but the names of days."""
+
+_EXEMPT_FUNCTIONS = frozenset({"_get_default_tempdir"})
+"""Of the standard library: whether a file can be made says only where temporary files are to be."""
+
+_ANEW = (_CLOCK, _RANDOM, _PROCESS, _NETWORK, WRITE)
+
+_OF_IMPORTS = {
+    # Found by what they leave: processes, threads, timers; and the file of a database is an input.
+    **{key: what for key, what in _FUNCTIONS.items() if what in _ANEW and key != ("_sqlite3", "connect")},
+    **dict.fromkeys([("_codecs", "register"), ("_codecs", "register_error")], "registers a codec"),
+    ("sys", "addaudithook"): "adds an audit hook",
+    **dict.fromkeys(
+        [("faulthandler", name) for name in ("enable", "disable", "register", "dump_traceback_later")],
+        "changes faulthandler",
+    ),
+}
+"""What a module of a layer must not do when it is imported, since its process is that of all runs."""
+
+
+def effect_of(function: object, first: object) -> str:
+    """Return what calling a function would do that no layer must, '' for nothing; only those of C are known.
+
+    Args:
+        function: what is called, maybe a method that is not bound.
+        first: the first argument.
+    """
+    if type(function) is MethodDescriptorType:
+        home = function.__objclass__.__module__.removeprefix("_")  # sockets of Python have those of C for a base
+    elif type(function) is BuiltinFunctionType:
+        home = _home_of(function)
+    else:
+        return ""
+    if function.__name__ in ("localtime", "gmtime", "ctime") and type(first) in (int, float):
+        return ""
+    return _OF_IMPORTS.get((home, function.__name__), "")
 
 
 class SideEffects:
@@ -220,12 +256,20 @@ def _home_of(function: object) -> str:
 
 def module_of(frame: FrameType | None) -> str:
     """Return the module whose code is at work, behind the standard library; '' if that does not count."""
+    found = acting_frame(frame)
+    return str(found.f_globals.get("__name__", "")) if found is not None else ""
+
+
+def acting_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the frame of the code that is at work, behind the standard library; None if that does not count."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         top = name.partition(".")[0]
         if top in _EXEMPT:
-            return ""
+            return None
         if top not in sys.stdlib_module_names or name == "__main__":
-            return name
+            return frame
+        if frame.f_code.co_name in _EXEMPT_FUNCTIONS:
+            return None
         frame = frame.f_back
-    return ""
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from types import ModuleType
@@ -15,22 +16,29 @@ if TYPE_CHECKING:
 
 def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has taken a function by its name has the real one afterwards."""
-    real = os.getpid, os.register_at_fork
+    real = os.getpid, os.register_at_fork, atexit.register
     files: list[str] = []
     handlers: list[dict[str, object]] = []
     module = ModuleType("taker")
     monkeypatch.setitem(sys.modules, "taker", module)
 
-    calls = ProcessCalls(files.append, lambda given: not handlers.append(given))  # type: ignore[func-returns-value]
+    ends: list[object] = []
+    calls = ProcessCalls(
+        files.append,
+        lambda given: not handlers.append(given),  # type: ignore[func-returns-value]
+        lambda file, handler: not ends.append((file, handler)),  # type: ignore[func-returns-value]
+    )
     calls.start()
     try:
         vars(module)["getpid"] = os.getpid
         assert os.getpid() == real[0]()
         os.register_at_fork(before=print)
+        assert atexit.register(print, 1) is print
     finally:
         calls.stop(["taker"])
 
     assert files == [__file__]
     assert handlers == [{"before": print}]
-    assert (os.getpid, os.register_at_fork) == real
+    assert ends == [(__file__, (print, (1,), {}))]
+    assert (os.getpid, os.register_at_fork, atexit.register) == real
     assert vars(module)["getpid"] is real[0]

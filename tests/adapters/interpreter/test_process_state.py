@@ -5,15 +5,17 @@ from __future__ import annotations
 import decimal
 import gc
 import json
+import logging
 import random
 import signal
 import sys
 
 import pytest
 
-from pytest_zygote.adapters.interpreter import process_state
+from pytest_zygote.adapters.interpreter import process_kinds, process_state
 from pytest_zygote.adapters.interpreter.attribute_writes import MISSING
-from pytest_zygote.adapters.interpreter.process_state import ProcessState, become, is_same
+from pytest_zygote.adapters.interpreter.process_kinds import is_same
+from pytest_zygote.adapters.interpreter.process_state import ProcessState, become
 from pytest_zygote.core.layers.import_effects import Became
 
 
@@ -29,15 +31,23 @@ class Hostile:
 @pytest.fixture
 def state() -> ProcessState:
     """Give what is unchanged when the test begins."""
-    random.random()  # noqa: S311 - so that the next does not make a new block of numbers
-    return ProcessState()
+    return ProcessState(lambda _: True)
 
 
 def test_nothing_has_changed(state: ProcessState) -> None:
-    """Drawing a random number, whose seed nobody knows, is no change."""
-    random.random()  # noqa: S311 - nothing is kept secret
+    """Nor is it told."""
     assert list(state.changes("app")) == []
     state.restore()
+
+
+def test_who_draws_random_numbers_is_told(state: ProcessState) -> None:
+    """Nobody knows the seed: the next run would draw others. Of a library, any will do."""
+    for _ in range(1000):  # more than a generator makes at once
+        random.random()  # noqa: S311 - nothing is kept secret
+    (change,) = state.changes("app")
+    state.restore()
+    assert process_state.ineligible(change) == "draws random numbers"
+    assert change.what in process_state.PRIVATE
 
 
 def test_a_patched_function_is_undone_and_done_again(state: ProcessState, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +100,24 @@ def test_changes_of_the_process_are_undone_and_done_again(state: ProcessState) -
     signal.signal(signal.SIGWINCH, handler)
     gc.enable()
     decimal.getcontext().prec = precision
+
+
+def test_a_logger_is_configured_anew(state: ProcessState) -> None:
+    """A run has handlers of pytest's there, which stay."""
+    logger, ours, pytests = logging.getLogger("pytest_zygote.tests.some"), logging.NullHandler(), logging.NullHandler()
+    logger.setLevel(5)
+    logger.propagate = False
+    logger.addHandler(ours)
+
+    changes = list(state.changes("app"))
+    state.restore()
+
+    assert [change.what for change in changes] == [f"the logger {logger.name}"]
+    assert (logger.level, logger.propagate, logger.handlers) == (0, True, [])
+    logger.addHandler(pytests)
+    become(*changes[0])
+    assert (logger.level, logger.propagate, logger.handlers) == (5, False, [pytests, ours])
+    process_kinds.put_exactly(f"the logger {logger.name}", (0, True, False, (), ()))
 
 
 @pytest.mark.parametrize(

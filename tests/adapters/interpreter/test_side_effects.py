@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import os
+import socket
 import sys
+import time
+from datetime import datetime
 from textwrap import dedent
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.side_effects import SideEffects
+from pytest_zygote.adapters.interpreter.side_effects import SideEffects, effect_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,3 +111,21 @@ def test_pytest_may_take_the_time() -> None:
 def test_another_profiler_is_noticed() -> None:
     """It took our place, so that we have seen nothing."""
     assert found_in("import sys; sys.setprofile(None)") == "something else profiles"
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "effect"),
+    [
+        (time.time, None, "reads the clock"),
+        (time.localtime, 0, ""),
+        (datetime.now, None, "reads the clock"),
+        (os.mkdir, "made", "changes files"),
+        (socket.SocketType.connect, None, "uses the network"),
+        (faulthandler.disable, None, "changes faulthandler"),
+        (len, [], ""),
+        (lambda: None, None, ""),
+    ],
+)
+def test_what_a_call_would_do_to_a_layer(function: object, first: object, effect: str) -> None:
+    """Only functions of C are asked for their names: anything else that is called may be anybody's object."""
+    assert effect_of(function, first) == effect

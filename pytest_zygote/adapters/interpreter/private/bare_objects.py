@@ -29,6 +29,19 @@ def _mro_of(kind: type) -> tuple[type, ...]:
     return found
 
 
+def is_plain_key(key: object) -> bool:
+    """Return whether looking a key up in a dictionary runs nobody's code: a text, number, class, tuple of these."""
+    kind = type(key)
+    if kind is str or kind is int or kind is bytes or key is None:
+        return True
+    if kind is tuple:
+        return all(map(is_plain_key, key))  # type: ignore[call-overload]  # a tuple
+    kinds = _mro_of(kind)
+    return type in kinds and not any(
+        {"__hash__", "__eq__"} & class_namespace(meta).keys() for meta in kinds[: kinds.index(type)]
+    )
+
+
 def class_namespace(kind: object) -> MappingProxyType[str, object]:
     """Return the names that a class has itself, whatever its metaclass says."""
     found: MappingProxyType[str, object] = type.__dict__["__dict__"].__get__(kind)
@@ -95,7 +108,16 @@ def _is_reading_slots() -> bool:
     return dict_of(hostile) == {"known": 1} and is_a(hostile, _Hostile) and module_of(hostile) == __name__
 
 
-_READERS = ("is_a", "class_namespace", "dict_of", "attribute_names", "module_of", "loaded_attribute", "spec_of")
+_READERS = (
+    "is_a",
+    "is_plain_key",
+    "class_namespace",
+    "dict_of",
+    "attribute_names",
+    "module_of",
+    "loaded_attribute",
+    "spec_of",
+)
 
 INTERNALS = (
     Internal(

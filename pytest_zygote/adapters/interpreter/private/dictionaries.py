@@ -6,9 +6,13 @@ From 3.12 on, dictionaries can be watched; before, each has a version that chang
 from __future__ import annotations
 
 import ctypes
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_zygote.adapters.interpreter.private.bare_objects import is_plain_key
 from pytest_zygote.core.internals import Feature, Internal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Changes: TypeAlias = "dict[int, set[object] | None]"
 
@@ -19,17 +23,24 @@ _VERSION_OFFSET = 24
 class WatchedDictionaries:
     """Dictionaries that CPython watches: it calls us before one changes."""
 
-    def __init__(self) -> None:
-        """Watch none yet."""
+    reports_keys = True
+
+    def __init__(self, on_write: Callable[[int, object], None] | None = None) -> None:
+        """Watch none yet; `on_write` is called with address and key before a change, instead of noting it."""
         self._keys: dict[int, set[object]] = {}
+        self._note = on_write or self._remember
         prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         self._callback = prototype(self._on_change)
         self._number = ctypes.pythonapi.PyDict_AddWatcher(self._callback)
 
     def _on_change(self, _event: int, dictionary: int, key: int | None, _value: int | None) -> int:
-        if key:
-            self._keys.setdefault(dictionary, set()).add(ctypes.cast(key, ctypes.py_object).value)
+        name = ctypes.cast(key, ctypes.py_object).value if key else None
+        if name is not None and is_plain_key(name):
+            self._note(dictionary, name)
         return 0
+
+    def _remember(self, dictionary: int, key: object) -> None:
+        self._keys.setdefault(dictionary, set()).add(key)
 
     def watch(self, dictionary: dict[str, object]) -> None:
         """Watch one more, or one of them again."""
@@ -55,7 +66,9 @@ class WatchedDictionaries:
 class DictionaryVersions:
     """Dictionaries whose versions are compared."""
 
-    def __init__(self) -> None:
+    reports_keys = False
+
+    def __init__(self, _on_write: object = None) -> None:
         """Watch none yet."""
         self._known: dict[int, int] = {}
 
@@ -83,9 +96,10 @@ def _version(address: int) -> int:
     return ctypes.c_uint64.from_address(address + _VERSION_OFFSET).value
 
 
-def new_watch() -> WatchedDictionaries | DictionaryVersions:
-    """Return the means that this interpreter offers."""
-    return WatchedDictionaries() if hasattr(ctypes.pythonapi, "PyDict_AddWatcher") else DictionaryVersions()
+def new_watch(on_write: Callable[[int, object], None] | None = None) -> WatchedDictionaries | DictionaryVersions:
+    """Return the means that this interpreter offers; only `WatchedDictionaries` call `on_write`."""
+    reports_keys = hasattr(ctypes.pythonapi, "PyDict_AddWatcher")
+    return WatchedDictionaries(on_write) if reports_keys else DictionaryVersions(on_write)
 
 
 def _reports_changes() -> bool:

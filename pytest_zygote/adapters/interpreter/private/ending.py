@@ -35,6 +35,11 @@ def disarm_finalizers() -> None:
         atexit.register(finalize._exitfunc)  # type: ignore[attr-defined]
 
 
+def count_of_finalizers() -> int:
+    """Return how many `weakref.finalize` are waiting for the end of something."""
+    return len(sys.modules["weakref"].finalize._registry)
+
+
 def forget_children() -> None:
     """Have multiprocessing in this fork know nothing of the parent's children: it would end them."""
     processes = sys.modules.get("multiprocessing.process")
@@ -90,7 +95,7 @@ INTERNALS = (
     ),
     Internal(
         "weakref.finalize._registry",
-        ("disarm_finalizers",),
+        ("disarm_finalizers", "count_of_finalizers"),
         Feature.LAYERS,
         "a run does not finalize objects of its layer, like a temporary folder that all runs share",
         _is_finalize_known,

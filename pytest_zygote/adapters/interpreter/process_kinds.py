@@ -1,0 +1,282 @@
+"""What of the whole process a module may change when it is imported: how each kind is read, and how it is made again.
+
+Values are compared by identity, or by equality if they are plain (`is_same`): objects of others are never asked.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import locale
+import logging
+import os
+import random
+import resource
+import socket
+import sys
+import time
+import warnings
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from pytest_zygote.adapters.interpreter.logger_state import AS_MADE, add_handlers, changed_loggers, set_logger
+from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, module_of
+from pytest_zygote.adapters.interpreter.private.ending import count_of_finalizers
+
+# Asked twice for each module: the public module would look up an enum's member each time.
+from pytest_zygote.adapters.interpreter.private.light import signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Setter = Callable[[Any], object]  # type: ignore[explicit-any]  # each takes what its reader has given
+
+SIGNAL = "the handler of signal "
+LOGGER = "the logger "
+FINALIZERS = "what is finalized at the end"
+GENERATORS = ("random", "numpy.random")
+
+_SIGNALS = {
+    f"{SIGNAL}{number}": number
+    for number in range(1, signal.NSIG)
+    if number not in (signal.SIGKILL, signal.SIGSTOP) and not 32 <= number < getattr(signal, "SIGRTMIN", 32)  # noqa: PLR2004 - the C library's
+}
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_LIMITS = tuple(sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")}))
+_PLAIN = (int, float, str, bytes, bool, type(None))
+
+
+class _Kind(NamedTuple):
+    """Something that a process has one of.
+
+    Attributes:
+        read: gives what holds now.
+        put: makes it hold again; None for what no other process can make hold.
+    """
+
+    read: Callable[[], object]
+    put: Setter | None = None
+
+
+class Vector:
+    """An array that is compared as a value."""
+
+    def __init__(self, array: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - numpy is not a dependency
+        self.array = array
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vector) and bool((self.array == other.array).all())
+
+    __hash__ = None  # type: ignore[assignment]  # never a key
+
+
+def is_same(before: object, now: object) -> bool:
+    """Return whether two values are one object, or plain and equal."""
+    if before is now:
+        return True
+    if type(before) is not type(now):
+        return False
+    if type(before) is tuple:
+        assert type(now) is tuple  # noqa: S101 - see above
+        return len(before) == len(now) and (all(map(is_, before, now)) or all(map(is_same, before, now)))
+    return (type(before) in _PLAIN or type(before) is Vector) and before == now
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _finders() -> tuple[object, ...]:
+    return tuple(finder for finder in sys.meta_path if not _is_ours(finder))
+
+
+def _is_ours(finder: object) -> bool:
+    if id(finder) not in _seen_finders:
+        _seen_finders[id(finder)] = finder, module_of(finder).startswith(("pytest_zygote", "_pytest"))
+    return _seen_finders[id(finder)][1]
+
+
+_seen_finders: dict[int, tuple[object, bool]] = {}
+"""Those seen so far, with whether they come and go while a layer is built: ours and pytest's."""
+
+
+def _add_finders(finders: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # any finders
+    """Add what a run has not: what was first is first again, all else comes before what stood behind it."""
+    for at, finder in enumerate(finders):
+        places = {id(present): place for place, present in enumerate(sys.meta_path)}
+        if id(finder) not in places:
+            behind = (places[id(other)] for other in finders[at + 1 :] if id(other) in places)
+            sys.meta_path.insert(next(behind, len(sys.meta_path)) if at else 0, finder)
+
+
+def _set_filters(filters: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # warnings does not name its type
+    warnings.filters[:0] = [entry for entry in filters if entry not in warnings.filters]  # type: ignore[index]  # a list
+    with warnings.catch_warnings():
+        pass  # has warnings that were shown before be looked at again, as `warnings.filterwarnings` does
+
+
+def _set_gc(state: tuple[bool, tuple[int, int, int], int]) -> None:
+    is_enabled, threshold, debug = state
+    gc.enable() if is_enabled else gc.disable()
+    gc.set_threshold(*threshold)
+    gc.set_debug(debug)
+
+
+def _add_callbacks(callbacks: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # any callables
+    known = {id(callback) for callback in gc.callbacks}
+    gc.callbacks.extend(callback for callback in callbacks if id(callback) not in known)
+
+
+def vector_of(state: object) -> object:
+    """Return the numbers of a generator's state, without its position in them."""
+    vector = cast("tuple[Any, ...]", state)[1]  # type: ignore[explicit-any]  # as both generators' states are
+    return vector if isinstance(vector, Vector) else vector[:-1]
+
+
+def has_drawn(what: str, before: object, now: object) -> bool:
+    """Return whether some draws alone lead from one state to another."""
+    if what != "random":
+        return False
+    generator = random.Random()  # noqa: S311 - nothing is kept secret
+    generator.setstate(cast("tuple[Any, ...]", before))  # type: ignore[explicit-any]  # see above
+    for _ in range(_BLOCKS):
+        generator.getrandbits(32 * _BLOCK)
+        if vector_of(generator.getstate()) == vector_of(now):
+            return True
+    return False
+
+
+_BLOCK = 624
+_BLOCKS = 64
+"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
+
+
+KINDS: dict[str, _Kind] = {
+    "folder": _Kind(os.getcwd, os.chdir),
+    "mask": _Kind(_mask, os.umask),
+    "locale": _Kind(lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
+    "time zone": _Kind(lambda: (time.tzname, time.timezone, time.altzone, time.daylight), lambda _: time.tzset()),
+    "random": _Kind(random.getstate, random.setstate),
+    "recursion limit": _Kind(sys.getrecursionlimit, sys.setrecursionlimit),
+    "switch interval": _Kind(sys.getswitchinterval, sys.setswitchinterval),
+    "limit of digits": _Kind(sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    "socket timeout": _Kind(socket.getdefaulttimeout, socket.setdefaulttimeout),
+    "warning filters": _Kind(lambda: tuple(warnings.filters), _set_filters),
+    "root handlers": _Kind(lambda: tuple(logging.root.handlers), lambda handlers: add_handlers(logging.root, handlers)),
+    "root level": _Kind(lambda: logging.root.level, logging.root.setLevel),
+    "logging.disable": _Kind(lambda: logging.root.manager.disable, logging.disable),
+    "gc": _Kind(lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()), _set_gc),
+    "gc callbacks": _Kind(lambda: tuple(gc.callbacks), _add_callbacks),
+    "import hooks": _Kind(_finders, _add_finders),
+    "fork handlers": _Kind(lambda: None, lambda handlers: os.register_at_fork(**handlers)),
+    "exit handlers": _Kind(lambda: None, lambda handler: atexit.register(handler[0], *handler[1], **handler[2])),
+    FINALIZERS: _Kind(count_of_finalizers),
+    "path hooks": _Kind(lambda: tuple(sys.path_hooks)),
+    "sys.argv": _Kind(lambda: tuple(sys.argv)),
+    "the tracer or profiler": _Kind(lambda: (sys.gettrace(), sys.getprofile())),
+    "hooks of asynchronous generators": _Kind(lambda: tuple(sys.get_asyncgen_hooks())),
+    "timers": _Kind(
+        lambda: tuple(signal.getitimer(timer)[1] > 0 or signal.getitimer(timer)[0] > 0 for timer in _TIMERS)
+    ),
+    "resource limits": _Kind(lambda: tuple(map(resource.getrlimit, _LIMITS))),
+    "the priority": _Kind(lambda: os.getpriority(os.PRIO_PROCESS, 0)),
+}
+"""What each process has."""
+
+
+def _numpy_state() -> object:
+    name, vector, *rest = sys.modules["numpy.random"].get_state()
+    return (name, Vector(vector), *rest)
+
+
+def _set_numpy(state: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # as numpy gives it
+    name, vector, *rest = state
+    sys.modules["numpy.random"].set_state((name, vector.array, *rest))
+
+
+def _decimal_state() -> object:
+    decimal: Any = sys.modules["decimal"]  # type: ignore[explicit-any]  # importing it takes time
+    context = decimal.getcontext()
+    if type(context) is not decimal.Context:
+        return context
+    text = repr(context)
+    if text not in _contexts:
+        _contexts[text] = context.copy()
+    return text
+
+
+_contexts: dict[str, Any] = {}  # type: ignore[explicit-any]  # see above
+"""The contexts of `decimal` that were seen so far, by what they say: the quickest way to compare all their parts."""
+
+
+def _set_decimal(state: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - importing it takes time
+    decimal: Any = sys.modules["decimal"]  # type: ignore[explicit-any]  # see above
+    decimal.setcontext(_contexts[state].copy() if type(state) is str else state)
+
+
+LATER: dict[str, tuple[str, str, _Kind]] = {
+    "numpy.random": ("numpy.random", "get_state", _Kind(_numpy_state, _set_numpy)),
+    "decimal context": ("decimal", "getcontext", _Kind(_decimal_state, _set_decimal)),
+    "start method": (
+        "multiprocessing",
+        "get_start_method",
+        _Kind(
+            lambda: sys.modules["multiprocessing"].get_start_method(allow_none=True),
+            lambda method: sys.modules["multiprocessing"].set_start_method(method, force=True),
+        ),
+    ),
+}
+"""What can be read only once a module is there, and has this function."""
+
+
+def read() -> dict[str, object]:
+    """Return what holds now."""
+    state = {what: kind.read() for what, kind in KINDS.items()}
+    for what, number in _SIGNALS.items():
+        state[what] = signal.getsignal(number)
+    state.update((f"{LOGGER}{name}", value) for name, value in changed_loggers())
+    for what, (module, function, kind) in LATER.items():
+        if function in (dict_of(sys.modules.get(module)) or ()):
+            state[what] = kind.read()
+    return state
+
+
+def without(what: str) -> object:
+    """Return what holds where nothing is told of it: of a logger, what it was made with; else `UNKNOWN`."""
+    return AS_MADE if what.startswith(LOGGER) else UNKNOWN
+
+
+UNKNOWN = object()
+"""Stands for what could not be read yet."""
+
+
+def setter(what: str) -> Setter | None:
+    """Return what makes something hold; None if no other process can make it hold."""
+    if what.startswith(LOGGER):
+        name = what.removeprefix(LOGGER)
+        return lambda state: set_logger(name, state)
+    if what.startswith(SIGNAL):
+        number = int(what.removeprefix(SIGNAL))
+        return lambda handler: handler is not None and signal.signal(number, handler)
+    return LATER[what][2].put if what in LATER else KINDS[what].put
+
+
+def put_exactly(what: str, value: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - as it was read
+    """Make something hold, and nothing beside it: a run only adds to a list, this takes away, too."""
+    if what == "warning filters":
+        return  # ``warnings.catch_warnings`` does
+    if what in _LISTS:
+        _LISTS[what][:] = value
+    elif what.startswith(LOGGER):
+        logging.getLogger(what.removeprefix(LOGGER)).handlers[:] = value[3]
+    put = setter(what)
+    if put is not None and what not in _LISTS:
+        put(value)
+
+
+_LISTS: dict[str, list[Any]] = {  # type: ignore[explicit-any]  # handlers, functions
+    "root handlers": logging.root.handlers,
+    "gc callbacks": gc.callbacks,
+}

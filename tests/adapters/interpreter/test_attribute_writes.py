@@ -1,0 +1,87 @@
+"""What is written into modules from outside."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import types
+
+import pytest
+
+from pytest_zygote.adapters.interpreter.attribute_writes import AttributeWrites, describe, put
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython does not tell who writes")
+
+
+def module(name: str, code: str) -> types.ModuleType:
+    """Make a module of this code, as an import would."""
+    made = types.ModuleType(name)
+    exec(code, vars(made))  # noqa: S102 - our own code
+    return made
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Give a package that is installed."""
+    code = "class Client:\n    limit = 1\n\nHOOKS = {}\nUSED = 0\ndef use():\n    global USED\n    USED += 1\n"
+    made = module("library", code)
+    monkeypatch.setitem(sys.modules, "library", made)
+    return made
+
+
+@pytest.fixture
+def writes(library: types.ModuleType) -> AttributeWrites:
+    """Watch, with `app` for the project; each test ends it."""
+    found = AttributeWrites(lambda name: name.partition(".")[0] == "app")
+    found.add_parts(library.__name__)
+    return found
+
+
+def told(writes: AttributeWrites) -> dict[str, object]:
+    """Return what has changed, by its name in messages."""
+    found = {describe(owner, key): value for owner, key, value in writes.changes()}
+    return {name: value for name, value in found.items() if not name.startswith("hypothesis.")}  # runs tests, too
+
+
+def test_a_patched_class_of_the_standard_library(writes: AttributeWrites) -> None:
+    """Whoever does it, with names of methods like ``__init__`` too; it is undone, and done again."""
+    plain, other = json.JSONEncoder.default, json.JSONEncoder.encode
+    json.JSONEncoder.default = other  # type: ignore[method-assign]  # that is the point
+    changes = tuple(writes.changes())
+    writes.restore()
+
+    (change,) = (change for change in changes if describe(*change[:2]) == "json.encoder.JSONEncoder.default")
+    assert json.JSONEncoder.default is plain
+    put(*change)
+    assert vars(json.JSONEncoder)["default"] is other
+    json.JSONEncoder.default = plain  # type: ignore[method-assign]  # see above
+
+
+def test_an_entry_of_a_registry(writes: AttributeWrites) -> None:
+    """Like the dialects of csv."""
+    csv.register_dialect("own", delimiter=";")
+    assert [name for name in told(writes) if name.endswith(".own")] == ["_csv._dialects.own"]
+    writes.restore()
+    assert "own" not in csv.list_dialects()
+
+
+def test_code_of_the_project_patches_a_library(writes: AttributeWrites, library: types.ModuleType) -> None:
+    """Its names, classes and registries."""
+    module("app", "import library\nlibrary.use = 1\nlibrary.Client.limit = 2\nlibrary.HOOKS['app'] = 3\n")
+    assert told(writes) == {"library.use": 1, "library.Client.limit": 2, "library.HOOKS.app": 3}
+    writes.restore()
+    assert (vars(library)["Client"].limit, vars(library)["HOOKS"]) == (1, {})
+
+
+def test_a_library_keeps_its_own_state(writes: AttributeWrites, library: types.ModuleType) -> None:
+    """Half of it put back could be worse than all of it kept."""
+    vars(library)["use"]()
+    module("library.setup", "import library\nlibrary.Client.limit = 2\nlibrary.USED = 5\n")
+    assert told(writes) == {}
+    writes.restore()
+
+
+def test_only_a_name_is_printed_of_a_key() -> None:
+    """It may be anybody's object."""
+    assert describe("copyreg:dispatch_table", object()) == "copyreg.dispatch_table.[…]"
