@@ -16,7 +16,6 @@ ROOT = Path(__file__).parent.parent.parent
 TO_COME = frozenset(
     {
         "environment-read",
-        "process-gone",
     }
 )
 """Codes that no test causes yet; none may be added."""

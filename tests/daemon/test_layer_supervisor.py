@@ -238,3 +238,11 @@ def test_rejected_module_is_tried_again_when_its_file_changes(warm: FakeDaemon, 
     warm.ask()
     assert warm.history.builds[-1]["reason"] == "[import-retried] bad may be imported early again"
     assert "bad" in warm.opened[-1].last(layer_messages.Build).modules
+
+
+def test_layer_whose_process_is_gone_is_built_again(warm: FakeDaemon) -> None:
+    """The reason says so: no file has changed."""
+    warm.cut(warm.opened[1])
+    warm.ask()
+
+    assert warm.history.builds[-1]["reason"] == "[process-gone] the process was gone"

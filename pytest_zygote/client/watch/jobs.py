@@ -63,7 +63,6 @@ class WarmRun:
         self._channel = channel
         self._print = print_line
         self._waiting: list[int] = []
-        self._has_started = False
         self._run_pid = 0
         self._is_orphan = False
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -89,7 +88,7 @@ class WarmRun:
 
     def _abandoned(self) -> int | Reason | None:
         """Listen to the zygote of the run from now on: the daemon is gone. If the zygote is gone too, give up."""
-        if not self._has_started:
+        if not self._run_pid:
             return Reason("daemon-lost", "the daemon ended before the run started")
         if self._is_orphan:
             return LOST
@@ -104,7 +103,6 @@ class WarmRun:
             case Cold(reason) | Outdated(reason):
                 return reason
             case Started(pid):
-                self._has_started = True
                 self._run_pid = int(pid)
                 for number in self._waiting:
                     self._relay(number)
@@ -120,7 +118,7 @@ class WarmRun:
 
     def send(self, number: int) -> None:
         """Pass a signal on, as soon as there is a process."""
-        if self._has_started:
+        if self._run_pid:
             self._relay(number)
         else:
             self._waiting.append(number)

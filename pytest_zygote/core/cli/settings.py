@@ -20,6 +20,8 @@ FOREVER_S = 1e9
 class Settings:
     """What the user asked for, from command line, environment and ini-file, in that order.
 
+    What reads a value raises `UsageError` if it is not of its kind; the text names the place and what may stand there.
+
     Attributes:
         args: the command line that was read.
     """
@@ -48,11 +50,7 @@ class Settings:
         return self._find(flag)[0]
 
     def switch(self, flag: str) -> bool:
-        """Return whether a switch is on.
-
-        Raises:
-            UsageError: its value in the environment or ini-file is neither true nor false.
-        """
+        """Return whether a switch is on."""
         text, source = self._find(flag)
         if text.lower() in TRUE:
             return True
@@ -62,19 +60,11 @@ class Settings:
         raise UsageError(message)
 
     def seconds(self, flag: str) -> float:
-        """Return a value that is a duration.
-
-        Raises:
-            UsageError: it is none.
-        """
+        """Return a value that is a duration."""
         return self._number(flag, "number of seconds")
 
     def factor(self, flag: str) -> float:
-        """Return a value that multiplies something.
-
-        Raises:
-            UsageError: it is no number, or not above 0.
-        """
+        """Return a value that multiplies something."""
         return self._number(flag, "number above 0") or self._refuse(flag, "number above 0")
 
     def _number(self, flag: str, kind: str) -> float:
@@ -90,20 +80,12 @@ class Settings:
         raise UsageError(message)
 
     def count(self, flag: str) -> int:
-        """Return a value that is a number of things.
-
-        Raises:
-            UsageError: it is none.
-        """
+        """Return a value that is a number of things."""
         text = self.text(flag)
         return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else self._refuse(flag, "whole number")
 
     def choice(self, flag: str) -> str:
-        """Return a value that is one of a few words.
-
-        Raises:
-            UsageError: it is none of them.
-        """
+        """Return a value that is one of a few words."""
         text, words = self.text(flag), BY_FLAG[flag].value.split("|")
         return text if text in words else self._refuse(flag, f"word of {', '.join(words)}")
 
