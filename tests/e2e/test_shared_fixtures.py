@@ -372,3 +372,29 @@ def test_what_cannot_be_shared_at_all_says_so(project: Project) -> None:
     result = project.plain("-n2")
     assert "the shared fixture 'one' was asked for while tests run" in result.stdout
     assert "@pytest.mark.usefixtures" in result.stdout
+
+
+def test_one_is_set_up_after_the_autouse_fixtures_of_the_session(project: Project) -> None:
+    """As in plain pytest; these are set up in each worker as well, but for those that need it themselves."""
+    project.write(
+        "test_it.py",
+        """
+        import os
+        import pytest
+        import pytest_zygote
+        @pytest.fixture(scope="session", autouse=True)
+        def environment():
+            os.environ["DB_URL"] = "here"
+            open("set_up", "a").write("e")
+        @pytest_zygote.shared
+        @pytest.fixture(scope="session")
+        def database(): return os.environ["DB_URL"]
+        @pytest.fixture(scope="session", autouse=True)
+        def tables(database): open("set_up", "a").write("t")
+        @pytest.mark.parametrize("n", range(2))
+        def test_a(n, database): assert database == "here"
+        """,
+    )
+    result = project.plain("-n2")
+    assert "2 passed" in result.stdout
+    assert sorted((project.root / "set_up").read_text()) == sorted("e" + "et" * 2)

@@ -38,6 +38,13 @@ def definitions_for(session: pytest.Session, name: str, node: Node) -> tuple[Def
     return tuple(session._fixturemanager.getfixturedefs(name, key) or ())
 
 
+def autouse_names(session: pytest.Session, item: pytest.Item) -> list[str]:
+    """Return the fixtures that a test uses without a word about it, those of the outermost node first."""
+    manager = vars(session._fixturemanager)
+    by_node, by_id = manager.get("_node_autousenames", {}), manager.get("_nodeid_autousenames", {})
+    return [name for node in item.listchain() for name in (*by_node.get(node, ()), *by_id.get(node.nodeid, ()))]
+
+
 def item_of(request: pytest.FixtureRequest) -> pytest.Item:
     """Return the test for which a fixture is set up."""
     item: pytest.Item = request._pyfuncitem
