@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 
-from pytest_zygote.adapters.system.rendezvous import interpreter
 from pytest_zygote.core.layers.module_graph import ModuleGraph
 
 FORMAT = 2
@@ -58,7 +57,8 @@ def save_graph(cache: str, graph: ModuleGraph) -> None:
 
 
 def _interpreter() -> str:
-    return f"{interpreter()} {sys.version}"
+    # As in `rendezvous`: one interpreter has several names.
+    return f"{sys.prefix} {os.path.realpath(sys.executable)} {sys.version}"
 
 
 def _path(cache: str) -> str:
