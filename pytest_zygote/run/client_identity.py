@@ -41,13 +41,16 @@ def adopt_identity(request: RunRequest) -> None:
     main = types.ModuleType("__main__")
     main.__file__ = file
     main.__dict__["__builtins__"] = builtins
-    main.__annotations__ = {}
-    main.__dict__["__cached__"] = None
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    if sys.version_info < (3, 15):
+        main.__dict__["__cached__"] = None
     main.__loader__ = importlib.machinery.SourceFileLoader(name or "__main__", file)
     if name:
         main.__spec__ = importlib.util.spec_from_file_location(name, file, loader=main.__loader__)
         main.__package__ = name.rpartition(".")[0]
-        main.__dict__["__cached__"] = main.__spec__ and main.__spec__.cached
+        if sys.version_info < (3, 15):
+            main.__dict__["__cached__"] = main.__spec__ and main.__spec__.cached
     sys.modules["__main__"] = main
 
 

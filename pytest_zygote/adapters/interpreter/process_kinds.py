@@ -182,8 +182,15 @@ KINDS: dict[str, _Kind] = {
     ),
     "resource limits": _Kind(lambda: tuple(map(resource.getrlimit, _LIMITS))),
     "the priority": _Kind(lambda: os.getpriority(os.PRIO_PROCESS, 0)),
+    "which imports are lazy": _Kind(lambda: _lazy_imports()),  # noqa: PLW0108 - it stands below
 }
 """What each process has."""
+
+
+def _lazy_imports() -> tuple[object, ...]:
+    if sys.version_info >= (3, 15):
+        return sys.get_lazy_imports(), sys.get_lazy_imports_filter()
+    return ()
 
 
 def _numpy_state() -> object:

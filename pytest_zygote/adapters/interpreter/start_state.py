@@ -45,9 +45,16 @@ def interpreter_flags() -> tuple[str, str, str]:
     """Return how this interpreter was started: `sys.flags`, its ``-X`` options, and its ``-W`` options.
 
     Debuggers start Python with ``frozen_modules=off``, to step into modules of the standard library: it is left out.
+    From 3.15 on it matters, too, which imports are lazy; `sys.flags` does not show that.
     """
-    options = sorted(f"{key}={value}" for key, value in x_options().items() if key != "frozen_modules")
-    return repr(sys.flags), ",".join(options), ",".join(sys.warnoptions)
+    options = sorted(f"{key}={value}" for key, value in x_options().items() if key not in ("frozen_modules", _LAZY))
+    flags = repr(sys.flags)
+    if sys.version_info >= (3, 15):
+        flags = f"{flags.removesuffix(')')}, {_LAZY}={sys.get_lazy_imports()})"
+    return flags, ",".join(options), ",".join(sys.warnoptions)
+
+
+_LAZY = "lazy_imports"
 
 
 def is_pytest() -> bool:
@@ -110,6 +117,8 @@ def _hooks() -> Iterator[str]:
     for hook in sys.path_hooks:
         if type(hook) is FunctionType and hook.__module__ not in _FILE_FINDERS:
             yield f"path hook {hook.__module__}.{hook.__qualname__}"
+    if sys.version_info >= (3, 15) and sys.get_lazy_imports_filter() is not None:
+        yield "filter of lazy imports"
     for name in ("excepthook", "displayhook", "unraisablehook"):
         if getattr(sys, name) is not getattr(sys, f"__{name}__"):
             yield f"sys.{name}"

@@ -21,6 +21,7 @@ FLAG_SOURCES = {
     "no_user_site": "PYTHONNOUSERSITE or -s",
     "safe_path": "PYTHONSAFEPATH or -P",
     "isolated": "-I",
+    "lazy_imports": "PYTHON_LAZY_IMPORTS or -X lazy_imports",
     "ignore_environment": "-E or -I",
     "no_site": "-S",
     "verbose": "PYTHONVERBOSE or -v",

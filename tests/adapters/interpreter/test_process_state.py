@@ -144,3 +144,15 @@ def test_objects_of_others_are_compared_by_identity() -> None:
     assert is_same((1, one), (1, one))
     assert not is_same((1, one), (1, Hostile()))
     assert not is_same(1, True)  # noqa: FBT003 - a value
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="imports are never lazy")
+def test_who_makes_imports_lazy_is_in_no_layer(state: ProcessState) -> None:
+    """It would hold for all that is imported later, by whomever."""
+    if sys.version_info >= (3, 15):
+        sys.set_lazy_imports("all")
+        changes = {change.what: change for change in state.changes("app")}
+        sys.set_lazy_imports("normal")
+        state.restore()
+
+        assert process_state.ineligible(changes["which imports are lazy"]) == "changes which imports are lazy"

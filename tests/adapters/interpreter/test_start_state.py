@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from pytest_zygote.adapters.interpreter import start_state
+from pytest_zygote.core.layers.client_fit import flags_difference
 
 state = start_state.start_state
 
@@ -152,3 +153,15 @@ def test_modules_that_building_python_has_made(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(sys, "modules", {name: module, **sys.modules})
 
     assert {*state()} - {*before} == {"module _zy_other"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="imports are never lazy")
+def test_which_imports_are_lazy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command whose imports are lazy where those of the daemon are not is cold."""
+    daemon = start_state.interpreter_flags()
+    monkeypatch.setattr(sys, "get_lazy_imports", lambda: "all")
+    reason = flags_difference(start_state.interpreter_flags(), daemon)
+
+    assert reason is not None
+    assert reason.code == "python-flags"
+    assert "lazy_imports=all, not normal (set by PYTHON_LAZY_IMPORTS or -X lazy_imports)" in reason.text

@@ -1,0 +1,52 @@
+"""What is imported lazily (Python 3.15) is imported when plain pytest would, and is never stale."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.daemon import BIN
+
+if TYPE_CHECKING:
+    from tests.support.daemon import Project
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 15), reason="the syntax came with 3.15")
+
+TESTS = """
+import sys
+import user
+
+def test_before():
+    print("before", "late" in sys.modules)
+
+def test_use():
+    print("used", user.ask())
+
+def test_after():
+    print("after", "late" in sys.modules)
+"""
+
+
+@pytest.fixture
+def lazy(project: Project) -> Project:
+    """Make a project with a module that is imported when a test uses it."""
+    project.write("late.py", "print('late is executed')\nVALUE = 1\n")
+    project.write("user.py", "lazy import late\nlazy from late import VALUE\n\ndef ask(): return late.VALUE, VALUE\n")
+    project.write("conftest.py", "")
+    project.write("test_it.py", TESTS)
+    return project
+
+
+def test_a_lazy_import_happens_where_it_would(lazy: Project) -> None:
+    """In the test that uses it, in every run; and an edit of the module counts."""
+    plain = lazy.run([str(BIN / "pytest"), "-q", "-s"], {"PYTEST_DAEMON_DISABLE": "1"}).stdout.split(" passed")[0]
+    warm = lazy.warm_up("-q", "-s")
+
+    assert "before False" in plain
+    assert "after True" in plain
+    assert warm.stdout.split(" passed")[0] == plain
+
+    lazy.write("late.py", "print('late is executed')\nVALUE = 'changed'\n")
+    assert "used ('changed', 'changed')" in lazy.pytest("-q", "-s").stdout
