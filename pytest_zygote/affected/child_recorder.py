@@ -37,13 +37,17 @@ FOLDERS = frozenset({"os.listdir", "os.scandir"})
 EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen"}
 """Audit events that matter, here and in the process of the test."""
 
+_KIND, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
+"""The part of a file's mode that says what kind of file it is, and two of these kinds."""
+
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
 """Environment keys that decide what a process does before `begin`, and do not hold for all tests (`run_key`)."""
 
 TOOLS = (4, 3, 5, 2)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-KIND = 0o170000
-"""The part of a file's mode that says what kind of file it is."""
+IMPORT_SYSTEM = "<frozen importlib"
+LOOKS = frozenset({"stat", "lstat", "access", "readlink", "is_dir", "is_file", "is_symlink"})
+"""Names of functions that look at a path without opening it. They are written in C, and raise no audit event."""
 
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _identity = object.__hash__
@@ -63,7 +67,7 @@ class ChildRecorder:
         self._read: set[str] = set()
         self._written: set[str] = set()
         self._listed: dict[str, list[str]] = {}
-        self._asked: dict[str, int] = {}
+        self._asked: dict[tuple[str, str, str], tuple[bytes, bytes]] = {}
         self._keys = {key: os.environ.get(key) for key in READ_AT_START}
         self._folder = os.getcwd()
         self._own_keys: set[str] = set()
@@ -77,6 +81,7 @@ class ChildRecorder:
         os.close(os.open(f"{self._name}{BEGUN}", os.O_WRONLY | os.O_CREAT))
         monitoring.use_tool_id(self._tool, "pytest_zygote child")
         monitoring.register_callback(self._tool, monitoring.events.PY_START, self._on_start(monitoring.DISABLE))
+        monitoring.register_callback(self._tool, monitoring.events.CALL, self._on_call())
         monitoring.set_events(self._tool, monitoring.events.PY_START)
         sys.addaudithook(self._on_event)
         _at_exit(self.end)
@@ -85,15 +90,16 @@ class ChildRecorder:
 
     def _on_start(self, disable: object) -> Callable[[CodeType, int], object]:
         watched = self._watched()
-        started = self._started
+        started, tool = self._started, self._tool
+        monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
 
         def on_start(code: CodeType, _offset: int) -> object:
             see = watched.get(_identity(code))
             if see is None:
                 started.append(code)
                 see = self._on_module if code.co_name == "<module>" else None
-                if code.co_qualname == "Path.stat":
-                    see = watched[_identity(code)] = self._on_question
+                if not LOOKS.isdisjoint(code.co_names) and not code.co_filename.startswith(IMPORT_SYSTEM):
+                    monitoring.set_local_events(tool, code, monitoring.events.CALL)
             if see is not None:
                 try:
                     see(_frame_above(1))
@@ -103,16 +109,27 @@ class ChildRecorder:
 
         return on_start
 
+    def _on_call(self) -> Callable[[CodeType, int, object, object], object]:
+        looking = looking_functions()
+
+        def on_call(_code: CodeType, _offset: int, function: object, path: object) -> object:
+            name = looking.get(_identity(function))
+            if name is not None:
+                try:
+                    self._on_look(name, path, _frame_above(1))
+                except Exception:  # noqa: BLE001 - it must not reach the program
+                    self._may_be_anything = True
+            return None
+
+        return on_call
+
     def _watched(self) -> dict[int, Callable[[FrameType], None]]:
         """Return what to do whenever certain functions of the standard library start."""
-        environ, path = type(os.environ), os.path
-        questions = (path.exists, path.isfile, path.isdir)
-        asking = {_identity(ask.__code__): self._on_question for ask in questions if hasattr(ask, "__code__")}
+        environ = type(os.environ)
         return {
             _identity(environ.__getitem__.__code__): self._on_key,
             _identity(environ.__iter__.__code__): self._on_environ,
             _identity(environ.__setitem__.__code__): self._on_set,
-            **asking,
         }
 
     def _on_module(self, frame: FrameType) -> None:
@@ -123,21 +140,32 @@ class ChildRecorder:
     # What is read
 
     def _on_key(self, frame: FrameType) -> None:
-        key = frame.f_locals.get("key")
-        if isinstance(key, str) and key not in self._own_keys:
+        key = _key_of(frame)
+        if key not in self._own_keys:
             self._keys.setdefault(key, os.environ.get(key))
 
     def _on_environ(self, _frame: FrameType) -> None:
         self._keys["*"] = None
 
     def _on_set(self, frame: FrameType) -> None:
-        self._own_keys.add(str(frame.f_locals.get("key")))
+        self._own_keys.add(_key_of(frame))
 
-    def _on_question(self, frame: FrameType) -> None:
-        name = frame.f_locals.get(frame.f_code.co_varnames[0])
-        if isinstance(name, (str, bytes, os.PathLike)):
-            path = os.path.abspath(os.fsdecode(name))
-            self._asked.setdefault(path, _kind(path))
+    def _on_look(self, name: str, value: object, frame: FrameType | None) -> None:
+        """Note a path, and who of the standard library looks at it: `exists` wants to know less than `getsize`."""
+        while frame is not None and frame.f_code.co_name in ("stat", "lstat"):
+            frame = frame.f_back
+        is_standard = frame is not None and frame.f_code.co_filename.startswith(("<frozen ", _STANDARD))
+        asker = frame.f_code.co_name if frame is not None and is_standard else ""
+        if isinstance(value, int):
+            value = os.readlink(f"/proc/self/fd/{value}")
+        if isinstance(value, (str, bytes, os.PathLike)):
+            path = os.path.abspath(os.fsdecode(value))
+            if (path, name, asker) not in self._asked and _thread.get_ident() != self._busy_thread:
+                self._busy_thread = _thread.get_ident()
+                try:
+                    self._asked[path, name, asker] = (presence(path), status(path))
+                finally:
+                    self._busy_thread = 0
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event not in EVENTS or self._busy_thread == _thread.get_ident():
@@ -158,10 +186,14 @@ class ChildRecorder:
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
         name = args[1 if event == "import" else 0]
         if isinstance(name, (str, bytes, os.PathLike)):
-            path = os.path.abspath(os.fsdecode(name))
+            text = os.fsdecode(name)
+            if event == "sqlite3.connect" and text.startswith("file:"):
+                self._may_be_anything |= "%" in text or "//" in text  # rather than to parse it here
+                text = text[len("file:") :].partition("?")[0]
+            path = os.path.abspath(text)
             if event == "open" and is_write(args[1], args[2]):
                 self._written.add(path)
-            elif event == "import" or not _is_importing(frame):
+            elif event == "import" or not _is_importing(frame, path):
                 self._read.add(path)
 
     def _on_folder(self, name: object) -> None:
@@ -232,11 +264,40 @@ def _is_installed(filename: str) -> bool:
     return filename.startswith(("<", _STANDARD)) or "/site-packages/" in filename
 
 
-def _kind(path: str) -> int:
+def _key_of(frame: FrameType) -> str:
+    return os.fsdecode(frame.f_locals["key"])
+
+
+def looking_functions() -> dict[int, str]:
+    """Return the identities of the functions that look at a path, with their names."""
+    entry = vars(os.DirEntry)
+    found = {name: getattr(os, name) for name in ("stat", "lstat", "access", "readlink")}
+    entries = {_identity(entry[name]): name for name in ("stat", "is_dir", "is_file", "is_symlink")}
+    return {**{_identity(function): name for name, function in found.items()}, **entries}
+
+
+def presence(path: str) -> bytes:
+    """Return what kind of thing is at a path, and where a link leads; b'' if nothing is there."""
     try:
-        return os.stat(path).st_mode & KIND
+        status = os.lstat(path)
     except (OSError, ValueError):
-        return 0
+        return b""
+    kind = status.st_mode & _KIND
+    if kind != _LINK:
+        return b"%d" % kind
+    return b"%d -> %b" % (kind, os.fsencode(os.readlink(path))) + presence(os.path.realpath(path))
+
+
+def status(path: str) -> bytes:
+    """Return size, mode and times of what is at a path, of a folder the names in it; b'' if nothing is there."""
+    try:
+        found = os.stat(path)
+        link = os.fsencode(os.readlink(path)) if os.path.islink(path) else b""
+        if found.st_mode & _KIND == _FOLDER:
+            return b"%o %b %b" % (found.st_mode, link, b"/".join(sorted(map(os.fsencode, os.listdir(path)))))
+    except (OSError, ValueError):
+        return presence(path)
+    return b"%o %d %d %b" % (found.st_mode, found.st_size, found.st_mtime_ns, link)
 
 
 def is_write(mode: object, flags: object) -> bool:
@@ -246,17 +307,18 @@ def is_write(mode: object, flags: object) -> bool:
     return isinstance(flags, int) and bool(flags & WRITES)
 
 
-def _is_importing(frame: FrameType | None) -> bool:
-    """Return whether the import system reads: code has fingerprints of its own."""
-    while frame is not None and _is_import_system(frame):
-        if frame.f_code.co_name == "get_code":
-            return True
-        frame = frame.f_back
+def _is_importing(frame: FrameType | None, path: str) -> bool:
+    """Return whether the import system reads a Python file: code has fingerprints of its own."""
+    if path.endswith((".py", ".pyc")):
+        while frame is not None and _is_import_system(frame):
+            if frame.f_code.co_name == "get_code":
+                return True
+            frame = frame.f_back
     return False
 
 
 def _is_import_system(frame: FrameType | None) -> bool:
-    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+    return frame is not None and frame.f_code.co_filename.startswith(IMPORT_SYSTEM)
 
 
 def _has_processes() -> bool:

@@ -16,12 +16,13 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, TypedDict
 
+from pytest_zygote.adapters.interpreter.io_recorder import LOOKING
 from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns
 from pytest_zygote.affected.project_files import listed
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
-from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, owners, units_of
+from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, checksum, owners, units_of
 from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import OURS, VOLATILE, WHOLE
 
@@ -39,7 +40,7 @@ class ChildReport(TypedDict):
     rest: list[str]
     read: list[str]
     listed: dict[str, list[str]]
-    asked: dict[str, int]
+    asked: dict[tuple[str, str, str], tuple[bytes, bytes]]
     keys: dict[str, str | None]
     path: list[str]
 
@@ -176,9 +177,13 @@ class ChildReports:
         for path, names in report["listed"].items():
             if self._is_input(path):
                 yield Need(dependency.LISTING, self._tree.relative(path)), listed(names)
-        for path, kind in report["asked"].items():
-            if self._is_input(path):
-                yield Need(dependency.PRESENCE, self._tree.relative(path)), b"%d" % kind if kind else b""
+        for (path, name, asker), (presence, status) in report["asked"].items():
+            if not self._is_input(path):
+                continue
+            if name.startswith("is_") or asker in LOOKING:
+                yield Need(dependency.PRESENCE, self._tree.relative(path)), presence
+            else:
+                yield Need(dependency.STATUS, self._tree.relative(path)), checksum(status) if status else b""
 
     def _environ(self, report: ChildReport) -> Iterator[tuple[Need, bytes]]:
         for key, value in report["keys"].items():

@@ -191,6 +191,11 @@ class CurrentTree:
         """Return what kind of thing is at a path; b'' if nothing is."""
         return file_state.presence(self.absolute(path))
 
+    def status(self, path: str) -> bytes:
+        """Return a checksum of size, mode and times of what is at a path; b'' if nothing is."""
+        text = file_state.status(self.absolute(path))
+        return checksum(text) if text else ABSENT
+
     def listing(self, path: str) -> bytes:
         """Return a checksum of the names in a folder; b'' if it is not there."""
         try:

@@ -9,6 +9,9 @@ start of a generator is reported, not that it continues in a later test.
 
 A few functions of the standard library are never disabled: they show what is read.
 
+Of functions that look at a path without opening it, which are written in C, the calls are reported: those by code that
+uses one of their names.
+
 Nothing here calls `id`: it raises an audit event, and the run has an audit hook.
 """
 
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.affected.child_recorder import IMPORT_SYSTEM, LOOKS, looking_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +29,6 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType, FunctionType
 
 MODULE = "<module>"
-
-"""Taken now: tests replace it, or take it away."""
 
 identity = object.__hash__
 """What `id` is for, without an audit event. Codes of two files may be equal, and their own hash is slow."""
@@ -64,12 +66,21 @@ class Executions:
         """Whether the watched functions report their calls."""
         return self._everything.is_claimed
 
-    def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
-        """Watch from now on; for each of these functions, call another with its frame whenever it starts."""
+    def start(
+        self,
+        watched: Mapping[FunctionType, Callable[[FrameType], None]],
+        on_look: Callable[[str, object, FrameType], None] = lambda *_: None,
+    ) -> None:
+        """Watch from now on.
+
+        Args:
+            watched: for each of these functions, another that is called with its frame whenever it starts.
+            on_look: called with the name of a function that looks at a path, the path, and the frame that calls it.
+        """
         codes = ((function.__code__, see) for function, see in watched.items())
         self._watched = {identity(code): (code, see) for code, see in codes}
         if self._own.claim(self._on_start_of_own(), everywhere=False) and not self._everything.claim(
-            self._on_first_start()
+            self._on_first_start(_on_call(on_look))
         ):
             self._own.release()
 
@@ -97,9 +108,12 @@ class Executions:
         for name in self._disabled.keys() - known:
             self._own.rearm(self._disabled.pop(name))
 
-    def _on_first_start(self) -> Callable[[CodeType, int], object]:
+    def _on_first_start(
+        self, on_call: Callable[[CodeType, int, object, object], object]
+    ) -> Callable[[CodeType, int], object]:
         remember = self._started.append
         watched, is_own, on_module, own = self._watched, self._is_own, self._on_module, self._own
+        looks, look_at_calls = LOOKS, self._everything.look_at_calls
 
         def on_start(code: CodeType, _offset: int) -> object:
             see = watched.get(identity(code))
@@ -109,6 +123,8 @@ class Executions:
                 except Exception:  # noqa: BLE001, S110 - whatever it is, it must not reach the test
                     pass
                 return None
+            if not looks.isdisjoint(code.co_names) and not code.co_filename.startswith(IMPORT_SYSTEM):
+                look_at_calls(code, on_call)
             if is_own(code.co_filename):
                 remember(code)
                 own.look_at(code)
@@ -129,3 +145,18 @@ class Executions:
             return disable
 
         return on_start
+
+
+def _on_call(on_look: Callable[[str, object, FrameType], None]) -> Callable[[CodeType, int, object, object], object]:
+    looking = looking_functions()
+
+    def on_call(_code: CodeType, _offset: int, function: object, path: object) -> object:
+        name = looking.get(identity(function))
+        if name is not None:
+            try:  # noqa: SIM105 - a context manager is code that starts, too
+                on_look(name, path, frame_above(1))
+            except Exception:  # noqa: BLE001, S110 - whatever it is, it must not reach the test
+                pass
+        return None
+
+    return on_call

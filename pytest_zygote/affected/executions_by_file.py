@@ -10,6 +10,9 @@ adds one frame of the same file to tracebacks that pass through them (``os.envir
 
 from __future__ import annotations
 
+import genericpath
+import os
+import pathlib
 import sys
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
     from types import FrameType
+
+
+_LOOKERS = (
+    *(genericpath.exists, genericpath.isfile, genericpath.isdir, genericpath.getsize, genericpath.getmtime),
+    *(os.path.lexists, os.path.islink),
+)
 
 
 class FileExecutions:
@@ -43,9 +52,22 @@ class FileExecutions:
         self.knows_functions = False
         self.knows_reads = False
 
-    def start(self, watched: Mapping[FunctionType, Callable[[FrameType], None]]) -> None:
-        """Watch from now on; call the second function of each pair with the frame of the first when that starts."""
-        for function, on_call in watched.items():
+    def start(
+        self,
+        watched: Mapping[FunctionType, Callable[[FrameType], None]],
+        on_look: Callable[[str, object, FrameType], None] = lambda *_: None,
+    ) -> None:
+        """Watch from now on; the arguments are those of `Executions.start`.
+
+        Functions that are written in C cannot be watched, only those of the standard library that call them.
+        """
+
+        def see(frame: FrameType) -> None:
+            on_look("stat", frame.f_locals.get(frame.f_code.co_varnames[0]), frame)
+
+        lookers = (*_LOOKERS, pathlib.Path.stat, pathlib.Path.lstat)
+        looks = {function: see for function in lookers if isinstance(function, FunctionType)}
+        for function, on_call in {**watched, **looks}.items():
             self._originals.append((function, function.__code__))
             _call_first(function, on_call)
         self.knows_reads = True

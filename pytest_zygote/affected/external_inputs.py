@@ -1,8 +1,7 @@
 """What a test reads besides code: files, folders, environment keys; and whether it starts processes.
 
 Files are reported by an audit hook, which stays until the process ends: a run is a process of its own.
-Environment keys and questions whether a path exists raise no audit event, but they go through
-functions written in Python, whose starts `executions` reports with their arguments (3.12 on).
+Environment keys and looks at a path raise no audit event: `executions` reports the functions that do that.
 
 What pytest and its plugins read for themselves does not count: the nearest caller outside of the standard
 library decides. Nor do the Python files that the import system reads: their code has fingerprints. Extension modules,
@@ -12,9 +11,7 @@ and that a test has written anew, is an input of other tests.
 
 from __future__ import annotations
 
-import genericpath
 import os
-import pathlib
 import sys
 import sysconfig
 import tempfile
@@ -23,6 +20,7 @@ import urllib.parse
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.io_recorder import only_looks_for
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
@@ -266,8 +264,6 @@ class ExternalInputs:
             environ.__getitem__: self._on_key,
             environ.__setitem__: self._on_set,
             environ.__iter__: self._on_environ,
-            pathlib.Path.stat: self._on_lookup,
-            **dict.fromkeys((genericpath.exists, genericpath.isfile, genericpath.isdir), self._on_lookup),
         }
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
@@ -295,16 +291,22 @@ class ExternalInputs:
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
 
-    def _on_lookup(self, frame: FrameType) -> None:
-        if not self._is_active:
+    def on_look(self, name: str, value: object, frame: FrameType) -> None:
+        """Note that a path is looked at without being opened.
+
+        Args:
+            name: of the function that looks.
+            value: its first argument.
+            frame: that calls it.
+        """
+        path = self._path(value) if self._is_active and self._busy_thread != threading.get_ident() else ""
+        if not path or not self._is_input(path):
             return
-        names = frame.f_code.co_varnames
-        path = self._path(frame.f_locals.get(names[0])) if names else ""
-        need = Need(dependency.PRESENCE, self._tree.relative(path))
-        if path and need not in self._read and self._is_input(path):
-            reader = self._reader(frame, "")
-            if reader is not None:
-                self._read[need] = (self._tree.presence(need.path), reader)
+        is_probe = name.startswith("is_") or only_looks_for(frame)
+        need = Need(dependency.PRESENCE if is_probe else dependency.STATUS, self._tree.relative(path))
+        reader = self._reader(frame, "") if need not in self._read else None
+        if reader is not None:
+            self._read[need] = (self._tree.presence(need.path) if is_probe else self._tree.status(need.path), reader)
 
 
 def _asks(frame: FrameType, name: str) -> bool:

@@ -6,10 +6,13 @@ import os
 import stat
 import sys
 
+from pytest_zygote.affected.child_recorder import presence, status
 from pytest_zygote.core.affected.fingerprints import MODULE, checksum, compiled_text
 
 TICK_NS = 20_000_000
 """Time stamps of files are that coarse, at most: a tick of the kernel's clock."""
+
+__all__ = ["presence", "status"]
 
 PYTHON = f"{sys.implementation.cache_tag}-{sys.hexversion:x}-{sys.flags.optimize}"
 """What compiles equally."""
@@ -58,14 +61,6 @@ def content(path: str, identity: tuple[int, ...]) -> bytes:
             return checksum(file.read())
     except OSError:
         return checksum(b"unreadable")
-
-
-def presence(path: str) -> bytes:
-    """Return what kind of thing is at a path; b'' if nothing is."""
-    try:
-        return b"%d" % stat.S_IFMT(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return b""
 
 
 def compiled_units(path: str) -> dict[str, bytes]:

@@ -25,28 +25,24 @@ from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import CodeType, FrameType, FunctionType
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType
 
     from pytest_zygote.affected.attribution import Needs, Place
     from pytest_zygote.affected.current_tree import CurrentTree
 
-    Watched: TypeAlias = Mapping[FunctionType, Callable[[FrameType], None]]
-    """Functions of the standard library, and what to call when they start."""
-
 _NO_FILES: frozenset[str] = frozenset()
 
 
-def start_executions(files: LoadedFiles, watched: Watched) -> Executions | FileExecutions:
+def start_executions(files: LoadedFiles, inputs: ExternalInputs) -> Executions | FileExecutions:
     """Return what reports the functions that run, or only modules, where functions are not reported."""
     if not why_unknown():
         functions = Executions(files.has, files.see)
-        functions.start(watched)
+        functions.start(inputs.watched(), inputs.on_look)
         if functions.knows_functions:
             return functions
     modules = FileExecutions(files.has, files.see)
-    modules.start(watched)
+    modules.start(inputs.watched(), inputs.on_look)
     return modules
 
 
@@ -75,7 +71,7 @@ class Recorder:
         files: LoadedFiles,
         inputs: ExternalInputs,
         loaded: Callable[[], Iterable[str]],
-        start: Callable[[LoadedFiles, Watched], Executions | FileExecutions] = start_executions,
+        start: Callable[[LoadedFiles, ExternalInputs], Executions | FileExecutions] = start_executions,
     ) -> None:
         """Watch nothing yet.
 
@@ -110,7 +106,7 @@ class Recorder:
         if self.read_early:
             for need in (Need(PROJECT), Need(ENVIRON, "", WHOLE)):
                 self._now.needs[need] = self._tree.now(need)
-        self._executions = self._start_executions(self._files, self._inputs.watched())
+        self._executions = self._start_executions(self._files, self._inputs)
         self.is_precise = self._attribution.is_precise = self._executions.knows_functions
         self.knows_environ = self._executions.knows_reads
         self._inputs.start()

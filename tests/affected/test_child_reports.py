@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT, is_write
+from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT, is_write, status
 from pytest_zygote.affected.child_reports import ChildReports
-from pytest_zygote.core.affected.dependency import BODY, DATA, ENVIRON, FILE, IMPORTABLE, LISTING, PRESENCE, Need
+from pytest_zygote.core.affected.dependency import (
+    BODY,
+    DATA,
+    ENVIRON,
+    FILE,
+    IMPORTABLE,
+    LISTING,
+    PRESENCE,
+    STATUS,
+    Need,
+)
 from pytest_zygote.core.affected.fingerprints import compiled_text
 from tests.affected.fakes import tree_at
 
@@ -90,13 +100,19 @@ def test_files_folders_and_lookups_are_needed(reports: ChildReports, tree: Curre
     """As the child found them."""
     root = tree.root
     reports.expect()
-    end(1, read=[f"{root}/data.txt"], listed={root: ["a.py", "data.txt"]}, asked={f"{root}/flag": 0, root: 0o040000})
+    looks = {
+        (f"{root}/flag", "stat", "exists"): (b"", b""),
+        (root, "is_dir", ""): (b"folder", b"more"),
+        (f"{root}/data.txt", "stat", "getsize"): (b"file", status(f"{root}/data.txt")),
+    }
+    end(1, read=[f"{root}/data.txt"], listed={root: ["a.py", "data.txt"]}, asked=looks)
 
     assert reports.drain() == {
         Need(DATA, "data.txt"): tree.now(Need(DATA, "data.txt")),
         Need(LISTING, ""): tree.now(Need(LISTING, "")),
         Need(PRESENCE, "flag"): b"",
-        Need(PRESENCE, ""): b"%d" % 0o040000,
+        Need(PRESENCE, ""): b"folder",
+        Need(STATUS, "data.txt"): tree.now(Need(STATUS, "data.txt")),
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_zygote.affected import external_inputs
 from pytest_zygote.affected.external_inputs import ExternalInputs
-from pytest_zygote.core.affected.dependency import DATA, ENVIRON, LISTING, PRESENCE, PROJECT, Need
+from pytest_zygote.core.affected.dependency import DATA, ENVIRON, LISTING, PRESENCE, PROJECT, STATUS, Need
 from tests.affected.fakes import tree_at
 
 if TYPE_CHECKING:
@@ -182,7 +182,18 @@ def test_environment_keys_that_are_read_are_needed(inputs: ExternalInputs) -> No
     assert call(inputs, environ.__getitem__, key="OTHER") == set()
 
 
-def test_paths_that_are_looked_for_are_needed(inputs: ExternalInputs) -> None:
-    """By what is there."""
-    assert call(inputs, os.path.exists, path="flag") == {Need(PRESENCE, "flag")}
-    assert call(inputs, pathlib.Path.stat, self="data.txt") == {Need(PRESENCE, "data.txt")}
+@pytest.mark.parametrize(
+    ("caller", "kind"), [("exists", PRESENCE), ("is_file", PRESENCE), ("getsize", STATUS), ("copystat", STATUS)]
+)
+def test_paths_that_are_looked_at_are_needed(inputs: ExternalInputs, caller: str, kind: str) -> None:
+    """By what is there, or also by size and time."""
+    text = f"def {caller}(): return frame()"
+    namespace: dict[str, object] = {"frame": inspect.currentframe, "__name__": "genericpath"}
+    exec(compile(text, "<frozen genericpath>", "exec"), namespace)  # noqa: S102 - the frame of a function of this name
+    asker = namespace[caller]
+    assert isinstance(asker, FunctionType)
+    inputs.on_look("stat", "data.txt", asker())
+    assert {*inputs.drain()} == {Need(kind, "data.txt")}
+    inputs.on_look("is_dir", "data.txt", frame_of("/srv/reader.py"))
+
+    assert {*inputs.drain()} == {Need(PRESENCE, "data.txt")}

@@ -210,3 +210,32 @@ def test_keys_of_the_environment_are_known_by_name(
     project.affected()
 
     assert bool(project.affected(**environ).names) is is_read
+
+
+@precisely
+@pytest.mark.parametrize("way", ["in the test", "in a process"])
+def test_sizes_and_times_are_inputs(project: AffectedProject, way: str) -> None:
+    """Asked by whatever function; who only wants to know whether a file is there does not depend on them."""
+    project.write("data.bin", "12345")
+    project.write(
+        "test_a.py",
+        f"""
+        import os, subprocess, sys
+
+        def see(code):
+            if {way == "in the test"}:
+                return str(eval(code))
+            run = ["-c", f"import os; print({{code}})"]
+            return subprocess.run([sys.executable, *run], capture_output=True, text=True).stdout.strip()
+
+        def test_size(): assert see("os.path.getsize('data.bin')") == "5"
+        def test_stat(): assert see("os.stat('data.bin').st_size") == "5"
+        def test_entry(): assert see("[e.stat().st_size for e in os.scandir() if e.name == 'data.bin']") == "[5]"
+        def test_exists(): assert see("os.path.exists('data.bin')") == "True"
+        """,
+    )
+    project.affected()
+    assert project.affected().names == set()
+    project.write("data.bin", "123456")
+
+    assert project.affected().ran == dict.fromkeys(("test_size", "test_stat", "test_entry"), "FAILED")

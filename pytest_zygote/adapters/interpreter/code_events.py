@@ -68,6 +68,12 @@ class CodeStarts:
         if sys.version_info >= (3, 12) and self.is_claimed:
             sys.monitoring.set_local_events(self._tool, code, sys.monitoring.events.PY_START)
 
+    def look_at_calls(self, code: CodeType, on_call: Callable[[CodeType, int, object, object], object]) -> None:
+        """Hear also of each call that this code makes, by the same function for all such codes."""
+        if sys.version_info >= (3, 12) and self.is_claimed:
+            sys.monitoring.register_callback(self._tool, sys.monitoring.events.CALL, on_call)
+            sys.monitoring.set_local_events(self._tool, code, sys.monitoring.events.CALL)
+
     def rearm(self, codes: Iterable[CodeType]) -> None:
         """Hear of these again, which were named to `look_at` and then disabled; half a microsecond each."""
         if sys.version_info >= (3, 12) and self.is_claimed:

@@ -297,7 +297,7 @@ _NOTHING = (0, 0)
 """The link identity of what is not there: there is not even a link that leads nowhere."""
 
 
-_LOOKING = frozenset(
+LOOKING = frozenset(
     {
         *("exists", "isfile", "isdir", "is_file", "is_dir", "resolve"),
         *("lexists", "islink", "is_symlink", "realpath", "_joinrealpath"),
@@ -313,7 +313,7 @@ def only_looks_for(frame: FrameType) -> bool:
         caller = caller.f_back
     return (
         caller is not None
-        and caller.f_code.co_name in _LOOKING
+        and caller.f_code.co_name in LOOKING
         and str(caller.f_globals.get("__name__", "")).partition(".")[0] in sys.stdlib_module_names
     )
 

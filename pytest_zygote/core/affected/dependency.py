@@ -36,6 +36,9 @@ DATA = "D"
 PRESENCE = "X"
 """Whether there is a file, a folder or nothing at a path."""
 
+STATUS = "S"
+"""Size, mode and times of a file, or where a link leads; of a folder the names in it."""
+
 LISTING = "L"
 """The names in a folder."""
 
@@ -82,6 +85,9 @@ class Tree(Protocol):
 
     def presence(self, path: str) -> bytes:
         """Return what is at a path."""
+
+    def status(self, path: str) -> bytes:
+        """Return a checksum of size, mode and times."""
 
     def listing(self, path: str) -> bytes:
         """Return a checksum of the names in a folder."""
@@ -156,6 +162,12 @@ KINDS: dict[str, Kind] = {
         text="{path} came or went",
         checksum=lambda tree, need: tree.presence(need.path),
         differs=lambda changes, need: need.path in changes.paths,
+        is_read=True,
+    ),
+    STATUS: Kind(
+        text="{path} has another size, mode or time",
+        checksum=lambda tree, need: tree.status(need.path),
+        differs=lambda changes, need: need.path in changes.paths or changes.has_other_names(need.path),
         is_read=True,
     ),
     LISTING: Kind(

@@ -40,6 +40,10 @@ class FakeTree:
         """Return the path."""
         return f"presence {path}".encode()
 
+    def status(self, path: str) -> bytes:
+        """Return the path."""
+        return f"status {path}".encode()
+
     def listing(self, path: str) -> bytes:
         """Return the path."""
         return f"listing {path}".encode()
@@ -68,6 +72,7 @@ class FakeTree:
         (Need(dependency.NAMES, "app.py"), b"app.py from app.py"),
         (Need(dependency.DATA, "a.txt"), b"digest a.txt"),
         (Need(dependency.PRESENCE, "a.txt"), b"presence a.txt"),
+        (Need(dependency.STATUS, "a.txt"), b"status a.txt"),
         (Need(dependency.LISTING, "a"), b"listing a"),
         (Need(dependency.IMPORTABLE, "a"), b"importable a"),
         (Need(dependency.ENVIRON, "", "KEY"), b"environ KEY"),
@@ -87,6 +92,7 @@ def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
         (Need(dependency.FILE, "app.py"), "app.py changed"),
         (Need(dependency.NAMES, "app.py"), "app.py: an import leads to another file"),
         (Need(dependency.DATA, "{data}.txt"), "{data}.txt changed"),
+        (Need(dependency.STATUS, "a.txt"), "a.txt has another size, mode or time"),
         (Need(dependency.PRESENCE, "a.txt"), "a.txt came or went"),
         (Need(dependency.LISTING, ""), "files came to or left the root folder"),
         (Need(dependency.IMPORTABLE, "app"), "modules came to or left app"),
@@ -101,7 +107,7 @@ def test_the_words_for_each_kind(need: Need, text: str) -> None:
 
 def test_no_kind_is_forgotten_here() -> None:
     """A new row needs a case in the tables above."""
-    assert KINDS.keys() == set("FMWNDXLIEO")
+    assert KINDS.keys() == set("FMWNDXSLIEO")
 
 
 THEN = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 1\ndef g(): return 2\n", "app.py")}
@@ -136,6 +142,8 @@ def changes(*came_or_went: str) -> TreeChanges:
         (Need(dependency.DATA, "data.txt"), (), True),
         (Need(dependency.DATA, "other.txt"), (), False),
         (Need(dependency.PRESENCE, "flag"), ("flag",), True),
+        (Need(dependency.STATUS, "data.txt"), (), True),
+        (Need(dependency.STATUS, "other.txt"), (), False),
         (Need(dependency.LISTING, "data"), ("data/new",), True),
         (Need(dependency.LISTING, "data"), ("data/deep/new",), False),
         (Need(dependency.LISTING, "data"), ("data/came/new",), True),
