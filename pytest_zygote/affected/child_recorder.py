@@ -34,7 +34,7 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 """Audit events of what starts another process."""
 
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
-EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen"}
+EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}
 """Audit events that matter, here and in the process of the test."""
 
 _KIND, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
@@ -184,14 +184,14 @@ class ChildRecorder:
             self._on_folder(args[0])
 
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
-        name = args[1 if event == "import" else 0]
+        name = args[1 if event in ("import", "os.rename") else 0]
         if isinstance(name, (str, bytes, os.PathLike)):
             text = os.fsdecode(name)
             if event == "sqlite3.connect" and text.startswith("file:"):
                 self._may_be_anything |= "%" in text or "//" in text  # rather than to parse it here
                 text = text[len("file:") :].partition("?")[0]
             path = os.path.abspath(text)
-            if event == "open" and is_write(args[1], args[2]):
+            if event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
                 self._written.add(path)
             elif event == "import" or not _is_importing(frame, path):
                 self._read.add(path)

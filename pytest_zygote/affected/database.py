@@ -115,7 +115,7 @@ class Database:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        _make_folder(os.path.dirname(self.path))
+        make_folder(os.path.dirname(self.path))
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -141,7 +141,7 @@ class Database:
         self._warn(f"affected: {self.path} is damaged ({error}); it is now {os.path.basename(aside)}")
 
 
-def _make_folder(folder: str) -> None:
+def make_folder(folder: str) -> None:
     """Make the folder of the store, and with pytest's cache folder around it the file that hides it from git."""
     cache = os.path.dirname(folder)
     is_new = not os.path.exists(cache)

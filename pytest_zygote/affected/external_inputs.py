@@ -55,13 +55,20 @@ _COMPILED = (".py", ".pyc", ".pyo")
 class ExternalInputs:
     """Collects what is read from now on."""
 
-    def __init__(self, tree: CurrentTree, is_own: Callable[[str], bool], started_ns: int) -> None:
+    def __init__(
+        self,
+        tree: CurrentTree,
+        is_own: Callable[[str], bool],
+        started_ns: int,
+        on_written: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Collect nothing yet.
 
         Args:
             tree: gives checksums.
             is_own: returns whether a file is the project's.
             started_ns: when this process began.
+            on_written: called with a path before it is written.
         """
         self._tree = tree
         self._is_own = is_own
@@ -71,6 +78,7 @@ class ExternalInputs:
         self._made: set[str] = set()
         self._rewritten: set[str] = set()
         self._copying: tuple[CodeType, int] | None = None
+        self._on_written = on_written
         self._busy_thread = 0
         self._is_active = False
         self._silent = SilentProcesses()
@@ -164,11 +172,15 @@ class ExternalInputs:
         elif event == "sqlite3.connect":
             for file in database_files(args[0]):
                 self._on_file(file, dependency.DATA, frame)
-        elif event == "open" and is_write(args[1], args[2]):
-            path = self._path(args[0])
-            (self._rewritten if os.path.lexists(path) else self._made).add(path)
+        elif event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
+            self._on_write(self._path(args[event == "os.rename"]))
         elif event != "ctypes.dlopen" or "/" in str(args[0]):  # else the system's loader finds it
             self._on_file(args[0], dependency.DATA, frame)
+
+    def _on_write(self, path: str) -> None:
+        if path not in self._made and path not in self._rewritten:
+            (self._rewritten if os.path.lexists(path) else self._made).add(path)
+            self._on_written(path)
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Note what a process that is about to start reads."""

@@ -29,6 +29,7 @@ from pytest_zygote.affected.query import AffectedQuery
 from pytest_zygote.affected.recorder import new_recorder
 from pytest_zygote.affected.recording import Recording
 from pytest_zygote.affected.store import Store, StoreError
+from pytest_zygote.affected.written_files import WrittenFiles
 from pytest_zygote.core.affected.impact import Selected, new_tests, summary, widened
 from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.cli.wording import counted
@@ -81,7 +82,9 @@ class AffectedPlugin:
         self._store = Store(store_file(config), self._print)
         self._tree = CurrentTree(str(config.rootpath), dict(os.environ), (), self._store.cache)
         self._started_ns = time.time_ns()
-        self._recorder = new_recorder(self._tree, self._started_ns, loaded_by(config))
+        self._recorder = new_recorder(
+            self._tree, self._started_ns, loaded_by(config), WrittenFiles(self._store.path, str(config.rootpath)).add
+        )
         self._unchanged: SkipCollection | None = None
         self._selected: dict[str, Selected] = {}
         self._total = 0
@@ -217,7 +220,8 @@ class AffectedPlugin:
         with contextlib.suppress(StoreError):
             if self._query.is_frozen:
                 return (yield)
-            self._store.set("counts", f"{session.testscollected} of {counted(self._total, 'test')}")
+            is_known = session.exitstatus != pytest.ExitCode.INTERRUPTED or self._is_whole
+            self._store.set("counts", f"{session.testscollected} of {counted(self._total, 'test')}" if is_known else "")
             self._saved = self._query.save(self._collected, self._recording.ran)
         return (yield)
 

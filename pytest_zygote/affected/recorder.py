@@ -46,10 +46,12 @@ def start_executions(files: LoadedFiles, inputs: ExternalInputs) -> Executions |
     return modules
 
 
-def new_recorder(tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]]) -> Recorder:
-    """Return a recorder for a run that began at this time."""
+def new_recorder(
+    tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]], on_written: Callable[[str], None]
+) -> Recorder:
+    """Return a recorder for a run that began at this time; `on_written` gets paths that are about to be written."""
     files = LoadedFiles(tree, _owner_of(tree.root, started_ns), started_ns)
-    return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns), loaded)
+    return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns, on_written), loaded)
 
 
 class Recorder:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.affected.database import Database, StoreError, look
+from pytest_zygote.affected.database import Database, StoreError, look, restored, storable
+from pytest_zygote.affected.written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,3 +139,23 @@ def test_a_look_finds_the_first_value(database: Database, tmp_path: Path) -> Non
     assert look(database.path, "SELECT name FROM nowhere", ()) is None
     with sqlite3.connect(tmp_path / "other.db"):
         assert look(str(tmp_path / "other.db"), "SELECT name FROM item", ()) is None
+
+
+def test_watch_mode_learns_what_a_run_writes(tmp_path: Path) -> None:
+    """Once it has made the list; only files of the project."""
+    files = WrittenFiles(str(tmp_path / ".cache" / "zygote" / "store.db"), str(tmp_path))
+    files.add(str(tmp_path / "early.py"))
+    files.begin()
+    for path in ("made.py", "deep/made.txt", "made.py"):
+        files.add(str(tmp_path / path))
+    files.add("/elsewhere/x")
+
+    assert files.all() == {"made.py", "deep/made.txt"}
+    assert (tmp_path / ".cache" / ".gitignore").exists()
+
+
+def test_names_that_are_no_utf8_can_be_stored() -> None:
+    """As files may have."""
+    for name in ("plain.txt", "größe", "data\udcff.txt"):
+        assert restored(storable(name)) == name
+        storable(name).encode()

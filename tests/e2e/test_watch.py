@@ -128,7 +128,7 @@ class TestKeys:
         watching.expect("1 passed")
         watching.send(key)
         watching.expect("empty for none: ")
-        watching.send("\n")
+        watching.send("\x15\n")  # the line begins as the last answer
         watching.expect("2 passed")
 
     @pytest.mark.parametrize("key", ["k", "t", "p"])

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENTER = "\r\n"
+ERASE = "\x7f\b"
+ERASE_LINE = "\x15"
+CANCEL = "\x1b\x03\x04"
+"""Esc, Ctrl-C and Ctrl-D."""
+
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -53,15 +59,37 @@ class Keyboard:
         except OSError:
             return ""
 
-    def ask(self, prompt: str) -> str:
-        """Ask for a line; Ctrl-C and Ctrl-D leave it empty."""
+    def ask(self, prompt: str, text: str = "") -> str | None:
+        """Ask for a line that begins as this text; return None if it is left, by Esc or Ctrl-C."""
         self.clear_status()
-        with self.usual():
-            try:
-                return input(prompt).strip()
-            except (EOFError, KeyboardInterrupt):
-                self.print("")
-                return ""
+        with self._unsignalled():
+            while True:
+                self.show_status(f"{prompt}{text}")
+                for key in self.read() or CANCEL[0]:
+                    if key in ENTER:
+                        self.print_over("")
+                        return text.strip()
+                    if key in CANCEL:
+                        self.print_over("")
+                        return None
+                    text = text[:-1] if key in ERASE else "" if key == ERASE_LINE else text + key
+
+    @contextlib.contextmanager
+    def _unsignalled(self) -> Iterator[None]:
+        """Get Ctrl-C as a key, for a while."""
+        if self.has_keys:
+            modes = termios.tcgetattr(0)
+            modes[3] &= ~termios.ISIG
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)
+        try:
+            yield
+        finally:
+            self.listen()
+
+    def print_over(self, text: str) -> None:
+        """End the line that was typed."""
+        self._has_status = False
+        self.print(text)
 
     @property
     def width(self) -> int | None:

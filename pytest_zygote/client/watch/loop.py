@@ -26,12 +26,13 @@ from pytest_zygote.core.cli.watch_steps import WatchOptions
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.client.watch.jobs import Job
     from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import RunRequest
+
+AFTER_S = 1.0
+"""How long after a run a change may still be one of the run's."""
 
 SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
 
@@ -42,13 +43,14 @@ def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> in
     root, cache = launch.place.root, launch.cache
     watcher = FileWatcher(root, ignored_globs(settings))
     pause_s = POLL_S * settings.factor("--daemon-poll-throttle")
-    files = SavedFiles(root, watcher, lambda path: _is_read_by_tests(cache, path), pause_s)
+    store = StoreView(cache, root)
+    files = SavedFiles(root, watcher, store.is_read_by_tests, pause_s)
     loop = WatchLoop(
         _options(settings, request, is_terminal=keyboard.is_terminal),
         keyboard,
         Starter(launch, settings, request, lambda text: keyboard.print(f"zygote: {text}")),
         files,
-        lambda: _last_counts(cache),
+        store,
     )
     files.start(time.monotonic(), uses_events=settings.switch("--daemon-use-os-events"))
     try:
@@ -63,6 +65,7 @@ def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> W
     return WatchOptions(
         given=given,
         paths=frozenset(arg for arg in given if not arg.startswith("-") and os.path.exists(arg.partition("::")[0])),
+        words="" if settings.text("--affected") == "1" else settings.text("--affected"),
         queues=settings.switch("--watch-queue"),
         notifies=settings.switch("--watch-notify"),
         after_success=settings.text("--on-pass"),
@@ -72,16 +75,28 @@ def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> W
     )
 
 
-def _is_read_by_tests(cache: str, path: str) -> bool:
-    from pytest_zygote.affected.store import reads_path, store_path
+class StoreView:
+    """What watch mode reads of the store of ``--affected``, which it imports when it needs it."""
 
-    return reads_path(store_path(cache), (path, os.path.dirname(path)))
+    def __init__(self, cache: str, root: str) -> None:
+        """Look at nothing yet."""
+        from pytest_zygote.affected.store import store_path
+        from pytest_zygote.affected.written_files import WrittenFiles
 
+        self._path = store_path(cache)
+        self.written = WrittenFiles(self._path, root)
 
-def _last_counts(cache: str) -> str:
-    from pytest_zygote.affected.store import read_setting, store_path
+    def is_read_by_tests(self, path: str) -> bool:
+        """Return whether a recorded test has read or listed a path."""
+        from pytest_zygote.affected.store import reads_path
 
-    return read_setting(store_path(cache), "counts")
+        return reads_path(self._path, (path, os.path.dirname(path)))
+
+    def last_counts(self) -> str:
+        """Return which tests the last run had."""
+        from pytest_zygote.affected.store import read_setting
+
+        return read_setting(self._path, "counts")
 
 
 class WatchLoop:
@@ -93,14 +108,15 @@ class WatchLoop:
         keyboard: Keyboard,
         runs: Starter,
         files: SavedFiles,
-        last_counts: Callable[[], str],
+        store: StoreView,
     ) -> None:
         """Begin to listen to signals."""
         self._options = options
         self._keyboard = keyboard
         self._runs = runs
         self._files = files
-        self._last_counts = last_counts
+        self._store = store
+        self._ended_at = 0.0
         self._signals = SignalPipe(SIGNALS)
         self._job: Job | None = None
         self._polls_because = ""
@@ -183,6 +199,9 @@ class WatchLoop:
         if self._files.polls_because != self._polls_because:
             self._polls_because = self._files.polls_because
             self._keyboard.print(f"zygote: files are looked at now and then ({self._polls_because})")
+        if self._job is not None or began - self._ended_at < AFTER_S:
+            written = self._store.written.all() if saved else set()
+            saved = [path for path in saved if path not in written]
         if saved:
             self._handle(events.FilesSaved(tuple(saved)))
 
@@ -199,11 +218,11 @@ class WatchLoop:
         if outcome is None:
             return
         job.close()
-        self._job = None
+        self._job, self._ended_at = None, time.monotonic()
         if isinstance(outcome, Reason):
             self._handle(events.RunDeclined(outcome))
         else:
-            self._handle(events.RunEnded(outcome, self._last_counts()))
+            self._handle(events.RunEnded(outcome, self._store.last_counts()))
 
     # Actions
 
@@ -214,6 +233,7 @@ class WatchLoop:
     def _do(self, action: events.Action) -> None:
         match action:
             case events.StartRun(args, reason):
+                self._store.written.begin()
                 self._job = self._runs.start_cold(args, reason) if reason else self._runs.start(args)
             case events.InterruptRun() | events.KillRun():
                 if self._job is not None:
@@ -230,7 +250,10 @@ class WatchLoop:
     def _show(self, action: events.AskForFilter | events.Print | events.ShowStatus | events.ClearStatus) -> None:
         match action:
             case events.AskForFilter(key):
-                self._handle(events.FilterGiven(key, self._keyboard.ask(watch_mode.PROMPTS[key])))
+                text = self._keyboard.ask(watch_mode.PROMPTS[key], self.state.filters.answer_to(key))
+                if text is not None and key == "p":
+                    text = self._files.matching(text)
+                self._handle(events.QuestionLeft() if text is None else events.FilterGiven(key, text))
             case events.Print(text):
                 self._keyboard.print(text)
             case events.ShowStatus():
@@ -247,7 +270,7 @@ class WatchLoop:
         with self._keyboard.usual():
             status = self._runs.hand_over(args)
         self._signals = SignalPipe(SIGNALS)
-        self._handle(events.RunEnded(status, self._last_counts()))
+        self._handle(events.RunEnded(status, self._store.last_counts()))
 
     def _notify(self, text: str) -> None:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ CONFIGURATION = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg
 
 POLL_S = 2.0
 """How often files are looked at where there are no events; the user's throttle multiplies it."""
+
+LARGE = 4_000_000
+"""Bytes of a file that is not read: its size and time stand for its content."""
 
 SHARE = 20
 """Looking at all files takes at most one part in so many of the time."""
@@ -102,6 +106,18 @@ class SavedFiles:
             self._due = ended + max(self._pause_s, SHARE * (ended - now))
         return list(dict.fromkeys(os.path.relpath(path, self.root) for path in changed if self._is_news(path)))
 
+    def matching(self, text: str) -> str:
+        """Return paths as on a command line: a word that is no path stands for the test files that have it."""
+        words = text.split()
+        if all(os.path.exists(os.path.join(self.root, word.partition("::")[0])) for word in words):
+            return text
+        names = [os.path.relpath(path, self.root) for path, _ in self._scan()]
+        tests = [name for name in names if name.endswith(".py") and "test" in os.path.basename(name)]
+        found = (
+            name for word in words for name in ([word] if word in names else [t for t in tests if word in t] or [word])
+        )
+        return shlex.join(sorted(dict.fromkeys(found)))
+
     def _look(self) -> list[str]:
         now = dict(self._scan())
         before, self._seen = self._seen, now
@@ -125,15 +141,18 @@ class SavedFiles:
 
     def _is_news(self, path: str) -> bool:
         """Return whether a file has other content than before, and may matter to a test."""
+        is_code = path.endswith(".py") or os.path.basename(path) in CONFIGURATION
+        if not is_code and not self._is_read_by_tests(os.path.relpath(path, self.root)):
+            return False
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode):
                 return False  # a pipe would keep us waiting
-            with open(path, "rb") as file:
-                content = hashlib.blake2b(file.read()).digest()
+            content = repr((status.st_size, status.st_mtime_ns)).encode()
+            if status.st_size <= LARGE:
+                with open(path, "rb") as file:
+                    content = hashlib.blake2b(file.read()).digest()
         except OSError:
             content = b""
-        if self._contents.get(path) == content:
-            return False
-        self._contents[path] = content
-        is_code = path.endswith(".py") or os.path.basename(path) in CONFIGURATION
-        return is_code or self._is_read_by_tests(os.path.relpath(path, self.root))
+        before, self._contents[path] = self._contents.get(path), content
+        return before != content

@@ -37,6 +37,10 @@ class FilterGiven(Record):
     text: str
 
 
+class QuestionLeft(Record):
+    """The user left a question without an answer."""
+
+
 class FilesSaved(Record):
     """Files have other content; their paths are relative to the project's folder."""
 
@@ -63,8 +67,8 @@ class RunEnded(Record):
 
 
 Event: TypeAlias = (
-    "KeyPressed | LeaveAsked | InterruptAsked | WindowChanged | FilterGiven | FilesSaved | TimePassed"
-    " | RunDeclined | RunEnded"
+    "KeyPressed | LeaveAsked | InterruptAsked | WindowChanged | FilterGiven | QuestionLeft | FilesSaved"
+    " | TimePassed | RunDeclined | RunEnded"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class Filters:
     Attributes:
         pattern: for ``-k``.
         name: part of a test's name.
-        path: a file or folder.
+        path: files and folders, as on a command line.
         stops: whether a run ends at the first failure.
     """
 
@@ -83,8 +84,12 @@ class Filters:
             *others,
             *(("-k", expression) if expression else ()),
             *(("-x",) if self.stops else ()),
-            *((self.path,) if self.path else ()),
+            *shlex.split(self.path),
         )
+
+    def answer_to(self, key: str) -> str:
+        """Return what a question was answered by the last time."""
+        return {"k": self.pattern, "t": self.name}.get(key, self.path)
 
     def answered(self, key: str, text: str) -> Filters:
         """Return the filters after a question was answered: `key` is one of `PROMPTS`."""
@@ -138,6 +143,6 @@ def describe_files(paths: tuple[str, ...]) -> str:
 
 
 def outcome_of(status: int) -> str:
-    """Return the word for an exit code of pytest's."""
-    words = {0: "passed", 1: "failed", 2: "interrupted", 3: "internal error", 4: "usage error", 5: "no tests"}
+    """Return the words for the exit code of a run that nobody has interrupted."""
+    words = {0: "passed", 1: "failed", 2: "errors in collection", 3: "internal error", 4: "usage error", 5: "no tests"}
     return words.get(status, f"ended with {status}")

@@ -33,6 +33,7 @@ class WatchOptions:
     Attributes:
         given: the command line of the runs, without what is watch mode's own.
         paths: those arguments in it that are files or folders.
+        words: what the user has written after ``--affected=``.
         queues: whether a save lets the current run finish.
         notifies: whether a change of the outcome is worth a notification.
         after_success, after_failure: commands to run; '' for none.
@@ -42,6 +43,7 @@ class WatchOptions:
 
     given: tuple[str, ...] = ()
     paths: frozenset[str] = frozenset()
+    words: str = ""
     queues: bool = False
     notifies: bool = False
     after_success: str = ""
@@ -114,8 +116,8 @@ def _react(state: WatchState, event: events.Event, now: float, options: WatchOpt
     match event:
         case events.KeyPressed(key):
             return _on_key(state, key, now, options)
-        case events.FilterGiven(key, text):
-            return _on_filter(replace(state, filters=state.filters.answered(key, text)), now, options)
+        case events.FilterGiven() | events.QuestionLeft():
+            return _on_answer(state, event, now, options)
         case events.FilesSaved(paths):
             saved = dict.fromkeys((*state.saved, *paths))
             return replace(state, saved=tuple(saved), saved_at=now), ()
@@ -169,10 +171,20 @@ def _on_key(state: WatchState, key: str, now: float, options: WatchOptions) -> S
     return state, (*text, *_show(state, options))
 
 
-def _on_filter(state: WatchState, now: float, options: WatchOptions) -> Step:
-    """Begin the run that is due, else one like the last; one for the debugger was answered by the question."""
-    kind = state.next_kind or state.kind
-    return _start(replace(state, next_kind=""), watch_mode.AFFECTED if kind == watch_mode.DEBUG else kind, now, options)
+def _on_answer(
+    state: WatchState, event: events.FilterGiven | events.QuestionLeft, now: float, options: WatchOptions
+) -> Step:
+    """Run what a filter names. Without one, begin the run that is due, else one like the last but for a debugger."""
+    if isinstance(event, events.QuestionLeft):
+        return _follow(state, now, options) if state.next_kind else (state, _show(state, options))
+    kind = watch_mode.ALL if event.text else state.next_kind or state.kind
+    state = replace(state, filters=state.filters.answered(event.key, event.text), next_kind="")
+    return _start(state, watch_mode.AFFECTED if kind == watch_mode.DEBUG else kind, now, options)
+
+
+def _follow(state: WatchState, now: float, options: WatchOptions) -> Step:
+    """Begin the run that is due."""
+    return _start(replace(state, next_kind=""), state.next_kind, now, options)
 
 
 def _update(state: WatchState, now: float, options: WatchOptions) -> Step:
@@ -202,7 +214,10 @@ def _interrupt(state: WatchState, now: float) -> Step:
 
 def _start(state: WatchState, kind: str, now: float, options: WatchOptions) -> Step:
     state = replace(state, kind=state.kind if kind == watch_mode.LAST else kind)
-    args = (*state.filters.arguments(options.given, options.paths), *watch_mode.RUNS[state.kind])
+    first, *others = watch_mode.RUNS[state.kind]
+    if options.words:
+        first = f"{first}{',' if '=' in first else '='}{options.words}"
+    args = (*state.filters.arguments(options.given, options.paths), first, *others)
     return _begin(state, args, now)
 
 
@@ -244,7 +259,7 @@ def _on_end(state: WatchState, event: events.RunDeclined | events.RunEnded, now:
     actions = (*(() if was_interrupted else _announce(state, before, options)), *_show(state, options))
     if not state.next_kind or state.question or state.is_over:
         return state, actions
-    following, more = _start(replace(state, next_kind=""), state.next_kind, now, options)
+    following, more = _follow(state, now, options)
     return following, (*actions, *more)
 
 

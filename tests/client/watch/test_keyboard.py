@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_zygote.client.watch.keyboard import CLEAR_LINE, Keyboard
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Screen(io.StringIO):
@@ -61,18 +59,24 @@ def test_without_keys_the_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch
         assert not shown.has_keys
 
 
-def test_an_answer_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By Ctrl-C and Ctrl-D."""
-    shown, _ = keyboard(monkeypatch, is_terminal=True)
-    for answer, expected in ((" text ", "text"), (EOFError, ""), (KeyboardInterrupt, "")):
-        monkeypatch.setattr("builtins.input", lambda _, answer=answer: _answer(answer))
-        assert shown.ask("which? ") == expected
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("xy\x7fz \r", "onexz"),
+        ("\x15new\n", "new"),
+        ("\r", "one"),
+        ("text\x1b", None),
+        ("\x03", None),
+        ("", None),
+    ],
+)
+def test_a_line_is_typed(monkeypatch: pytest.MonkeyPatch, keys: str, expected: str | None) -> None:
+    """It begins as the last one; Esc, Ctrl-C and a terminal that is gone leave it at once."""
+    shown, screen = keyboard(monkeypatch, is_terminal=True)
+    monkeypatch.setattr(shown, "read", lambda: keys)
 
-
-def _answer(answer: str | type[BaseException]) -> str:
-    if isinstance(answer, str):
-        return answer
-    raise answer
+    assert shown.ask("which? ", "one") == expected
+    assert "which? one" in screen.getvalue()
 
 
 def test_a_terminal_that_is_gone_has_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:

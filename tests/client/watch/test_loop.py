@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.client.watch.jobs import Starter
     from pytest_zygote.client.watch.keyboard import Keyboard
+    from pytest_zygote.client.watch.loop import StoreView
     from pytest_zygote.client.watch.saved_files import SavedFiles
 
 AFFECTED = RUNS["affected"]
@@ -118,7 +120,7 @@ class FakeKeyboard:
     def __exit__(self, *_: object) -> None:
         """Do nothing."""
 
-    def ask(self, prompt: str) -> str:
+    def ask(self, prompt: str, _text: str) -> str:
         """Answer."""
         self.shown.append(prompt)
         return "shout"
@@ -130,6 +132,18 @@ class FakeKeyboard:
     def show_status(self, text: str) -> None:
         """Note it."""
         self.shown.append(text)
+
+
+class FakeStore:
+    """Knows what the last run had, and what it has written."""
+
+    def __init__(self) -> None:
+        """Have one file written."""
+        self.written = SimpleNamespace(begin=lambda: None, all=lambda: {"made.py"})
+
+    def last_counts(self) -> str:
+        """Return the counts."""
+        return "1 of 1 test"
 
 
 class FakeFiles:
@@ -177,7 +191,7 @@ class Stay:
         """Make them."""
         self.runs, self.keyboard, self.files = FakeRuns(), FakeKeyboard(), FakeFiles()
         parts = cast("Keyboard", self.keyboard), cast("Starter", self.runs), cast("SavedFiles", self.files)
-        self.loop = WatchLoop(options, *parts, lambda: "1 of 1 test")
+        self.loop = WatchLoop(options, *parts, cast("StoreView", FakeStore()))
         self.loop.enter()
 
     def press(self, keys: str) -> None:
@@ -255,12 +269,23 @@ def test_a_terminal_that_is_gone_ends_it(stay: Stay) -> None:
 
 
 def test_an_answer_narrows_the_next_run(stay: Stay) -> None:
-    """It is asked for between two runs."""
+    """It is asked for between two runs, and all that it names run."""
     stay.end(0)
     stay.press("k")
 
     assert stay.keyboard.shown[-2].endswith("empty for none: ")
-    assert stay.runs.started[-1] == (("-k", "shout", *AFFECTED), None)
+    assert stay.runs.started[-1] == (("-k", "shout", *RUNS["all"]), None)
+
+
+def test_what_a_run_writes_starts_no_other(stay: Stay) -> None:
+    """While it goes on; other files do."""
+    stay.files.save("made.py")
+    stay.loop._on_files()  # noqa: SLF001 - descriptor 0 is the test's own
+    assert not stay.loop.state.saved
+    stay.files.save("made.py", "app.py")
+    stay.loop._on_files()  # noqa: SLF001
+
+    assert stay.loop.state.saved == ("app.py",)
 
 
 def test_the_debugger_is_waited_for(stay: Stay) -> None:

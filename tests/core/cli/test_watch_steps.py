@@ -90,6 +90,14 @@ class TestKeys:
         answered = walk(events.KeyPressed("a"), events.KeyPressed("k"), PASSED, events.FilterGiven("k", ""))
         assert answered[1] == (*BEGIN, run(*RUNS["all"]))
 
+    def test_a_question_that_is_left_changes_nothing(self) -> None:
+        """Only a run that was due begins."""
+        state, actions = walk(PASSED, events.KeyPressed("k"), events.QuestionLeft())
+        assert (state.filters, actions) == (Filters(), (events.ShowStatus(),))
+        following = walk(events.KeyPressed("a"), events.KeyPressed("k"), PASSED, events.QuestionLeft())
+
+        assert following[1] == (*BEGIN, run(*RUNS["all"]))
+
     def test_an_answer_does_not_start_the_debugger(self) -> None:
         """Not even if it ran last."""
         assert walk(PASSED, events.KeyPressed("d"), PASSED, events.KeyPressed("k"), events.FilterGiven("k", ""))[1] == (
