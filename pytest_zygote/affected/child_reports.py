@@ -16,7 +16,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, TypedDict
 
-from pytest_zygote.adapters.interpreter.io_recorder import LOOKING
+from pytest_zygote.adapters.interpreter.callers import LOOKING
 from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns
 from pytest_zygote.affected.project_files import listed

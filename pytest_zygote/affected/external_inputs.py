@@ -20,7 +20,7 @@ import urllib.parse
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.io_recorder import only_looks_for
+from pytest_zygote.adapters.interpreter.callers import only_looks_for
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.import_replay import change_path, write_key
+from pytest_zygote.adapters.interpreter.effect_replay import change_path, write_key
 from pytest_zygote.adapters.interpreter.process_state import become
 from pytest_zygote.core.layers.import_effects import Became, PathGrew, PathShrank, Wrote
 from pytest_zygote.core.layers.import_log import DigestWalk, lineage
 
 if TYPE_CHECKING:
+    from pytest_zygote.adapters.interpreter.environ_recorder import EnvironRecorder
     from pytest_zygote.adapters.interpreter.import_recorder import Ledger
-    from pytest_zygote.adapters.interpreter.io_recorder import EnvironRecorder
     from pytest_zygote.adapters.interpreter.process_state import ProcessState
     from pytest_zygote.core.layers.import_effects import Event
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import code_origin, io_recorder, side_effects
+from pytest_zygote.adapters.interpreter import callers, code_origin, io_recorder, side_effects
 from pytest_zygote.adapters.interpreter.import_finders import MissRecorder
 from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
@@ -121,4 +121,4 @@ def _is_exempt(frame: FrameType | None) -> bool:
 
 def _is_probe(frame: FrameType) -> bool:
     """Return whether code asks only if there is something; pytest never wants to know more of what it does not read."""
-    return not side_effects.module_of(frame) or io_recorder.only_looks_for(frame)
+    return not side_effects.module_of(frame) or callers.only_looks_for(frame)

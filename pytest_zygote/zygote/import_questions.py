@@ -17,9 +17,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.callers import is_own_caller
 from pytest_zygote.adapters.interpreter.code_events import DISABLE
 from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, THERE, answer
-from pytest_zygote.adapters.interpreter.io_recorder import is_own_caller
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.interpreter.side_effects import acting_frame, effect_of
 from pytest_zygote.core.layers.import_effects import Asked

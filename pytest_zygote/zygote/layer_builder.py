@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, io_recorder
 from pytest_zygote.adapters.interpreter.attribute_writes import is_standard
+from pytest_zygote.adapters.interpreter.callers import only_looks_for
 from pytest_zygote.adapters.interpreter.code_events import CodeStarts
+from pytest_zygote.adapters.interpreter.environ_recorder import EnvironRecorder
 from pytest_zygote.adapters.interpreter.import_finders import (
     LeafGuard,
     LeafReached,
@@ -109,7 +111,7 @@ class _Builder:
         self._rejected: dict[str, str] = {}
         self.ineligible = IneligibleModules(plan, ledger)
         self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
-        self._environ = io_recorder.EnvironRecorder(self._on_read, self._on_write)
+        self._environ = EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
         homes = homes_of(zip(plan.modules, plan.origins, strict=True))
@@ -123,6 +125,7 @@ class _Builder:
         self._files.on_folder = self._questions.note_folder
         self._files.on_absent = self._questions.note_absent
         if plan.kind == "project":
+            self._files.is_probe = only_looks_for
             self._files.on_write = lambda frame: self._questions.judge(WRITE, frame)
 
     @contextlib.contextmanager

@@ -213,6 +213,10 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
         "import os\nVALUE = [entry.stat().st_size for entry in os.scandir(os.path.dirname(__file__) + '/data')]\n",
         {"app/data/one.txt": "more\n"},
     ),
+    "the size of a file": (
+        "import os\nVALUE = os.path.getsize(os.path.dirname(__file__) + '/one.txt')\n",
+        {"app/one.txt": "VALUE = 22\n"},
+    ),
     "permissions": (
         "import os\nVALUE = os.access(os.path.join(os.path.dirname(__file__), 'flag'), os.R_OK)\n",
         {"app/flag": ""},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -65,16 +66,21 @@ class PathLender:
         missing = [] if "." in name else [entry for entry in self._wanted if entry not in sys.path]
         if not missing:
             return
-        homes = self._homes.get(name)
-        if homes is None and PathFinder.find_spec(name) is None:
-            homes = [os.path.normpath(entry) for entry in missing if PathFinder.find_spec(name, [entry]) is not None][
-                :1
-            ]
-        present = {os.path.normpath(entry) for entry in sys.path}
+        homes = self._homes_of(name, missing) - set(map(os.path.normpath, sys.path))
         for entry in missing:
-            if os.path.normpath(entry) in (homes or ()) and os.path.normpath(entry) not in present:
+            if os.path.normpath(entry) in homes:
                 later = self._wanted[self._wanted.index(entry) + 1 :]
                 self._lend(next((sys.path.index(other) for other in later if other in sys.path), len(sys.path)), entry)
+
+    def _homes_of(self, name: str, missing: Sequence[str]) -> set[str]:
+        """Return where a run has found a module, or else the first of the entries where it is found."""
+        known = self._homes.get(name)
+        if known is not None:
+            return set(known)
+        if PathFinder.find_spec(name) is not None:
+            return set()
+        found = (os.path.normpath(entry) for entry in missing if PathFinder.find_spec(name, [entry]) is not None)
+        return {*itertools.islice(found, 1)}
 
 
 def homes_of(modules: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

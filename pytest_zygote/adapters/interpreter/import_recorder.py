@@ -28,6 +28,7 @@ from __future__ import annotations
 import sys
 import time
 from typing import TYPE_CHECKING
+from zipimport import zipimporter
 
 from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
 from pytest_zygote.adapters.interpreter.private import importing
@@ -140,7 +141,8 @@ class Ledger:
         self.log.pop(spec.name, None)
         if spec.has_location and spec.origin:
             # Before the file is read: if it changes meanwhile, the layer is stale, not wrong.
-            self.files[spec.origin] = self._identify(spec.origin)
+            file = _file_of(spec)
+            self.files[file] = self._identify(file)
         self._loading = spec.origin or ""
         started = time.perf_counter()
         try:
@@ -227,6 +229,13 @@ class Ledger:
         """Return the environment keys that modules set."""
         events = (event for name in self.digests.bits for event in self.log[name])
         return tuple(sorted({event.key for event in events if isinstance(event, Wrote)}))
+
+
+def _file_of(spec: ModuleSpec) -> str:
+    """Return the file that a module is read from: an archive, if it is in one."""
+    loader: object = spec.loader
+    archive = (dict_of(loader) or {}).get("archive") if type(loader) is zipimporter else None
+    return str(archive or spec.origin)
 
 
 def _nothing(*_: object) -> None:

@@ -12,26 +12,21 @@ many they are.
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.adapters.interpreter.effect_replay import repeat, unbind
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.import_effects import (
     Asked,
-    Became,
-    Bound,
-    Compiled,
     Imported,
     PathGrew,
-    PathShrank,
     Read,
     Warned,
-    Wrote,
 )
-from pytest_zygote.core.layers.import_log import DigestWalk, lineage
-from pytest_zygote.core.layers.layer_inputs import MISSING, environ_differences
+from pytest_zygote.core.layers.import_log import DigestWalk, executed_by, lineage
+from pytest_zygote.core.layers.layer_inputs import environ_differences
 from pytest_zygote.core.layers.module_graph import WRITTEN
 from pytest_zygote.core.reasons import Reason
 
@@ -140,7 +135,7 @@ class ImportReplay:
         importing.handle_fromlist.function = from_list
         self._watch_loads()
         for package, child in self._s.submodules:
-            _unbind(package, child)
+            unbind(package, child)
 
     def _watch_loads(self) -> None:
         """Note which modules the run loads itself; `sys.modules` has them in the order of completion.
@@ -157,14 +152,17 @@ class ImportReplay:
                 self._see(package)
             spec = self._find(name, path, target)
             if spec is not None and self.is_exact:
-                self.started.append(name)
-                self.on_found(spec.origin if spec.has_location and spec.origin else "")
-                if self.given is None and spec.has_location and self._s.is_own(spec.origin or ""):
-                    self.given = dict(os.environ)
+                self._note_load(name, (spec.origin or "") if spec.has_location else "")
             return spec
 
         importing.disguise(find_spec, ImportReplay._see, ImportReplay._admit)
         importing.find_spec.function = find_spec
+
+    def _note_load(self, name: str, origin: str) -> None:
+        self.started.append(name)
+        self.on_found(origin)
+        if self.given is None and origin and self._s.is_own(origin):
+            self.given = dict(os.environ)
 
     def _see(self, name: str) -> None:
         for prefix in lineage(name):
@@ -185,6 +183,11 @@ class ImportReplay:
     def _check(self, name: str) -> None:
         """See whether the module would be what it is, were it executed now."""
         self._check_finding(name)
+        self._check_path(name)
+        self._check_changes(name)
+
+    def _check_path(self, name: str) -> None:
+        """See whether `sys.path` leads to what the layer has imported."""
         moved = self._s.moved()
         if moved:
             moved = {other: where for other, where in moved.items() if where or not self._is_led_to(name, other)}
@@ -194,6 +197,9 @@ class ImportReplay:
         if moved and name in self._affected(moved):
             suspect, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
             self._refuse(Reason("module-moved", f"{suspect} is {where or 'not found'} for this run"), (suspect,))
+
+    def _check_changes(self, name: str) -> None:
+        """See whether the run has changed a module that this one has read."""
         changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
         self._reasons.update(changed)
         if changed:
@@ -236,25 +242,13 @@ class ImportReplay:
         """Return whether executing one module adds to `sys.path` the folder in which the other is found."""
         log = self._s.log
         added = (
-            event.entry for part in self._closure([name]) for event in log.get(part, ()) if type(event) is PathGrew
+            event.entry for part in executed_by([name], log) for event in log.get(part, ()) if type(event) is PathGrew
         )
         return os.path.normpath(self._s.home_of(other)) in map(os.path.normpath, added)
 
     def _executed(self) -> set[str]:
         """Return what a fresh interpreter would have executed by now."""
-        return self._closure(self._admitted)
-
-    def _closure(self, names: Iterable[str]) -> set[str]:
-        """Return modules with all that executing them executes."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += [event.name for event in self._s.log.get(name, ()) if isinstance(event, Imported)]
-                waiting += [name.rpartition(".")[0]] if "." in name else []
-        return found
+        return executed_by(self._admitted, self._s.log)
 
     def _replay(self, name: str) -> None:
         for names, event in self._walk.events(name):
@@ -266,22 +260,7 @@ class ImportReplay:
                 case Warned():
                     self._warn(names, event)
                 case _:
-                    self._repeat(event)
-
-    def _repeat(self, event: Event) -> None:
-        match event:
-            case Wrote(key, value):
-                write_key(key, value)
-            case PathGrew() | PathShrank():
-                change_path(event)
-            case Compiled(module):
-                sys.modules[module].__loader__.get_code(module)  # type: ignore[union-attr]  # only of such loaders
-            case Bound(package, child):
-                _bind(package, child)
-            case Became(what, value):
-                self._s.become(what, value)
-            case _:
-                raise AssertionError(event)  # the others are looked at before
+                    repeat(event, self._s.become)
 
     def _compare(self, name: str, key: str, seen: str) -> None:
         if not environ_differences({key: seen}, self._s.environ, os.environ):
@@ -318,34 +297,3 @@ class ImportReplay:
 
 def _nothing(_: str) -> None:
     pass
-
-
-def change_path(change: PathGrew | PathShrank) -> None:
-    """Change `sys.path` as a module has done."""
-    match change:
-        case PathGrew(at, entry, is_again):
-            if is_again or entry not in sys.path:
-                sys.path.insert(at, entry)
-        case PathShrank(entry):
-            if entry in sys.path:
-                sys.path.remove(entry)
-
-
-def _bind(package: str, child: str) -> None:
-    contents, module = dict_of(sys.modules.get(package)), sys.modules.get(f"{package}.{child}")
-    if contents is not None and module is not None:
-        contents.setdefault(child, module)
-
-
-def _unbind(package: str, child: str) -> None:
-    contents, module = dict_of(sys.modules.get(package)), sys.modules.get(f"{package}.{child}")
-    if contents is not None and module is not None and contents.get(child) is module:
-        del contents[child]
-
-
-def write_key(key: str, value: str) -> None:
-    """Give the environment a key, or take it away, as a module has done."""
-    if value == MISSING:
-        os.environ.pop(key, None)
-    else:
-        os.environ[key] = value

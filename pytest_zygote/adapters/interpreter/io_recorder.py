@@ -1,7 +1,7 @@
-"""Records what code reads of the outside world while a layer is built: environment and files.
+"""Records the files that code reads, or looks for, while a layer is built.
 
 An audit hook would see the same, but it cannot be removed and slows every run (12 % on a
-trivial suite). These recorders replace functions and are gone when the layer is built.
+trivial suite). This recorder replaces functions and is gone when the layer is built.
 """
 
 from __future__ import annotations
@@ -12,60 +12,17 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.callers import is_own_caller, only_looks_for
 from pytest_zygote.adapters.interpreter.private import reading
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, is_a
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.core.layers.layer_inputs import WHOLE
-from pytest_zygote.core.runner_code import OBSERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from types import CodeType, FrameType
     from typing import TypeAlias
 
     Function: TypeAlias = Callable[..., object]  # type: ignore[explicit-any]  # of any signature
-
-
-class EnvironRecorder:
-    """Tells which environment keys are read and written."""
-
-    def __init__(self, read: Callable[[str, str | None], None], wrote: Callable[[str, str | None], None]) -> None:
-        """Report reads and writes with the key and the value (None: not set, or deleted)."""
-
-        class RecordingEnviron(reading.Environ):  # type: ignore[type-arg]  # not generic at run time before 3.12
-            def __getitem__(self, key: str) -> str:
-                value: str | None = None
-                try:
-                    value = super().__getitem__(key)
-                finally:
-                    # Also a str that is an enum's member; what is no str has raised already.
-                    if isinstance(key, str) and not is_own_caller(frame_above(1)):  # type: ignore[redundant-expr]
-                        read(key, value)
-                return value
-
-            def __iter__(self) -> Iterator[str]:
-                if not is_own_caller(frame_above(1)):
-                    read(WHOLE, "")
-                return super().__iter__()
-
-            def __setitem__(self, key: str, value: str) -> None:
-                super().__setitem__(key, value)
-                wrote(key, value)
-
-            def __delitem__(self, key: str) -> None:
-                super().__delitem__(key)
-                wrote(key, None)
-
-        self._plain = type(os.environ)
-        self._recording = RecordingEnviron
-
-    def start(self) -> None:
-        """Record from now on."""
-        os.environ.__class__ = self._recording  # same layout: no slots
-
-    def stop(self) -> None:
-        """Stop recording."""
-        os.environ.__class__ = self._plain
 
 
 class FileRecorder:
@@ -297,27 +254,6 @@ _NOTHING = (0, 0)
 """The link identity of what is not there: there is not even a link that leads nowhere."""
 
 
-LOOKING = frozenset(
-    {
-        *("exists", "isfile", "isdir", "is_file", "is_dir", "resolve"),
-        *("lexists", "islink", "is_symlink", "realpath", "_joinrealpath"),
-    }
-)
-"""Functions of the standard library that take no more from ``os.stat`` than what is there, if anything."""
-
-
-def only_looks_for(frame: FrameType) -> bool:
-    """Return whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
-    caller: FrameType | None = frame
-    while caller is not None and caller.f_code.co_name in ("stat", "lstat"):
-        caller = caller.f_back
-    return (
-        caller is not None
-        and caller.f_code.co_name in LOOKING
-        and str(caller.f_globals.get("__name__", "")).partition(".")[0] in sys.stdlib_module_names
-    )
-
-
 def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: object) -> bool:
     return not set(str(named.get("mode", mode))) & set("wax+")
 
@@ -345,16 +281,3 @@ def _nothing(*_: object) -> None:
 
 def _always(*_: object, **__: object) -> bool:
     return True
-
-
-def is_own_caller(frame: FrameType | None) -> bool:
-    """Return whether nobody asks who acts on the answer: pytest and this package ask again in each run."""
-    while frame is not None:
-        name = str(frame.f_globals.get("__name__", ""))
-        top = name.partition(".")[0]
-        if name.startswith("importlib.metadata"):
-            return True  # lists all of sys.path; the packages there have a fingerprint of their own
-        if top not in sys.stdlib_module_names:
-            return top in OBSERVERS
-        frame = frame.f_back
-    return False

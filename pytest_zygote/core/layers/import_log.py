@@ -161,3 +161,16 @@ def _targets(name: str, log: Iterable[Event]) -> Iterator[str]:
         if type(event) is Imported:
             found.update(dict.fromkeys(_lineage_in(name, event.name)))
     return iter(found)
+
+
+def executed_by(names: Iterable[str], log: Mapping[str, Sequence[Event]]) -> set[str]:
+    """Return modules with all that executing them executes: what they import, and the packages that they are in."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [event.name for event in log.get(name, ()) if isinstance(event, Imported)]
+            waiting += [name.rpartition(".")[0]] if "." in name else []
+    return found

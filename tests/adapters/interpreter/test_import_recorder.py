@@ -6,6 +6,7 @@ import builtins
 import importlib
 import sys
 import warnings
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,17 @@ def test_each_layer_tells_its_own_files_and_times(folder: Path) -> None:
 
     assert set(ledger.files) == {str(folder / "high.py")}
     assert set(ledger.duration_s) == {"high"}
+
+
+def test_a_module_in_an_archive_is_read_from_that(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in its file for a path is no file."""
+    archive = folder / "modules.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("packed.py", "VALUE = 1\n")
+    monkeypatch.syspath_prepend(archive)
+    ledger = Ledger(files.identity)
+    layer(ledger, "packed")
+    assert ledger.files == {str(archive): files.identity(str(archive))}
 
 
 def test_afterwards_the_import_system_is_as_before(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.interpreter import io_recorder
+from pytest_zygote.adapters.interpreter.environ_recorder import EnvironRecorder
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
@@ -36,7 +37,7 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     monkeypatch.setenv("KEY", "value")
     monkeypatch.delenv("ABSENT", raising=False)
     seen = Seen()
-    recorder = io_recorder.EnvironRecorder(
+    recorder = EnvironRecorder(
         lambda key, value: seen.reads.append((key, value)), lambda key, value: seen.writes.append((key, value))
     )
     recorder.start()

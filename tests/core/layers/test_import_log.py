@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.layers.import_effects import Imported, Read
-from pytest_zygote.core.layers.import_log import DigestWalk, ImportDigests, lineage
+from pytest_zygote.core.layers.import_log import DigestWalk, ImportDigests, executed_by, lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,3 +108,9 @@ def test_a_digest_refers_to_what_has_events_and_to_nothing_else() -> None:
         "between": (Imported("reads"),),
         "above": (Imported("reads"),),
     }
+
+
+def test_what_executing_a_module_executes() -> None:
+    """What it imports, directly or not, and the packages of these; a circle ends."""
+    log: Log = {"app.main": [Read("KEY", ""), Imported("lib.part")], "lib.part": [Imported("app.main")], "other": []}
+    assert executed_by(["app.main"], log) == {"app", "app.main", "lib", "lib.part"}
