@@ -32,6 +32,21 @@ if TYPE_CHECKING:
     from pytest_zygote.run.process import RunProcess
 
 
+class Paths(argparse.Action):
+    """Stores paths, with those that followed an option (`more`)."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store them."""
+        del parser, option_string
+        setattr(namespace, self.dest, [*vars(self)["more"], *(values if isinstance(values, list) else ())])
+
+
 class Value(argparse.Action):
     """An option with a value.
 
@@ -47,10 +62,10 @@ class Value(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value; have an option that begins like another one switch that on."""
-        del parser, option_string
+        del option_string
         is_word = self.const is None or not isinstance(values, str) or values == self.metavar
         if not is_word and os.path.exists(str(values).partition("::")[0]):
-            plain.unrecognized(namespace).append(str(values))
+            plain.add_path(parser, namespace, str(values), Paths)
             values = self.const
         setattr(namespace, self.dest, values)
         if self.dest.startswith("affected_") and not getattr(namespace, "affected", None):

@@ -25,10 +25,19 @@ def console_main() -> int:
     return int(entry())
 
 
-def unrecognized(namespace: argparse.Namespace) -> list[str]:
-    """Return what is left of a command line while it is parsed, the list itself: argparse takes it for paths later."""
-    rest: list[str] = vars(namespace).setdefault("_unrecognized_args", [])
-    return rest
+def add_path(parser: argparse.ArgumentParser, namespace: argparse.Namespace, path: str, last: type) -> None:
+    """Have a path parsed, while a command line is, as if it stood alone.
+
+    `argparse` looked for paths in what was left of a first pass. Newer versions have a single pass, and give all paths
+    to their action when it is over: `last` is the class that this action gets, which finds the path in `more`.
+    """
+    if not hasattr(parser, "_parse_known_args2"):
+        vars(namespace).setdefault("_unrecognized_args", []).append(path)
+        return
+    for action in parser._actions:
+        if action.dest == "file_or_dir":
+            action.__class__ = last
+            vars(action).setdefault("more", []).append(path)
 
 
 def is_python_path_early(config: pytest.Config) -> bool:
@@ -71,7 +80,7 @@ INTERNALS = (
     ),
     Internal(
         "argparse.Namespace._unrecognized_args",
-        ("unrecognized",),
+        ("add_path",),
         Feature.NOTHING,
         "`--affected tests` takes `tests` for a path; without it, that is an error",
         _is_unrecognized_known,
