@@ -145,12 +145,13 @@ INTERNALS = (
     ),
     Internal(
         "pytest.Session._fixturemanager",
-        ("definitions_for", "all_definitions"),
+        ("definitions_for", "all_definitions", "autouse_names"),
         Feature.WORKERS,
-        "a shared fixture is found for a test",
+        "a shared fixture is found for a test, and those that it uses without a word",
         lambda: (
             "_fixturemanager" in pytest.Session.__annotations__
             and parameters_of(FixtureManager.getfixturedefs)[:2] == ("self", "argname")
+            and "_nodeid_autousenames" in names_in(FixtureManager.__init__)
         ),
     ),
     Internal(
