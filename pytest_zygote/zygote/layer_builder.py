@@ -29,6 +29,7 @@ from pytest_zygote.adapters.interpreter.side_effects import WRITE
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
+from pytest_zygote.core.layers.import_log import lineage
 from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, all_written
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.layer_messages import Built
@@ -65,7 +66,7 @@ def build(plan: Build, ledger: Ledger, announce: Callable[[str], None], updater:
     recording_starts = updater.recording() if updater is not None else contextlib.nullcontext()
     with recording_starts, builder.watching(), rewriting(plan.rewritten):
         for name, origin in zip(plan.modules, plan.origins, strict=True):
-            if name not in sys.modules:
+            if name not in sys.modules or builder.is_orphan(name):
                 announce(name)
                 builder.import_early(name, origin)
     builder.ineligible.raise_if_any()
@@ -110,6 +111,7 @@ class _Builder:
         self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
         self.ineligible = IneligibleModules(plan, ledger)
+        self._failed: set[str] = set()
         self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
         self._environ = EnvironRecorder(self._on_read, self._on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
@@ -196,6 +198,9 @@ class _Builder:
 
     def import_early(self, name: str, origin: str) -> None:
         """Import one module, unless it fails or turns out to be another file's."""
+        if self.is_orphan(name):
+            self.ineligible.reasons[name] = f"{FAILED}its package cannot be imported"
+            return
         try:
             __import__(name)
         except LeafReached as leaf:
@@ -208,7 +213,17 @@ class _Builder:
             self.ineligible.reasons.setdefault(name, f"{FAILED}{_line(error)}")
         else:
             self._check_origin(name, origin)
+        self._failed.update(part for part in lineage(name) if part not in sys.modules)
         self.ineligible.on_imported(name)
+
+    def is_orphan(self, name: str) -> bool:
+        """Return whether a package of a module has failed; the module may be left of that attempt.
+
+        Each module of the package would make the same attempt, and those that are left would fail the next build.
+        """
+        return bool(self._failed) and any(
+            part in self._failed and part not in sys.modules for part in lineage(name) if part != name
+        )
 
     def _check_origin(self, name: str, origin: str) -> None:
         here = code_origin.origin_of(sys.modules[name]) if name in sys.modules else "not there"

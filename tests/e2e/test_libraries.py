@@ -38,6 +38,7 @@ USES = {
     "configures": "import configures, os\nSEEN = os.environ['CONFIGURED']\ndef use(): return os.environ['CONFIGURED']",
     "reads": "import reads\nSEEN = reads.FOUND\ndef use(): return SEEN",
     "vendors": "import vendors, inner\nSEEN = inner.VALUE\ndef use(): return inner.VALUE",
+    "wants": "import os\nos.environ['WANTED'] = 'set'\nimport wants.b\nSEEN = wants.b.a\ndef use(): return wants.WHAT",
     "looks": "import looks\nSEEN = looks.FOUND\ndef use(): return looks.FOUND",
     "patches": "import patches, json\nSEEN = json.dumps(1)\ndef use(): return json.dumps(2)",
     "filters": "import filters, warnings\nwarnings.warn('quiet')\nSEEN = 1\ndef use(): return warnings.warn('quiet')",
@@ -49,6 +50,10 @@ def _packages(project: Project) -> dict[str, str]:
     """Install the libraries; return the environment in which they are found."""
     for name, text in LIBRARIES.items():
         project.write(f"site-packages/{name}.py", text)
+    # It needs what the project sets; a module of it is imported before that shows, as in keras.
+    project.write("site-packages/wants/__init__.py", "import wants.a, os\nWHAT = os.environ['WANTED']\n")
+    project.write("site-packages/wants/a.py", "")
+    project.write("site-packages/wants/b.py", "from wants import WHAT as a\n")
     project.write("site-packages/vendored/inner.py", "VALUE = 'vendored'\n")
     for name, text in USES.items():
         project.write(f"app_{name}.py", f"{text}\n")
@@ -73,6 +78,7 @@ def test_what_libraries_do_to_the_process_is_there_for_a_project_that_is_importe
     assert len(plain) == len(USES)
     assert _values(warm.stdout) == plain
     assert not project.status().rejected
+    assert project.log().count("[import-failed]") == 1  # wants
     for name in USES:
         alone = project.pytest(f"test_{name}.py", **packages)
 
@@ -88,3 +94,19 @@ def test_what_libraries_do_to_the_process_is_there_for_a_project_that_is_importe
     layer = project.status().layer("project")
     assert layer is not None
     assert layer.runs_served > len(USES)
+
+
+def test_a_project_sets_what_a_library_reads_that_reads_all(project: Project, packages: dict[str, str]) -> None:
+    """Each run imports the library itself, and is warm: no layer has the environment that it finds."""
+    project.write("app_reads.py", "import os\nos.environ['CONFIRMED'] = ''\nimport reads\nSEEN = reads.FOUND.copy\n")
+    project.write(
+        "test_reads.py", "import app_reads\ndef test_it(): assert app_reads.SEEN() == ['CONFIGURED', 'CONFIRMED']\n"
+    )
+    for _ in range(2):
+        project.pytest("test_reads.py", **packages)
+        project.settle()
+    last = project.pytest("test_reads.py", **packages)
+
+    assert last.returncode == 0
+    assert last.was_warm
+    assert "the run has changed CONFIRMED" in project.status().rejected["reads"]

@@ -263,11 +263,13 @@ class ImportReplay:
                     repeat(event, self._s.become)
 
     def _compare(self, name: str, key: str, seen: str) -> None:
-        if not environ_differences({key: seen}, self._s.environ, os.environ):
+        changed = environ_differences({key: seen}, self._s.environ, os.environ)
+        if not changed:
             return
         # Set since the first import: a layer has one environment, so it can never hold this module.
-        is_late = self.given is not None and self.given.get(key) != os.environ.get(key)
-        text = f"{name} reads {key} when it is imported, and the run has changed it"
+        given = self.given
+        is_late = given is not None and any(given.get(other) != os.environ.get(other) for other in changed)
+        text = f"{name} reads {key} when it is imported, and the run has changed {', '.join(changed)}"
         self._refuse(Reason("environment-read", text), (name,) if is_late or not self.is_exact else ())
 
     def _compare_answer(self, name: str, what: str, seen: object) -> None:

@@ -84,12 +84,13 @@ class ModuleGraph:
         """Note modules that made a build fail; return whether this changes the next build.
 
         A third-party module that fails in the base layer may need the project (its settings, say), so it gets
-        another chance in the project layer.
+        another chance in the project layer, after the modules of the project.
         """
         before = len(self.rejected), list(self.modules.values())
         for name, reason in suspects.items():
             origin, party, rewritten = self.modules.get(name, ("", FIRST, ""))
             if party == THIRD and reason.startswith(FAILED):
+                del self.modules[name]
                 self.modules[name] = (origin, FIRST, rewritten)
             else:
                 self.rejected[name] = reason
