@@ -40,7 +40,9 @@ SHOWN = 6
 HEAD = """\
 # Libraries
 
-What becomes of libraries that people really import: {good} of {all} are warm and equal, and as fast as they should be.
+What becomes of libraries that people really import. Of the {cases} in `scripts/library_cases.py`, {all} were tried for
+this page: {good} are warm and equal, and as fast as they should be.
+
 Each was tried in an environment of its own, by a small project that imports and uses it. *Second run*: against plain
 pytest, while the project is still being learned. `pz`: against plain pytest, once it is (the median of runs taken
 alternately, on a machine that had other work too). What is in no layer is imported by each run itself: that costs time
@@ -81,7 +83,7 @@ class Row:
     def line(self) -> str:
         """Return the row of the table."""
         second = f"{self.learning[1]:.2f}" if len(self.learning) > 1 else ""
-        reasons = dict.fromkeys(self.in_no_layer.values())
+        reasons = dict.fromkeys(reason.replace("|", "/") for reason in self.in_no_layer.values())
         cells = (f"{self.plain_s:.2f} s", second, f"{self.pz:.2f}", self.state, "; ".join(reasons))
         return f"| {self.name} {self.version} | {' | '.join(cells)} |"
 
@@ -203,7 +205,7 @@ def kept_rows() -> list[Row]:
 def write_page(rows: list[Row]) -> None:
     """Write the table of what came out."""
     good = sum(row.state == "good" for row in rows)
-    head = HEAD.format(good=good, all=len(rows))
+    head = HEAD.format(cases=len(CASES), good=good, all=len(rows))
     PAGE.write_text(head + "".join(f"{row.line}\n" for row in rows), encoding="utf-8")
 
 
