@@ -269,7 +269,8 @@ class ImportReplay:
         # Set since the first import: a layer has one environment, so it can never hold this module.
         given = self.given
         is_late = given is not None and any(given.get(other) != os.environ.get(other) for other in changed)
-        text = f"{name} reads {key} when it is imported, and the run has changed {', '.join(changed)}"
+        what = "it" if changed == (key,) else ", ".join(changed)
+        text = f"{name} reads {key} when it is imported, and the run has changed {what}"
         self._refuse(Reason("environment-read", text), (name,) if is_late or not self.is_exact else ())
 
     def _compare_answer(self, name: str, what: str, seen: object) -> None:
