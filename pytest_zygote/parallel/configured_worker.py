@@ -19,7 +19,7 @@ from pytest_zygote.adapters.system import processes
 from pytest_zygote.core.parallel.worker_pool import name_of
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.fixtures.shared import SharedFixtures
-from pytest_zygote.parallel import after_fork, collection_leftovers, messages, worker
+from pytest_zygote.parallel import after_fork, collection_leftovers, messages, worker, worker_end
 from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
 from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.worker_channel import ControllerGone, WorkerChannel
@@ -54,7 +54,7 @@ def be_worker(args: Sequence[str], plugins: Sequence[object], order: WorkerOrder
     _current.append(this)
     try:
         this.run_session(args, plugins)
-        worker.leave(this.channel, end.number)
+        worker_end.leave(this.channel, end.number)
     except ControllerGone:
         return 1
     return 0
@@ -116,7 +116,7 @@ class ConfiguredWorker:
         """Run tests as a worker, if this one has collected the same as the others."""
         ids = [item.nodeid for item in session.items]
         if self.channel.report_collected(ids, "\n".join(self._errors)):
-            worker.guarded(self.channel, lambda: self._run(session))
+            worker_end.guarded(self.channel, lambda: self._run(session))
         return True
 
     def _run(self, session: pytest.Session) -> None:

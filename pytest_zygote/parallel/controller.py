@@ -10,55 +10,32 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import gc
-import os
 import time
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals, sockets
-from pytest_zygote.core.parallel import events, fork_point
+from pytest_zygote.core.parallel import events
 from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool, name_of
 from pytest_zygote.core.protocol.errors import ZygoteError
-from pytest_zygote.parallel import (
-    after_fork,
-    fast_hooks,
-    messages,
-    ring_buffer,
-    shared_flags,
-    terminal,
-    worker,
-)
+from pytest_zygote.parallel import fast_hooks, messages, terminal
+from pytest_zygote.parallel.collection_barrier import CollectionBarrier
 from pytest_zygote.parallel.event_wait import EventWait
 from pytest_zygote.parallel.report_replay import ReportReplay
-from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.work_queue import END
-from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S, WorkerHandle
-from pytest_zygote.parallel.worker_zygote import WorkerOrder, open_memory
+from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S
+from pytest_zygote.parallel.worker_starter import WorkerStarter
 from pytest_zygote.parallel.xdist_node import Node
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from pytest_zygote.fixtures.shared import SharedFixtures
     from pytest_zygote.parallel.plan import ParallelPlan
+    from pytest_zygote.parallel.worker_handle import WorkerHandle
     from pytest_zygote.parallel.worker_zygote import WorkerZygote
 
 NEVER = 1_000_000
 """Full collections would walk over all that has been collected, and copy its pages: only tests make garbage."""
-
-
-class WorkerLost(ZygoteError):  # noqa: N818 - a state of the world, not a mistake
-    """A worker that was to configure by itself has not come so far; no test has run."""
-
-
-class DifferentCollections(ZygoteError):  # noqa: N818 - the tests' mistake
-    """Workers that configure by themselves have collected different tests; none has run."""
-
-    def __init__(self, worker: str, text: str) -> None:
-        """Have a worker, and the difference."""
-        super().__init__(text)
-        self.worker = worker
 
 
 class Controller:
@@ -75,28 +52,19 @@ class Controller:
         shared_fixtures: SharedFixtures,
         zygote: WorkerZygote | None = None,
     ) -> None:
-        """Prepare to run the tests of a session.
-
-        Args:
-            session: that has collected them.
-            plan: for them.
-            shared_fixtures: of the session.
-            zygote: what forks workers that configure by themselves; None for forks of this process.
-        """
+        """Prepare to run the tests of a session; without a zygote, workers are forks of this process."""
         self._session = session
-        self._zygote = zygote
         self._plan = plan
         self._shared_fixtures = shared_fixtures
         self._config = session.config
         self._pool = WorkerPool(plan.schedule(), plan.count, plan.max_restarts)
-        tests = len(session.items)
-        self._flags_memory = -1 if zygote is None else open_memory(shared_flags.size_of(tests))
-        self._flags = SharedFlags(session.config.getvalue("maxfail"), tests, self._flags_memory)
+        self._starter = WorkerStarter(session, shared_fixtures, zygote, self._leave)
+        self._flags = self._starter.flags
         self._workers: dict[int, WorkerHandle] = {}
         self._event_wait = EventWait(self._flags)
         self._replay = ReportReplay(session, plan)
         self._screen = terminal.Screen(session.config)
-        self._basetemp = after_fork.basetemp(session.config)
+        self._barrier = CollectionBarrier(plan.ids, self._handle)
         self._thresholds = gc.get_threshold()
         self._unreaped: list[WorkerHandle] = []
         self.lines: list[str] = []
@@ -111,7 +79,7 @@ class Controller:
         gc.set_threshold(*self._thresholds[:-1], NEVER)
         try:
             self._on(events.RunStarted())
-            if self._zygote is not None:
+            if self._starter.zygote is not None:
                 self._await_collections()
             self._screen.hold()
             with fast_hooks.fast_hooks(self._config):
@@ -123,9 +91,7 @@ class Controller:
         finally:
             gc.set_threshold(*self._thresholds)
             self._event_wait.close()
-            self._flags.close()
-            if self._flags_memory >= 0:
-                os.close(self._flags_memory)
+            self._starter.close()
             self._replay.restore_order()
             self._screen.release()
         self._replay.raise_reported()
@@ -135,6 +101,14 @@ class Controller:
         for handle in self._unreaped:
             handle.reap()
         self._unreaped.clear()
+
+    def _await_collections(self) -> None:
+        """Wait until all workers have collected the same; kill them if they have not."""
+        try:
+            self._barrier.wait(self._workers.values(), self._event_wait)
+        except ZygoteError:
+            self._kill_all()
+            raise
 
     # Events
 
@@ -176,8 +150,10 @@ class Controller:
                 handle.send(
                     messages.fixture_reply(self._shared_fixtures.value_for_worker(self._session.items[item], name))
                 )
-            case messages.Collected(ids, error):
-                self._accept_collection(handle, ids, error)
+            case messages.Collected():
+                text = self._barrier.accept(handle, message)
+                if text:
+                    self._replay.replay(handle, messages.InternalErrorRaised(text))
             case messages.TerminalRequested():
                 self._lend_terminal(handle)
             case messages.TerminalReleased():
@@ -270,102 +246,21 @@ class Controller:
         node = Node(self._config, name_of(number), self._plan.count, self._plan.testrunuid)
         self._config.hook.pytest_xdist_newgateway(gateway=node.gateway)
         self._config.hook.pytest_configure_node(node=node)
-        basetemp = None if self._basetemp is None else self._basetemp / f"popen-{name_of(number)}"
         self._screen.show()
-        after_fork.flush(self._config)
-        handle = self._fork_collected(number, node, basetemp)
+        handle = self._starter.start(number, node)
         handle.queue.put(items)
         self._workers[number] = handle
         self._event_wait.add(handle)
         self._config.hook.pytest_testnodeready(node=node)
         self._config.hook.pytest_xdist_node_collection_finished(node=node, ids=self._plan.ids)
 
-    def _fork_collected(self, number: int, node: Node, basetemp: Path | None) -> WorkerHandle:
-        """Fork a worker from this process, or from the one that has not configured."""
-        if self._zygote is not None:
-            return self._fork_configured(self._zygote, number, node, basetemp)
-        handle = WorkerHandle(number, node)
-        pid = processes.fork_among_threads(lambda: self._become_worker(handle, basetemp))
-        handle.started(pid)
-        return handle
-
-    def _fork_configured(self, zygote: WorkerZygote, number: int, node: Node, basetemp: Path | None) -> WorkerHandle:
-        memory = open_memory(ring_buffer.START + ring_buffer.CAPACITY)
-        handle = WorkerHandle(number, node, memory)
-        order = WorkerOrder(
-            number=number,
-            workerinput=node.workerinput,
-            environ=node.environ,
-            basetemp="" if basetemp is None else str(basetemp),
-            max_failures=self._config.getvalue("maxfail"),
-            tests=len(self._session.items),
-            own_fixtures=self._shared_fixtures.own_of_workers(),
-        )
-        pid = zygote.fork(order, [*handle.descriptors(), memory, self._flags_memory])
-        os.close(memory)
-        handle.started(pid, zygote.wait)
-        return handle
-
-    # Workers that collect by themselves
-
-    def _await_collections(self) -> None:
-        """Wait until all workers have collected, as pytest-xdist does; let them begin.
-
-        Raises:
-            WorkerLost: one has ended before.
-            DifferentCollections: one has collected other tests than another, or than this process.
-        """
-        collections: dict[str, tuple[str, ...]] = {}
-        waiting = list(self._workers.values())
-        try:
-            while waiting:
-                self._event_wait.wait(waiting, None)
-                for handle in tuple(waiting):
-                    found = self._collected(handle)
-                    if found is not None:
-                        collections[handle.name] = found
-                        waiting.remove(handle)
-            self._compare(collections)
-        except ZygoteError:
-            self._kill_all()
-            raise
-        for handle in self._workers.values():
-            handle.send(messages.CollectionReply(is_accepted=True))
-
-    def _collected(self, handle: WorkerHandle) -> tuple[str, ...] | None:
-        """Return what a worker has collected; None if it has not yet."""
-        received, may_be_dead = handle.receive(is_ready=True)
-        for message in received:
-            match message:
-                case messages.Collected(ids, error):
-                    if error:
-                        raise DifferentCollections(handle.name, error)
-                    return ids
-                case _:
-                    self._handle(handle, message)
-        if may_be_dead or handle.has_ended():
-            raise WorkerLost(f"{handle.name} has ended before it had collected the tests")
-        return None
-
-    def _compare(self, collections: dict[str, tuple[str, ...]]) -> None:
-        name, text = fork_point.difference({**collections, "the run process": self._plan.ids})
-        if name:
-            raise DifferentCollections(name, text)
-
-    def _accept_collection(self, handle: WorkerHandle, ids: tuple[str, ...], error: str) -> None:
-        """Let a worker begin that replaces another one, if it has collected the same."""
-        name, text = fork_point.difference({"the run process": self._plan.ids, handle.name: ids})
-        if name or error:
-            self._replay.replay(handle, messages.InternalErrorRaised(error or text))
-        handle.send(messages.CollectionReply(is_accepted=not (name or error)))
-
-    def _become_worker(self, handle: WorkerHandle, basetemp: Path | None) -> int:
+    def _leave(self) -> None:
+        """In a worker: be the controller no more."""
         gc.set_threshold(*self._thresholds)
         self._screen.release()
         self._event_wait.close()
         for other in self._workers.values():
             other.forget()
-        return worker.work(worker.Inherited(self._session, handle, self._flags, self._shared_fixtures, basetemp))
 
     def _remove(self, handle: WorkerHandle) -> None:
         """Remove a worker that has ended, or died."""

@@ -174,12 +174,7 @@ class TerminalReleased(NamedTuple):
 
 
 class EndReported(NamedTuple):
-    """What is printed to stderr at the end of plain pytest, after its session.
-
-    Attributes:
-        text: warnings, or the traceback of what failed.
-        is_failed: whether the process would end with exit code 1.
-    """
+    """What plain pytest prints to stderr after its session, and whether its exit code is 1 for it."""
 
     text: str
     is_failed: bool

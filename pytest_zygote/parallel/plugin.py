@@ -16,7 +16,8 @@ from pytest_zygote.core.parallel.worker_pool import name_of
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.fixtures.shared import SharedFixtures
 from pytest_zygote.parallel import collection_leftovers, fast_exit, worker_hooks
-from pytest_zygote.parallel.controller import Controller, DifferentCollections, WorkerLost
+from pytest_zygote.parallel.collection_barrier import DifferentCollections, WorkerLost
+from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import Units, items_run_by
@@ -53,22 +54,16 @@ class ParallelPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run all tests, or leave it to pytest."""
-        if session.testsfailed and not session.config.option.continue_on_collection_errors:
-            return None
-        if not session.items:
+        has_failed = session.testsfailed and not session.config.option.continue_on_collection_errors
+        if has_failed or not session.items:
             return None
         reason = why_not_parallel(session) or self._choose_fork_point()
         if reason is not None:
             self._leave_to_pytest(reason)
             return None
         self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
-        is_one_piece = self._plan.is_one_piece and not worker_hooks.need_processes(self._config)
         try:
-            if is_one_piece and self._zygote is None:
-                self._announce(session, 1)
-                run_here(session, "gw0", self._plan.testrunuid)
-            else:
-                self._run(session, self._plan)
+            self._run_all(session, self._plan)
         except WorkerLost as lost:
             self._leave_to_pytest(Reason("worker-lost", str(lost)))
             return None
@@ -77,6 +72,13 @@ class ParallelPlugin:
             self._config.hook.pytest_collectreport(report=report)
         _raise_if_ended(session)
         return True
+
+    def _run_all(self, session: pytest.Session, plan: ParallelPlan) -> None:
+        if plan.is_one_piece and self._zygote is None and not worker_hooks.need_processes(self._config):
+            self._announce(session, 1)
+            run_here(session, "gw0", plan.testrunuid)
+        else:
+            self._run(session, plan)
 
     def _choose_fork_point(self) -> Reason | None:
         """Find out which process workers are forked from; return why there are to be none."""

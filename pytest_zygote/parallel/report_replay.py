@@ -209,14 +209,8 @@ class ReportReplay:
             case messages.SessionStopped(shouldfail, shouldstop):
                 self._session.shouldfail = self._session.shouldfail or shouldfail
                 self._session.shouldstop = self._session.shouldstop or shouldstop
-            case messages.ExitRaised(text, returncode):
-                self._errors.append(pytest.exit.Exception(text, returncode))
-            case messages.InterruptRaised(interrupted):
-                self._errors.append(KeyboardInterrupt().with_traceback(places.traceback_of(interrupted)))
-            case messages.InternalErrorRaised(text):
-                self._errors.append(WorkerError(text))
             case _:
-                assert_never(message)
+                self._errors.append(_error_of(message))
 
     def _set_context(self, worker: WorkerHandle, item: int) -> ReportContext:
         context = self._make_context(worker, item, self._session.items[item].ihook)
@@ -270,6 +264,21 @@ class ReportReplay:
         self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=request)
         context.hook.pytest_runtest_logreport(report=report)
         return request.is_made
+
+
+def _error_of(
+    message: messages.ExitRaised | messages.InterruptRaised | messages.InternalErrorRaised,
+) -> BaseException:
+    """Return what has ended the session in a worker."""
+    match message:
+        case messages.ExitRaised(text, returncode):
+            return pytest.exit.Exception(text, returncode)
+        case messages.InterruptRaised(interrupted):
+            return KeyboardInterrupt().with_traceback(places.traceback_of(interrupted))
+        case messages.InternalErrorRaised(text):
+            return WorkerError(text)
+        case _:
+            assert_never(message)
 
 
 def _end_like(reported: messages.EndReported) -> None:

@@ -108,9 +108,8 @@ class Units:
         priorities: list[int] = []
         marks, tagged, is_late = Marks(), mproc_marks.TagReader(), late_tests(items)
         for at, item in enumerate(items):
-            marked = marks.group_of(item)
             tag, priority = tagged.read(item)
-            tag = mproc_marks.GroupTag(marked) if marked else tag
+            tag = marks.tag_of(item) or tag
             group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
             priorities.append(priority)
             phase = int(not group and dist not in WHOLE and is_late(item))
@@ -121,12 +120,8 @@ class Units:
             self.names.append(name)
             groups.setdefault(name, []).append(at)
         self._units = [
-            # Within a group, the priorities of its tests decide.
-            (
-                name,
-                Unit(tuple(sorted(tests, key=priorities.__getitem__)), name not in whole, priority=level, phase=phase),
-            )
-            for (name, tests), (phase, level) in zip(groups.items(), ranks.values(), strict=True)
+            (name, _unit(sorted(tests, key=priorities.__getitem__), ranks[name], is_whole=name in whole))
+            for name, tests in groups.items()  # within a group, the priorities of its tests decide
         ]
 
     def are_of(self, items: Sequence[pytest.Item]) -> bool:
@@ -136,6 +131,11 @@ class Units:
     def priced(self, costs: Mapping[str, float]) -> list[Unit]:
         """Return the units for the schedule, with the time that setting up their fixtures takes."""
         return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
+
+
+def _unit(tests: Sequence[int], rank: tuple[int, int], *, is_whole: bool) -> Unit:
+    phase, level = rank
+    return Unit(tuple(tests), not is_whole, priority=level, phase=phase)
 
 
 def _name(shared_by: str, level: int, phase: int) -> str:
@@ -158,6 +158,11 @@ class Marks:
     def group_of(self, item: pytest.Item) -> str:
         """Return the name of the group of a test, several joined as pytest-xdist does it; '' for none."""
         return "_".join(sorted(_named(item) | self._inherited(item.parent)))
+
+    def tag_of(self, item: pytest.Item) -> mproc_marks.GroupTag | None:
+        """Return the same as a tag of pytest-mproc; None for none."""
+        group = self.group_of(item)
+        return mproc_marks.GroupTag(group) if group else None
 
     def _inherited(self, parent: Node | None) -> frozenset[str]:
         names = self._names.get(parent)

@@ -9,20 +9,16 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import select
 import time
-import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.private import ending
-from pytest_zygote.adapters.pytest.private import configuration, running
-from pytest_zygote.adapters.system import processes, stdio
-from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
+from pytest_zygote.adapters.pytest.private import running
+from pytest_zygote.adapters.system import processes
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import (
     after_fork,
@@ -32,9 +28,9 @@ from pytest_zygote.parallel import (
     debugger_lock,
     junit,
     messages,
-    places,
     report_replay,
     terminal,
+    worker_end,
     worker_hooks,
 )
 from pytest_zygote.parallel.mproc_marks import TestError
@@ -42,7 +38,7 @@ from pytest_zygote.parallel.work_queue import END
 from pytest_zygote.parallel.worker_channel import ControllerGone, WorkerChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from pathlib import Path
 
     from pytest_zygote.fixtures.shared import SharedFixtures
@@ -237,12 +233,12 @@ def work(inherited: Inherited) -> int:
     channel = WorkerChannel(end.link, end.ring, inherited.flags, is_verbose=session.config.option.verbose > 0)
     worker = Worker(session, end, inherited.flags, channel)
     try:
-        if guarded(channel, lambda: _begin(inherited, channel, end.dump)):
-            guarded(channel, worker.run)
-        guarded(channel, lambda: _finish(session, worker))
+        if worker_end.guarded(channel, lambda: _begin(inherited, channel, end.dump)):
+            worker_end.guarded(channel, worker.run)
+        worker_end.guarded(channel, lambda: _finish(session, worker))
         channel.send(messages.OutputReturned(transfer.dump(getattr(session.config, "workeroutput", {}))))
-        _clean_up(session.config, channel)
-        leave(channel, end.number)
+        worker_end.clean_up(session.config, channel)
+        worker_end.leave(channel, end.number)
     except ControllerGone:
         return 1
     return 0
@@ -274,45 +270,3 @@ def _finish(session: pytest.Session, worker: Worker) -> None:
         worker_hooks.call_worker_aware(config, "pytest_sessionfinish", session=session, exitstatus=0)
         worker_hooks.call_worker_aware(config, "pytest_unconfigure", config=config)
         coverage.finish(config)
-
-
-def guarded(channel: WorkerChannel, run: Callable[[], None]) -> bool:
-    """Run something; send the parent what ended it; return whether all went well."""
-    try:
-        run()
-    except ControllerGone:
-        raise
-    except pytest.exit.Exception as error:
-        channel.send(messages.ExitRaised(str(error.msg), error.returncode))
-    except KeyboardInterrupt as error:
-        channel.send(messages.InterruptRaised(places.places_of(error)))
-    except BaseException as error:  # noqa: BLE001 - an internal error, also of a plugin
-        text = str(pytest.ExceptionInfo.from_exception(error).getrepr(style="native", chain=True))
-        channel.send(messages.InternalErrorRaised(text))
-    else:
-        return True
-    return False
-
-
-def _clean_up(config: pytest.Config, channel: WorkerChannel) -> None:
-    """Do what pytest does after a session; send what it would print then."""
-    printed = io.StringIO()
-    is_failed = False
-    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
-        try:
-            configuration.run_cleanups(config)
-        except BaseException:  # noqa: BLE001 - of a plugin or a test; warnings may be errors
-            is_failed = True
-            traceback.print_exc()
-    if printed.getvalue():
-        channel.send(messages.EndReported(printed.getvalue(), is_failed))
-
-
-def leave(channel: WorkerChannel, number: int) -> None:
-    """Do what an interpreter does at its end, and report that."""
-    channel.send(WorkerFinished(number))
-    channel.flush()
-    ending.wait_for_threads()
-    ending.run_exit_functions()
-    stdio.flush_streams()
-    channel.leave()

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.parallel import controller as module
-from pytest_zygote.parallel import messages
+from pytest_zygote.parallel import messages, worker_starter
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.plan import ParallelPlan
 from pytest_zygote.parallel.work_queue import END
@@ -214,8 +214,10 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have four tests, and two workers that let them pass."""
         self.processes, self.plugin = Processes(), Watching()
-        for name, fake in (("WorkerHandle", SimulatedWorker), ("EventWait", Wait), ("processes", self.processes)):
-            monkeypatch.setattr(module, name, fake)
+        monkeypatch.setattr(module, "EventWait", Wait)
+        monkeypatch.setattr(worker_starter, "WorkerHandle", SimulatedWorker)
+        for user in (module, worker_starter):
+            monkeypatch.setattr(user, "processes", self.processes)
         self.config = make_config(self.plugin, maxfail=0)
         self.session = make_session(make_items(self.config, "a.py::w", "a.py::x", "b.py::y", "b.py::z"), self.config)
         self.plan = ParallelPlan(self.session, 2)

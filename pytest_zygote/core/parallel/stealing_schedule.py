@@ -71,19 +71,16 @@ class StealingSchedule(Schedule):
         # How far the test is that runs now is unknown; half of it is left on average.
         busy = sum(self._weights[item] for item in self._assignments[victim]) / 2
         half = (busy + self._estimates.sum(drained)) / 2
-        stolen: list[Piece] = []
-        stolen_s = 0.0
         parts = self._parts(drained)
         phase = self._phase(thief)
         bound = max(
             sum(self._is_bound(part, victim) for part in parts[:1]),
             sum(self._units[part.unit].phase < phase for part in parts),  # these come first
         )
-        while len(parts) > bound and (not stolen or stolen_s + parts[-1].seconds <= half):
-            stolen_s += parts[-1].seconds
-            stolen.insert(0, parts.pop())
-        if not self._is_worth(stolen, victim):
-            parts, stolen = [*parts, *stolen], []
+        remaining = _remaining(parts, bound, half)
+        if not self._is_worth(parts[remaining:], victim):
+            remaining = len(parts)
+        parts, stolen = parts[:remaining], parts[remaining:]
         back, given = ([item for part in some for item in part.items] for some in (parts, stolen))
         self._assign(victim, back)
         self._assign(thief, given)
@@ -128,3 +125,12 @@ class StealingSchedule(Schedule):
     def _is_worth(self, stolen: Sequence[Piece], victim: int) -> bool:
         again = {part.unit for part in stolen} & self._begun(victim)
         return sum(part.seconds for part in stolen) > sum(self._units[unit].cost_s for unit in again)
+
+
+def _remaining(parts: Sequence[Piece], bound: int, half_s: float) -> int:
+    """Return how many parts a worker keeps: those that are bound to it, and more unless others get half of the time."""
+    remaining, stolen_s = len(parts), 0.0
+    while remaining > bound and (remaining == len(parts) or stolen_s + parts[remaining - 1].seconds <= half_s):
+        remaining -= 1
+        stolen_s += parts[remaining].seconds
+    return remaining
