@@ -110,9 +110,9 @@ class Units:
         for at, item in enumerate(items):
             tag, priority = tagged.read(item)
             tag = marks.tag_of(item) or tag
-            group, level = (tag.name, tag.priority) if tag is not None else ("", priority)
+            group, level = _group_and_level(tag, priority)
             priorities.append(priority)
-            phase = int(not group and dist not in WHOLE and is_late(item))
+            phase = 0 if group or dist in WHOLE else int(is_late(item))
             name = f"group {group}" if group else _name(_shared_by(item, self.ids[at], dist), level, phase)
             if _is_bound(tag) or dist in WHOLE:
                 whole.add(name)
@@ -131,6 +131,10 @@ class Units:
     def priced(self, costs: Mapping[str, float]) -> list[Unit]:
         """Return the units for the schedule, with the time that setting up their fixtures takes."""
         return [unit.replaced(cost_s=costs[name]) if name in costs else unit for name, unit in self._units]
+
+
+def _group_and_level(tag: mproc_marks.GroupTag | None, priority: int) -> tuple[str, int]:
+    return ("", priority) if tag is None else (tag.name, tag.priority)
 
 
 def _unit(tests: Sequence[int], rank: tuple[int, int], *, is_whole: bool) -> Unit:
@@ -155,14 +159,10 @@ class Marks:
         """Start with nothing read."""
         self._names: dict[object, frozenset[str]] = {None: frozenset()}
 
-    def group_of(self, item: pytest.Item) -> str:
-        """Return the name of the group of a test, several joined as pytest-xdist does it; '' for none."""
-        return "_".join(sorted(_named(item) | self._inherited(item.parent)))
-
     def tag_of(self, item: pytest.Item) -> mproc_marks.GroupTag | None:
-        """Return the same as a tag of pytest-mproc; None for none."""
-        group = self.group_of(item)
-        return mproc_marks.GroupTag(group) if group else None
+        """Return the group of a test, several joined as pytest-xdist does it; None for none."""
+        names = _named(item) | self._inherited(item.parent)
+        return mproc_marks.GroupTag("_".join(sorted(names))) if names else None
 
     def _inherited(self, parent: Node | None) -> frozenset[str]:
         names = self._names.get(parent)
