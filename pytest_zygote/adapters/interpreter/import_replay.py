@@ -108,7 +108,7 @@ class ImportReplay:
         self.started: list[str] = []
         self.given: dict[str, str] | None = None
         self.is_exact = True
-        self.on_found: Callable[[str], None] = _nothing
+        self.on_found: Callable[[str], None] = lambda _: None
         self.pid = os.getpid()
 
     def start(self) -> None:
@@ -296,7 +296,3 @@ class ImportReplay:
     def finish(self) -> None:
         """Collection has ended: from now on only the environment is compared."""
         self.is_exact = False
-
-
-def _nothing(_: str) -> None:
-    pass

@@ -117,6 +117,10 @@ def _hooks() -> Iterator[str]:
     for hook in sys.path_hooks:
         if type(hook) is FunctionType and hook.__module__ not in _FILE_FINDERS:
             yield f"path hook {hook.__module__}.{hook.__qualname__}"
+    yield from _replaced_functions()
+
+
+def _replaced_functions() -> Iterator[str]:
     if sys.version_info >= (3, 15) and sys.get_lazy_imports_filter() is not None:
         yield "filter of lazy imports"
     for name in ("excepthook", "displayhook", "unraisablehook"):
