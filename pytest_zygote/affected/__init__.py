@@ -10,7 +10,9 @@
 `git_diff`             what has changed since a commit
 `skip_collection`      whether nothing has changed at all, so that nothing need be collected
 `isolation`            tests in forks, alone or in groups
+`fork_choice`          which tests, and in which groups
 `fork_server`          the process that forks them
+`shared_state`         what tests keep for the tests after them
 `recorder`             divides what happens among session, fixtures and tests
 `attribution`          what a test depends on, given what was observed
 `observation`          what ran and was read in some stretch of time
@@ -18,6 +20,8 @@
 `executions_by_file`   which modules ran, where the interpreter reports no functions: Python 3.11
 `loaded_files`         the project's loaded files: fingerprints, and which imports which
 `external_inputs`      files opened, folders listed, environment keys read, processes started
+`calling_frames`       who reads them, by the frames above
+`written_files`        files that tests write: they start no run of watch mode
 `subprocesses`         what the processes read, as far as their command lines show
 `child_recorder`       what a Python process does: written down in it
 `child_reports`        and read here

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,15 +149,13 @@ class Baselines:
 
     def _baseline(self, digest: bytes, parts: dict[str, str], rows: dict[str, Row]) -> Baseline:
         packed, versions = self._store.sets(), self._store.versions()
-        sets = sorted({number for row in rows.values() for number in row.sets})
-        members = {number: tuple(unpack(packed[number])) for number in sets}
-        used = sorted(
-            (*versions[number], number) for number in {place for found in members.values() for place in found}
-        )
+        numbers = {number for row in rows.values() for number in row.sets}
+        members = {number: tuple(unpack(packed[number])) for number in numbers}
+        used = sorted((*versions[number], number) for number in set(chain.from_iterable(members.values())))
         places = {number: place for place, (_, _, number) in enumerate(used)}
-        texts = sorted({tuple(sorted(places[number] for number in found)) for found in members.values()})
+        sets = {number: tuple(sorted(map(places.__getitem__, found))) for number, found in members.items()}
+        texts = sorted(set(sets.values()))
         place_of = {text: place for place, text in enumerate(texts)}
-        new = {number: place_of[tuple(sorted(places[item] for item in found))] for number, found in members.items()}
         return Baseline(
             name=self._name,
             digest=digest,
@@ -164,7 +163,8 @@ class Baselines:
             versions=tuple((need, found) for need, found, _ in used),
             sets=tuple(texts),
             tests={
-                nodeid: row._replace(sets=tuple(new[number] for number in row.sets)) for nodeid, row in rows.items()
+                nodeid: row._replace(sets=tuple(place_of[sets[number]] for number in row.sets))
+                for nodeid, row in rows.items()
             },
         )
 

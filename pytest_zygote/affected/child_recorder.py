@@ -187,14 +187,18 @@ class ChildRecorder:
         name = args[1 if event in ("import", "os.rename") else 0]
         if isinstance(name, (str, bytes, os.PathLike)):
             text = os.fsdecode(name)
-            if event == "sqlite3.connect" and text.startswith("file:"):
-                self._may_be_anything |= "%" in text or "//" in text  # rather than to parse it here
-                text = text[len("file:") :].partition("?")[0]
-            path = os.path.abspath(text)
+            path = os.path.abspath(self._database(text) if event == "sqlite3.connect" else text)
             if event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
                 self._written.add(path)
             elif event == "import" or not _is_importing(frame, path):
                 self._read.add(path)
+
+    def _database(self, name: str) -> str:
+        """Return the file of a database, whose name may be a URI."""
+        if not name.startswith("file:"):
+            return name
+        self._may_be_anything |= "%" in name or "//" in name  # rather than to parse it here
+        return name[len("file:") :].partition("?")[0]
 
     def _on_folder(self, name: object) -> None:
         path = os.path.abspath("." if not isinstance(name, (str, bytes, os.PathLike)) else os.fsdecode(name))

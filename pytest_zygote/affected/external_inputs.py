@@ -13,16 +13,27 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import tempfile
 import threading
-import urllib.parse
 from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.callers import only_looks_for
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import procfs
+from pytest_zygote.affected.calling_frames import (
+    OURS,
+    asks,
+    database_files,
+    is_git,
+    is_import,
+    is_ours,
+    is_patched,
+    is_standard,
+    key_of,
+    package_of,
+    place_in,
+)
 from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
@@ -32,7 +43,6 @@ from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
 from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
-from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +50,6 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.current_tree import CurrentTree
 
-OURS = RUNNER | {"coverage", "pytest_cov", "xdist", "execnet", "hypothesis"}
-"""Packages whose own reading says nothing about a test."""
-
-_MAPPING = frozenset({"os", "collections.abc"})
-"""Modules of the methods that `os.environ` has."""
-
-_STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
 _IMPORTS = ("<frozen importlib", "<frozen zipimport")
 _COMPILED = (".py", ".pyc", ".pyo")
@@ -169,7 +172,11 @@ class ExternalInputs:
             self._on_file(args[1], dependency.DATA, frame)
         elif event in FOLDERS:
             self._on_file("." if args[0] is None else args[0], dependency.LISTING, frame)
-        elif event == "sqlite3.connect":
+        else:
+            self._on_open(event, args, frame)
+
+    def _on_open(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
+        if event == "sqlite3.connect":
             for file in database_files(args[0]):
                 self._on_file(file, dependency.DATA, frame)
         elif event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
@@ -191,7 +198,7 @@ class ExternalInputs:
         elif reading.is_python:
             self._reports.expect()
         git = os.path.join(self._tree.root, ".git")
-        for file in reading.files or (os.path.join(git, name) for name in ("HEAD", "index") if _is_git(args)):
+        for file in reading.files or (os.path.join(git, name) for name in ("HEAD", "index") if is_git(args)):
             self._on_file(file, dependency.DATA, frame)
 
     def _need_anything(self, reader: str | None) -> None:
@@ -250,12 +257,12 @@ class ExternalInputs:
         """
         while frame is not None:
             filename = frame.f_code.co_filename
-            if filename.startswith(_IMPORTS) and _is_import(frame):
+            if filename.startswith(_IMPORTS) and is_import(frame):
                 return None if path.endswith(_COMPILED) or not path else self._nearest(frame)
             if frame.f_globals.get("__name__") == "linecache":
-                return None if _is_ours(frame) else ""  # all tests share what it keeps
-            if not (filename.startswith("<frozen ") or _is_standard(filename)):
-                return None if _package_of(frame) in OURS else self._nearest(frame)
+                return None if is_ours(frame) else ""  # all tests share what it keeps
+            if not is_standard(filename):
+                return None if package_of(frame) in OURS else self._nearest(frame)
             frame = frame.f_back
         return ""  # a thread in which only the standard library runs
 
@@ -280,26 +287,26 @@ class ExternalInputs:
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
     def _on_key(self, frame: FrameType) -> None:
-        key = _key_of(frame)
+        key = key_of(frame)
         if not self._is_active or key in self._set or key in OUR_KEYS:
             return
-        is_copy = _place_in(frame) == self._copying or _asks(frame, "__iter__")
+        is_copy = place_in(frame) == self._copying or asks(frame, "__iter__")
         if not (key in VOLATILE and is_copy):
             self._note_environ(key, frame)
 
     def _on_environ(self, frame: FrameType) -> None:
         if self._is_active:
-            outer = frame.f_back if _asks(frame, "__iter__") else frame  # `keys` makes a view that iterates
-            self._copying = _place_in(outer)
+            outer = frame.f_back if asks(frame, "__iter__") else frame  # `keys` makes a view that iterates
+            self._copying = place_in(outer)
             self._note_environ(WHOLE, frame)
 
     def _on_set(self, frame: FrameType) -> None:
         if self._is_active:
-            self._set.add(_key_of(frame))
+            self._set.add(key_of(frame))
 
     def _note_environ(self, key: str, frame: FrameType) -> None:
         need = Need(dependency.ENVIRON, "", key)
-        reader = self._reader(frame, "") if need not in self._read and not _is_patched(frame) else None
+        reader = self._reader(frame, "") if need not in self._read and not is_patched(frame) else None
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
 
@@ -319,62 +326,3 @@ class ExternalInputs:
         reader = self._reader(frame, "") if need not in self._read else None
         if reader is not None:
             self._read[need] = (self._tree.presence(need.path) if is_probe else self._tree.status(need.path), reader)
-
-
-def _asks(frame: FrameType, name: str) -> bool:
-    """Return whether a method of mappings with this name called."""
-    outer = frame.f_back
-    return outer is not None and outer.f_code.co_name == name and outer.f_globals.get("__name__") in _MAPPING
-
-
-def _place_in(frame: FrameType | None) -> tuple[CodeType, int] | None:
-    """Return the instruction that called: ``dict(os.environ)`` is one that iterates, and then asks for each key."""
-    outer = None if frame is None else frame.f_back
-    return None if outer is None else (outer.f_code, outer.f_lasti)
-
-
-def _is_patched(frame: FrameType | None) -> bool:
-    """Return whether ``mock.patch.dict`` copies the environment, only to restore it."""
-    while frame is not None and frame.f_globals.get("__name__") in _MAPPING:
-        frame = frame.f_back
-    return frame is not None and frame.f_globals.get("__name__") == "unittest.mock"
-
-
-def _key_of(frame: FrameType) -> str:
-    key = frame.f_locals.get("key")
-    return os.fsdecode(key) if isinstance(key, (str, bytes)) else ""
-
-
-def _is_git(args: tuple[object, ...]) -> bool:
-    return any("git" in str(arg) for arg in args[:2])
-
-
-def database_files(name: object) -> tuple[str, ...]:
-    """Return the files that ``sqlite3.connect`` opens for this name, which may be a URI."""
-    if not isinstance(name, (str, bytes, os.PathLike)):
-        return ()
-    path = os.fsdecode(name)
-    if path.startswith("file:"):
-        path = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
-    return () if path in ("", ":memory:") else (path, f"{path}-wal")
-
-
-def _is_import(frame: FrameType) -> bool:
-    """Return whether a frame of the import system imports, and does not read data for somebody else."""
-    outer = frame.f_back
-    return frame.f_code.co_name != "get_data" or (outer is not None and outer.f_code.co_name == "get_code")
-
-
-def _is_ours(frame: FrameType | None) -> bool:
-    """Return whether pytest is the nearest caller outside of the standard library."""
-    while frame is not None and _is_standard(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame is not None and _package_of(frame) in OURS
-
-
-def _package_of(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _is_standard(filename: str) -> bool:
-    return filename.startswith(_STANDARD) and "/site-packages/" not in filename

@@ -8,28 +8,19 @@ report; without forks it would end the run. Tests that may not run in a fork run
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import threading
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
 import pytest
 
 from pytest_zygote.adapters.interpreter.private import ending
-from pytest_zygote.adapters.pytest.plugins import registered
 from pytest_zygote.adapters.pytest.private import running
-from pytest_zygote.adapters.pytest.private.fixtures import info_of
-from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.affected.fork_server import Death, ForkServer
 from pytest_zygote.affected.shared_state import SharedState
-from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
-from pytest_zygote.core.affected.fork_limits import LOST_FIXTURES, is_constant, noticing_hook, open_things
-from pytest_zygote.core.internals import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_zygote.adapters.pytest.private.running import Node
 
 Warned: TypeAlias = "list[dict[str, object]]"
 Result: TypeAlias = "tuple[list[dict[str, object]], Warned, object, tuple[bool | str, bool | str]]"
@@ -52,91 +43,6 @@ class Stopped(NamedTuple):
         if self.message is None:
             raise KeyboardInterrupt
         pytest.exit(self.message, self.returncode)
-
-
-_SETUP = ("_xunit_setup_module", "_xunit_setup_class", "_unittest_set")
-"""Setup functions of modules and classes, and classes of unittest, are fixtures that pytest makes."""
-
-
-_OF_UNITS = ("class", "module")
-
-
-def why_one_process(config: pytest.Config, opened: Iterable[str]) -> str:
-    """Return who could tell that tests of this run have forks; '' if nobody could.
-
-    Args:
-        config: of the run.
-        opened: links of the descriptors that collection has opened.
-    """
-    options = config.option
-    if options.usepdb or getattr(options, "trace", False):
-        return "a debugger watches"
-    if getattr(options, "cov_source", None):
-        return "coverage is measured"
-    if options.capture != "fd":
-        return f"output is not captured by descriptor (--capture={options.capture})"
-    if threading.active_count() > 1:
-        return "threads run"
-    hook = noticing_hook([(plugin.module, plugin.hooks) for plugin in registered(config.pluginmanager)])
-    if hook:
-        return f"{hook} sees tests run"
-    return open_things(opened, str(config.rootpath / ".pytest_cache"))
-
-
-def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
-    """Return whether forks would tell more than one process does, and can be had."""
-    if len(items) < 2 or not hasattr(os, "fork") or why_lost(Feature.ISOLATION):  # noqa: PLR2004
-        return False
-    return not config.pluginmanager.has_plugin("dsession")  # workers are forks already
-
-
-def groups_among(items: Sequence[pytest.Item], last_s: Mapping[str, float], *, is_each: bool) -> dict[pytest.Item, int]:
-    """Return the group of each test, 0 for none.
-
-    Args:
-        items: the tests.
-        last_s: how long each took the last time, if it is known.
-        is_each: whether each gets a fork of its own, at any cost.
-    """
-    numbers = range(1, len(items) + 1) if is_each else groups_of(_candidates(items, last_s))
-    return dict(zip(items, numbers, strict=True))
-
-
-def _candidates(items: Sequence[pytest.Item], last_s: Mapping[str, float]) -> list[Candidate]:
-    scopes = [_wide_scopes(item) for item in items]
-    modules = [_nodeid(item.getparent(pytest.Module) or item.parent) for item in items]
-    bound = {module for module, wide in zip(modules, scopes, strict=True) if "module" in wide}
-    units = [module if module in bound else _nodeid(item.parent) for item, module in zip(items, modules, strict=True)]
-    return [
-        Candidate(unit, bool(wide), wide.issubset(_OF_UNITS), last_s.get(item.nodeid))
-        for item, unit, wide in zip(items, units, scopes, strict=True)
-    ]
-
-
-def _nodeid(node: Node | None) -> str:
-    return "" if node is None else node.nodeid
-
-
-def _wide(item: pytest.Item) -> Iterator[tuple[str, str]]:
-    """Give the fixtures that a test uses whose scope is wider than a function's, and this; not those of pytest."""
-    info = info_of(item)
-    for name, definitions in ({} if info is None else info.name2fixturedefs).items():
-        for definition in definitions:
-            is_pytests = definition.func.__module__.startswith("_pytest.") and not name.startswith(_SETUP)
-            if name in LOST_FIXTURES:
-                yield name, "session"
-            elif definition.scope != "function" and not (is_pytests or is_constant(definition.func)):
-                yield name, definition.scope
-
-
-def _wide_scopes(item: pytest.Item) -> set[str]:
-    return {scope for _, scope in _wide(item)}
-
-
-def shared_fixture(items: Iterable[pytest.Item]) -> str:
-    """Return a fixture that tests of several modules share, so that they have no forks; '' if there is none."""
-    wide = (found for item in items for found in _wide(item))
-    return next((f"the fixture {name} has the scope {scope}" for name, scope in wide if scope not in _OF_UNITS), "")
 
 
 class Isolation:

@@ -15,7 +15,8 @@ import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.current_tree import CurrentTree
-from pytest_zygote.affected.isolation import Isolation, groups_among, may_fork, shared_fixture, why_one_process
+from pytest_zygote.affected.fork_choice import groups_among, may_fork, shared_fixture, why_one_process
+from pytest_zygote.affected.isolation import Isolation
 from pytest_zygote.affected.pytest_facts import (
     are_forks,
     is_distributed,
@@ -153,6 +154,12 @@ class AffectedPlugin:
             self._selected = self._query.answer(self._collected, knows_environ=self._recorder.knows_environ)
         except StoreError:
             self._selected = new_tests(self._collected)
+        self._choose(items)
+        if not self._query.is_frozen:
+            with contextlib.suppress(StoreError):
+                self._store.expect(item.nodeid for item in items)
+
+    def _choose(self, items: list[pytest.Item]) -> None:
         if "failed" in self._words:
             self._selected = self._query.failures(self._collected)
             self._leave_out(items)
@@ -161,9 +168,6 @@ class AffectedPlugin:
             self._leave_out(items)
             if self._recorder.is_precise and not self._store.is_broken and may_fork(self._config, items):
                 self._isolate(items)
-        if not self._query.is_frozen:
-            with contextlib.suppress(StoreError):
-                self._store.expect(item.nodeid for item in items)
 
     def _leave_out(self, items: list[pytest.Item]) -> None:
         left_out = [item for item in items if item.nodeid not in self._selected]

@@ -124,11 +124,15 @@ def _of_script(path: str, environ: Mapping[str, str]) -> ProcessInputs:
     if _is_this_python(interpreter):
         return ProcessInputs((path,), is_python=True)
     commands = script_commands(text) if interpreter == SHELL and text is not None else None
-    readings = [_of_command(words[0], words[1:], environ) for words in commands or ()]
-    known = [reading.files for reading in readings if reading.files is not None and not reading.is_python]
-    if commands is None or len(known) < len(readings):
+    if commands is None:
         return ANYTHING
-    return ProcessInputs((path, *(file for files in known for file in files)))
+    files = [path]
+    for words in commands:
+        reading = _of_command(words[0], words[1:], environ)
+        if reading.files is None or reading.is_python:
+            return ANYTHING
+        files += reading.files
+    return ProcessInputs(tuple(files))
 
 
 def _find(executable: str, environ: Mapping[str, str]) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.affected import isolation
+from pytest_zygote.affected import fork_choice
+from pytest_zygote.affected.fork_choice import may_fork, why_one_process
 from pytest_zygote.affected.fork_server import Death
-from pytest_zygote.affected.isolation import Stopped, may_fork, why_one_process
+from pytest_zygote.affected.isolation import Stopped
 from tests.affected.fakes import FakePlugins
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def config(options: Mapping[str, object] | None = None, *hooks: str, plugins: tu
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have one thread, and an interpreter that is as we know it."""
     monkeypatch.setattr("threading.active_count", lambda: 1)
-    monkeypatch.setattr(isolation, "why_lost", lambda _: "")
+    monkeypatch.setattr(fork_choice, "why_lost", lambda _: "")
 
 
 def test_forks_are_had_where_they_tell_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +39,7 @@ def test_forks_are_had_where_they_tell_more(monkeypatch: pytest.MonkeyPatch) -> 
     assert may_fork(config(), ITEMS)
     assert not may_fork(config(), ITEMS[:1])
     assert not may_fork(config(plugins=("dsession",)), ITEMS)
-    monkeypatch.setattr(isolation, "why_lost", lambda _: "pytest has changed")
+    monkeypatch.setattr(fork_choice, "why_lost", lambda _: "pytest has changed")
     assert not may_fork(config(), ITEMS)
 
 

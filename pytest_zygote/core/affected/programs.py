@@ -61,7 +61,7 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
     if program not in READERS:
         return None
     options = [arg for arg in args if arg.startswith("-") and arg != "-"]
-    operands = tuple(arg for arg in args if arg not in options and arg != "-")
+    operands = tuple(arg for arg in args if not arg.startswith("-"))
     if program == "sed":
         if not _is_substitution("".join(operands[:1])):
             return None
