@@ -61,6 +61,8 @@ class World:
         self.recollection = Recollection()
         self.identities: dict[str, tuple[int, ...]] = {}
         self.selects = 0
+        # Other tests of this process have declared fixtures that outlive runs.
+        monkeypatch.delitem(sys.modules, "pytest_zygote.fixtures.declare", raising=False)
         # So that no module of this test run has a word for theirs.
         monkeypatch.setattr(code_origin, "is_own", lambda path: path.startswith(str(folder)))
         for name in ("test_a", "test_b"):
