@@ -30,7 +30,7 @@ from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
 from pytest_zygote.core.layers.import_log import lineage
-from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, all_written
+from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, WORKER_KEYS, all_written
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
@@ -259,6 +259,8 @@ class _Builder:
         seen = MISSING if value is None else value
         if self._ledger.stack:
             self._readers.setdefault(key, self._ledger.stack[-1])
+        if key in WORKER_KEYS:
+            self.ineligible.reject("asks which worker it is in")
         if key not in self._written:  # else it is no input: any run's import would see it
             self._reads.setdefault(key, seen)
         if key == WHOLE:

@@ -292,22 +292,26 @@ KNOWN_AT_IMPORT = """
 def test_who_asks_for_the_worker_when_it_is_imported_gets_its_name(project: Project, *, is_warm: bool) -> None:
     """Tests run in workers that have configured and collected by themselves; their ends are those of pytest-xdist's."""
     project.write("conftest.py", KNOWN_AT_IMPORT)
+    project.write("helper.py", "import os\nNAME = os.environ.get('PYTEST_XDIST_WORKER', 'master')")
     project.write(
         "test_it.py",
         """
         import time
-        import pytest
+        import helper, pytest
         from conftest import NAME
         @pytest.mark.parametrize("n", range(6))
         def test_a(n, worker_id, folder):
             time.sleep(0.1)
             print("printed by", NAME)
-            assert NAME == worker_id
+            assert NAME == helper.NAME == worker_id
             assert folder.name == f"popen-{NAME}"
             assert n != 5
         """,
     )
+    if is_warm:
+        project.warm_up()
     result = project.pytest("-n2") if is_warm else project.plain("-n2")
+    assert result.was_warm == is_warm
     assert "5 passed" in result.stdout
     assert "[asked-in-collection]" in result.stdout
     assert "printed by gw" in result.stdout

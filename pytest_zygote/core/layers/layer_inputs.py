@@ -17,12 +17,10 @@ MISSING = "\0"
 WHOLE = "*"
 """Stands for all keys, when code read the environment as a whole."""
 
-OURS = frozenset(
-    {
-        *("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"),
-        *("PYTEST_XDIST_TESTRUNUID", "PYTEST_ZYGOTE_REPORTS", CHILD_MARK),
-    }
-)
+WORKER_KEYS = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"})
+"""Keys that are set in workers before they import anything: each has values of its own."""
+
+OURS = WORKER_KEYS | {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_ZYGOTE_REPORTS", CHILD_MARK}
 """Keys that pytest or this package sets in the process of a run."""
 
 VOLATILE = OURS | {
