@@ -342,12 +342,13 @@ def test_settings_that_a_fixture_changes(shop: Shop) -> None:
     shop.project.write(
         "conftest.py",
         """
+        import os
         import pytest
 
         @pytest.fixture(scope="session", autouse=True)
         def changed():
             from django.conf import settings
-            settings.LANGUAGE_CODE = "de"
+            settings.LANGUAGE_CODE = "de" if "PYTEST_XDIST_WORKER" in os.environ else "fr"
         """,
     )
     assert "5 passed" in shop.run("-n2").stdout

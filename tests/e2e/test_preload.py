@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 REJECTED = {
     "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n": "starts a thread",
-    "import socket\nS = socket.socketpair()\n": "opens a socket",
+    "import socket\nS = socket.socketpair()\n": "uses the network",
     "import subprocess\nP = subprocess.Popen(['sleep', '60'])\nimport atexit\natexit.register(P.kill)\n": "a process",
     "import logging\nif not logging.root.handlers: logging.basicConfig()\n": "configures logging",
     "import sys\nif 'conftest' not in sys.modules: sys.exit(3)\n": "SystemExit: 3",
