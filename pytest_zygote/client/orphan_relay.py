@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from pytest_zygote.adapters.system.processes import open_pid, signal_group
+from pytest_zygote.adapters.system.processes import group_of, open_pid, signal_group
 from pytest_zygote.adapters.system.signals import SIGCONT, suspend
 from pytest_zygote.core.protocol.client_messages import Finished, Started, Stopped
 
@@ -74,7 +74,7 @@ class OrphanRelay:
     def _relay(self) -> None:
         for number in self._pipe.read():
             if self.run_pid:
-                signal_group(self.run_pid, number)
+                signal_group(group_of(self.run_pid), number)
 
     def _receive(self) -> tuple[int | None, bool]:
         """Return the status, if it has come, and whether more can come."""
@@ -90,7 +90,7 @@ class OrphanRelay:
                     self._watch(pid)
                 case Stopped():
                     suspend()
-                    signal_group(self.run_pid, SIGCONT)
+                    signal_group(group_of(self.run_pid), SIGCONT)
                 case Finished(ended):
                     status = ended
                 case _:

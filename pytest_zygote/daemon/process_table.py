@@ -58,6 +58,8 @@ class ProcessTable:
     reap = staticmethod(processes.collect)
     signal = staticmethod(processes.signal_process)
     signal_group = staticmethod(processes.signal_group)
+    signal_run = staticmethod(processes.signal_run)
+    group_of = staticmethod(processes.group_of)
     exists = staticmethod(processes.exists)
     is_stopped = staticmethod(procfs.is_stopped)
     children = staticmethod(procfs.children)

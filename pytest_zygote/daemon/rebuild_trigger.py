@@ -112,10 +112,10 @@ class RebuildTrigger:
     def _wake(self) -> None:
         if self._watcher is None or not self._watcher.read():
             return
-        if self._watcher.must_poll:
-            self._start_to_poll(self._watcher.state)
-        else:
+        if not self._watcher.must_poll:
             self.trigger()
+        elif not self._polling:  # events that came before it gave up may be read after that
+            self._start_to_poll(self._watcher.state)
 
     def trigger(self) -> None:
         """Append `FilesChanged` soon; once, however many files have changed until then."""

@@ -26,6 +26,7 @@ class Run:
         report: the run's own connection to the daemon.
         is_reporting: whether that connection is open.
         pid: its process, once that is known to exist; 0 before.
+        group: the process group that it began in.
         has_begun: whether it said that it calls pytest: else it has run nothing, whatever it ends with.
         ineligible: what it reported of a layer that is not exact for it.
     """
@@ -39,5 +40,6 @@ class Run:
         self.report = report
         self.is_reporting = True
         self.pid = 0
+        self.group = 0
         self.has_begun = False
         self.ineligible: LayerIneligible | None = None

@@ -71,7 +71,9 @@ class RunTable:
         self._runs[run.number] = run
         layer.runs.add(run.number)
         self._loop.watch(report, lambda: self._receive(run))
-        order = layer_messages.Fork(run.number, framing.pack(request), client.renewed, len(request.descriptors))
+        leads_group = int(self._processes.group_of(request.pid) == request.pid)
+        frame = framing.pack(request)
+        order = layer_messages.Fork(run.number, frame, client.renewed, len(request.descriptors), leads_group)
         was_sent = self._layers.send(layer, order, [*client.terminal, theirs])
         os.close(theirs)
         if was_sent:
@@ -151,7 +153,7 @@ class RunTable:
 
     def _on_forked(self, run: Run, pid: int) -> None:
         if not run.pid:
-            run.pid = pid
+            run.pid, run.group = pid, self._processes.group_of(pid)
             run.client.send(client_messages.Started(pid))
 
     # The end
@@ -171,7 +173,7 @@ class RunTable:
         self._runs.pop(run.number, None)
         run.layer.runs.discard(run.number)
         if run.client.is_gone and run.pid:
-            self._processes.signal_group(run.pid, signal.SIGKILL)  # children of its that are still there
+            self._processes.signal_group(run.group, signal.SIGKILL)  # children of its that are still there
 
     def adopt(self, layer: Layer) -> None:
         """Take over the runs of a layer whose process is gone."""
@@ -212,7 +214,7 @@ class RunTable:
     def deliver(self, run: Run, number: int) -> None:
         """Send a signal to the process group of a run."""
         if run.layer.phase == lifecycle.GONE and run.pid:
-            self._processes.signal_group(run.pid, number)  # it is our child now
+            self._processes.signal_run(run.pid, run.group, number)  # it is our child now
         else:
             self._layers.send(run.layer, layer_messages.Deliver(run.number, number))
 
@@ -225,7 +227,7 @@ class RunTable:
         if run.number in self._runs:
             self.deliver(run, getattr(signal, name))
             if name == "SIGKILL" and run.pid:
-                self._processes.signal_group(run.pid, signal.SIGKILL)  # its zygote may be stuck
+                self._processes.signal_run(run.pid, run.group, signal.SIGKILL)  # its zygote may be stuck
 
     def abort_all(self) -> None:
         """End all runs."""

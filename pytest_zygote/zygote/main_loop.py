@@ -159,7 +159,6 @@ class Zygote(LayerProcess[layer_messages.FromZygote]):
         processes.become(lambda: self._run(order, descriptors))
 
     def _run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> int:
-        os.setpgid(0, 0)
         # From here on the daemon can tell a run that died early from one that never was.
         os.write(descriptors[-1], framing.pack(layer_messages.Forked(order.run, os.getpid())))
         status = process.execute(order.request, descriptors, self._layer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -59,7 +58,7 @@ class RunForker:
                 return self._fork_standby()
             case run_table.DropStandby():
                 self._standby.drop()
-            case run_table.SignalGroup() | run_table.PressGroup() | run_table.KillStandby():
+            case run_table.SignalRun() | run_table.PressRun() | run_table.KillStandby():
                 _signal(action)
             case run_table.Report(message):
                 self._report(message)
@@ -71,14 +70,19 @@ class RunForker:
         return None
 
     def _fork(self, order: Fork, descriptors: Sequence[int]) -> run_table.RunEvent | None:
+        group = 0 if order.leads_group else processes.new_group()
         try:
             pid = processes.fork_here()
         except (OSError, RuntimeError) as error:
             _close(descriptors)
+            if group:
+                processes.wait(group)
             reason = Reason("fork-failed", f"no process could be made for the run: {error}")
             return run_table.RunNotForked(order.run, reason)
         if pid:
+            processes.join_group(pid, group)
             return self._forked(order, pid, descriptors)
+        processes.join_group(0, group)  # both do it: whichever is first, a signal finds the group
         self._leave_parent()
         os.close(descriptors[LINK])
         self._become_run(order, _without_link(descriptors))
@@ -98,12 +102,9 @@ class RunForker:
         return None
 
     def _forked(self, order: Fork, pid: int, descriptors: Sequence[int]) -> run_table.RunForked:
-        # The child does the same: whichever is first, a signal finds the group.
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)
         _close(_without_link(descriptors))
         self.links.add(order.run, pid, descriptors[LINK])
-        return run_table.RunForked(order.run, pid)
+        return run_table.RunForked(order.run, pid, processes.group_of(pid))
 
     def lost_clients(self, descriptor: int) -> Iterator[run_table.ClientLost]:
         """Give the run whose client has closed this link, unless the run has ended and the link with it."""
@@ -121,12 +122,12 @@ class RunForker:
         self._standby.learn()
 
 
-def _signal(action: run_table.SignalGroup | run_table.PressGroup | run_table.KillStandby) -> None:
-    if isinstance(action, run_table.SignalGroup):
-        processes.signal_group(action.pid, action.signal)
-    elif isinstance(action, run_table.PressGroup):
-        processes.signal_group(action.pid, getattr(signal, action.name))
-    else:  # its group is still the one of its zygote
+def _signal(action: run_table.SignalRun | run_table.PressRun | run_table.KillStandby) -> None:
+    if isinstance(action, run_table.SignalRun):
+        processes.signal_run(action.pid, action.group, action.signal)
+    elif isinstance(action, run_table.PressRun):
+        processes.signal_run(action.pid, action.group, getattr(signal, action.name))
+    else:
         processes.signal_process(action.pid, signals.SIGKILL)
 
 

@@ -176,7 +176,6 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
     def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
-        os.setpgid(0, 0)
         *terminal, report = descriptors
         os.write(report, framing.pack(layer_messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(stdio.move_away(report), SILENT))

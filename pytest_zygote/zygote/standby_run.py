@@ -51,6 +51,7 @@ class StandbyRun:
     def __init__(self) -> None:
         """Start without one, and without knowing what runs write to."""
         self.pid = 0
+        self._group = 0
         self._channel: StandbyChannel | None = None
         self._written = mmap.mmap(-1, _RANGE.size * (MAX_PAGES + 1))  # shared with all forks
 
@@ -86,6 +87,8 @@ class StandbyRun:
             ours.close()
             return self._wait(sockets.adopt(theirs, layer_messages.TO_STANDBY), leave_parent)
         os.close(theirs)
+        self._group = processes.new_group()
+        processes.join_group(pid, self._group)
         self.pid, self._channel = pid, ours
         return None
 
@@ -106,12 +109,15 @@ class StandbyRun:
 
     def activate(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> bool:
         """Have it become a run; return whether it has: one that does not show that it is alive gets no order."""
-        channel, self._channel, self.pid = self._channel, None, 0
+        channel, pid = self._channel, self.pid
+        self._channel, self.pid = None, 0
         if channel is None:
             return False
         try:
             if not _is_alive(channel):
                 return False
+            if order.leads_group or not self._group:  # before it gets its order, so that a signal finds the group
+                processes.join_group(pid, 0)
             channel.send(order, descriptors)
         except OSError:
             return False

@@ -207,6 +207,7 @@ class FakeProcesses(ProcessTable):
         started: environments of the base zygotes.
         signals: (pid, number) of each signal; negative pids are groups.
         alive: processes that exist.
+        groups: process → process group, where it does not lead its own.
         private: pid → KiB.
         ended: what `reap` gives.
     """
@@ -216,6 +217,7 @@ class FakeProcesses(ProcessTable):
         self.started: list[Mapping[str, str]] = []
         self.signals: list[tuple[int, int]] = []
         self.alive: set[int] = set()
+        self.groups: dict[int, int] = {}
         self.stopped: set[int] = set()
         self.private: dict[int, int] = {}
         self.offspring: dict[int, list[int]] = {}
@@ -247,6 +249,15 @@ class FakeProcesses(ProcessTable):
     def signal_group(self, pgid: int, number: int) -> None:
         """Note a signal to a group."""
         self.signals.append((-pgid, number))
+
+    def signal_run(self, pid: int, group: int, number: int) -> None:
+        """Note a signal to the group that a run began in."""
+        assert pid
+        self.signal_group(group, number)
+
+    def group_of(self, pid: int) -> int:
+        """Return what the test has set; the process leads its group if it has set nothing."""
+        return self.groups.get(pid, pid)
 
     def is_stopped(self, pid: int) -> bool:
         """Return what the test has set."""

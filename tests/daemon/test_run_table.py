@@ -119,6 +119,30 @@ def test_run_without_a_zygote_gets_signals_from_the_daemon(daemon: FakeDaemon, s
     assert daemon.processes.signals[-1] == (-77, signal.SIGINT)
 
 
+def test_signals_go_to_the_group_in_which_a_run_began(daemon: FakeDaemon, served: Served) -> None:
+    """It need not lead one, and what its tests have started is still in there when it has ended."""
+    client, zygote, run = served
+    daemon.processes.groups[77] = 76
+    daemon.receive(run, layer_messages.Forked(1, 77))
+    daemon.processes.groups.clear()
+    daemon.processes.alive.add(77)
+    daemon.cut(zygote)
+    daemon.receive(client, client_messages.Relay(signal.SIGINT))
+    daemon.cut(client)
+    daemon.receive(run, run_messages.Ended(0))
+    assert daemon.processes.signals[-2:] == [(-76, signal.SIGINT), (-76, signal.SIGKILL)]
+
+
+@pytest.mark.parametrize(("group", "leads"), [(75, 1), (76, 0)])
+def test_a_run_leads_its_group_if_its_client_does(daemon: FakeDaemon, group: int, leads: int) -> None:
+    """Else `os.setsid` fails in a test that passes when a script starts pytest."""
+    daemon.processes.groups[75] = group
+    daemon.ask(pid=75)
+    zygote = daemon.build()
+    (order,) = zygote.all_sent(layer_messages.Fork)
+    assert order.leads_group == leads
+
+
 def test_children_of_a_run_that_nobody_waits_for_are_killed(daemon: FakeDaemon, served: Served) -> None:
     """They would outlive the terminal."""
     client, _, run = served

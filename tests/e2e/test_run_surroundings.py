@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.support import dump
-from tests.support.daemon import BIN, UNIT_S, Project
+from tests.support.daemon import BIN, UNIT_S, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,16 +25,18 @@ WARM = {"PYTEST_DAEMON_DISABLE": "0"}
 DIFFERENT = {
     "environ PYTEST_ZYGOTE_CHILD": "keeps pytest inside a test from coming back to the daemon",
     "environ PYTEST_DAEMON_DISABLE": "set by this test",
-    "leads its group": "so that Ctrl-C and Ctrl-Z reach the run and nothing else",
     "descriptor 200": "the line to the daemon",
 }
 """What a test can see that it runs warm, and why; README tells the user."""
+
+LEAD = "import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
 COMMANDS = {
     "pytest": [str(BIN / "pytest")],
     "pytest -s": [str(BIN / "pytest"), "-s"],
     "python -m pytest": [sys.executable, "-m", "pytest"],
     "python3 -m pytest": [str(BIN / "python3"), "-m", "pytest"],
+    "pytest, a job of a shell": [sys.executable, "-ISc", LEAD, str(BIN / "pytest")],
 }
 
 ENVIRONMENTS: dict[str, dict[str, str]] = {
@@ -145,6 +149,42 @@ def test_a_test_sees_what_it_sees_in_plain_pytest(shared: Project, name: str) ->
     command = [*COMMANDS[name], "test_seen.py"]
     plain = seen(shared, command, {}, warm=False)
     assert not differences(plain, seen(shared, command, {}, warm=True))
+
+
+def test_a_test_may_make_a_session_of_its_own(shared: Project) -> None:
+    """Where a script has started pytest, which leads no group then; Ctrl-C reaches it and what it has started."""
+    shared.write(
+        "test_session.py",
+        """
+        import os, pathlib, subprocess, time
+
+        def test_session():
+            helper = subprocess.Popen(["sleep", "60"])
+            try:
+                os.setsid()
+                assert os.getsid(0) == os.getpgrp() == os.getpid()
+            except OSError:
+                helper.kill()
+                raise
+            pathlib.Path("helper.new" + str(os.getpid())).write_text(str(helper.pid))
+            os.rename("helper.new" + str(os.getpid()), "helper." + str(os.getpid()))
+            time.sleep(60)
+        """,
+    )
+    # One of them is the standby run, and the other is forked for its client.
+    both = [shared.start([*COMMANDS["pytest"], "-q", "test_session.py"], **WARM) for _ in range(2)]
+    eventually(lambda: len([*shared.root.glob("helper.[0-9]*")]) == len(both), "the tests have made sessions")
+    for client in both:
+        client.send_signal(signal.SIGINT)
+        _, stderr = client.communicate(timeout=4 * UNIT_S)
+        assert client.returncode == 2, stderr
+    for helper in shared.root.glob("helper.[0-9]*"):
+        pid = int(helper.read_text(encoding="utf-8"))
+        eventually(lambda pid=pid: not psutil.pid_exists(pid), "what the test had started is gone")  # type: ignore[misc]
+
+    result = shared.run([*COMMANDS["pytest, a job of a shell"], "-q", "test_session.py"], WARM)
+    assert "PermissionError" in result.stdout
+    assert (result.returncode, result.was_warm) == (1, True)
 
 
 def test_a_long_command_line(shared: Project) -> None:

@@ -35,13 +35,16 @@ class FakeSystem:
         """Stand in for the adapter."""
         self.pid: int | OSError = 300
         self.groups: list[tuple[int, int]] = []
-        self.signals: list[tuple[int, int]] = []
+        self.spare_group = 0
+        self.signals: list[tuple[int, ...]] = []
         self.ended: list[tuple[int, int]] = []
         monkeypatch.setattr(processes, "fork_here", self.fork)
-        monkeypatch.setattr(processes, "signal_group", lambda *sent: self.signals.append(sent))
+        monkeypatch.setattr(processes, "signal_run", lambda *sent: self.signals.append(sent))
         monkeypatch.setattr(processes, "signal_process", lambda *sent: self.signals.append(sent))
         monkeypatch.setattr(processes, "collect", lambda: iter(self.ended))
-        monkeypatch.setattr(os, "setpgid", lambda *group: self.groups.append(group))
+        monkeypatch.setattr(processes, "new_group", lambda: self.spare_group)
+        monkeypatch.setattr(processes, "join_group", lambda *group: self.groups.append(group))
+        monkeypatch.setattr(processes, "group_of", lambda pid: dict(self.groups)[pid] or pid)
 
     def fork(self) -> int:
         """Return the number of the child; 0 in it."""
@@ -92,13 +95,25 @@ def test_a_forked_run_has_a_group_and_its_descriptors_alone(system: FakeSystem) 
     descriptors = opened()
     forker = Forker()
 
-    assert forker.perform(ForkRun(ORDER, descriptors, is_first=True)) == RunForked(7, 300)
-    assert system.groups == [(300, 300)]
+    assert forker.perform(ForkRun(ORDER, descriptors, is_first=True)) == RunForked(7, 300, 300)
+    assert system.groups == [(300, 0)]
     assert list(map(is_open, descriptors)) == [True, False]  # the first is the link to the client
     assert forker.calls == []
 
     forker.perform(run_table.Report(RunExited(7, 0)))
     assert not is_open(descriptors[0])
+
+
+def test_a_run_whose_client_leads_no_group_leads_none(system: FakeSystem) -> None:
+    """It joins one that another process has made."""
+    system.spare_group = 299
+    descriptors = opened()
+    forker = Forker()
+
+    order = ORDER.replaced(leads_group=0)
+    assert forker.perform(ForkRun(order, descriptors, is_first=True)) == RunForked(7, 300, 299)
+    assert system.groups == [(300, 299)]
+    os.close(descriptors[0])
 
 
 def test_a_fork_leaves_its_parent_before_it_becomes_the_run(system: FakeSystem) -> None:
@@ -109,6 +124,7 @@ def test_a_fork_leaves_its_parent_before_it_becomes_the_run(system: FakeSystem) 
 
     assert forker.perform(ForkRun(ORDER, descriptors, is_first=True)) is None
     assert forker.calls == ["left", (ORDER, descriptors[1:])]
+    assert system.groups == [(0, 0)]
     assert list(map(is_open, descriptors)) == [False, True]
     os.close(descriptors[1])
 
@@ -165,11 +181,11 @@ def test_signals_and_reports_are_sent(system: FakeSystem) -> None:
     """To the process group, and to the daemon."""
     forker = Forker()
 
-    assert forker.perform(run_table.SignalGroup(300, signal.SIGINT)) is None
-    assert forker.perform(run_table.PressGroup(300, "SIGHUP")) is None
+    assert forker.perform(run_table.SignalRun(300, 299, signal.SIGINT)) is None
+    assert forker.perform(run_table.PressRun(300, 299, "SIGHUP")) is None
     assert forker.perform(run_table.Report(Forked(7, 300))) is None
     assert forker.perform(run_table.EndLastRun(7)) is None
-    assert system.signals == [(300, signal.SIGINT), (300, signal.SIGHUP)]
+    assert system.signals == [(300, 299, signal.SIGINT), (300, 299, signal.SIGHUP)]
     assert forker.calls == [Forked(7, 300)]
 
 

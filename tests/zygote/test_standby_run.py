@@ -33,6 +33,8 @@ def end(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandbyEnd]:
     copy: StandbyEnd = sockets.adopt(os.dup(theirs), layer_messages.TO_STANDBY)
     monkeypatch.setattr(sockets, "pair", lambda _route, send_timeout_s: (ours, theirs))  # noqa: ARG005 - a keyword
     monkeypatch.setattr(processes, "fork_here", lambda: 50)
+    monkeypatch.setattr(processes, "new_group", lambda: 49)
+    monkeypatch.setattr(processes, "join_group", lambda *_: None)
     yield copy
     copy.close()
     ours.close()
@@ -53,6 +55,29 @@ def test_it_is_activated_with_an_order_and_descriptors(end: StandbyEnd) -> None:
     os.close(descriptor)
     assert standby.pid == 0
     assert not standby.activate(ORDER, [])
+
+
+@pytest.mark.parametrize(
+    ("leads_group", "spare", "joined"),
+    [(0, 49, [(50, 49)]), (1, 49, [(50, 49), (50, 0)]), (0, 0, [(50, 0), (50, 0)])],
+)
+def test_it_leads_its_group_if_the_client_does(
+    end: StandbyEnd,
+    monkeypatch: pytest.MonkeyPatch,
+    leads_group: int,
+    spare: int,
+    joined: list[tuple[int, int]],
+) -> None:
+    """Or if no group could be made for it, for that of its zygote must get no signals of the run's."""
+    groups: list[tuple[int, int]] = []
+    monkeypatch.setattr(processes, "new_group", lambda: spare)
+    monkeypatch.setattr(processes, "join_group", lambda *group: groups.append(group))
+    standby = StandbyRun()
+    standby.fork(nothing)
+    end.send(layer_messages.Alive())
+
+    assert standby.activate(ORDER.replaced(leads_group=leads_group), [])
+    assert groups == joined
 
 
 def test_one_that_has_died_does_not_get_its_order(end: StandbyEnd) -> None:

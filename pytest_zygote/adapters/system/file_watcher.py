@@ -11,12 +11,14 @@ matter.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fnmatch
 import logging
 import os
 import threading
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -26,6 +28,8 @@ from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.layers.file_systems import silent_type
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from watchdog.observers.api import BaseObserver
 
 log = logging.getLogger("pytest_zygote")
@@ -56,6 +60,11 @@ LIMITS = {
     errno.EMFILE: "fs.inotify.max_user_instances",
 }
 """What to raise when the system refuses to watch."""
+
+NEW_FOLDERS = frozenset({"created", "moved"})
+"""Kinds of events of folders that need a watch of their own."""
+
+IN_DELETE_SELF = 0x400  # linux/inotify.h
 
 
 class FileWatcher:
@@ -113,20 +122,31 @@ class FileWatcher:
         if kind:
             self._give_up(f"file system of type {kind}, where others may change files without a word")
             return
-        observer = Observer()
+        before = watch_counts()
+        self._observer = Observer()
         try:
-            observer.schedule(_Handler(self), self._root, recursive=True)
-            observer.start()
+            self._observer.schedule(_Handler(self), self._root, recursive=True)
+            self._observer.start()
         except OSError as error:
-            setting = LIMITS.get(error.errno or 0)
-            hint = f"; raise it: sysctl {setting}" if setting else ""
-            self._give_up(f"{error.strerror or error}{hint}")
-        else:
-            self._observer = observer
-            self.state = f"watching {self._root}"
-            log.info(self.state)
+            self._refuse(error)
+            _close_left(before)
+            return
+        self.state = f"watching {self._root}"
+        log.info(self.state)
+        self._leave_room()
+
+    def _leave_room(self) -> None:
+        """Give all watches back if the last one is taken, by us or others."""
+        if not self.must_poll and not has_room():
+            self._refuse(OSError(errno.ENOSPC, "inotify watch limit reached"))
+
+    def _refuse(self, error: OSError) -> None:
+        setting = LIMITS.get(error.errno or 0)
+        hint = f"; raise it: sysctl {setting}" if setting else ""
+        self._give_up(f"{error.strerror or error}{hint}")
 
     def _give_up(self, reason: str) -> None:
+        self.stop()
         self.state = f"no file events: {reason}"
         self.must_poll = True
         log.warning(self.state)
@@ -142,6 +162,8 @@ class FileWatcher:
         if event.event_type == CLOSED:
             self._see_closed(os.fsdecode(event.src_path))
             return
+        if event.is_directory and event.event_type in NEW_FOLDERS:
+            self._leave_room()
         if event.event_type not in CHANGES or (event.is_directory and event.event_type == "modified"):
             return  # a folder is modified by whatever happens to the files in it, which has events of its own
         matter = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if self.matters(path)]
@@ -169,6 +191,41 @@ class FileWatcher:
         if not name or not IGNORED_FOLDERS.isdisjoint((*folders, name)):
             return False
         return not any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in self._ignored)
+
+
+def watch_counts() -> dict[int, int]:
+    """Return the inotify instances of this process: descriptor → how many folders it watches."""
+    counts = {}
+    with contextlib.suppress(OSError):  # another system
+        for descriptor in (number for number, kind in procfs.open_files().items() if kind == "anon_inode:inotify"):
+            info = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+            counts[descriptor] = info.count("inotify wd:")
+    return counts
+
+
+def _close_left(before: Collection[int]) -> None:
+    """Close what watchdog has left open when it failed (before version 7 all the watches that it had got)."""
+    for descriptor, watches in watch_counts().items():
+        if watches and descriptor not in before:
+            os.close(descriptor)
+
+
+def has_room() -> bool:
+    """Return whether the user could watch one folder more.
+
+    Watchdog does not say which folders it could not watch, and editors need watches too.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        instance = libc.inotify_init1(os.O_CLOEXEC)
+    except AttributeError:  # pragma: no cover - not Linux
+        return True
+    if instance < 0:  # no instance is left, which says nothing about watches
+        return True
+    try:
+        return libc.inotify_add_watch(instance, b"/", IN_DELETE_SELF) >= 0 or ctypes.get_errno() != errno.ENOSPC
+    finally:
+        os.close(instance)
 
 
 class _Handler(FileSystemEventHandler):

@@ -1,7 +1,8 @@
 """Forking, waiting and killing: nothing else in the package calls `os.fork`.
 
 Theory. A run is a child of a zygote, in the zygote's session but in a process group of its
-own. That makes three things work at once, and nothing else that was tried does:
+own, which it leads if its client leads one: who leads a group may not call `os.setsid`.
+That makes three things work at once, and nothing else that was tried does:
 
 * The session has no controlling terminal, so the run may read and set the client's terminal
   freely: job control does not apply to a terminal that is not one's own.
@@ -89,6 +90,45 @@ def strangers() -> list[threading.Thread]:
         return []
     others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
     return [thread for thread in others if not getattr(thread, "is_pydev_daemon_thread", False)]
+
+
+def new_group() -> int:
+    """Make a process group that nobody leads, for a run to join; return 0 where there can be none.
+
+    Its leader has ended, or will in a moment. The group lasts until that is collected and no other process is in it.
+    """
+    try:
+        return os.posix_spawn("/bin/sh", ["sh", "-c", ":"], {}, setpgroup=0)
+    except OSError:
+        return 0
+
+
+def join_group(pid: int, group: int) -> None:
+    """Put a child into a group of `new_group`, and collect its leader; 0 is this process, or a group that it leads."""
+    try:  # noqa: SIM105 - a warm client imports this module, and not contextlib
+        os.setpgid(pid, group)
+    except OSError:  # it has ended
+        pass
+    if group:
+        wait(group)  # in the child itself nothing happens: it is no child of its
+
+
+def group_of(pid: int) -> int:
+    """Return the process group of a process; once that is gone, the one that it may have led."""
+    try:
+        return os.getpgid(pid) or pid  # 0: the group is another namespace's
+    except OSError:
+        return pid
+
+
+def signal_run(pid: int, group: int, number: int) -> None:
+    """Send a signal to the process group that a run began in, and to the run if a test has made it leave that."""
+    signal_group(group, number)
+    now = group_of(pid)
+    if now == pid != group:
+        signal_group(pid, number)
+    elif now != group:
+        signal_process(pid, number)
 
 
 def signal_group(pgid: int, number: int) -> None:

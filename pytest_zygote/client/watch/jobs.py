@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from pytest_zygote.adapters.system.processes import signal_group
+from pytest_zygote.adapters.system.processes import group_of, signal_group
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend, send_request
@@ -125,7 +125,7 @@ class WarmRun:
 
     def _relay(self, number: int) -> None:
         if self._is_orphan:
-            signal_group(self._run_pid, number)
+            signal_group(group_of(self._run_pid), number)
             return
         with contextlib.suppress(ConnectionError):  # it has just ended, and the news of that are still to be read
             self._channel.send(Relay(number))

@@ -85,12 +85,14 @@ class Fork(Record):
     Attributes:
         renewed: test files that a run of a collected session must collect again.
         passed_on: how many descriptors of the client travel with it beside 0, 1, 2 and the run's report.
+        leads_group: 1 if the run is to lead its process group, as the client does; 0 if not.
     """
 
     run: int
     request: bytes
     renewed: tuple[str, ...] = ()
     passed_on: int = 0
+    leads_group: int = 1
 
 
 class Probe(Record):

@@ -34,12 +34,14 @@ class RunTable(Record):
 
     Attributes:
         runs: process → number of the run, of all whose end was not seen.
+        groups: process → process group that it began in.
         standby: the process of the standby run; 0 if there is none.
         wants_standby: whether one is to be forked when nothing else is to do.
         abandoned: run → when its client was lost, where there is no daemon any more that would end it.
     """
 
     runs: Mapping[int, int]
+    groups: Mapping[int, int] = {}
     standby: int = 0
     wants_standby: bool = False
     abandoned: Mapping[int, float] = {}
@@ -63,10 +65,11 @@ class ForkOrdered(Record):
 
 
 class RunForked(Record):
-    """The process of a run exists."""
+    """The process of a run exists, in this process group."""
 
     run: int
     pid: int
+    group: int
 
 
 class RunNotForked(Record):
@@ -161,17 +164,19 @@ class KillStandby(Record):
     pid: int
 
 
-class SignalGroup(Record):
-    """Send a signal to a process group."""
+class SignalRun(Record):
+    """Send a signal to a run and the process group that it began in."""
 
     pid: int
+    group: int
     signal: int
 
 
-class PressGroup(Record):
-    """Send a process group a signal of this name, so that it ends: nobody waits for it."""
+class PressRun(Record):
+    """Send a run and its group a signal of this name, so that they end: nobody waits for them."""
 
     pid: int
+    group: int
     name: str
 
 
@@ -188,7 +193,7 @@ class Report(Record):
 
 
 RunAction: TypeAlias = (
-    ForkRun | ActivateStandby | ForkStandby | DropStandby | KillStandby | SignalGroup | PressGroup | EndLastRun | Report
+    ForkRun | ActivateStandby | ForkStandby | DropStandby | KillStandby | SignalRun | PressRun | EndLastRun | Report
 )
 
 if TYPE_CHECKING:
@@ -204,8 +209,9 @@ def step(table: RunTable, event: RunEvent) -> Step:
             return table, (KillStandby(pid), ForkRun(order, descriptors, not table.runs))
         case StandbyTried(pid):
             return table.replaced(standby=pid, wants_standby=False), ()
-        case RunForked(run, pid):
-            after = table.replaced(runs={**table.runs, pid: run}, wants_standby=True)
+        case RunForked(run, pid, group):
+            runs, groups = {**table.runs, pid: run}, {**table.groups, pid: group}
+            after = table.replaced(runs=runs, groups=groups, wants_standby=True)
             return after, (Report(Forked(run, pid)),)
         case RunNotForked(run, reason):
             return table, (Report(ForkFailed(run, reason)),)
@@ -231,10 +237,15 @@ def _on_child(table: RunTable, event: ChildEvent) -> Step:
         return table, (Report(RunStopped(run, event.signal)),)
     if isinstance(event, ChildContinued):
         return table, (Report(RunContinued(run)),)
-    after = table.replaced(runs={pid: number for pid, number in table.runs.items() if pid != event.pid})
+    group = table.groups[event.pid]
+    after = table.replaced(runs=_without(table.runs, event.pid), groups=_without(table.groups, event.pid))
     exited = Report(RunExited(run, event.status))
-    rest = (PressGroup(event.pid, "SIGKILL"),) if run in table.abandoned else ()  # what its tests have started
+    rest = (PressRun(event.pid, group, "SIGKILL"),) if run in table.abandoned else ()  # what its tests have started
     return after, (*rest, exited) if after.runs else (*rest, EndLastRun(run), exited)
+
+
+def _without(table: Mapping[int, int], pid: int) -> dict[int, int]:
+    return {key: value for key, value in table.items() if key != pid}
 
 
 def _press(table: RunTable, event: ClientLost | TimePassed) -> Step:
@@ -250,17 +261,18 @@ def _press(table: RunTable, event: ClientLost | TimePassed) -> Step:
     return table, tuple(found)
 
 
-def _signals(table: RunTable, run: int, *, at_least_s: float, at_most_s: float) -> Iterator[PressGroup]:
+def _signals(table: RunTable, run: int, *, at_least_s: float, at_most_s: float) -> Iterator[PressRun]:
     for pid, number in table.runs.items():
         if number == run:
             for after_s, name in lifecycle.PRESSURE:
                 if at_least_s <= after_s <= at_most_s:
-                    yield PressGroup(pid, name)
+                    yield PressRun(pid, table.groups[pid], name)
 
 
-def deliver(table: RunTable, order: Deliver) -> tuple[SignalGroup, ...]:
+def deliver(table: RunTable, order: Deliver) -> tuple[SignalRun, ...]:
     """Return how a signal gets to a run; nothing is to be done if that has ended meanwhile."""
-    return tuple(SignalGroup(pid, order.signal) for pid, number in table.runs.items() if number == order.run)
+    pids = (pid for pid, number in table.runs.items() if number == order.run)
+    return tuple(SignalRun(pid, table.groups[pid], order.signal) for pid in pids)
 
 
 def drop_standby(table: RunTable) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import select
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pytest_zygote.adapters.system import file_watcher
+from pytest_zygote.adapters.system import file_watcher, procfs
 from pytest_zygote.adapters.system.file_watcher import FileWatcher
 from tests.support.daemon import UNIT_S, eventually
 
@@ -124,6 +125,9 @@ def test_limit_of_the_system_is_named(
             """Fail as inotify does."""
             raise OSError(number, os.strerror(number))
 
+        def stop(self) -> None:
+            """Accept."""
+
     monkeypatch.setattr(file_watcher, "Observer", FullObserver)
     watcher = FileWatcher(str(tmp_path))
     watcher.start()
@@ -131,6 +135,88 @@ def test_limit_of_the_system_is_named(
     assert watcher.must_poll
     assert setting in watcher.state
     watcher.stop()
+
+
+def watches() -> int:
+    """Return how many folders this process watches."""
+    return sum(file_watcher.watch_counts().values())
+
+
+def test_what_watchdog_leaves_open_when_it_fails_is_closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Up to version 6 it keeps the watches that it has got, for as long as the daemon lives."""
+
+    class LeakingObserver:
+        """An observer that gets one watch, and no more."""
+
+        def schedule(self, *_: object, **__: object) -> None:
+            """Accept."""
+
+        def start(self) -> None:
+            """Fail, and forget the descriptor."""
+            libc = ctypes.CDLL(None)
+            libc.inotify_add_watch(libc.inotify_init(), os.fsencode(tmp_path), file_watcher.IN_DELETE_SELF)
+            assert watches() == before + 1
+            raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+        def stop(self) -> None:
+            """Accept."""
+
+    before = watches()
+    monkeypatch.setattr(file_watcher, "Observer", LeakingObserver)
+    watcher = FileWatcher(str(tmp_path))
+    watcher.start()
+    assert is_woken(watcher)
+    eventually(lambda: watches() == before, "nothing is watched")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("is_full_at_once", [True, False])
+def test_the_last_watch_of_the_system_is_left_to_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_full_at_once: bool
+) -> None:
+    """Watchdog keeps those that it has and says nothing: neither editors nor new folders would get any."""
+    (tmp_path / "app").mkdir()
+    room = [not is_full_at_once]
+    monkeypatch.setattr(file_watcher, "has_room", lambda: room[0])
+    before = watches()
+    watcher = FileWatcher(str(tmp_path))
+    watcher.start()
+    if not is_full_at_once:
+        eventually(lambda: watcher.state.startswith("watching"), "the watcher has started")
+        assert watches() == before + 2
+        room[0] = False
+        (tmp_path / "new").mkdir()
+    eventually(lambda: watcher.must_poll and "fs.inotify.max_user_watches" in watcher.state, "it has given up")
+    eventually(lambda: watches() == before, "nothing is watched")
+    assert is_woken(watcher)
+    watcher.stop()
+
+
+@pytest.mark.parametrize(
+    ("instance", "watch", "number", "expected"),
+    [(1, 1, 0, True), (-1, -1, errno.EMFILE, True), (1, -1, errno.ENOSPC, False), (1, -1, errno.ENOMEM, True)],
+)
+def test_room_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, instance: int, watch: int, number: int, *, expected: bool
+) -> None:
+    """By a watch that is given back; only the limit of watches counts."""
+
+    class Libc:
+        """A library of these answers."""
+
+        def inotify_init1(self, _flags: int) -> int:
+            """Give a descriptor."""
+            return os.open(os.devnull, os.O_RDONLY) if instance > 0 else -1
+
+        def inotify_add_watch(self, *_: object) -> int:
+            """Give a watch."""
+            return watch
+
+    before = procfs.open_descriptors()
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Libc())
+    monkeypatch.setattr(ctypes, "get_errno", lambda: number)
+    assert file_watcher.has_room() is expected
+    assert procfs.open_descriptors() == before
 
 
 def test_a_file_that_is_written_is_not_settled_until_it_is_closed(watcher: FileWatcher, tmp_path: Path) -> None:

@@ -107,6 +107,46 @@ print(processes.decode_wait(os.waitpid(pid, 0)[1]))
     assert ended.stdout == "True True\n6\n", ended.stderr
 
 
+def test_a_group_that_nobody_leads() -> None:
+    """Its members may make sessions of their own, and are signalled as a whole; then with the one that has left it."""
+    ended = run("""
+def member():
+    processes.join_group(0, group)
+    processes.fork(lambda: os.write(theirs, b"h") and signal.pause() or 0)
+    os.read(go, 1)
+    os.setsid()
+    os.write(theirs, b"m")
+    signal.pause()
+    return 0
+ours, theirs = os.pipe()
+go, say_go = os.pipe()
+group = processes.new_group()
+pid = processes.fork(member)
+processes.join_group(pid, group)
+os.close(theirs)
+print(processes.group_of(pid) == group != pid, os.read(ours, 1), list(processes.collect()))
+os.write(say_go, b"!")
+print(os.read(ours, 1), processes.group_of(pid) == pid)
+processes.signal_run(pid, group, signal.SIGTERM)
+print(processes.decode_wait(os.waitpid(pid, 0)[1]), os.read(ours, 1))
+""")
+    assert ended.stdout == "True b'h' []\nb'm' True\n-15 b''\n", ended.stderr
+
+
+def test_a_run_that_has_joined_another_group_is_signalled_alone() -> None:
+    """That group may be its zygote's."""
+    ended = run("""
+ours, theirs = os.pipe()
+pid = processes.fork(lambda: os.write(theirs, b"!") and signal.pause() or 0)
+os.read(ours, 1)
+group = processes.new_group()
+processes.wait(group)
+processes.signal_run(pid, group, signal.SIGTERM)
+print(processes.decode_wait(os.waitpid(pid, 0)[1]))
+""")
+    assert ended.stdout == "-15\n", ended.stderr
+
+
 def test_all_children_that_ended_are_collected() -> None:
     """One SIGCHLD may stand for many."""
     ended = run("""

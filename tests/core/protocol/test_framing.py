@@ -105,7 +105,7 @@ def test_the_bytes_are_those_of_the_module_docstring() -> None:
     """The format is written down, and is what is sent."""
     assert pack(Relay(2)) == b"PZ" + bytes([PROTOCOL]) + b"\0\0\0\x0e" + RELAY
     assert pack(Answer("é")).endswith(b"l2:s6:Answers2:\xc3\xa9")
-    assert pack(Fork(-1, b"abc")).endswith(b"l5:s4:Forki-1;b3:abcl0:i0;")
+    assert pack(Fork(-1, b"abc")).endswith(b"l6:s4:Forki-1;b3:abcl0:i0;i1;")
     assert pack(BuildFailed({"a": "b"}, Reason("no-fork", "c"))).endswith(
         b"l3:s11:BuildFailedd1:s1:as1:bl2:s7:no-forks1:c"
     )

@@ -27,12 +27,12 @@ from pytest_zygote.core.zygote.run_table import (
     ForkOrdered,
     ForkRun,
     KillStandby,
-    PressGroup,
+    PressRun,
     Report,
     RunForked,
     RunNotForked,
     RunTable,
-    SignalGroup,
+    SignalRun,
     StandbyLost,
     StandbyTried,
     TimePassed,
@@ -41,7 +41,7 @@ from pytest_zygote.core.zygote.run_table import (
 
 ORDER = Fork(7, b"request")
 DESCRIPTORS = (3, 4, 5, 6)
-GOING_ON = RunTable({100: 1, 200: 2}, wants_standby=True)
+GOING_ON = RunTable({100: 1, 200: 2}, {100: 100, 200: 199}, wants_standby=True)
 
 
 def test_an_order_forks_a_run_where_none_stands_by() -> None:
@@ -68,10 +68,10 @@ def test_a_standby_run_that_is_gone_is_replaced_by_a_fork() -> None:
 
 def test_a_run_that_was_forked_is_reported_and_another_is_to_stand_by() -> None:
     """The next standby run is forked when this one has ended."""
-    table, actions = step(EMPTY, RunForked(7, 300))
+    table, actions = step(EMPTY, RunForked(7, 300, 299))
 
     assert actions == (Report(Forked(7, 300)),)
-    assert table == RunTable({300: 7}, wants_standby=True)
+    assert table == RunTable({300: 7}, {300: 299}, wants_standby=True)
     assert not table.needs_standby
     assert step(table, ChildEnded(300, 0))[0].needs_standby
 
@@ -115,12 +115,12 @@ def test_a_run_that_ends_is_reported() -> None:
     table, actions = step(GOING_ON, ChildEnded(100, -15))
 
     assert actions == (Report(RunExited(1, -15)),)
-    assert table.runs == {200: 2}
+    assert (table.runs, table.groups) == ({200: 2}, {200: 199})
 
 
 def test_what_was_put_off_is_done_before_the_last_run_is_reported() -> None:
     """The client must not be gone before warnings about it are sent."""
-    _, actions = step(RunTable({100: 1}), ChildEnded(100, 0))
+    _, actions = step(RunTable({100: 1}, {100: 100}), ChildEnded(100, 0))
 
     assert actions == (EndLastRun(1), Report(RunExited(1, 0)))
 
@@ -133,7 +133,7 @@ def test_other_children_are_no_runs(event: run_table.ChildEvent) -> None:
 
 def test_a_signal_goes_to_the_run_of_that_number() -> None:
     """None is sent if the run has ended meanwhile: its process may be somebody else's by now."""
-    assert run_table.deliver(GOING_ON, Deliver(2, 15)) == (SignalGroup(200, 15),)
+    assert run_table.deliver(GOING_ON, Deliver(2, 15)) == (SignalRun(200, 199, 15),)
     assert run_table.deliver(GOING_ON, Deliver(3, 15)) == ()
 
 
@@ -145,10 +145,10 @@ def test_nothing_stands_by_once_it_is_dropped() -> None:
 
 def test_runs_that_nobody_waits_for_are_ended() -> None:
     """As by a closed terminal, then harder; runs of other clients go on."""
-    table = RunTable({100: 1, 200: 2})
+    table = RunTable({100: 1, 200: 2}, {100: 99, 200: 200})
     table, actions = step(table, ClientLost(1, 50.0))
-    assert actions == (PressGroup(100, "SIGHUP"), PressGroup(100, "SIGCONT"))
+    assert actions == (PressRun(100, 99, "SIGHUP"), PressRun(100, 99, "SIGCONT"))
     assert step(table, TimePassed(50.5)) == (table, ())
-    assert step(table, TimePassed(51.5)) == (table, (PressGroup(100, "SIGTERM"),))
-    assert step(table, TimePassed(53.5)) == (table, (PressGroup(100, "SIGKILL"),))
-    assert step(table, ChildEnded(100, -1))[1] == (PressGroup(100, "SIGKILL"), Report(RunExited(1, -1)))
+    assert step(table, TimePassed(51.5)) == (table, (PressRun(100, 99, "SIGTERM"),))
+    assert step(table, TimePassed(53.5)) == (table, (PressRun(100, 99, "SIGKILL"),))
+    assert step(table, ChildEnded(100, -1))[1] == (PressRun(100, 99, "SIGKILL"), Report(RunExited(1, -1)))

@@ -15,7 +15,7 @@ from pytest_zygote.core.zygote.run_table import (
     ForkStandby,
     Report,
     RunTable,
-    SignalGroup,
+    SignalRun,
     StandbyTried,
 )
 from pytest_zygote.core.zygote.zygote_loop import (
@@ -31,7 +31,7 @@ from pytest_zygote.core.zygote.zygote_loop import (
 )
 
 FORK = Fork(7, b"request", ("test_a.py",))
-BUSY = SESSION.replaced(table=RunTable({100: 7}))
+BUSY = SESSION.replaced(table=RunTable({100: 7}, {100: 100}))
 LEAVING = BUSY.replaced(phase=RETIRED)
 
 
@@ -55,8 +55,8 @@ def test_saved_files_are_checked() -> None:
 
 def test_signals_reach_runs() -> None:
     """Of a retired session too."""
-    assert step(BUSY, Ordered(Deliver(7, 2)))[1] == (SignalGroup(100, 2),)
-    assert step(LEAVING, Ordered(Deliver(7, 2)))[1] == (SignalGroup(100, 2),)
+    assert step(BUSY, Ordered(Deliver(7, 2)))[1] == (SignalRun(100, 100, 2),)
+    assert step(LEAVING, Ordered(Deliver(7, 2)))[1] == (SignalRun(100, 100, 2),)
 
 
 @pytest.mark.parametrize("order", [FORK, CheckRecollection(("test_a.py",))])
@@ -82,6 +82,6 @@ def test_it_leaves_at_once_without_runs() -> None:
 
 def test_nothing_is_done_when_idle_and_retired() -> None:
     """No run is forked ahead that nobody will ask for."""
-    state = LEAVING.replaced(table=RunTable({100: 7}, wants_standby=True))
+    state = LEAVING.replaced(table=RunTable({100: 7}, {100: 100}, wants_standby=True))
 
     assert step(state, Idle()) == (state, ())

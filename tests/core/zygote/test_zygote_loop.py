@@ -36,7 +36,7 @@ from pytest_zygote.core.zygote.run_table import (
     Report,
     RunForked,
     RunTable,
-    SignalGroup,
+    SignalRun,
     StandbyTried,
 )
 from pytest_zygote.core.zygote.zygote_loop import (
@@ -76,7 +76,7 @@ BROKEN = Reason("layer-broken", "a fork of this layer does not work (it ended wi
 FORK = Fork(7, b"request")
 ORDERS = {*TO_ZYGOTE.kinds.values(), *TO_SESSION.kinds.values()}
 PROJECT = ZygoteState(READY, is_patchable=True, may_stand_by=True)
-BUSY = PROJECT.replaced(table=RunTable({100: 7}, wants_standby=True))
+BUSY = PROJECT.replaced(table=RunTable({100: 7}, {100: 100}, wants_standby=True))
 
 
 def order_of(kind: type[ToLayer]) -> Ordered:
@@ -122,7 +122,7 @@ def test_a_base_layer_forks_ahead_once_it_has_had_a_run() -> None:
 
     assert (state.phase, actions) == (READY, (Send(BUILT),))
     assert not state.has_idle_work
-    state, _ = play(state, Ordered(FORK, (3, 4, 5, 6)), RunForked(7, 100), ChildEnded(100, 0))
+    state, _ = play(state, Ordered(FORK, (3, 4, 5, 6)), RunForked(7, 100, 100), ChildEnded(100, 0))
     assert step(state, Idle())[1] == (ForkStandby(),)
 
 
@@ -177,7 +177,7 @@ def test_a_candidate_that_cannot_follow_forks_nothing() -> None:
 
 def test_a_fork_is_empty_or_a_candidate() -> None:
     """It has no runs and no standby run; a copy of a project layer is there to be patched, or is replaced by a plan."""
-    assert forked(ZygoteState(READY, RunTable({100: 7}))) == ZygoteState(EMPTY)
+    assert forked(ZygoteState(READY, RunTable({100: 7}, {100: 100}))) == ZygoteState(EMPTY)
     assert forked(BUSY) == ZygoteState(CANDIDATE, is_patchable=True, may_stand_by=True)
 
 
@@ -192,11 +192,11 @@ def test_a_layer_is_forked_with_all_texts(order: Spawn | Collect) -> None:
 def test_a_run_is_forked_signalled_and_reaped() -> None:
     """From the order to the report of its status."""
     state, actions = play(
-        PROJECT, Ordered(FORK, (3, 4, 5, 6)), RunForked(7, 100), Ordered(Deliver(7, 2)), ChildEnded(100, -2)
+        PROJECT, Ordered(FORK, (3, 4, 5, 6)), RunForked(7, 100, 100), Ordered(Deliver(7, 2)), ChildEnded(100, -2)
     )
 
     assert actions[0] == ForkRun(FORK, (3, 4, 5, 6), is_first=True)
-    assert actions[2:] == [SignalGroup(100, 2), EndLastRun(7), Report(RunExited(7, -2))]
+    assert actions[2:] == [SignalRun(100, 100, 2), EndLastRun(7), Report(RunExited(7, -2))]
     assert state.has_idle_work
 
 
@@ -221,7 +221,7 @@ def test_a_zygote_without_runs_leaves_at_once() -> None:
 
 def test_a_signal_reaches_a_run_of_a_retired_zygote() -> None:
     """Ctrl-C works whatever has become of the layer."""
-    assert step(BUSY.replaced(phase=RETIRED), Ordered(Deliver(7, 2)))[1] == (SignalGroup(100, 2),)
+    assert step(BUSY.replaced(phase=RETIRED), Ordered(Deliver(7, 2)))[1] == (SignalRun(100, 100, 2),)
 
 
 def test_the_phases_are_those_of_the_module() -> None:
