@@ -115,7 +115,7 @@ def test_lazy_imports_are_imports() -> None:
     assert imported_names(code_of(text)) == {"a.b", "c", "c.d", "c.e", "f"}
 
 
-def test_stored_constants() -> None:
+def test_constants_are_found_whatever_loads_them() -> None:
     """Small numbers and None are loaded by other instructions than texts are."""
     assert stored(code_of("a = 1\nb = None\nc = 'text'\nd = 1000\ne = -1\nf = True\n")) == {
         "a": 1,

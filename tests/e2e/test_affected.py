@@ -409,7 +409,7 @@ class TestTests:
         assert set(project.affected().ran.values()) == {"ERROR"}
 
     @pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
-    def test_a_fixture(self, project: AffectedProject, scope: str) -> None:
+    def test_a_fixture_belongs_to_all_tests_that_use_it(self, project: AffectedProject, scope: str) -> None:
         """It belongs to all tests that use it, not to the first."""
         project.write("app/made.py", "def make():\n    return 1\n")
         project.write(
@@ -531,7 +531,7 @@ class TestOutside:
         (project.root / "data.txt").unlink()
         assert project.affected().ran == {"test_other": "FAILED"}
 
-    def test_package_data(self, project: AffectedProject) -> None:
+    def test_data_read_by_the_import_system_counts(self, project: AffectedProject) -> None:
         """Read by way of the import system."""
         project.write("app/data.txt", "one")
         self.read(project, "import pkgutil; assert pkgutil.get_data('app', 'data.txt') == b'one'")
@@ -554,7 +554,7 @@ class TestOutside:
 
         assert project.affected().ran == {"test_other": "FAILED"}
 
-    def test_a_folder(self, project: AffectedProject) -> None:
+    def test_a_folder_counts_by_the_names_in_it(self, project: AffectedProject) -> None:
         """By the names in it."""
         project.write("data/one", "")
         self.read(project, "assert os.listdir('data') == ['one']")
@@ -585,7 +585,7 @@ class TestOutside:
         assert project.affected(COLOUR="blue").names == set()
 
     @pytest.mark.measured
-    def test_a_process(self, project: AffectedProject) -> None:
+    def test_a_process_may_read_any_file_of_the_project(self, project: AffectedProject) -> None:
         """It may read any file of the project."""
         project.write("script.sh", "true\n")
         self.read(project, "import subprocess; subprocess.run(['bash', 'script.sh'], check=True)")
@@ -793,7 +793,9 @@ class TestComposition:
         ],
     )
     @precisely
-    def test_both_choose(self, project: AffectedProject, args: list[str], expected: set[str]) -> None:
+    def test_a_test_runs_if_all_options_choose_it(
+        self, project: AffectedProject, args: list[str], expected: set[str]
+    ) -> None:
         """A test runs if all agree; the others stay to be run."""
         project.affected()
         project.replace("app/calc.py", "LIMIT = 10", "LIMIT = 11")
@@ -812,7 +814,7 @@ class TestComposition:
 
         assert again.names == {"test_fails"}
 
-    def test_last_failed(self, project: AffectedProject) -> None:
+    def test_last_failed_chooses_among_the_affected(self, project: AffectedProject) -> None:
         """--lf chooses among the affected."""
         project.write("tests/test_other.py", "def test_other(): assert False\n")
         project.affected()

@@ -155,7 +155,7 @@ class TestImports:
 
         assert "test_other.py:1: DeprecationWarning: old" in project.run("--affected").output
 
-    def test_compiled_files(self, project: AffectedProject) -> None:
+    def test_compiled_files_are_those_of_the_compiler(self, project: AffectedProject) -> None:
         """They are what the compiler makes of the text: other runs read them."""
         project.affected()
         file = project.root / "app/calc.py"
@@ -225,7 +225,7 @@ class TestProcesses:
     """Other processes, and other tools in this one."""
 
     @precisely
-    def test_multiprocessing(self, project: AffectedProject) -> None:
+    def test_workers_of_a_pool_need_all_files(self, project: AffectedProject) -> None:
         """What a worker of a pool runs is not seen: the test depends on all files."""
         project.write(
             "tests/test_other.py",

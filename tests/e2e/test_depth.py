@@ -61,7 +61,7 @@ def _runs(project: Project) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("args", FROM_BASE, ids=" ".join)
-def test_from_base(app: Project, args: tuple[str, ...]) -> None:
+def test_a_run_from_the_base_imports_the_project_itself(app: Project, args: tuple[str, ...]) -> None:
     """The project's modules are imported by the run itself; output and outcome are plain pytest's."""
     before = _runs(app)
     warm = app.pytest(*args)
@@ -75,7 +75,7 @@ def test_from_base(app: Project, args: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("args", "reason"), COLD)
-def test_cold(app: Project, args: tuple[str, ...], reason: str) -> None:
+def test_what_no_layer_is_exact_for_is_cold(app: Project, args: tuple[str, ...], reason: str) -> None:
     """What no layer is exact for is plain pytest, and one line says why."""
     result = app.pytest(*args)
 

@@ -278,7 +278,7 @@ def test_databases_that_are_kept(shop: Shop) -> None:
     assert shop.migrations == 1
 
 
-def test_no_migrations(shop: Shop) -> None:
+def test_without_migrations_tables_are_made_from_models(shop: Shop) -> None:
     """Tables are made from the models, once."""
     shop.project.write("test_shop.py", TESTS.replace('["seeded"]', "[]"))
     result = shop.run("-n2", "--no-migrations", "-v", "-rA")

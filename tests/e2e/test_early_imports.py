@@ -173,7 +173,7 @@ def _shown(output: str) -> str:
 
 
 @pytest.mark.parametrize("what", AS_PLAIN)
-def test_as_plain(project: Project, what: str) -> None:
+def test_an_early_import_shows_nowhere(project: Project, what: str) -> None:
     """Output and outcome are those of plain pytest, and the module comes from the layer."""
     _write(project, AS_PLAIN[what])
     warm = project.warm_up()
@@ -201,7 +201,7 @@ def test_warning_of_a_package_about_who_imports_it(project: Project) -> None:
 
 
 @pytest.mark.parametrize("what", TOO_EARLY)
-def test_too_early(project: Project, what: str) -> None:
+def test_a_module_imported_too_early_starts_the_run_over(project: Project, what: str) -> None:
     """A run that finds a module imported too early starts over, unnoticed, and the module is early no more."""
     _write(project, TOO_EARLY[what])
     outputs = {_shown(project.pytest().stdout) for _ in range(2)}

@@ -132,7 +132,7 @@ def adapter(project: Project) -> Adapter:
     return Adapter(project)
 
 
-def test_vs_code(adapter: Adapter) -> None:
+def test_vs_code_discovers_and_runs_warm(adapter: Adapter) -> None:
     """Discovery and runs are served warm by the same layers, and an edit between them is seen."""
     told = adapter.discover()  # starts the daemon, which must hold neither the pipe nor the output
     assert told.has_tests
@@ -150,7 +150,7 @@ def test_vs_code(adapter: Adapter) -> None:
     assert adapter.run(*ids).outcomes == {ids[0]: "failure", ids[1]: "success"}
 
 
-def test_pycharm(project: Project) -> None:
+def test_the_plugin_of_pycharm_may_be_a_module(project: Project) -> None:
     """Its runner gives ``pytest.main`` a module as plugin, which a run imports by name; an object cannot be sent."""
     project.write("pytest.ini", INI)
     project.write("jb/teamcity_plugin.py", "def pytest_report_teststatus(report):\n    return 'x', 'X', 'TEAMCITY'\n")

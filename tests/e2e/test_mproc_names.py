@@ -73,7 +73,7 @@ def test_groups_priorities_and_global_fixtures(project: Project) -> None:
     assert set(there[: there.index("first")]) <= {"two"}
 
 
-def test_options(project: Project) -> None:
+def test_the_options_of_pytest_mproc_are_understood(project: Project) -> None:
     """``--cores`` also by a factor; ``--disable-mproc`` swallows no file name."""
     project.write("test_it.py", "def test_a(worker_id): print(worker_id)\ndef test_b(worker_id): print(worker_id)\n")
     for cores in ("auto", "auto*2", "auto/2", "1", "0"):

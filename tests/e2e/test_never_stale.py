@@ -79,7 +79,7 @@ def swap(project: Project, path: str, old: str, new: str) -> None:
     file.write_text(file.read_text().replace(old, new))
 
 
-def test_edits(app: Project) -> None:
+def test_each_edit_is_seen_by_the_next_run(app: Project) -> None:
     """Each edit is seen by the run that follows at once, also one that keeps the size within a second."""
     edits = [
         ("app/core.py", "return 1", "return 2"),
@@ -141,7 +141,7 @@ def test_files_come_and_go(app: Project) -> None:
         assert_fresh(app, what)
 
 
-def test_environment(app: Project) -> None:
+def test_an_environment_key_is_read_anew(app: Project) -> None:
     """A key that was read at import, in whatever way, is read anew when it has another value."""
     outputs = {
         assert_fresh(app, repr(environ), **environ)
@@ -152,7 +152,7 @@ def test_environment(app: Project) -> None:
     assert "OMP_NUM_THREADS changed, which native code reads at import" in app.reloads()[-1] + app.reloads()[-2]
 
 
-def test_packages(project: Project, tmp_path: Path) -> None:
+def test_changed_packages_are_noticed(project: Project, tmp_path: Path) -> None:
     """An installed, updated or removed package is noticed, though nobody edited a file of the project."""
     packages = tmp_path / "site-packages"
     (packages / "lib_x-1.0.dist-info").mkdir(parents=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SOME = ("pytest-mock", "pytest-asyncio", "pytest-rerunfailures", "pytest-timeout")
 
 
-def test_some_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_with_plugins_are_as_plain_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm runs with them are as plain ones: in one environment, as people have them."""
     monkeypatch.delenv("CI", raising=False)
     cases = [replace(case, commands=case.commands[:1]) for case in CASES if case.name in SOME]

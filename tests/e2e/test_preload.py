@@ -28,7 +28,7 @@ def _early(project: Project) -> int:
     return 0 if base is None or layer is None else layer.modules - base.modules
 
 
-def test_our_own(project: Project) -> None:
+def test_a_run_finds_our_modules_imported(project: Project) -> None:
     """A run finds all that it needs of ours imported: each file would cost it a millisecond."""
     project.write("early.py", "")
     project.write("conftest.py", "import sys\ndef pytest_unconfigure(): print(*sys.modules)\n")
@@ -42,7 +42,7 @@ def test_our_own(project: Project) -> None:
 
 @pytest.mark.measured
 @pytest.mark.parametrize("source", REJECTED, ids=REJECTED.get)
-def test_rejected(project: Project, source: str) -> None:
+def test_a_module_that_no_layer_may_hold_is_named(project: Project, source: str) -> None:
     """A module that must not be in a process that forks is named with the reason; its importers go with it."""
     project.write("unfit.py", source)
     project.write("user.py", "import unfit\n")
@@ -61,7 +61,7 @@ def test_rejected(project: Project, source: str) -> None:
     assert _early(project) == 1
 
 
-def test_restarted(project: Project) -> None:
+def test_a_new_daemon_knows_what_to_import(project: Project) -> None:
     """The list is kept: a new daemon's first run finds all modules imported, with or without pytest's cache."""
     project.write("one.py", "")
     project.write("two.py", "import one\n")
@@ -75,7 +75,7 @@ def test_restarted(project: Project) -> None:
     assert _early(project) == 2
 
 
-def test_told(project: Project) -> None:
+def test_settings_add_modules_and_remove_them(project: Project) -> None:
     """``zygote_preload`` adds modules, ``zygote_exclude`` takes them away with all that import them."""
     project.write("pytest.ini", f"{INI}zygote_preload = extra\nzygote_exclude = one\n")
     project.write("one.py", "")
@@ -88,7 +88,7 @@ def test_told(project: Project) -> None:
     assert _early(project) == 2
 
 
-def test_second_chance(project: Project) -> None:
+def test_an_edited_module_is_tried_again(project: Project) -> None:
     """A module that could not be imported is early again when it was edited, though its importers were not."""
     project.write("one.py", "VALUE = 1\n")
     project.write("two.py", "import one\n")
@@ -104,7 +104,7 @@ def test_second_chance(project: Project) -> None:
     assert _early(project) == 2
 
 
-def test_deep_chain(project: Project) -> None:
+def test_a_deep_chain_of_imports_fits_in_the_limit(project: Project) -> None:
     """A chain of imports that just fits in the recursion limit of a run is imported early as well."""
     names = [f"link_{number:03}" for number in range(125)]
     for name, following in zip(names, [*names[1:], ""], strict=True):

@@ -198,7 +198,7 @@ class TestKeys:
 
     @pytest.mark.measured
     @pytest.mark.parametrize("key", ["i", CTRL_C])
-    def test_interrupt(self, project: Project, watching: Terminal, key: str) -> None:
+    def test_ctrl_c_ends_the_run_and_then_watch_mode(self, project: Project, watching: Terminal, key: str) -> None:
         """The run ends, watch mode stays; Ctrl-C once more ends it."""
         os.mkfifo(project.root / "gate")
         project.write("test_slow.py", "def test_slow():\n    open('gate').read()\n")

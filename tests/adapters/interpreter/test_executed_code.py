@@ -31,8 +31,8 @@ A().method()
 """
 
 
-def test_what_ran() -> None:
-    """Calls, also failing ones."""
+def test_calls_count_as_runs_also_failing_ones() -> None:
+    """Not what was only defined, nor a coroutine that nobody awaited."""
     starts = new_starts(lambda path: path == "some.py")
     module, namespace = compile(TEXT + RUN, "some.py", "exec"), {"__name__": "some"}
     starts.start()

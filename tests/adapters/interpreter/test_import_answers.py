@@ -27,7 +27,7 @@ def test_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert answer(FOLDER) == ""
 
 
-def test_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_that_are_closed_or_missing_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams that are closed or missing are none."""
     closed = io.StringIO()
     closed.close()

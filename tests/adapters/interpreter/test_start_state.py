@@ -54,7 +54,7 @@ def test_a_replaced_import(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "builtin __import__" in state()
 
 
-def test_import_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_hook_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance and a class, as finders are."""
 
     class Finder:

@@ -140,7 +140,7 @@ def test_a_function_is_not_added_if_another_module_looked_for_it(title: str, oth
 
 
 @pytest.mark.parametrize("batch", range(8))
-def test_random_edits(batch: int, tmp_path: Path) -> None:
+def test_random_edits_are_patched_as_an_import_would_have_it(batch: int, tmp_path: Path) -> None:
     """Random edits of real modules; `scripts/edits.py` does thousands."""
     names = ("textwrap", "shlex", "sched", "queue", "csv", "string", "fractions", "cmd")
     patched, wrong = 0, []

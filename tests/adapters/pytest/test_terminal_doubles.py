@@ -102,7 +102,7 @@ def _entries(folder: str) -> set[str]:
     return {entry.name for entry in Path(folder).iterdir()}
 
 
-def test_descriptions() -> None:
+def test_each_kind_of_stream_is_described() -> None:
     """Terminals with their size, pipes, files, nothing, and the rest."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 7, 33, 0, 0))

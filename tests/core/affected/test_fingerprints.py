@@ -117,7 +117,7 @@ def test_the_whole_depends_on_every_unit() -> None:
     assert whole({"a": b"1", "b": b"2"}) == whole({"b": b"2", "a": b"1"})
 
 
-def test_imported_names() -> None:
+def test_names_are_imported_at_any_depth() -> None:
     """Statements at any depth; what comes from a module may be a module."""
     source = """
         import a.b as c, d

@@ -48,7 +48,7 @@ def test_the_reason_is_that_of_the_newest_row() -> None:
     assert found == Selected("test", "changed", "app.py: A.method() changed")
 
 
-def test_summary() -> None:
+def test_the_summary_is_one_line() -> None:
     """One line."""
     selected = [Selected("a", "changed", ""), Selected("b", "failed", ""), Selected("c", "changed", "")]
 

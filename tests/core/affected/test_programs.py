@@ -25,7 +25,7 @@ from pytest_zygote.core.affected.programs import files_read, script_commands, sh
         ("sed -i.bak s,a,b,g one", ("one",)),
     ],
 )
-def test_known_programs(command: str, files: tuple[str, ...]) -> None:
+def test_known_programs_read_the_files_they_are_given(command: str, files: tuple[str, ...]) -> None:
     """They read the files that they are given."""
     program, *args = command.split()
 
@@ -55,7 +55,7 @@ def test_known_programs(command: str, files: tuple[str, ...]) -> None:
         "sed s one",
     ],
 )
-def test_others(command: str) -> None:
+def test_other_programs_may_read_any_file(command: str) -> None:
     """Whatever is not known may read any file, or start anything."""
     program, *args = command.split()
 
@@ -92,7 +92,7 @@ def test_preprocessor_of_less() -> None:
         (["-c", "true", "name"], None),
     ],
 )
-def test_shells(args: list[str], words: tuple[str, ...] | None) -> None:
+def test_a_shell_that_passes_a_command_on_is_known_by_it(args: list[str], words: tuple[str, ...] | None) -> None:
     """A shell that only passes a command on is known by it."""
     assert shell_words(args) == words
 
@@ -106,6 +106,6 @@ def test_shells(args: list[str], words: tuple[str, ...] | None) -> None:
         ("cat\nmake $1\n", None),
     ],
 )
-def test_scripts(text: str, commands: list[tuple[str, ...]] | None) -> None:
+def test_each_line_of_a_script_is_a_command(text: str, commands: list[tuple[str, ...]] | None) -> None:
     """Each line is a command."""
     assert script_commands(text) == commands

@@ -45,13 +45,13 @@ def test_who_reads_all_keys_sees_those_that_modules_have_written(written: dict[s
     assert set(environ_differences(seen, built, built)) == different
 
 
-def test_native_families() -> None:
+def test_keys_that_native_code_reads_count_unseen() -> None:
     """Keys that C code reads by itself count without being seen; those a run follows by itself do not."""
     assert native_differences({"OMP_NUM_THREADS": "1"}, {}) == ("OMP_NUM_THREADS",)
     assert native_differences({}, {"PYTHONPATH": "x", "A": "1"}) == ()
 
 
-def test_supplied_names() -> None:
+def test_a_name_in_a_folder_counts_if_the_layer_wanted_it() -> None:
     """A name in a folder counts if the layer loaded it or looked for it in vain."""
     wanted = frozenset({"app.core", "app._speedups"})
     before = ["core.py"]
@@ -61,7 +61,7 @@ def test_supplied_names() -> None:
     assert supplied_names("app.core.", [], ["__init__.py"], wanted) == ("app.core",)
 
 
-def test_descriptions() -> None:
+def test_users_read_names_relative_to_the_project() -> None:
     """The user reads names relative to the project, and not too many."""
     assert describe_paths(["/p/a.py"], "/p") == "a.py changed"
     assert describe_paths(["/p/b.py", "/p/a.py"], "/p") == "a.py and b.py changed"

@@ -65,7 +65,7 @@ def test_run_that_starts_over_gets_the_depth_it_wants() -> None:
     assert depth_after("project", "cold") == "cold"
 
 
-def test_pressure_grows() -> None:
+def test_signals_to_an_abandoned_run_get_harder_with_time() -> None:
     """Signals get harder with time, and the last cannot be ignored, within five seconds."""
     times = [after_s for after_s, _ in lifecycle.PRESSURE]
     assert times == sorted(times)

@@ -16,7 +16,7 @@ def _graph() -> ModuleGraph:
     return graph
 
 
-def test_learns_once(graph: ModuleGraph) -> None:
+def test_what_is_known_teaches_nothing(graph: ModuleGraph) -> None:
     """What is known teaches nothing; a module from another file does."""
     assert not graph.learn(ROWS)
     assert graph.learn((("app", "/p/app/__init__.py", FIRST, ""),))
@@ -40,7 +40,7 @@ def test_a_failure_is_forgiven_once_by_a_run(graph: ModuleGraph) -> None:
         assert graph.learn(ROWS) is is_news
 
 
-def test_edits_forgive(graph: ModuleGraph) -> None:
+def test_an_edit_forgives_what_only_failed(graph: ModuleGraph) -> None:
     """Any edit forgives what only failed; what a module does itself is forgiven by an edit of its own file."""
     graph.rejected.update({"app": "it starts a thread", "app.x": f"{FAILED}OSError"})
     assert graph.forgive([]) == []
@@ -59,7 +59,7 @@ def test_a_file_that_runs_write_is_not_forgiven_by_being_written(graph: ModuleGr
 @pytest.mark.parametrize(
     ("name", "expected"), [("app", True), ("app.x", True), ("application", False), ("glob_1", True), ("x", False)]
 )
-def test_excluded(name: str, *, expected: bool) -> None:
+def test_a_pattern_excludes_a_module_and_all_in_it(name: str, *, expected: bool) -> None:
     """A pattern stands for a module and all in it."""
     assert is_excluded(name, ("app", "glob_*")) is expected
 

@@ -39,8 +39,8 @@ def test_names_of_copies() -> None:
         copy_name("mine", "gw0")
 
 
-def test_what_decides() -> None:
-    """Names do not, and where workers write; objects that look alike are alike."""
+def test_names_of_test_databases_and_folders_do_not_matter() -> None:
+    """All else does. Objects that look alike are alike."""
     test: dict[str, object] = {"NAME": "test_a", "TEMPLATE": None}
     database: dict[str, object] = {"NAME": "a", "TEST": test}
     settings: dict[str, object] = {"APPS": ["shop"], "MEDIA_ROOT": "/a", "ROUTER": object(), "lower": 1}

@@ -24,6 +24,6 @@ from pytest_zygote.core.patching.bindings import bound_names
         ("if (a := 1): pass", {"a"}),
     ],
 )
-def test_bound_names(text: str, names: set[str]) -> None:
+def test_a_statement_binds_names_of_its_own_scope(text: str, names: set[str]) -> None:
     """What a statement binds in its own scope."""
     assert set(bound_names(ast.parse(text).body[0])) == names

@@ -19,7 +19,7 @@ from pytest_zygote.core.patching.definitions import align
         ("class A:\n    'doc'\n", "class A:\n    def f(self): pass\n", ["f"]),
     ],
 )
-def test_additions(old: str, new: str, names: list[str]) -> None:
+def test_what_only_the_new_tree_has_is_an_addition(old: str, new: str, names: list[str]) -> None:
     """Functions and imported names that only the new tree has."""
     alignment = align(old.encode(), new.encode())
     assert alignment.difference == ""

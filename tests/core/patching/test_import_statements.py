@@ -33,7 +33,7 @@ import lib
         (b"from .lib import x\n", "lib", 0),
     ],
 )
-def test_import_line(text: bytes, wanted: str, line: int) -> None:
+def test_the_first_import_that_runs_with_the_module_counts(text: bytes, wanted: str, line: int) -> None:
     """The first that runs with the module, in any form."""
     assert import_line(text, "pack.age.module", "pack.age", wanted) == line
 

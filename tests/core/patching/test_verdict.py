@@ -93,14 +93,14 @@ class TestKeep:
 class TestPatch:
     """Bodies that never ran, and names that nobody knew."""
 
-    def test_names(self) -> None:
+    def test_what_changed_is_named_as_users_name_it(self) -> None:
         """What changed is named as users name it."""
         old = "def f():\n    return 1\nclass A:\n    def f(self):\n        return 1\n"
         found = verdict(old, old.replace("return 1", "return 2"))
         assert isinstance(found, Patch)
         assert found.names == ("f", "A.f")
 
-    def test_additions(self) -> None:
+    def test_quiet_additions_are_patched(self) -> None:
         """An import of something quiet, a function, a method."""
         old = "class A:\n    def f(self): pass\n"
         new = "import json\nclass A:\n    def f(self): pass\n    def g(self): pass\ndef h(): pass\n"
@@ -151,13 +151,13 @@ class TestReload:
             ("# zygote: reload\n", "x = 1\n", "the file asks for it"),
         ],
     )
-    def test_reasons(self, old: str, new: str, said: str) -> None:
+    def test_a_reason_names_file_and_thing(self, old: str, new: str, said: str) -> None:
         """A reason names the file, the thing, and what is the matter with it."""
         found = reason(old, new)
         assert found.startswith("app/m.py: ")
         assert said in found
 
-    def test_what_ran(self) -> None:
+    def test_a_function_that_ran_may_move_but_not_change(self) -> None:
         """The body of a function that ran must not change, but may move."""
         module = replace(MODULE, ran=frozenset({("f", 1)}))
         assert (
@@ -296,6 +296,6 @@ def test_the_mark_in_a_file(text: bytes, expected: bool) -> None:  # noqa: FBT00
         ("app/jit/faster.py", "fast.py", False),
     ],
 )
-def test_the_globs(path: str, pattern: str, expected: bool) -> None:  # noqa: FBT001 - from the table
+def test_globs_with_a_slash_stand_for_paths(path: str, pattern: str, expected: bool) -> None:  # noqa: FBT001 - from the table
     """Patterns with a slash stand for paths, others for names."""
     assert is_always_reloaded(path, ["none.py", pattern]) is expected

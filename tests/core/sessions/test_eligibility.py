@@ -120,7 +120,12 @@ def test_options_that_keep_state() -> None:
         ("tests.conftest", ["pytest_hook_of_tomorrow"], False, "tests.conftest has the hook pytest_hook_of_tomorrow"),
     ],
 )
-def test_plugins(module: str, hooks: list[str], is_declared_safe: bool, expected: str) -> None:  # noqa: FBT001 - a parameter
+def test_plugins_that_were_tried_or_declare_it_are_safe(
+    module: str,
+    hooks: list[str],
+    is_declared_safe: bool,  # noqa: FBT001 - a parameter
+    expected: str,
+) -> None:
     """Those of pytest, those that were tried or declare it, and what the hooks of all others may be."""
     said = eligibility.plugin_ineligibility(module, hooks, is_declared_safe=is_declared_safe)
     assert (said is None) is (expected == "")

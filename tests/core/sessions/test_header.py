@@ -23,7 +23,7 @@ HEADER = "== session ==\nrootdir: /p\n"
         ("seed: 1\n", "seed: 2\n", "seed: 2\n"),
     ],
 )
-def test_continuation(seen: str, text: str, expected: str | None) -> None:
+def test_whole_lines_that_were_seen_are_not_printed_again(seen: str, text: str, expected: str | None) -> None:
     """Whole lines that were seen are not printed again, unless they were wrong."""
     assert continuation(seen, text) == expected
 

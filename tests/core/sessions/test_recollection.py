@@ -127,6 +127,6 @@ def test_a_type_that_is_always_wanted_is_no_import() -> None:
     assert difference(text, text)
 
 
-def test_words() -> None:
+def test_names_are_found_wherever_they_are_written() -> None:
     """Names are found wherever they are written."""
     assert words(b"import_module('tests.test_a')") >= {b"test_a", b"tests"}
