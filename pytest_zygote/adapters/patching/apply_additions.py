@@ -7,16 +7,15 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.patching.classes import find_class
 from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching.additions import FUTURE_ANNOTATIONS, place
+from pytest_zygote.core.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_zygote.core.patching.additions import Added
-
-from pytest_zygote.adapters.patching.classes import find_class
-from pytest_zygote.core.patching.errors import NotPatchable
 
 
 def make(module: ModuleType, path: str, added: Added) -> object:

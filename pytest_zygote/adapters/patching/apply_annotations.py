@@ -31,7 +31,7 @@ class Annotator:
         """Return the function whose annotations change.
 
         Raises:
-            Refusal: somebody may have looked at them, or it is not clear which function it is.
+            NotPatchable: somebody may have looked at them, or it is not clear which function it is.
         """
         found = [holders for holders in live if (holders.code.co_name, holders.code.co_firstlineno) == change.place]
         functions = [function for holders in found for function in holders.functions]

@@ -55,17 +55,17 @@ class AskedNames:
         """Return whether other code may have read the docstring of something with one of these names."""
         if self._is_involved(path, self._seen("docs") or frozenset()):
             return True
+        wanted = DOCS | names
+        return any(found is None or found.read & wanted for found in self._mentioning(path, names))
+
+    def _mentioning(self, path: str, names: frozenset[str]) -> Iterator[AskedFor | None]:
+        """Give what those asked for who read docstrings or mention a name; None if they are too many to look."""
         marks = {name.encode() for name in names}
         budget = MANY
         for other, memory in self._memory.items():
-            if other == path:
-                continue
-            text = b"" if "docs" in memory.examines else memory.source
-            if "docs" in memory.examines or any(mark in text for mark in marks):
+            if other != path and ("docs" in memory.examines or any(mark in memory.source for mark in marks)):
                 budget -= memory.words is None
-                if budget < 0 or self._words(other).read & (DOCS | names):
-                    return True
-        return False
+                yield self._words(other) if budget >= 0 else None
 
     def lines_examined(self, path: str) -> str:
         """Return who may have looked at lines or bytecode of a module; '' if nobody has."""

@@ -8,12 +8,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a
+from pytest_zygote.adapters.patching.inventory import file_of
 from pytest_zygote.core.bytecode import MASKED, stored
+from pytest_zygote.core.patching.additions import ClassFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FunctionType
 
+    from pytest_zygote.adapters.patching.inventory import Namespace
     from pytest_zygote.core.patching.patch_plan import PatchPlan
 
 
@@ -35,6 +38,35 @@ def is_dataclass(module: ModuleType, name: str) -> bool:
     for part in name.split("."):
         found = (dict_of(found) or {}).get(part) if is_a(found, ModuleType) else None
     return found is dataclasses.dataclass
+
+
+def facts_of(
+    module: ModuleType,
+    title: str,
+    is_ours: Callable[[str], bool],
+    functions: Callable[[Sequence[Namespace]], Sequence[FunctionType]],
+) -> ClassFacts | None:
+    """Return what is known about a class of a module; None if it is not where its name says.
+
+    Args:
+        module: that defines it.
+        title: its qualified name.
+        is_ours: returns whether a file is the project's.
+        functions: returns those that are reached from namespaces.
+    """
+    found = find_class(module, title)
+    if found is None:
+        return None
+    bases = found.__mro__[1:]
+    files = {name: file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
+    return ClassFacts(
+        is_plain=type(found) is type
+        and not any("__init_subclass__" in vars(base) for base in bases[:-1])
+        and not is_replaced(title, functions([vars(module)])),
+        is_ours=all(name == "builtins" or is_ours(file) for name, file in files.items()),
+        has_subclasses=bool(subclasses(found)),
+        attributes=frozenset(dir(found)),
+    )
 
 
 def is_replaced(title: str, functions: Sequence[FunctionType]) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.patching.classes import find_class
 from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,15 +17,11 @@ if TYPE_CHECKING:
     from pytest_zygote.core.patching.patch_plan import PatchPlan
 
 
-from pytest_zygote.adapters.patching.classes import find_class
-from pytest_zygote.core.patching.errors import NotPatchable
-
-
 def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, CodeType]]:
     """Return for each live code the one that takes its place.
 
     Raises:
-        Refusal: a live code is not that of the old text, or cannot be told from others.
+        NotPatchable: a live code is not that of the old text, or cannot be told from others.
     """
     pairs: dict[tuple[str, int], list[tuple[CodeType, CodeType]]] = {}
     for pair in (*plan.moved, *plan.changed):
@@ -31,24 +29,32 @@ def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, C
     swaps = []
     for holders in live:
         code = holders.code
-        news = [
-            new for old, new in pairs.get((code.co_name, code.co_firstlineno), ()) if code_compare.identical(old, code)
-        ]
-        if not news or any(not code_compare.identical(news[0], other) for other in news):
-            raise NotPatchable(
-                "function-ambiguous", f"the live {code.co_name}() is not the one in the old text, or there are several"
-            )
+        swaps.append((holders, _successor(code, pairs.get((code.co_name, code.co_firstlineno), ()))))
         if holders.excess:
             raise NotPatchable(
                 "function-ambiguous", f"something besides the function keeps the code of {code.co_name}()"
             )
-        swaps.append((holders, news[0]))
     replaced = {id(new) for _, new in swaps}
     for pair in plan.changed:
         if id(pair.new) not in replaced:
             raise NotPatchable("function-ambiguous", f"{pair.title} is not to be found among the live functions")
         _check_function_docs([holders for holders, new in swaps if new is pair.new], pair.new)
     return swaps
+
+
+def _successor(code: CodeType, pairs: Sequence[tuple[CodeType, CodeType]]) -> CodeType:
+    """Return what takes the place of a live code.
+
+    Args:
+        code: of a live function.
+        pairs: old and new codes with its name and line.
+    """
+    news = [new for old, new in pairs if code_compare.identical(old, code)]
+    if not news or any(not code_compare.identical(news[0], other) for other in news):
+        raise NotPatchable(
+            "function-ambiguous", f"the live {code.co_name}() is not the one in the old text, or there are several"
+        )
+    return news[0]
 
 
 def _check_function_docs(found: list[Referrers], new: CodeType) -> None:

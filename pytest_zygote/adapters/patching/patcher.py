@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_zygote.core.patching.additions import ClassFacts, Module
+from pytest_zygote.adapters.patching.apply_additions import annotate_of, bind, check_places, imported, make
+from pytest_zygote.adapters.patching.apply_annotations import Annotator
+from pytest_zygote.adapters.patching.asked_names import AskedNames
+from pytest_zygote.adapters.patching.classes import facts_of, find_class, is_dataclass, move_classes
+from pytest_zygote.adapters.patching.codefind import new_registry
+from pytest_zygote.adapters.patching.compiling import make_compiler, never_patched
+from pytest_zygote.adapters.patching.errors import PatchError
+from pytest_zygote.adapters.patching.inventory import Inventory, file_of
+from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
+from pytest_zygote.adapters.patching.referrers import Referrers, account, conforms, held
+from pytest_zygote.adapters.patching.sources import Sources
+from pytest_zygote.core.patching.additions import Module
+from pytest_zygote.core.patching.errors import NotPatchable
 from pytest_zygote.core.patching.patch_plan import PatchPlan
 from pytest_zygote.core.patching.verdict import MAX_FILES, Reload, Verdict, decide
 from pytest_zygote.core.reasons import Reason
@@ -19,19 +31,6 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.patching.additions import Added
     from pytest_zygote.core.patching.annotations import Annotated
-
-from pytest_zygote.adapters.patching.apply_additions import annotate_of, bind, check_places, imported, make
-from pytest_zygote.adapters.patching.apply_annotations import Annotator
-from pytest_zygote.adapters.patching.asked_names import AskedNames
-from pytest_zygote.adapters.patching.classes import find_class, is_dataclass, is_replaced, move_classes, subclasses
-from pytest_zygote.adapters.patching.codefind import new_registry
-from pytest_zygote.adapters.patching.compiling import make_compiler, never_patched
-from pytest_zygote.adapters.patching.errors import PatchError
-from pytest_zygote.adapters.patching.inventory import Inventory, file_of
-from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
-from pytest_zygote.adapters.patching.referrers import Referrers, account, conforms, held
-from pytest_zygote.adapters.patching.sources import Sources
-from pytest_zygote.core.patching.errors import NotPatchable
 
 
 class Starts(Protocol):
@@ -141,8 +140,8 @@ class Patcher:
         for path, source in changed.items():
             try:
                 verdicts[path] = self._decide(path, source, found)
-            except NotPatchable as found:
-                verdicts[path] = Reload(found.reason_for(self._label(path)))
+            except NotPatchable as error:
+                verdicts[path] = Reload(error.reason_for(self._label(path)))
             if isinstance(verdicts[path], Reload):
                 break
         return verdicts
@@ -194,7 +193,7 @@ class Patcher:
             ran=ran,
             bound=frozenset(vars(module)),
             never_patched=tuple(self._never_patched(path)),
-            classes=lambda title: self._class_facts(module, title),
+            classes=lambda title: facts_of(module, title, self._is_ours, self._stock.functions),
             is_mentioned=lambda owner, name: self._others.ask_for(path, owner, name),
             are_docs_read=lambda names: self._others.read_docs(path, names),
             is_dataclass=lambda name: is_dataclass(module, name),
@@ -212,21 +211,6 @@ class Patcher:
     def _ran(self, path: str, whole: CodeType) -> frozenset[tuple[str, int]]:
         live = self._find_functions([path])[path]
         return self._starts.ran(path, whole, [holders.code for holders in live])
-
-    def _class_facts(self, module: ModuleType, title: str) -> ClassFacts | None:
-        found = find_class(module, title)
-        if found is None:
-            return None
-        bases = found.__mro__[1:]
-        files = {name: file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
-        return ClassFacts(
-            is_plain=type(found) is type
-            and not any("__init_subclass__" in vars(base) for base in bases[:-1])
-            and not is_replaced(title, self._stock.functions([vars(module)])),
-            is_ours=all(name == "builtins" or self._is_ours(file) for name, file in files.items()),
-            has_subclasses=bool(subclasses(found)),
-            attributes=frozenset(dir(found)),
-        )
 
     def _is_importable(self, name: str, attribute: str) -> bool:
         parts = name.split(".")
@@ -290,13 +274,16 @@ class Patcher:
             PatchError: one has not. The process must not be used.
         """
         for path, work in self._work.items():
-            new = {id(code) for _, code in work.swaps}
-            new |= {id(code) for added, _ in work.objects for code in (added.code, added.annotate)}
-            for holders in self._find_functions([path])[path]:
-                if id(holders.code) not in new and not conforms(holders.functions):
-                    raise PatchError(f"{self._label(path)}: {holders.code.co_name}() still has other code")
+            self._verify_functions(path, work)
             account([holders for holders, _ in work.swaps], is_after=True)
             for holders, _ in work.swaps:
                 if holders.excess and not (holders.conforming or conforms(holders.functions)):
                     raise PatchError(f"{self._label(path)}: the old code of {holders.code.co_name}() is still held")
         self._work.clear()
+
+    def _verify_functions(self, path: str, work: _Work) -> None:
+        new = {id(code) for _, code in work.swaps}
+        new |= {id(code) for added, _ in work.objects for code in (added.code, added.annotate)}
+        for holders in self._find_functions([path])[path]:
+            if id(holders.code) not in new and not conforms(holders.functions):
+                raise PatchError(f"{self._label(path)}: {holders.code.co_name}() still has other code")

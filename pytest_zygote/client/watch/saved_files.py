@@ -15,7 +15,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_zygote.adapters.system.file_watcher import FileWatcher
 
@@ -112,11 +112,7 @@ class SavedFiles:
         if all(os.path.exists(os.path.join(self.root, word.partition("::")[0])) for word in words):
             return text
         names = [os.path.relpath(path, self.root) for path, _ in self._scan()]
-        tests = [name for name in names if name.endswith(".py") and "test" in os.path.basename(name)]
-        found = (
-            name for word in words for name in ([word] if word in names else [t for t in tests if word in t] or [word])
-        )
-        return shlex.join(sorted(dict.fromkeys(found)))
+        return shlex.join(sorted({name for word in words for name in _named(word, names)}))
 
     def _look(self) -> list[str]:
         now = dict(self._scan())
@@ -156,3 +152,9 @@ class SavedFiles:
             content = b""
         before, self._contents[path] = self._contents.get(path), content
         return before != content
+
+
+def _named(word: str, names: Sequence[str]) -> Sequence[str]:
+    """Return what a word on a command line stands for: itself if it is a file, else the test files that have it."""
+    tests = (name for name in names if name.endswith(".py") and "test" in os.path.basename(name))
+    return [word] if word in names else [name for name in tests if word in name] or [word]

@@ -19,7 +19,7 @@ from pytest_zygote.core.patching.bindings import FUNCTIONS, bound_names
 from pytest_zygote.core.patching.introspection import DYNAMIC, FINDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import CodeType
 
     from pytest_zygote.core.patching.annotations import Function
@@ -122,22 +122,21 @@ def check_addition(
         asked: names and texts in what was executed of the old module.
     """
     node = addition.node
+    code, annotate = _codes_of(whole, addition) if isinstance(node, FUNCTIONS) else (None, None)
     why_not = _why_not_name(addition, module, asked)
-    code = annotate = None
     if isinstance(node, FUNCTIONS):
-        code, annotate = _codes_of(whole, addition)
         why_not = why_not or _why_not_function(node, code, alignment.names, module)
-        if annotate is not None and annotate.co_freevars:
-            why_not = why_not or f"{node.name}() is new, and has annotations that are looked up in its class"
-        if addition.scope:
-            why_not = why_not or _why_not_method(addition, module, asked)
+        why_not = why_not or _why_not_in_class(addition, annotate, module, asked)
     else:
         why_not = why_not or _why_not_import(addition, node, module)
     if why_not:
         return None, why_not
-    above = frozenset(name for other in addition.siblings[: addition.at] for name in bound_names(other))
-    below = frozenset(name for other in addition.siblings[addition.at + 1 :] for name in bound_names(other))
+    above, below = _bound_by(addition.siblings[: addition.at]), _bound_by(addition.siblings[addition.at + 1 :])
     return Added(addition.scope, addition.name, node, code, annotate, above, below - above), ""
+
+
+def _bound_by(statements: Iterable[ast.stmt]) -> frozenset[str]:
+    return frozenset(name for statement in statements for name in bound_names(statement))
 
 
 def place(names: Sequence[str], added: Added) -> int | None:
@@ -189,15 +188,17 @@ def _why_not_function(node: Function, code: CodeType | None, names: dict[str, in
         return f"{node.name}() is new, and uses super or variables around it"
     if node.decorator_list or getattr(node, "type_params", []):
         return f"{node.name}() is new, and decorated or generic"
-    arguments = node.args
-    defaults = [*arguments.defaults, *(default for default in arguments.kw_defaults if default is not None)]
-    if not all(_is_constant(default) for default in defaults):
+    if not all(map(_is_constant, _defaults(node))):
         return f"{node.name}() is new, and has defaults that are computed"
     if any(argument.arg.startswith("__") for argument in _arguments(node)):
         return f"{node.name}() is new, and has private parameters"
     if not code.co_flags & FUTURE_ANNOTATIONS and not _are_annotations_quiet(node, names, module):
         return f"{node.name}() is new, and has annotations that are computed"
     return ""
+
+
+def _defaults(node: Function) -> list[ast.expr]:
+    return [*node.args.defaults, *(default for default in node.args.kw_defaults if default is not None)]
 
 
 def _arguments(node: Function) -> Iterator[ast.arg]:
@@ -225,10 +226,17 @@ def _are_annotations_quiet(node: Function, names: dict[str, int], module: Module
             return False
         if isinstance(part, ast.Name):
             line = names.get(part.id)
-            is_builtin = line is None and part.id in BUILTINS - module.bound
-            if not is_builtin and not (line is not None and 0 < line < node.lineno):
+            is_known = part.id in BUILTINS - module.bound if line is None else 0 < line < node.lineno
+            if not is_known:
                 return False
     return True
+
+
+def _why_not_in_class(addition: Addition, annotate: CodeType | None, module: Module, asked: set[str]) -> str:
+    """Return what the class around a function would have made of it; '' if nothing, or if there is no class."""
+    if annotate is not None and annotate.co_freevars:
+        return f"{addition.name}() is new, and has annotations that are looked up in its class"
+    return _why_not_method(addition, module, asked) if addition.scope else ""
 
 
 def _why_not_method(addition: Addition, module: Module, asked: set[str]) -> str:

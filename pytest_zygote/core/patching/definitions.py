@@ -104,8 +104,8 @@ def _align_scope(
             alignment.additions.append(Addition(path, node, tuple(after), at, decorators))
         else:
             alignment.difference = alignment.difference or _describe(node, rest, path)
-    if rest:
-        alignment.difference = alignment.difference or _describe_lost(rest[0][1], after, path)
+    if rest and not alignment.difference:
+        alignment.difference = _describe_lost(rest[0][1], after, path)
     old.body, new.body = before or [_nothing()], remaining or [_nothing()]
 
 
@@ -116,9 +116,7 @@ def _nothing() -> ast.stmt:
 def _statements(scope: Scope, lazy: frozenset[str]) -> Iterator[ast.stmt]:
     """Give what an import of this scope executes, one name for each import."""
     for node in scope.body:
-        if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            continue
-        if isinstance(node, ast.If) and _is_never(node, lazy):
+        if _is_nothing(node) or (isinstance(node, ast.If) and _is_never(node, lazy)):
             continue
         if isinstance(node, IMPORTS) and len(node.names) > 1 and not _is_future(node):
             for alias in node.names:
@@ -127,6 +125,10 @@ def _statements(scope: Scope, lazy: frozenset[str]) -> Iterator[ast.stmt]:
                 yield single
         else:
             yield node
+
+
+def _is_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _is_future(node: ast.stmt) -> bool:
@@ -200,12 +202,16 @@ def _align_pair(
         alignment.difference = alignment.difference or (found and f"class {title} has {found}")
         _align_scope(alignment, old, new, (*path, new.name), lazy)
     elif isinstance(old, FUNCTIONS) and isinstance(new, FUNCTIONS):
-        annotated = strip(old, new, path) if alignment.are_texts else None
-        alignment.annotated += [annotated] if annotated else []
-        is_other = type(old) is not type(new)
-        parts = "another kind (async)" if is_other else _differing_part(*without_lazy(old, new), _FUNCTION_PARTS)
-        title = ".".join((*path, new.name))
-        alignment.difference = alignment.difference or (parts and f"{title}() has {parts}")
+        _align_functions(alignment, old, new, path)
+
+
+def _align_functions(alignment: Alignment, old: Function, new: Function, path: tuple[str, ...]) -> None:
+    annotated = strip(old, new, path) if alignment.are_texts else None
+    alignment.annotated += [annotated] if annotated else []
+    is_other = type(old) is not type(new)
+    parts = "another kind (async)" if is_other else _differing_part(*without_lazy(old, new), _FUNCTION_PARTS)
+    title = ".".join((*path, new.name))
+    alignment.difference = alignment.difference or (parts and f"{title}() has {parts}")
 
 
 _FUNCTION_PARTS = {

@@ -119,10 +119,17 @@ def _decide(old: bytes, new: bytes, module: Module, compiler: Compiler) -> Verdi
         _check_change(pair, module)
     _check_first_annotations(plan, module, whole_old)
     _check_docs(plan, new, module, whole_old)
-    names = tuple(dict.fromkeys([pair.title for pair in plan.changed] + [added.title for added in plan.added]))
-    names += tuple(f"{docs.title or 'module'}.__doc__" for docs in plan.docs)
-    names += tuple(f"{change.title}.__annotations__" for change in plan.annotated)
+    names = _titles(plan)
     return Patch(names, plan) if names else Keep(plan)
+
+
+def _titles(plan: PatchPlan) -> tuple[str, ...]:
+    """Return what a plan changes, as users name it."""
+    return (
+        *dict.fromkeys([pair.title for pair in plan.changed] + [added.title for added in plan.added]),
+        *(f"{docs.title or 'module'}.__doc__" for docs in plan.docs),
+        *(f"{change.title}.__annotations__" for change in plan.annotated),
+    )
 
 
 def _has_run(code: CodeType, ran: frozenset[tuple[str, int]]) -> bool:
@@ -167,26 +174,34 @@ def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> N
     asked = _asked_for(old, module)
     decorated = _decorated(new)
     for pair in pairs:
-        if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
-            raise NotPatchable(
-                "docstring-examined",
-                f"{pair.title} has another docstring, which its decorator or the module may have read",
-            )
-        if module.are_docs_read(frozenset(pair.title.split("."))):
-            raise NotPatchable(
-                "docstring-examined", f"{pair.title} has another docstring, which another module may have read"
-            )
-        _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
+        _check_docs_of_function(pair, module, decorated, asked)
     for docs in plan.docs:
-        if not docs.title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
-            raise NotPatchable("docstring-examined", "its docstring changed, which is read when it is imported")
-        names = docs.title.split(".") if docs.title else []
-        _check_classes_around(names, module, decorated, asked)
-        if module.are_docs_read(frozenset(names)):
-            raise NotPatchable(
-                "docstring-examined",
-                f"the docstring of {docs.title or 'the module'} changed, which another module may have read",
-            )
+        _check_docs_of_scope(docs.title, module, decorated, asked)
+
+
+def _check_docs_of_function(pair: Pair, module: Module, decorated: set[tuple[str, int]], asked: set[str]) -> None:
+    if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
+        raise NotPatchable(
+            "docstring-examined", f"{pair.title} has another docstring, which its decorator or the module may have read"
+        )
+    if module.are_docs_read(frozenset(pair.title.split("."))):
+        raise NotPatchable(
+            "docstring-examined", f"{pair.title} has another docstring, which another module may have read"
+        )
+    _check_classes_around(pair.title.split(".")[:-1], module, decorated, asked)
+
+
+def _check_docs_of_scope(title: str, module: Module, decorated: set[tuple[str, int]], asked: set[str]) -> None:
+    """Check a class, or the module, whose title is ''."""
+    if not title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
+        raise NotPatchable("docstring-examined", "its docstring changed, which is read when it is imported")
+    names = title.split(".") if title else []
+    _check_classes_around(names, module, decorated, asked)
+    if module.are_docs_read(frozenset(names)):
+        raise NotPatchable(
+            "docstring-examined",
+            f"the docstring of {title or 'the module'} changed, which another module may have read",
+        )
 
 
 def _check_first_annotations(plan: PatchPlan, module: Module, old: CodeType) -> None:
