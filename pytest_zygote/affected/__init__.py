@@ -25,6 +25,7 @@
 `subprocesses`         what the processes read, as far as their command lines show
 `child_recorder`       what a Python process does: written down in it
 `child_reports`        and read here
+`system_questions`     what both ask of the system
 `current_tree`         the checksums that all of these have now
 `file_state`           stamps and contents of files
 `import_targets`       where import statements lead

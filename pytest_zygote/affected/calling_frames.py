@@ -7,9 +7,11 @@ import sysconfig
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.callers import package_of
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
 
 OURS = RUNNER | {"coverage", "pytest_cov", "xdist", "execnet", "hypothesis"}
@@ -18,6 +20,8 @@ OURS = RUNNER | {"coverage", "pytest_cov", "xdist", "execnet", "hypothesis"}
 _MAPPING = frozenset({"os", "collections.abc"})
 """Modules of the methods that `os.environ` has."""
 
+_IMPORTS = ("<frozen importlib", "<frozen zipimport")
+_COMPILED = (".py", ".pyc", ".pyo")
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 
 
@@ -74,11 +78,54 @@ def is_ours(frame: FrameType | None) -> bool:
     return frame is not None and package_of(frame) in OURS
 
 
-def package_of(frame: FrameType) -> str:
-    """Return the top package of the module that a frame runs code of."""
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
 def is_standard(filename: str) -> bool:
     """Return whether a file is one of the standard library."""
     return filename.startswith(("<frozen ", *_STANDARD)) and "/site-packages/" not in filename
+
+
+class Readers:
+    """Finds the file of the project that reads something."""
+
+    def __init__(self, is_own: Callable[[str], bool], relative: Callable[[str], str]) -> None:
+        """Know the project.
+
+        Args:
+            is_own: returns whether a file is the project's.
+            relative: returns a path as seen from the root.
+        """
+        self._is_own = is_own
+        self._relative = relative
+
+    def is_foreign_import(self, frame: FrameType | None) -> bool:
+        """Return whether an installed package is being imported: the processes it starts look at the system."""
+        while frame is not None and not self._is_own(frame.f_code.co_filename):
+            if frame.f_code.co_name == "<module>" and not frame.f_code.co_filename.startswith("<"):
+                return True
+            frame = frame.f_back
+        return False
+
+    def reader(self, frame: FrameType | None, path: str) -> str | None:
+        """Return the nearest file of the project on the stack, '' if there is none; None if the read does not count.
+
+        Args:
+            frame: that reads.
+            path: of a file whose content is read; '' for other questions.
+        """
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            if filename.startswith(_IMPORTS) and is_import(frame):
+                return None if path.endswith(_COMPILED) or not path else self._nearest(frame)
+            if frame.f_globals.get("__name__") == "linecache":
+                return None if is_ours(frame) else ""  # all tests share what it keeps
+            if not is_standard(filename):
+                return None if package_of(frame) in OURS else self._nearest(frame)
+            frame = frame.f_back
+        return ""  # a thread in which only the standard library runs
+
+    def _nearest(self, frame: FrameType | None) -> str:
+        """Return the nearest file of the project's on the stack, '' if there is none."""
+        while frame is not None:
+            if self._is_own(frame.f_code.co_filename):
+                return self._relative(frame.f_code.co_filename)
+            frame = frame.f_back
+        return ""

@@ -2,7 +2,8 @@
 
 A ``.pth`` file makes each Python that starts call `begin`, if its environment names a folder for reports. All
 reasoning is left to `child_reports` in the run: this module does as little as possible, and nothing that the program
-could notice. So it imports only what the interpreter has imported by then, and removes itself from `sys.modules`.
+could notice. So it and `system_questions` import only what the interpreter has imported by then, and it removes both
+from `sys.modules`.
 
 A process that ends without shutting its interpreter down (a signal, `os._exit`, `exec`) writes no report. Neither does
 any process before Python 3.12, where the interpreter does not report which code runs. Both may have read anything.
@@ -14,7 +15,21 @@ import _thread
 import marshal
 import os
 import sys
-from sys import _getframe as _frame_above  # documented; nothing of ours may be imported here
+from sys import _getframe as _frame_above  # documented; no adapter may be imported here
+
+from pytest_zygote.affected.system_questions import (
+    EVENTS,
+    FOLDERS,
+    IMPORT_SYSTEM,
+    LOOKS,
+    STARTS,
+    is_import_system,
+    is_importing,
+    is_write,
+    looking_functions,
+    presence,
+    status,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,25 +45,11 @@ BEGUN = ".begun"
 REPORT = ".report"
 """Ends the name of a report."""
 
-STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"})
-"""Audit events of what starts another process."""
-
-FOLDERS = frozenset({"os.listdir", "os.scandir"})
-EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}
-"""Audit events that matter, here and in the process of the test."""
-
-_KIND, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
-"""The part of a file's mode that says what kind of file it is, and two of these kinds."""
-
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
 """Environment keys that decide what a process does before `begin`, and do not hold for all tests (`run_key`)."""
 
 TOOLS = (4, 3, 5, 2)
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-IMPORT_SYSTEM = "<frozen importlib"
-LOOKS = frozenset({"stat", "lstat", "access", "readlink", "is_dir", "is_file", "is_symlink"})
-"""Names of functions that look at a path without opening it. They are written in C, and raise no audit event."""
-
+_OURS = ("pytest_zygote.affected.child_recorder", "pytest_zygote.affected.system_questions")
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _identity = object.__hash__
 """What `id` is for, without an audit event."""
@@ -180,7 +181,7 @@ class ChildRecorder:
             self._may_be_anything = True
         elif event not in FOLDERS:
             self._on_file(event, args, frame)
-        elif not _is_import_system(frame):
+        elif not is_import_system(frame):
             self._on_folder(args[0])
 
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
@@ -190,7 +191,7 @@ class ChildRecorder:
             path = os.path.abspath(self._database(text) if event == "sqlite3.connect" else text)
             if event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
                 self._written.add(path)
-            elif event == "import" or not _is_importing(frame, path):
+            elif event == "import" or not is_importing(frame, path):
                 self._read.add(path)
 
     def _database(self, name: str) -> str:
@@ -272,59 +273,6 @@ def _key_of(frame: FrameType) -> str:
     return os.fsdecode(frame.f_locals["key"])
 
 
-def looking_functions() -> dict[int, str]:
-    """Return the identities of the functions that look at a path, with their names."""
-    entry = vars(os.DirEntry)
-    found = {name: getattr(os, name) for name in ("stat", "lstat", "access", "readlink")}
-    entries = {_identity(entry[name]): name for name in ("stat", "is_dir", "is_file", "is_symlink")}
-    return {**{_identity(function): name for name, function in found.items()}, **entries}
-
-
-def presence(path: str) -> bytes:
-    """Return what kind of thing is at a path, and where a link leads; b'' if nothing is there."""
-    try:
-        status = os.lstat(path)
-    except (OSError, ValueError):
-        return b""
-    kind = status.st_mode & _KIND
-    if kind != _LINK:
-        return b"%d" % kind
-    return b"%d -> %b" % (kind, os.fsencode(os.readlink(path))) + presence(os.path.realpath(path))
-
-
-def status(path: str) -> bytes:
-    """Return size, mode and times of what is at a path, of a folder the names in it; b'' if nothing is there."""
-    try:
-        found = os.stat(path)
-        link = os.fsencode(os.readlink(path)) if os.path.islink(path) else b""
-        if found.st_mode & _KIND == _FOLDER:
-            return b"%o %b %b" % (found.st_mode, link, b"/".join(sorted(map(os.fsencode, os.listdir(path)))))
-    except (OSError, ValueError):
-        return presence(path)
-    return b"%o %d %d %b" % (found.st_mode, found.st_size, found.st_mtime_ns, link)
-
-
-def is_write(mode: object, flags: object) -> bool:
-    """Return from the arguments of the event ``open`` whether the file may be written."""
-    if isinstance(mode, str):
-        return not {"w", "a", "x"}.isdisjoint(mode)
-    return isinstance(flags, int) and bool(flags & WRITES)
-
-
-def _is_importing(frame: FrameType | None, path: str) -> bool:
-    """Return whether the import system reads a Python file: code has fingerprints of its own."""
-    if path.endswith((".py", ".pyc")):
-        while frame is not None and _is_import_system(frame):
-            if frame.f_code.co_name == "get_code":
-                return True
-            frame = frame.f_back
-    return False
-
-
-def _is_import_system(frame: FrameType | None) -> bool:
-    return frame is not None and frame.f_code.co_filename.startswith(IMPORT_SYSTEM)
-
-
 def _has_processes() -> bool:
     """Return whether multiprocessing has made any, which raises no audit event."""
     made = getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)")
@@ -346,5 +294,5 @@ def begin() -> None:
         ChildRecorder(os.environ[FOLDER]).begin()
     except Exception:  # noqa: BLE001 - without a report the test depends on all files
         sys.exc_info()  # a statement: contextlib need not be loaded
-    for name in ("pytest_zygote.affected.child_recorder", "pytest_zygote.affected", "pytest_zygote", "__future__"):
+    for name in (*_OURS, "pytest_zygote.affected", "pytest_zygote", "__future__"):
         sys.modules.pop(name, None)

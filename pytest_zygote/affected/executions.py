@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.code_events import DISABLE, CodeStarts
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.affected.child_recorder import IMPORT_SYSTEM, LOOKS, looking_functions
+from pytest_zygote.affected.system_questions import IMPORT_SYSTEM, LOOKS, looking_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -21,24 +21,12 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.callers import only_looks_for
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import procfs
-from pytest_zygote.affected.calling_frames import (
-    OURS,
-    asks,
-    database_files,
-    is_git,
-    is_import,
-    is_ours,
-    is_patched,
-    is_standard,
-    key_of,
-    package_of,
-    place_in,
-)
-from pytest_zygote.affected.child_recorder import EVENTS, FOLDERS, STARTS, is_write
+from pytest_zygote.affected.calling_frames import Readers, asks, database_files, is_git, is_patched, key_of, place_in
 from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.project_files import TOOL_FOLDERS
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
+from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
@@ -51,8 +39,6 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.current_tree import CurrentTree
 
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
-_IMPORTS = ("<frozen importlib", "<frozen zipimport")
-_COMPILED = (".py", ".pyc", ".pyo")
 
 
 class ExternalInputs:
@@ -74,7 +60,7 @@ class ExternalInputs:
             on_written: called with a path before it is written.
         """
         self._tree = tree
-        self._is_own = is_own
+        self._readers = Readers(is_own, tree.relative)
         self._started_ns = started_ns
         self._read: dict[Need, tuple[bytes, str]] = {}
         self._set: set[str] = set()
@@ -194,7 +180,7 @@ class ExternalInputs:
         self._silent.receive()
         reading = reading_of(event, args, frame)
         if reading.files is None:
-            self._need_anything(None if self._is_foreign_import(frame) else self._reader(frame, ""))
+            self._need_anything(None if self._readers.is_foreign_import(frame) else self._readers.reader(frame, ""))
         elif reading.is_python:
             self._reports.expect()
         git = os.path.join(self._tree.root, ".git")
@@ -220,7 +206,7 @@ class ExternalInputs:
         is_fresh = kind == dependency.DATA and changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
         if known is None:
-            reader = self._reader(frame, path if kind == dependency.DATA else "")
+            reader = self._readers.reader(frame, path if kind == dependency.DATA else "")
             if reader is not None:
                 self._read[need] = (self._checksum(need, path, is_fresh=is_fresh), reader)
         elif is_fresh and known[0] != self._checksum(need, path, is_fresh=True):
@@ -239,40 +225,6 @@ class ExternalInputs:
             return False
         # Another program's file that changes all the time is no edit of the project.
         return changed_ns(path) < self._started_ns
-
-    def _is_foreign_import(self, frame: FrameType | None) -> bool:
-        """Return whether an installed package is being imported: the processes it starts look at the system."""
-        while frame is not None and not self._is_own(frame.f_code.co_filename):
-            if frame.f_code.co_name == "<module>" and not frame.f_code.co_filename.startswith("<"):
-                return True
-            frame = frame.f_back
-        return False
-
-    def _reader(self, frame: FrameType | None, path: str) -> str | None:
-        """Return the nearest file of the project on the stack, '' if there is none; None if the read does not count.
-
-        Args:
-            frame: that reads.
-            path: of a file whose content is read; '' for other questions.
-        """
-        while frame is not None:
-            filename = frame.f_code.co_filename
-            if filename.startswith(_IMPORTS) and is_import(frame):
-                return None if path.endswith(_COMPILED) or not path else self._nearest(frame)
-            if frame.f_globals.get("__name__") == "linecache":
-                return None if is_ours(frame) else ""  # all tests share what it keeps
-            if not is_standard(filename):
-                return None if package_of(frame) in OURS else self._nearest(frame)
-            frame = frame.f_back
-        return ""  # a thread in which only the standard library runs
-
-    def _nearest(self, frame: FrameType | None) -> str:
-        """Return the nearest file of the project's on the stack, '' if there is none."""
-        while frame is not None:
-            if self._is_own(frame.f_code.co_filename):
-                return self._tree.relative(frame.f_code.co_filename)
-            frame = frame.f_back
-        return ""
 
     # Environment, and questions about paths
 
@@ -306,7 +258,7 @@ class ExternalInputs:
 
     def _note_environ(self, key: str, frame: FrameType) -> None:
         need = Need(dependency.ENVIRON, "", key)
-        reader = self._reader(frame, "") if need not in self._read and not is_patched(frame) else None
+        reader = self._readers.reader(frame, "") if need not in self._read and not is_patched(frame) else None
         if reader is not None:
             self._read[need] = (self._tree.now(need), reader)
 
@@ -323,6 +275,6 @@ class ExternalInputs:
             return
         is_probe = name.startswith("is_") or only_looks_for(frame)
         need = Need(dependency.PRESENCE if is_probe else dependency.STATUS, self._tree.relative(path))
-        reader = self._reader(frame, "") if need not in self._read else None
+        reader = self._readers.reader(frame, "") if need not in self._read else None
         if reader is not None:
             self._read[need] = (self._tree.presence(need.path) if is_probe else self._tree.status(need.path), reader)

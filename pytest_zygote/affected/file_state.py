@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from pytest_zygote.affected.child_recorder import presence, status
+from pytest_zygote.affected.system_questions import presence, status
 from pytest_zygote.core.affected.fingerprints import MODULE, checksum, compiled_text
 
 TICK_NS = 20_000_000

@@ -37,8 +37,8 @@ class BaseEffects:
         self._written = written
         self._walk = DigestWalk(ledger.digests)
 
-    def imported(self, name: str) -> None:
-        """A module of the project imports one of the base, and so the packages that it is in."""
+    def on_import(self, name: str) -> None:
+        """Repeat what a module of the base, and the packages it is in, have changed: one of the project imports it."""
         events = [event for part in lineage(name) for _, event in self._walk.events(part)]
         if any(isinstance(event, (Became, PathGrew, PathShrank, Wrote)) for event in events):
             self._ledger.end_turn()
@@ -50,7 +50,7 @@ class BaseEffects:
             self._state.accept()
 
     def _repeat(self, event: Event) -> None:
-        """What was read, asked or warned of is compared, and given again, by each run."""
+        """Do it again, but for what each run does itself: compare what was read or asked for, and give warnings."""
         match event:
             case Wrote(key, value):
                 write_key(key, value)

@@ -125,8 +125,7 @@ class IneligibleModules:
         What installed packages ask the system (``ldconfig``, ``uname``) is taken to stay as it is.
         """
         if self._leaks.has_waited() and name and _is_own(name):
-            for module in (*self._ledger.stack, name):
-                self.reasons.setdefault(module, f"{name} starts a process when it is imported")
+            self._reject("starts a process", (*self._ledger.stack, name))
 
     # Between two imports
 

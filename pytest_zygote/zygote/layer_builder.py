@@ -28,13 +28,13 @@ from pytest_zygote.adapters.interpreter.process_calls import ProcessCalls
 from pytest_zygote.adapters.interpreter.side_effects import WRITE
 from pytest_zygote.adapters.pytest.assert_rewriting import rewriting
 from pytest_zygote.adapters.system import files
-from pytest_zygote.core.layers.import_effects import Became, Read, Wrote
+from pytest_zygote.core.layers.import_effects import Became
 from pytest_zygote.core.layers.import_log import lineage
-from pytest_zygote.core.layers.layer_inputs import MISSING, WHOLE, WORKER_KEYS, all_written
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.layer_messages import Built
 from pytest_zygote.zygote import layer_inventory
 from pytest_zygote.zygote.base_effects import BaseEffects
+from pytest_zygote.zygote.environ_inputs import EnvironInputs
 from pytest_zygote.zygote.import_questions import ImportQuestions
 from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.ineligible_modules import IneligibleModules
@@ -107,20 +107,17 @@ class _Builder:
     def __init__(self, plan: Build, ledger: Ledger) -> None:
         self._plan = plan
         self._ledger = ledger
-        self._reads: dict[str, str] = {}
-        self._readers: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
         self.ineligible = IneligibleModules(plan, ledger)
         self._failed: set[str] = set()
         self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity)
-        self._environ = EnvironRecorder(self._on_read, self._on_write)
+        self._inputs = EnvironInputs(ledger, plan.environ, self.ineligible.reject)
+        self._environ = EnvironRecorder(self._inputs.on_read, self._inputs.on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
         self._misses = MissRecorder()
         homes = homes_of(zip(plan.modules, plan.origins, strict=True))
         self._lender = PathLender(plan.path, homes, ledger.lend)
         self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
-        self._written: set[str] = set()
-        self._seen: set[tuple[str, str, str]] = set()
         self._before: frozenset[str] = frozenset()
         self._calls = ProcessCalls(self.ineligible.on_pid, self._on_fork_handlers, self._on_exit_handler)
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
@@ -180,8 +177,8 @@ class _Builder:
         self._ledger.start_observing(has_native=not all(origin.endswith(".py") for origin in self._plan.origins))
         self.ineligible.start()  # last, since all others change something, too
         if self._plan.kind == "project":
-            effects = BaseEffects(self._ledger, self._environ, self.ineligible.state, self._written)
-            self._ledger.on_import = effects.imported
+            effects = BaseEffects(self._ledger, self._environ, self.ineligible.state, self._inputs.written)
+            self._ledger.on_import = effects.on_import
             self._ledger.on_first_import = self.ineligible.on_first_import
 
     def _stop(self) -> None:
@@ -249,29 +246,6 @@ class _Builder:
             return True
         return False
 
-    def _note_once(self, event: Read | Wrote, value: str) -> None:
-        entry = (self._ledger.stack[-1] if self._ledger.stack else "", event.key, value)
-        if entry not in self._seen or isinstance(event, Wrote):
-            self._seen.add(entry)
-            self._ledger.note(event)
-
-    def _on_read(self, key: str, value: str | None) -> None:
-        seen = MISSING if value is None else value
-        if self._ledger.stack:
-            self._readers.setdefault(key, self._ledger.stack[-1])
-        if key in WORKER_KEYS:
-            self.ineligible.reject("asks which worker it is in")
-        if key not in self._written:  # else it is no input: any run's import would see it
-            self._reads.setdefault(key, seen)
-        if key == WHOLE:
-            seen = all_written(self._written, self._plan.environ, os.environ)
-        self._note_once(Read(key, seen), seen)
-
-    def _on_write(self, key: str, value: str | None) -> None:
-        written = MISSING if value is None else value
-        self._written.add(key)
-        self._note_once(Wrote(key, written), written)
-
     def looked_at(self) -> frozenset[str]:
         """Return the paths whose contents or attributes were looked at by code that was imported."""
         return (
@@ -294,8 +268,8 @@ class _Builder:
             },
             directories=layer_inventory.import_folders(self._plan.path, new),
             missing=tuple(sorted(self._misses.names)),
-            environ=self._reads,
-            readers=self._readers,
+            environ=self._inputs.reads,
+            readers=self._inputs.readers,
             written=self._ledger.written(),
             slowest=layer_inventory.slowest(self._ledger.duration_s),
             rejected=self._rejected,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT, is_write, status
+from pytest_zygote.affected.child_recorder import BEGUN, FOLDER, REPORT
 from pytest_zygote.affected.child_reports import ChildReports
+from pytest_zygote.affected.system_questions import is_write, status
 from pytest_zygote.core.affected.dependency import (
     BODY,
     DATA,

@@ -20,15 +20,16 @@ LOOKING = frozenset(
 
 
 def only_looks_for(frame: FrameType) -> bool:
-    """Return whether a call of ``os.stat`` came from such a function (`pathlib` has one of its own between)."""
+    """Return whether a call of ``os.stat`` came from one of `LOOKING` (`pathlib` has a ``stat`` of its own between)."""
     caller: FrameType | None = frame
     while caller is not None and caller.f_code.co_name in ("stat", "lstat"):
         caller = caller.f_back
-    return (
-        caller is not None
-        and caller.f_code.co_name in LOOKING
-        and str(caller.f_globals.get("__name__", "")).partition(".")[0] in sys.stdlib_module_names
-    )
+    return caller is not None and caller.f_code.co_name in LOOKING and package_of(caller) in sys.stdlib_module_names
+
+
+def package_of(frame: FrameType) -> str:
+    """Return the top package of the module that a frame runs code of."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def is_own_caller(frame: FrameType | None) -> bool:

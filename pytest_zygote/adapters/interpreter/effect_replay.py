@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def repeat(event: Event, become: Callable[[str, object], None]) -> None:
-    """Do what an event tells; `become` changes what is of the whole process."""
+    """Do once more what an event says was done; `become` changes what is of the whole process."""
     match event:
         case Wrote(key, value):
             write_key(key, value)

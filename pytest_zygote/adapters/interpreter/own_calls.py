@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-_CALLERS = ("<frozen importlib", os.path.join("pluggy", "_callers.py"), os.path.join("pluggy", "_execution.py"))
+_IMPORT_SYSTEM = "<frozen importlib"
+_HOOK_CALLERS = (os.path.join("pluggy", "_callers.py"), os.path.join("pluggy", "_execution.py"))
 """What calls code of others: what they ask for is their own affair, though the project has imported them."""
 _WORKER = "PYTEST_XDIST_"
 _EVENTS = {
@@ -59,7 +60,7 @@ class OwnCalls:
                 self.found.append("the process id")
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
-        if self._is_watching and event in _EVENTS and not (event == "socket.bind" and not _is_any_port(args[1])):
+        if self._is_watching and event in _EVENTS and (event != "socket.bind" or _is_any_port(args[1])):
             self._note(_EVENTS[event])
 
     def _watch_environment(self) -> Callable[[], None]:
@@ -84,7 +85,7 @@ class OwnCalls:
         frame: FrameType | None = frame_above(2)
         while frame is not None:
             file = frame.f_code.co_filename
-            if file.startswith(_CALLERS[0]) or file.endswith(_CALLERS[1:]):
+            if file.startswith(_IMPORT_SYSTEM) or file.endswith(_HOOK_CALLERS):
                 return
             if not file.startswith("<") and self._is_own(file):
                 self.found.append(what)

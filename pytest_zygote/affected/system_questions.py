@@ -1,0 +1,86 @@
+"""What a process asks of the system: the audit events that show it, the functions that raise none, the answers.
+
+A run uses this, and so does each Python process that its tests start, before the program begins (`child_recorder`): it
+needs nothing but `os`.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty", "os.spawn"})
+"""Audit events of what starts another process."""
+
+FOLDERS = frozenset({"os.listdir", "os.scandir"})
+EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}
+"""Audit events that matter, here and in the process of the test."""
+
+IMPORT_SYSTEM = "<frozen importlib"
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+_KIND, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
+"""The part of a file's mode that says what kind of file it is, and two of these kinds."""
+
+LOOKS = frozenset({"stat", "lstat", "access", "readlink", "is_dir", "is_file", "is_symlink"})
+"""Names of functions that look at a path without opening it. They are written in C, and raise no audit event."""
+
+_identity = object.__hash__
+"""What `id` is for, without an audit event."""
+
+
+def looking_functions() -> dict[int, str]:
+    """Return the identities of the functions that look at a path, with their names."""
+    entry = vars(os.DirEntry)
+    found = {name: getattr(os, name) for name in ("stat", "lstat", "access", "readlink")}
+    entries = {_identity(entry[name]): name for name in ("stat", "is_dir", "is_file", "is_symlink")}
+    return {**{_identity(function): name for name, function in found.items()}, **entries}
+
+
+def presence(path: str) -> bytes:
+    """Return what kind of thing is at a path, and where a link leads; b'' if nothing is there."""
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return b""
+    kind = status.st_mode & _KIND
+    if kind != _LINK:
+        return b"%d" % kind
+    return b"%d -> %b" % (kind, os.fsencode(os.readlink(path))) + presence(os.path.realpath(path))
+
+
+def status(path: str) -> bytes:
+    """Return size, mode and times of what is at a path, of a folder the names in it; b'' if nothing is there."""
+    try:
+        found = os.stat(path)
+        link = os.fsencode(os.readlink(path)) if os.path.islink(path) else b""
+        if found.st_mode & _KIND == _FOLDER:
+            return b"%o %b %b" % (found.st_mode, link, b"/".join(sorted(map(os.fsencode, os.listdir(path)))))
+    except (OSError, ValueError):
+        return presence(path)
+    return b"%o %d %d %b" % (found.st_mode, found.st_size, found.st_mtime_ns, link)
+
+
+def is_write(mode: object, flags: object) -> bool:
+    """Return from the arguments of the event ``open`` whether the file may be written."""
+    if isinstance(mode, str):
+        return not {"w", "a", "x"}.isdisjoint(mode)
+    return isinstance(flags, int) and bool(flags & WRITES)
+
+
+def is_importing(frame: FrameType | None, path: str) -> bool:
+    """Return whether the import system reads a Python file: code has fingerprints of its own."""
+    if path.endswith((".py", ".pyc")):
+        while frame is not None and is_import_system(frame):
+            if frame.f_code.co_name == "get_code":
+                return True
+            frame = frame.f_back
+    return False
+
+
+def is_import_system(frame: FrameType | None) -> bool:
+    """Return whether a frame runs code of the import system."""
+    return frame is not None and frame.f_code.co_filename.startswith(IMPORT_SYSTEM)
