@@ -33,9 +33,9 @@ class CollectionLeftovers:
     """Compares what there is before conftest files are imported with what there is after collection.
 
     Attributes:
-        reason: why a fork of the process that has collected is not exact; None if it is. Runs that are forked from it
-            have more open.
-        seed: the state of `random` if collection has seeded it; None if not, and each worker draws other numbers.
+        reason: why a fork of the process that has collected is not exact; None if it is. It is found in that process:
+            runs that are forked from a collected session have opened more by the time they start workers.
+        seed: the state of `random` if collection has seeded it; None if not: then each worker draws other numbers.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,10 @@ class CollectionLeftovers:
 
 
 def _unseeded_vectors() -> tuple[object, ...]:
-    """Return what the generator has before its position, which is last, now and once it has drawn all its numbers."""
+    """Return the numbers that the generator holds now, and those that it holds once it has drawn all of these.
+
+    Only a seed makes others; the position in them, which is the last number of a state, is left out.
+    """
     copy = random.Random()  # noqa: S311 - nothing secret is drawn
     copy.setstate(random.getstate())
     vectors = []

@@ -1,8 +1,11 @@
 """The run process of a parallel run: it forks workers, gives them tests, and replays what they report.
 
 It runs no test itself, so it stays what it was after collection, and a worker that died is replaced by another fork of
-it within milliseconds. What is to be done is decided by a `WorkerPool`; the controller brings it the events, and
-performs its actions. Whatever a worker reports goes through the same hooks as without workers, in this process.
+it within milliseconds. Where such a fork is not exact, workers are forked from a `WorkerZygote`, and begin when all
+have collected the same (`CollectionBarrier`).
+
+What is to be done is decided by a `WorkerPool`; the controller brings it the events, and performs its actions. Whatever
+a worker reports goes through the same hooks as without workers, in this process.
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """

@@ -1,4 +1,4 @@
-"""A worker: a fork of the run process that runs the tests in its queue.
+"""A worker: it runs the tests in its queue, in a fork of the run process (`work`) or by itself (`configured_worker`).
 
 A test's fixtures are torn down unless the next test needs them, so pytest must know the next test
 at that time, but no earlier: `Worker` pops it from the queue when the teardown begins. Until that moment the

@@ -4,9 +4,10 @@ Hooks that report what happened have one implementation in a worker, which sends
 calls the others, so plugins that watch (the terminal, junitxml, last-failed …) see in one process what they would see
 without workers.
 
-Hooks that begin and end a session are not called in a worker either, since the run process is the session. Some plugins
-do one thing in the workers of pytest-xdist and another in its controller: they ask for ``workerinput`` or for
-``PYTEST_XDIST_WORKER``. Such a hook is called in a worker too.
+Hooks that begin and end a session are not called in a fork of the run process either, which is the session. Some
+plugins do one thing in the workers of pytest-xdist and another in its controller: they ask for ``workerinput`` or for
+``PYTEST_XDIST_WORKER``. Such a hook is called in a worker too. A worker that configures by itself has a session of its
+own, with all of these hooks (`configured_worker`).
 
 PYTEST_DONT_REWRITE: a run finds this module already imported.
 """

@@ -67,16 +67,16 @@ class WaitOrder(NamedTuple):
 
 Order: TypeAlias = WorkerOrder | WaitOrder
 
+if TYPE_CHECKING:
+    BeWorker: TypeAlias = Callable[[WorkerOrder, list[int]], int]
+    """What a worker is to do, with its descriptors; returns its exit code."""
+
 
 class WorkerZygote:
     """The run process's side."""
 
-    def __init__(self, be_worker: Callable[[WorkerOrder, list[int]], int]) -> None:
-        """Fork the zygote.
-
-        Args:
-            be_worker: what a worker is to do; returns its exit code.
-        """
+    def __init__(self, be_worker: BeWorker) -> None:
+        """Fork the zygote, whose workers will do this."""
         ours, theirs = socket.socketpair()
         self._socket = socket.socket(fileno=stdio.move_away(ours.detach()))
         self._frames = FrameReader()
@@ -141,7 +141,7 @@ def open_memory(size: int) -> int:
     return stdio.move_away(descriptor)
 
 
-def _serve(link: socket.socket, be_worker: Callable[[WorkerOrder, list[int]], int]) -> int:
+def _serve(link: socket.socket, be_worker: BeWorker) -> int:
     """Be the zygote, until the run process closes its end."""
     processes.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -159,9 +159,7 @@ def _serve(link: socket.socket, be_worker: Callable[[WorkerOrder, list[int]], in
             descriptors.clear()
 
 
-def _obey(
-    order: Order, link: socket.socket, descriptors: list[int], be_worker: Callable[[WorkerOrder, list[int]], int]
-) -> int | None:
+def _obey(order: Order, link: socket.socket, descriptors: list[int], be_worker: BeWorker) -> int | None:
     match order:
         case WaitOrder(pid, nohang):
             return processes.wait(pid, nohang=nohang)
@@ -172,9 +170,7 @@ def _obey(
             return pid
 
 
-def _become_worker(
-    order: WorkerOrder, link: socket.socket, descriptors: list[int], be_worker: Callable[[WorkerOrder, list[int]], int]
-) -> int:
+def _become_worker(order: WorkerOrder, link: socket.socket, descriptors: list[int], be_worker: BeWorker) -> int:
     link.close()
     processes.die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)

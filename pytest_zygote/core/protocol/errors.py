@@ -7,8 +7,8 @@ ZygoteError
 │  ├─ LocalProtocolError    we tried to do what the protocol forbids: our bug
 │  └─ RemoteProtocolError   the peer sent what the protocol forbids
 ├─ ControllerGone (`parallel.worker_channel`)  the run process that a worker sends to has ended
-├─ WorkerLost (`parallel.controller`)           a worker that configures by itself has not come so far
-├─ DifferentCollections (`parallel.controller`)  such workers have collected different tests
+├─ WorkerLost (`parallel.collection_barrier`)            a worker that collects by itself has ended before it had
+├─ DifferentCollections (`parallel.collection_barrier`)  such workers have collected different tests
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
 └─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
