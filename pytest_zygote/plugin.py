@@ -103,7 +103,8 @@ LISTS = {
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options; hand over to the daemon if this run can be warm."""
-    _have_us_imported_plainly(pluginmanager)
+    # Else our modules would be loaded by pytest's rewriter of assertions: it is slow, and nobody reads ours.
+    plain.unmark(pluginmanager, "pytest_zygote")
     group = parser.getgroup("zygote", "warm runs, in a fork of a process that has imported everything")
     for option in OPTIONS:
         if option.has_value:
@@ -152,11 +153,6 @@ def _find_kind(config: pytest.Config, parser: pytest.Parser) -> SessionKind:
         return SessionKind.RUN if run.has_client else SessionKind.COLLECTED_AHEAD
     _hand_over(config, parser)
     return SessionKind.RUN
-
-
-def _have_us_imported_plainly(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Take back that our modules are loaded by pytest's rewriter of assertions: it is slow, and nobody reads ours."""
-    plain.unmark(pluginmanager, "pytest_zygote")
 
 
 def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> bool:

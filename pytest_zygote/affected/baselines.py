@@ -147,10 +147,14 @@ class Baselines:
             shared, own = row.sets
             yield self._store.tests[nodeid], surroundings, row.outcome, row.is_exact, own, shared, row.duration_s
 
+    def _members(self, numbers: set[int]) -> dict[int, tuple[int, ...]]:
+        """Return what is in these sets: number of a set → numbers of versions."""
+        packed = self._store.sets()
+        return {number: tuple(unpack(packed[number])) for number in numbers}
+
     def _baseline(self, digest: bytes, parts: dict[str, str], rows: dict[str, Row]) -> Baseline:
-        packed, versions = self._store.sets(), self._store.versions()
-        numbers = {number for row in rows.values() for number in row.sets}
-        members = {number: tuple(unpack(packed[number])) for number in numbers}
+        versions = self._store.versions()
+        members = self._members({number for row in rows.values() for number in row.sets})
         used = sorted((*versions[number], number) for number in set(chain.from_iterable(members.values())))
         places = {number: place for place, (_, _, number) in enumerate(used)}
         sets = {number: tuple(sorted(map(places.__getitem__, found))) for number, found in members.items()}

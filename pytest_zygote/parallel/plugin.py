@@ -25,7 +25,7 @@ from pytest_zygote.parallel.worker_zygote import NAME as ZYGOTE
 from pytest_zygote.parallel.xdist_node import Node, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
     from pytest_zygote.parallel.worker_zygote import WorkerZygote
@@ -229,7 +229,7 @@ def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
     config.workerinput = node.workerinput  # type: ignore[attr-defined]
     config.pluginmanager.register(WorkerMarks(node, testrunuid), "zygote_worker_marks")
     try:
-        for item, following in _pairs(session.items):
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail or session.shouldstop:
                 break
@@ -240,7 +240,3 @@ def run_here(session: pytest.Session, name: str, testrunuid: str) -> None:
             os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
-
-
-def _pairs(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
-    return zip(items, [*items[1:], None], strict=True)

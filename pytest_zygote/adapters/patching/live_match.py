@@ -10,11 +10,11 @@ from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import CodeType, FunctionType, ModuleType
 
     from pytest_zygote.adapters.patching.referrers import Referrers
-    from pytest_zygote.core.patching.patch_plan import PatchPlan
+    from pytest_zygote.core.patching.patch_plan import Docs, PatchPlan
 
 
 def match(plan: PatchPlan, live: Sequence[Referrers]) -> list[tuple[Referrers, CodeType]]:
@@ -94,6 +94,12 @@ def set_docs(holders: Referrers, new: CodeType) -> None:
     if code_compare.doc(holders.code) != (now := code_compare.doc(new)):
         for function in holders.functions:
             function.__doc__ = now
+
+
+def set_scope_docs(module: ModuleType, changed: Iterable[Docs]) -> None:
+    """Give a module, and its classes, their new docstrings."""
+    for docs in changed:
+        (find_class(module, docs.title) if docs.title else module).__doc__ = docs.new
 
 
 def translated(plan: PatchPlan, ran: frozenset[tuple[str, int]]) -> frozenset[tuple[str, int]]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_zygote.adapters.patching.apply_additions import annotate_of, bind, check_places, imported, make
 from pytest_zygote.adapters.patching.apply_annotations import Annotator
 from pytest_zygote.adapters.patching.asked_names import AskedNames
-from pytest_zygote.adapters.patching.classes import facts_of, find_class, is_dataclass, move_classes
+from pytest_zygote.adapters.patching.classes import facts_of, is_dataclass, move_classes
 from pytest_zygote.adapters.patching.codefind import new_registry
 from pytest_zygote.adapters.patching.compiling import make_compiler, never_patched
 from pytest_zygote.adapters.patching.errors import PatchError
 from pytest_zygote.adapters.patching.inventory import Inventory, file_of
-from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, translated
+from pytest_zygote.adapters.patching.live_match import check_doc_holders, match, set_docs, set_scope_docs, translated
 from pytest_zygote.adapters.patching.referrers import Referrers, account, conforms, held
 from pytest_zygote.adapters.patching.sources import Sources
 from pytest_zygote.core.patching.additions import Module
@@ -254,8 +254,7 @@ class Patcher:
         for holders, new in work.swaps:
             set_docs(holders, new)
             self._registry.conform(holders.code, new)
-        for docs in work.plan.docs:
-            (find_class(work.module, docs.title) if docs.title else work.module).__doc__ = docs.new
+        set_scope_docs(work.module, work.plan.docs)
         for change, function in work.annotated:
             self._annotator.set(function, change)
         move_classes(work.module, work.plan)

@@ -63,9 +63,10 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
     options = [arg for arg in args if arg.startswith("-") and arg != "-"]
     operands = tuple(arg for arg in args if not arg.startswith("-"))
     if program == "sed":
-        if not _is_substitution("".join(operands[:1])):
+        script, operands = "".join(operands[:1]), operands[1:]
+        if not _is_substitution(script):
             return None
-        options, operands = [option for option in options if not _edits_in_place(option)], operands[1:]
+        options = [option for option in options if not _edits_in_place(option)]
     is_known = _are_flags(options, READERS[program]) and not _runs_others(program, operands, environ)
     return operands if is_known else None
 

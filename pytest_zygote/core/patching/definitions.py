@@ -75,6 +75,10 @@ class Alignment:
     are_texts: bool = False
     annotated: list[Annotated] = field(default_factory=list)
 
+    def note(self, difference: str) -> None:
+        """Note why no patch is possible; the first of several reasons counts, and '' is none."""
+        self.difference = self.difference or difference
+
 
 def align(old_source: bytes, new_source: bytes) -> Alignment:
     """Return how the new text of a module differs from the old one.
@@ -102,11 +106,17 @@ def _align_scope(
             remaining.append(node)
         elif isinstance(node, (*FUNCTIONS, *IMPORTS)):
             alignment.additions.append(Addition(path, node, tuple(after), at, decorators))
-        else:
-            alignment.difference = alignment.difference or _describe(node, rest, path)
-    if rest and not alignment.difference:
-        alignment.difference = _describe_lost(rest[0][1], after, path)
+        elif not alignment.difference:
+            alignment.note(_describe(node, rest, path))
+    _note_lost(alignment, rest, after, path)
     old.body, new.body = before or [_nothing()], remaining or [_nothing()]
+
+
+def _note_lost(
+    alignment: Alignment, rest: Sequence[tuple[str, ast.stmt]], after: Sequence[ast.stmt], path: tuple[str, ...]
+) -> None:
+    if rest and not alignment.difference:
+        alignment.note(_describe_lost(rest[0][1], after, path))
 
 
 def _nothing() -> ast.stmt:
@@ -199,7 +209,7 @@ def _align_pair(
     if isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef):
         found = _differing_part(old, new, _CLASS_PARTS)
         title = ".".join((*path, new.name))
-        alignment.difference = alignment.difference or (found and f"class {title} has {found}")
+        alignment.note(found and f"class {title} has {found}")
         _align_scope(alignment, old, new, (*path, new.name), lazy)
     elif isinstance(old, FUNCTIONS) and isinstance(new, FUNCTIONS):
         _align_functions(alignment, old, new, path)
@@ -211,7 +221,7 @@ def _align_functions(alignment: Alignment, old: Function, new: Function, path: t
     is_other = type(old) is not type(new)
     parts = "another kind (async)" if is_other else _differing_part(*without_lazy(old, new), _FUNCTION_PARTS)
     title = ".".join((*path, new.name))
-    alignment.difference = alignment.difference or (parts and f"{title}() has {parts}")
+    alignment.note(parts and f"{title}() has {parts}")
 
 
 _FUNCTION_PARTS = {

@@ -132,9 +132,8 @@ def words(found: Iterable[CodeType]) -> AskedFor:
     handed: set[str] = set()
     named: set[str] = set()
     for code in found:
-        instructions = [step for step in steps(code) if step.opname not in _BETWEEN]
         entered = ""
-        for step, follower in pairwise([*instructions, _END]):
+        for step, follower in _telling_steps(code):
             value = step.value
             if step.kind in (Kind.IMPORT, Kind.MEMBER):
                 imported.add(str(value))
@@ -148,6 +147,11 @@ def words(found: Iterable[CodeType]) -> AskedFor:
                 named.update(_single(step))
                 handed.update(_single(step) if step.kind in _NAMED and follower.kind is not Kind.ATTRIBUTE else ())
     return AskedFor(frozenset(read | handed), frozenset(imported), frozenset(handed), frozenset(named))
+
+
+def _telling_steps(code: CodeType) -> Iterable[tuple[Step, Step]]:
+    """Return the instructions of a code, each with the one that follows it."""
+    return pairwise([*(step for step in steps(code) if step.opname not in _BETWEEN), _END])
 
 
 def _texts(step: Step, follower: Step, entered: str) -> Iterable[str]:
