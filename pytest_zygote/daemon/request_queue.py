@@ -102,7 +102,7 @@ class RequestQueue:
             return  # for sessions only our tests wait
         waited_s = self._parts.loop.now - client.since
         progress = self._parts.layers.builds.describe() or "waiting for a zygote"
-        client.send(client_messages.Notice(f"{progress} … ({waited_s:.1f} s)"))
+        client.send(client_messages.Notice(f"{progress} ({waited_s:.1f} s)"))
         client.notices += 1
         self.wake()  # files may have changed, and with them what is being built
         due_s = serving.next_notice_s(client.notices, waited_s)

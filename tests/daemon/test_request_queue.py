@@ -24,10 +24,10 @@ def test_client_that_waits_reads_what_is_imported(daemon: FakeDaemon) -> None:
     """Now and then, and ever more rarely."""
     client = daemon.ask()
     daemon.advance(1.5)
-    assert client.last(client_messages.Notice).text == "waiting for a zygote … (1.0 s)"
+    assert client.last(client_messages.Notice).text == "waiting for a zygote (1.0 s)"
     daemon.receive(daemon.opened[-1], layer_messages.Hello(500), layer_messages.Importing("pandas"))
     daemon.advance(2)
-    assert client.last(client_messages.Notice).text == "importing pandas … (3.0 s)"
+    assert client.last(client_messages.Notice).text == "importing pandas (3.0 s)"
 
 
 def test_notices_end_with_the_last_of_the_table(daemon: FakeDaemon) -> None:
