@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from types import ModuleType
 from typing import cast
 
@@ -35,8 +36,12 @@ def test_what_a_statement_makes_is_returned() -> None:
         ("import this", "app.py: line 1 imports more than is loaded"),
     ],
 )
-def test_a_statement_that_cannot_be_executed_now(capsys: pytest.CaptureFixture[str], statement: str, text: str) -> None:
+def test_a_statement_that_cannot_be_executed_now(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], statement: str, text: str
+) -> None:
     """A module that is not loaded yet would be nobody's."""
+    monkeypatch.setitem(sys.modules, "this", ModuleType("this"))  # so that tests after this one find it not loaded, too
+    del sys.modules["this"]
     with pytest.raises(NotPatchable) as raised:
         make(ModuleType("app"), "app.py", added(statement, "name"))
     capsys.readouterr()
