@@ -463,7 +463,7 @@ def test_client_that_waits_is_told_what_is_imported(warm: Project) -> None:
     line = client.stderr.readline()
     (warm.root / "hold").unlink()
     client.communicate(timeout=4 * UNIT_S)
-    assert re.fullmatch(r"zygote: importing app … \(\d\.\d s\)\n", line)
+    assert re.fullmatch(r"zygote: importing app \(\d\.\d s\)\n", line)
 
 
 def test_two_kinds_of_runs_in_turn_leave_each_other_s_layers_alone(warm: Project) -> None:
