@@ -24,6 +24,7 @@ from pytest_zygote.core.cli.options import OPTIONS, asks_for_daemon, joined
 from pytest_zygote.core.cli.settings import Settings, check_combination
 from pytest_zygote.core.protocol.errors import Unavailable, UsageError
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.runner_code import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_zygote.fixtures import persistent
 
         persistent.begin(session, _settings(session.config).text("--daemon-port"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Give a debugger the terminal, in a run of watch mode: such runs have no input."""
+    path = os.environ.get(TERMINAL)
+    if path:
+        from pytest_zygote.run.borrowed_terminal import borrow
+
+        borrow(config, path)
 
 
 LISTS = {

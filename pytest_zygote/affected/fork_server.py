@@ -53,16 +53,23 @@ class Death(NamedTuple):
 class ForkServer:
     """The parent's end."""
 
-    def __init__(self, run: Callable[[int, bool], tuple[object, bool]], leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        run: Callable[[int, bool], tuple[object, bool]],
+        leave: Callable[[], None],
+        is_debugged: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Fork the server: all forks begin with the present state of this process.
 
         Args:
             run: called in a fork with an order; returns what can be pickled, and whether this fork must run all
                 tests that follow.
             leave: called in a fork that ends in the middle of its group.
+            is_debugged: returns whether Ctrl-C is for a debugger in the fork, which stays at its prompt.
         """
         self._run_test = run
         self._leave = leave
+        self._is_debugged = is_debugged
         self._state = mmap.mmap(-1, _STATE.size)  # what the fork does, and its process
         self._note(_IDLE, 0)
         sys.stdout.flush()
@@ -104,10 +111,18 @@ class ForkServer:
 
     def _read(self, length: int) -> bytes:
         parts = []
-        while length and (part := os.read(self._results, length)):
+        while length and (part := self._read_some(length)):
             parts.append(part)
             length -= len(part)
         return b"".join(parts)
+
+    def _read_some(self, length: int) -> bytes:
+        while True:
+            try:
+                return os.read(self._results, length)
+            except KeyboardInterrupt:
+                if not self._is_debugged():
+                    raise
 
     def _signal(self, number: int) -> None:
         _, pid = self._noted()

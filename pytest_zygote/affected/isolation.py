@@ -8,6 +8,7 @@ report; without forks it would end the run. Tests that may not run in a fork run
 from __future__ import annotations
 
 import contextlib
+import mmap
 import pickle
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
@@ -75,6 +76,7 @@ class Isolation:
         self._listener: _Listener | None = None
         self._record: object = None
         self._state = SharedState()
+        self._debugged = mmap.mmap(-1, 1)  # whether a fork is at the prompt of a debugger
 
     @property
     def is_fork(self) -> bool:
@@ -94,13 +96,23 @@ class Isolation:
         if not self._items:
             self._look_at(item.session.items)
         if self._fork_server is None and self._is_pristine:
-            self._fork_server = ForkServer(self._run_here, self._leave)
+            self._fork_server = ForkServer(self._run_here, self._leave, lambda: self._debugged[0] != 0)
         if self._groups[item] and self._fork_server is not None:
             item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
             self._show(item, self._run_there(item))
             return True
         self._is_pristine = False
         return running.run_protocol(item, self._next[item])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_enter_pdb(self) -> None:
+        """Have Ctrl-C be the debugger's: the terminal sends it to the process that waits for this fork, too."""
+        self._debugged[0] = self.is_fork
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_leave_pdb(self) -> None:
+        """Have it end the run again."""
+        self._debugged[0] = 0
 
     def _look_at(self, items: Sequence[pytest.Item]) -> None:
         self._prepare(items)
@@ -129,6 +141,7 @@ class Isolation:
         server, self._fork_server = self._fork_server, None
         assert server is not None  # noqa: S101 - the caller has made it
         dump = item.config.hook.pytest_report_to_serializable
+        self._debugged[0] = 0  # a fork that was ended at the prompt has not said so
         try:
             result = server.run(self._places[item], is_last=self._next[item] is None)
         except pytest.fail.Exception as failure:  # a time limit, by a signal

@@ -20,5 +20,8 @@ SCRIPTS = ("pytest", "py.test", "pz", "pytest.exe", "pz.exe")
 CHILD_MARK = "PYTEST_ZYGOTE_CHILD"
 """Set in the environment of every run: pytest inside a test must not come back to the daemon."""
 
+TERMINAL = "PYTEST_ZYGOTE_TERMINAL"
+"""Set in the environment of the runs of watch mode: the socket at which a debugger asks for the terminal."""
+
 UNDER_DEBUGGER = "debugger"
 """In place of what prepared an interpreter in which a debugger runs: nothing more is known of it."""

@@ -16,6 +16,7 @@ from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
 from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.runner_code import TERMINAL
 from pytest_zygote.parallel import worker_hooks
 from pytest_zygote.parallel.work_units import FIXED, History, Units
 
@@ -85,7 +86,7 @@ class ParallelPlan:
 
 def _has_terminal(config: pytest.Config) -> bool:
     """Return whether a user can type. Not if stdin is a pipe: each process would read a part of its content."""
-    return os.isatty(saved_stdin(config))
+    return TERMINAL in os.environ or os.isatty(saved_stdin(config))
 
 
 def why_not_parallel(session: pytest.Session) -> Reason | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 from tests.e2e.test_shared_fixtures import log, write
 from tests.e2e.test_workers import count
+from tests.support.daemon import BIN, eventually
 from tests.support.postgres import bin_folder
 
 if TYPE_CHECKING:
@@ -135,6 +137,42 @@ def keeper_pid(project: Project) -> int:
     """Return the process that keeps the only fixture."""
     (fixture,) = json.loads(project.status().raw)["fixtures"]
     return int(fixture["pid"])
+
+
+SLOW = """
+    import os
+    import signal
+
+    @pytest_zygote.shared(lifetime="daemon")
+    @pytest.fixture(scope="session")
+    def server(request):
+        request.addfinalizer(lambda: note("released"))
+        request.addfinalizer(lambda: os.rmdir("held"))
+        os.mkdir("held")
+        note("held")
+        if os.path.exists("slow"):
+            signal.pause()
+        return 7
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_set_up_ends(project: Project, number: signal.Signals) -> None:
+    """As in plain pytest; the run after it finds nothing in its way."""
+    write(project, SLOW, "    def test_it(server): assert server == 7\n")
+    assert project.warm_up().returncode == 0
+    project.pytest("--daemon-reset-fixtures")
+    log(project)
+    (project.root / "slow").touch()
+    process = project.start([str(BIN / "pytest"), "-q"])
+    eventually((project.root / "log").exists, "the set-up has begun")
+    assert log(project) == ["held"]
+    process.send_signal(number)
+    process.communicate()
+    (project.root / "slow").unlink()
+    result = project.pytest()
+    assert result.returncode == 0, result.stdout
+    assert log(project) == ["released", "held"]
 
 
 OTHERS = """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WATCH = "pytest -q --color=no --watch"
 IDLE = r"watch: idle \| {}"
+PDB = r"\(Pdb\) "
 
 
 @pytest.fixture(name="project")
@@ -224,6 +225,53 @@ class TestKeys:
         watching.expect(r"watch: idle \| passed \| .*…")
         watching.resize(24, 100)
         watching.expect("w: help")
+
+
+DEBUGGED = "def test_add():\n    x = 6\n    breakpoint()\n    assert x * 7 == 42\n"
+
+
+class TestDebugger:
+    """A test stops at a breakpoint."""
+
+    @pytest.mark.measured
+    @pytest.mark.parametrize("switch", ["", "PYTEST_DAEMON_DISABLE=1 "])
+    def test_the_prompt_has_the_terminal(self, project: Project, terminal: Terminal, switch: str) -> None:
+        """Until it is left: Ctrl-C, Ctrl-Z and what is saved are as in a run without us; then the keys are ours."""
+        project.write("test_calc.py", DEBUGGED)
+        terminal.start(f"{switch}{WATCH}")
+        terminal.expect(PDB)
+        terminal.send("p x * 111\n")
+        terminal.expect(f"666\n{PDB}")
+        terminal.send(CTRL_C)
+        terminal.expect(PDB)
+        terminal.send(CTRL_Z)
+        terminal.finish()
+        terminal.run("echo aqk")
+        terminal.resume()
+        terminal.send("p x * 222\n")
+        terminal.expect("1332\n")
+        terminal.send("c\n")
+        terminal.expect(IDLE.format("passed"))
+        terminal.send("q")
+        terminal.finish()
+
+    def test_quitting_it_ends_the_run(self, project: Project, terminal: Terminal) -> None:
+        """And not watch mode; also where workers run the tests, of which each has the terminal in its turn."""
+        for name in ("test_calc.py", "test_text.py"):
+            project.write(name, DEBUGGED)
+        terminal.start(f"{WATCH} -n2")
+        for _ in range(2):
+            terminal.expect(PDB)
+            terminal.send("p x * 111\n")
+            terminal.expect(f"666\n{PDB}")
+            terminal.send("c\n")
+        terminal.expect(IDLE.format("passed"))
+        terminal.send("a")
+        terminal.expect(PDB)
+        terminal.send("q\n")
+        terminal.expect(r"watch: idle")
+        terminal.send("q")
+        terminal.finish()
 
 
 class TestCommands:

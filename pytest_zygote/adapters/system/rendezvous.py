@@ -180,6 +180,11 @@ def acquire_lock(path: str, *, wait: bool) -> int:
         os.close(descriptor)
 
 
+def unlock(descriptor: int) -> None:
+    """End a lock for all who hold it: forks of this process have it too, whatever they were made for."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def _is_at(path: str, descriptor: int) -> bool:
     """Return whether the path still leads to the open file."""
     try:

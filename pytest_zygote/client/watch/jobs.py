@@ -25,9 +25,10 @@ from pytest_zygote.core.protocol.client_messages import (
 )
 from pytest_zygote.core.protocol.errors import ProtocolError, Unavailable
 from pytest_zygote.core.reasons import Reason, cold_run
+from pytest_zygote.core.runner_code import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_zygote.adapters.system.sockets import Channel
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
@@ -140,13 +141,13 @@ class WarmRun:
 class ColdRun:
     """Plain pytest in a process of its own; the end of a pipe tells when it is over."""
 
-    def __init__(self, args: tuple[str, ...]) -> None:
-        """Start it, away from the terminal's keys."""
+    def __init__(self, args: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        """Start it, away from the terminal's keys, with these keys in its environment besides ours."""
         self._reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *args],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, DISABLE: "1"},
+            env={**os.environ, **environ, DISABLE: "1"},
             pass_fds=(writing,),
             start_new_session=True,
         )
@@ -174,9 +175,15 @@ class Starter:
     """Starts runs."""
 
     def __init__(
-        self, launch: DaemonLauncher, settings: Settings, request: RunRequest, print_line: Callable[[str], None]
+        self,
+        launch: DaemonLauncher,
+        settings: Settings,
+        request: RunRequest,
+        print_line: Callable[[str], None],
+        terminal: str = "",
     ) -> None:
-        """Start runs of this command."""
+        """Start runs of this command, in which a debugger asks for the `terminal` at this socket; '' for none."""
+        self._environ = {TERMINAL: terminal} if terminal else {}
         self._launch = launch
         self._settings = settings
         self._request = request
@@ -186,14 +193,15 @@ class Starter:
         """Start a run: warm, if a daemon can be had."""
         channel = self._connect()
         if channel is None:
-            return ColdRun(args)
-        return WarmRun(channel, self._request.replaced(args=args), self._print)
+            return ColdRun(args, self._environ)
+        environ = {**self._request.environ, **self._environ}
+        return WarmRun(channel, self._request.replaced(args=args, environ=environ), self._print)
 
     def start_cold(self, args: tuple[str, ...], reason: Reason) -> Job:
         """Start a run that the daemon has declined."""
         if not reason.is_quiet:
             self._print(cold_run(reason))
-        return ColdRun(args)
+        return ColdRun(args, self._environ)
 
     def hand_over(self, args: tuple[str, ...]) -> int:
         """Run with our terminal as input, for a debugger; return the exit code."""

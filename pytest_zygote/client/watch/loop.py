@@ -14,10 +14,10 @@ import time
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system.file_watcher import FileWatcher
-from pytest_zygote.adapters.system.signals import SignalPipe
+from pytest_zygote.adapters.system.signals import SignalPipe, suspend
 from pytest_zygote.client.watch.jobs import Starter
 from pytest_zygote.client.watch.keyboard import Keyboard
-from pytest_zygote.client.watch.saved_files import POLL_S, SavedFiles
+from pytest_zygote.client.watch.saved_files import POLL_S, SavedFiles, StoreView
 from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli import watch_mode, watch_steps
 from pytest_zygote.core.cli.daemon_options import ignored_globs
@@ -28,18 +28,27 @@ from pytest_zygote.core.reasons import Reason
 if TYPE_CHECKING:
     from pytest_zygote.client.daemon_launcher import DaemonLauncher
     from pytest_zygote.client.watch.jobs import Job
+    from pytest_zygote.client.watch.keyboard import TerminalLender
     from pytest_zygote.core.cli.settings import Settings
     from pytest_zygote.core.protocol.client_messages import RunRequest
 
 AFTER_S = 1.0
 """How long after a run a change may still be one of the run's."""
 
-SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGWINCH", "SIGCONT"))
+SIGNALS: dict[int, events.Event] = {
+    signal.SIGINT: events.InterruptAsked(),
+    signal.SIGTSTP: events.SuspendAsked(),
+    signal.SIGWINCH: events.WindowChanged(),
+    signal.SIGCONT: events.WindowChanged(),
+    signal.SIGTERM: events.LeaveAsked(),
+    signal.SIGHUP: events.LeaveAsked(),
+}
 
 
 def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> int:
     """Stay until the user leaves; return the exit code of the last run."""
     keyboard = Keyboard()
+    where = keyboard.lend_at(launch.place)
     root, cache = launch.place.root, launch.cache
     watcher = FileWatcher(root, ignored_globs(settings))
     pause_s = POLL_S * settings.factor("--daemon-poll-throttle")
@@ -48,7 +57,7 @@ def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> in
     loop = WatchLoop(
         _options(settings, request, is_terminal=keyboard.is_terminal),
         keyboard,
-        Starter(launch, settings, request, lambda text: keyboard.print(f"zygote: {text}")),
+        Starter(launch, settings, request, lambda text: keyboard.print(f"zygote: {text}"), where),
         files,
         store,
     )
@@ -75,30 +84,6 @@ def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> W
     )
 
 
-class StoreView:
-    """What watch mode reads of the store of ``--affected``, which it imports when it needs it."""
-
-    def __init__(self, cache: str, root: str) -> None:
-        """Look at nothing yet."""
-        from pytest_zygote.affected.store import store_path
-        from pytest_zygote.affected.written_files import WrittenFiles
-
-        self._path = store_path(cache)
-        self.written = WrittenFiles(self._path, root)
-
-    def is_read_by_tests(self, path: str) -> bool:
-        """Return whether a recorded test has read or listed a path."""
-        from pytest_zygote.affected.store import reads_path
-
-        return reads_path(self._path, (path, os.path.dirname(path)))
-
-    def last_counts(self) -> str:
-        """Return which tests the last run had."""
-        from pytest_zygote.affected.store import read_setting
-
-        return read_setting(self._path, "counts")
-
-
 class WatchLoop:
     """One stay."""
 
@@ -117,7 +102,7 @@ class WatchLoop:
         self._files = files
         self._store = store
         self._ended_at = 0.0
-        self._signals = SignalPipe(SIGNALS)
+        self._signals = SignalPipe(tuple(SIGNALS))
         self._job: Job | None = None
         self._polls_because = ""
         self.state = watch_steps.WatchState()
@@ -125,8 +110,7 @@ class WatchLoop:
     def close(self) -> None:
         """Put the terminal back."""
         self._signals.close()
-        self._keyboard.clear_status()
-        self._keyboard.restore()
+        self._keyboard.close()
 
     def stay(self) -> int:
         """Run what is affected now, and then after each save; return the exit code of the last run."""
@@ -160,9 +144,8 @@ class WatchLoop:
 
     def wait(self) -> None:
         """Wait for whatever happens first, and act on all that has happened."""
-        sources: list[Job | SignalPipe | SavedFiles | int] = [self._signals, self._files]
-        if self._keyboard.has_keys:
-            sources.append(0)
+        sources: list[Job | SignalPipe | SavedFiles | TerminalLender | int] = [self._signals, self._files]
+        sources += self._keyboard.sources()
         if self._job is not None:
             sources.append(self._job)
         ready = select.select(sources, [], [], self._timeout_s(time.monotonic()))[0]
@@ -173,6 +156,8 @@ class WatchLoop:
         self._on_files()
         if 0 in ready:
             self._on_keys()
+        if self._keyboard.lender in ready:
+            self._handle(events.TerminalReturned() if self.state.is_lent else events.TerminalAsked())
         self._handle(events.TimePassed(self._files.is_settled))
 
     def _timeout_s(self, now: float) -> float | None:
@@ -188,10 +173,7 @@ class WatchLoop:
         for number in self._signals.read():
             if number == signal.SIGCONT:
                 self._keyboard.listen()  # the shell, or whoever stopped us, has set the terminal its own way
-            if number in (signal.SIGWINCH, signal.SIGCONT):
-                self._handle(events.WindowChanged())
-            else:
-                self._handle(events.InterruptAsked() if number == signal.SIGINT else events.LeaveAsked())
+            self._handle(SIGNALS[number])
 
     def _on_files(self) -> None:
         began = time.monotonic()
@@ -240,12 +222,30 @@ class WatchLoop:
                     self._job.send(signal.SIGINT if isinstance(action, events.InterruptRun) else signal.SIGKILL)
             case events.Debug(args):
                 self._debug(args)
+            case events.LendTerminal() | events.ReclaimTerminal() | events.Suspend():
+                self._give_way(action)
             case events.RunCommand(command):
                 subprocess.run(command, shell=True, cwd=self._files.root, check=False)  # noqa: S602 - the user's own words
             case events.Notify(text):
                 self._notify(text)
             case _:
                 self._show(action)
+
+    def _give_way(self, action: events.LendTerminal | events.ReclaimTerminal | events.Suspend) -> None:
+        """Let a debugger have the terminal, or the shell."""
+        match action:
+            case events.LendTerminal():
+                if not self._keyboard.lend():
+                    self._handle(events.TerminalReturned())
+            case events.ReclaimTerminal():
+                self._keyboard.reclaim()
+            case events.Suspend(with_run):
+                job = self._job if with_run else None
+                if job is not None:
+                    job.send(signal.SIGSTOP)
+                suspend()
+                if job is not None:
+                    job.send(signal.SIGCONT)
 
     def _show(self, action: events.AskForFilter | events.Print | events.ShowStatus | events.ClearStatus) -> None:
         match action:
@@ -269,7 +269,7 @@ class WatchLoop:
         self._signals.close()  # Ctrl-C is the debugger's
         with self._keyboard.usual():
             status = self._runs.hand_over(args)
-        self._signals = SignalPipe(SIGNALS)
+        self._signals = SignalPipe(tuple(SIGNALS))
         self._handle(events.RunEnded(status, self._store.last_counts()))
 
     def _notify(self, text: str) -> None:

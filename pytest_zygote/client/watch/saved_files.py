@@ -158,3 +158,27 @@ def _named(word: str, names: Sequence[str]) -> Sequence[str]:
     """Return what a word on a command line stands for: itself if it is a file, else the test files that have it."""
     tests = (name for name in names if name.endswith(".py") and "test" in os.path.basename(name))
     return [word] if word in names else [name for name in tests if word in name] or [word]
+
+
+class StoreView:
+    """What watch mode reads of the store of ``--affected``, which it imports when it needs it."""
+
+    def __init__(self, cache: str, root: str) -> None:
+        """Look at nothing yet."""
+        from pytest_zygote.affected.store import store_path
+        from pytest_zygote.affected.written_files import WrittenFiles
+
+        self._path = store_path(cache)
+        self.written = WrittenFiles(self._path, root)
+
+    def is_read_by_tests(self, path: str) -> bool:
+        """Return whether a recorded test has read or listed a path."""
+        from pytest_zygote.affected.store import reads_path
+
+        return reads_path(self._path, (path, os.path.dirname(path)))
+
+    def last_counts(self) -> str:
+        """Return which tests the last run had."""
+        from pytest_zygote.affected.store import read_setting
+
+        return read_setting(self._path, "counts")

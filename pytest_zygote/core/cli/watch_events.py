@@ -26,6 +26,10 @@ class InterruptAsked(Record):
     """The user pressed Ctrl-C."""
 
 
+class SuspendAsked(Record):
+    """The user pressed Ctrl-Z."""
+
+
 class WindowChanged(Record):
     """The terminal has another size, or was somebody else's for a while."""
 
@@ -45,6 +49,14 @@ class FilesSaved(Record):
     """Files have other content; their paths are relative to the project's folder."""
 
     paths: tuple[str, ...]
+
+
+class TerminalAsked(Record):
+    """A debugger in a run asks for the terminal."""
+
+
+class TerminalReturned(Record):
+    """The debugger that has the terminal needs it no more, or is gone."""
 
 
 class TimePassed(Record):
@@ -67,8 +79,8 @@ class RunEnded(Record):
 
 
 Event: TypeAlias = (
-    "KeyPressed | LeaveAsked | InterruptAsked | WindowChanged | FilterGiven | QuestionLeft | FilesSaved"
-    " | TimePassed | RunDeclined | RunEnded"
+    "KeyPressed | LeaveAsked | InterruptAsked | SuspendAsked | WindowChanged | FilterGiven | QuestionLeft"
+    " | FilesSaved | TerminalAsked | TerminalReturned | TimePassed | RunDeclined | RunEnded"
 )
 
 
@@ -94,6 +106,20 @@ class InterruptRun(Record):
 
 class KillRun(Record):
     """End the run at once."""
+
+
+class LendTerminal(Record):
+    """Read no keys, and give the terminal to the debugger that asks for it."""
+
+
+class ReclaimTerminal(Record):
+    """Read keys again."""
+
+
+class Suspend(Record):
+    """Stop until the shell continues us; `with_run` stops the run too, which would read the shell's keys."""
+
+    with_run: bool
 
 
 class AskForFilter(Record):
@@ -129,5 +155,6 @@ class Notify(Record):
 
 
 Action: TypeAlias = (
-    "StartRun | Debug | InterruptRun | KillRun | AskForFilter | Print | ShowStatus | ClearStatus | RunCommand | Notify"
+    "StartRun | Debug | InterruptRun | KillRun | LendTerminal | ReclaimTerminal | Suspend"
+    " | AskForFilter | Print | ShowStatus | ClearStatus | RunCommand | Notify"
 )

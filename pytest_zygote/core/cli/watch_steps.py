@@ -5,6 +5,8 @@ rows that say which code each finished test ran. With ``--watch-queue`` the run 
 
 Saves wait until they have been quiet for a moment: editors write twice, a change of branch is many files. Nobody is
 asked for a filter while a run writes to the terminal: the run is interrupted, and the question follows its end.
+
+A debugger in a run has the terminal as long as it likes: saves wait, and Ctrl-C is the debugger's.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ class WatchState:
         is_running: whether it has not ended.
         started_at: when it began.
         interrupted_at: when it was interrupted, or signalled for the last time; None if it was not.
+        is_lent: whether a debugger has the terminal.
         saved: files whose saves wait for quiet.
         saved_at: when the last of them was saved.
         next_kind: of the run that follows when this one has ended; '' for none.
@@ -77,6 +80,7 @@ class WatchState:
     is_running: bool = False
     started_at: float = 0.0
     interrupted_at: float | None = None
+    is_lent: bool = False
     saved: tuple[str, ...] = ()
     saved_at: float = 0.0
     next_kind: str = ""
@@ -103,6 +107,8 @@ def step(state: WatchState, event: events.Event, now: float, options: WatchOptio
 
 def timeout_s(state: WatchState, now: float, *, is_settled: bool) -> float | None:
     """Return when `TimePassed` is due at the latest; None if only other events matter."""
+    if state.is_lent:
+        return None
     if state.saved:
         return max(0.0, state.saved_at + _quiet_s(is_settled=is_settled) - now)
     return None if state.interrupted_at is None else max(0.0, state.interrupted_at + PATIENCE_S - now)
@@ -123,15 +129,15 @@ def _react(state: WatchState, event: events.Event, now: float, options: WatchOpt
             return replace(state, saved=tuple(saved), saved_at=now), ()
         case events.TimePassed(is_settled):
             return _on_time(state, now, options, is_settled=is_settled)
-        case events.RunDeclined() | events.RunEnded():
-            return _on_end(state, event, now, options)
+        case events.TerminalAsked() | events.TerminalReturned() | events.RunDeclined() | events.RunEnded():
+            return _on_news(state, event, now, options)
         case _:
             return _on_signal(state, event, now, options)
 
 
 def _on_signal(
     state: WatchState,
-    event: events.InterruptAsked | events.LeaveAsked | events.WindowChanged,
+    event: events.InterruptAsked | events.SuspendAsked | events.LeaveAsked | events.WindowChanged,
     now: float,
     options: WatchOptions,
 ) -> Step:
@@ -140,6 +146,8 @@ def _on_signal(
             return _interrupt(state, now)
         case events.InterruptAsked() | events.LeaveAsked():
             return replace(state, is_over=True), ()
+        case events.SuspendAsked():
+            return state, (events.Suspend(with_run=state.is_lent),)
         case events.WindowChanged():
             return state, _show(state, options) if options.is_terminal else ()
         case _:
@@ -207,6 +215,8 @@ def _ask_for(state: WatchState, kind: str, now: float, options: WatchOptions, *,
 
 
 def _interrupt(state: WatchState, now: float) -> Step:
+    if state.is_lent:
+        return state, (events.InterruptRun(),)  # the prompt stays, and nobody loses patience with it
     if not state.is_running or state.interrupted_at is not None:
         return state, ()
     return replace(state, interrupted_at=now), (events.InterruptRun(),)
@@ -231,12 +241,30 @@ def _begin(state: WatchState, args: tuple[str, ...], now: float) -> Step:
 def _on_time(state: WatchState, now: float, options: WatchOptions, *, is_settled: bool) -> Step:
     """Act on what had to wait: for editors to finish writing, or for a run to end."""
     actions: tuple[events.Action, ...] = ()
+    if state.is_lent:
+        return state, ()
     if state.saved and now - state.saved_at >= _quiet_s(is_settled=is_settled):
         state = replace(state, saved=(), summary=replace(state.summary, changed=state.saved))
         state, actions = _ask_for(state, watch_mode.AFFECTED, now, options, is_save=True)
     if state.interrupted_at is not None and now - state.interrupted_at >= PATIENCE_S:
         return replace(state, interrupted_at=now), (*actions, events.KillRun())
     return state, actions
+
+
+RunNews: TypeAlias = "events.TerminalAsked | events.TerminalReturned | events.RunDeclined | events.RunEnded"
+
+
+def _on_news(state: WatchState, event: RunNews, now: float, options: WatchOptions) -> Step:
+    """Lend the terminal, or have it again: at the run's end too, for what it has forked may hold it still."""
+    if isinstance(event, events.TerminalAsked):
+        return replace(state, is_lent=True), (events.LendTerminal(),)
+    reclaimed: tuple[events.Action, ...] = (events.ReclaimTerminal(),) if state.is_lent else ()
+    interrupted_at = now if reclaimed and state.interrupted_at is not None else state.interrupted_at
+    state = replace(state, is_lent=False, interrupted_at=interrupted_at)
+    if isinstance(event, events.TerminalReturned):
+        return state, reclaimed
+    state, actions = _on_end(state, event, now, options)
+    return state, (*reclaimed, *actions)
 
 
 def _on_end(state: WatchState, event: events.RunDeclined | events.RunEnded, now: float, options: WatchOptions) -> Step:

@@ -5,7 +5,7 @@ Each comparison returns sentences for the user: "app.py changed", "DATABASE_URL 
 
 from __future__ import annotations
 
-from pytest_zygote.core.runner_code import CHILD_MARK
+from pytest_zygote.core.runner_code import CHILD_MARK, TERMINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ WHOLE = "*"
 WORKER_KEYS = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"})
 """Keys that are set in workers before they import anything: each has values of its own."""
 
-OURS = WORKER_KEYS | {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_ZYGOTE_REPORTS", CHILD_MARK}
+OURS = WORKER_KEYS | {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_ZYGOTE_REPORTS", CHILD_MARK, TERMINAL}
 """Keys that pytest or this package sets in the process of a run."""
 
 VOLATILE = OURS | {

@@ -9,6 +9,7 @@ daemon → session: CheckRecollection, Fork, Deliver, Retire
 session → daemon: Hello, Built, BuildFailed, NotRecollectable, Forked, ForkFailed, RunStopped,
     RunContinued, RunExited
 daemon → run: RunRequest
+client → run: TerminalLent
 run → daemon: Forked, Begun, Learned, LayerIneligible, Ended
 zygote or session → standby run: Probe, Fork
 standby run → zygote or session: Alive

@@ -113,6 +113,10 @@ class Answer(Record):
     text: str
 
 
+class TerminalLent(Record):
+    """The terminal that travels beside this is the receiver's, until it closes the connection."""
+
+
 ControlRequest: TypeAlias = StatusRequest | StopRequest | ReloadRequest
 """What is about the daemon itself, and is followed by an `Answer`."""
 
@@ -125,3 +129,6 @@ FORWARDED: Route[RunRequest] = Route("daemon", "run", RunRequest)
 
 ToClient: TypeAlias = Notice | Started | Stopped | Finished | Cold | Outdated | Answer
 TO_CLIENT: Route[ToClient] = Route("daemon", "client", ToClient)
+
+LENT: Route[TerminalLent] = Route("client", "run", TerminalLent)
+"""What a client in watch mode answers a debugger that connects."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
-from pytest_zygote.core.runner_code import RUNNER
+from pytest_zygote.core.runner_code import RUNNER, TERMINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def key_of(request: RunRequest, terminal: tuple[Kind, ...], limits: Limits) -> K
     return Key(tuple(fields.values()), terminal, limits)
 
 
-RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID"})
-"""Environment keys that shells change from command to command: each run gets its client's."""
+RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID", TERMINAL})
+"""Environment keys that shells and watch mode change from command to command: each run gets its client's."""
 
 
 def terminal_ineligibility(terminal: tuple[Kind, ...]) -> Reason | None:

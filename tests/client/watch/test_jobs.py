@@ -28,6 +28,7 @@ from pytest_zygote.core.protocol.client_messages import (
 )
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.core.reasons import Reason
+from pytest_zygote.core.runner_code import TERMINAL
 from pytest_zygote.daemon.client import LINKS
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ def _lines() -> list[str]:
 def _starter(tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> Starter:
     """Return what starts runs, where plain pytest is only named."""
     monkeypatch.setattr(jobs, "ineligible", lambda *_: None)
-    monkeypatch.setattr(jobs, "ColdRun", lambda args: ("cold", args))
+    monkeypatch.setattr(jobs, "ColdRun", lambda args, environ: ("cold", args, environ))
     settings = Settings((), {})
     launcher = DaemonLauncher(Rendezvous(str(tmp_path)), "", options_of(settings))
-    return Starter(launcher, settings, make_request(()), lines.append)
+    return Starter(launcher, settings, make_request(()), lines.append, "a socket")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_without_a_daemon_runs_are_plain(
     monkeypatch.setattr(jobs, "connect_or_start", fail)
 
     job: object = starter.start(("-q",))
-    assert job == ("cold", ("-q",))
+    assert job == ("cold", ("-q",), {TERMINAL: "a socket"})
     assert lines == [line]
 
 

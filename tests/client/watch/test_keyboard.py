@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import termios
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.system import sockets
+from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.watch.keyboard import CLEAR_LINE, Keyboard
+from pytest_zygote.core.protocol.client_messages import LENT, TerminalLent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Never
+
+    from pytest_zygote.adapters.system.sockets import Channel
 
 
 class Screen(io.StringIO):
@@ -92,3 +104,52 @@ def test_a_terminal_that_is_gone_has_no_keys(monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as gone:  # a worker that runs this test reads its queue before the fixture is undone
         gone.setattr("os.read", fail)
         assert shown.read() == ""
+
+
+@pytest.fixture(name="lent")
+def _lent(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Keyboard, str]]:
+    """Return a keyboard on a terminal, and where that is lent."""
+    master, slave = os.openpty()
+    monkeypatch.setattr(sys, "stdin", open(slave, closefd=False))  # noqa: SIM115 - closed below
+    monkeypatch.setattr(sys, "stdout", Screen(is_terminal=True))
+    folder = str(tmp_path_factory.mktemp("t"))  # that of a test has its name, which may be too long for a socket
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    before = os.dup(0)
+    os.dup2(slave, 0)
+    keyboard = Keyboard()
+    yield keyboard, keyboard.lend_at(Rendezvous(folder))
+    keyboard.close()
+    os.dup2(before, 0)
+    sys.stdin.close()
+    for descriptor in (before, master, slave):
+        os.close(descriptor)
+
+
+def test_the_terminal_is_lent_as_programs_expect_it(lent: tuple[Keyboard, str]) -> None:
+    """Meanwhile no keys are read; then each at once, unseen."""
+    keyboard, path = lent
+    keyboard.listen()
+    assert keyboard.sources() == [0, keyboard.lender]
+    channel: Channel[TerminalLent, Never] | None = sockets.connect(path, LENT)
+    assert channel is not None
+    assert keyboard.lend()
+    assert channel.receive() == [TerminalLent()]
+    (terminal,) = channel.adopt_descriptors()
+    assert keyboard.sources() == [keyboard.lender]
+    keyboard.listen()
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO
+
+    keyboard.reclaim()
+    assert keyboard.sources() == [0, keyboard.lender]
+    assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+    assert channel.receive() is None
+    os.close(terminal)
+    channel.close()
+
+
+def test_nobody_gets_it_who_is_gone(lent: tuple[Keyboard, str]) -> None:
+    """Nor does somebody who has not asked."""
+    keyboard, _ = lent
+
+    assert not keyboard.lend()
+    assert keyboard.sources() == [0, keyboard.lender]

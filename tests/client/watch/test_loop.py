@@ -12,6 +12,7 @@ import pytest
 
 from pytest_zygote.client.watch import loop as watch_loop
 from pytest_zygote.client.watch.loop import WatchLoop
+from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli.watch_mode import RUNS
 from pytest_zygote.core.cli.watch_steps import WatchOptions
 from pytest_zygote.core.reasons import Reason
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_zygote.client.watch.jobs import Starter
     from pytest_zygote.client.watch.keyboard import Keyboard
-    from pytest_zygote.client.watch.loop import StoreView
-    from pytest_zygote.client.watch.saved_files import SavedFiles
+    from pytest_zygote.client.watch.saved_files import SavedFiles, StoreView
 
 AFFECTED = RUNS["affected"]
 LOST = Reason("daemon-lost", "it ended")
@@ -99,6 +99,8 @@ class FakeKeyboard:
         """Show nothing."""
         self.shown: list[str] = []
         self.listens = 0
+        self.lender: int | None = None
+        self.lent = False
 
     def listen(self) -> None:
         """Count it."""
@@ -109,6 +111,22 @@ class FakeKeyboard:
 
     def clear_status(self) -> None:
         """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def sources(self) -> list[int]:
+        """Give what tells of debuggers, if there are any."""
+        return [] if self.lender is None else [self.lender]
+
+    def lend(self) -> bool:
+        """Give the terminal away, if a test says so."""
+        self.lent = self.lender is not None
+        return self.lent
+
+    def reclaim(self) -> None:
+        """Have it again."""
+        self.lent = False
 
     def usual(self) -> FakeKeyboard:
         """Be the terminal as it was."""
@@ -295,6 +313,37 @@ def test_the_debugger_is_waited_for(stay: Stay) -> None:
 
     assert stay.runs.debugged == [RUNS["debug"]]
     assert "watch: idle | failed" in stay.keyboard.shown[-1]
+
+
+def test_a_debugger_in_a_run_has_the_terminal(stay: Stay) -> None:
+    """From when it asks until it returns it; one that is gone by then gets nothing."""
+    news, asking = os.pipe()
+    stay.keyboard.lender = news
+    os.write(asking, b"?")
+    for is_lent in (True, False):
+        stay.loop.wait()
+        assert (stay.keyboard.lent, stay.loop.state.is_lent) == (is_lent, is_lent)
+
+    stay.keyboard.lend = lambda: False  # type: ignore[method-assign]
+    stay.loop.wait()
+    assert not stay.loop.state.is_lent
+    os.close(news)
+    os.close(asking)
+
+
+@pytest.mark.parametrize("is_lent", [False, True])
+def test_ctrl_z_stops_who_has_the_terminal(stay: Stay, monkeypatch: pytest.MonkeyPatch, *, is_lent: bool) -> None:
+    """Us, and the run if it reads the keys: it would read the shell's."""
+    sent = stay.runs.jobs[0].sent
+    monkeypatch.setattr(watch_loop, "suspend", lambda: sent.append(0))
+    if is_lent:
+        stay.keyboard.lender = 0
+        stay.loop._handle(events.TerminalAsked())  # noqa: SLF001 - descriptor 0 is the test's own
+        stay.keyboard.lender = None
+    signal.raise_signal(signal.SIGTSTP)
+    stay.loop.wait()
+
+    assert sent == ([signal.SIGSTOP, 0, signal.SIGCONT] if is_lent else [0])
 
 
 def test_signals_are_events(stay: Stay) -> None:

@@ -155,6 +155,46 @@ class TestSignals:
         assert walk(events.WindowChanged(), options=replace(OPTIONS, is_terminal=False))[1] == ()
 
 
+class TestDebugger:
+    """A debugger in a run has the terminal."""
+
+    def test_it_gets_it_and_gives_it_back(self) -> None:
+        """At the end of the run at the latest."""
+        state, actions = walk(events.TerminalAsked())
+        assert (state.is_lent, actions) == (True, (events.LendTerminal(),))
+        state, actions = walk(events.TerminalAsked(), events.TerminalReturned())
+        assert (state.is_lent, actions) == (False, (events.ReclaimTerminal(),))
+        assert walk(events.TerminalReturned())[1] == ()
+
+        state, actions = walk(events.TerminalAsked(), PASSED)
+        assert (state.is_lent, state.is_running) == (False, False)
+        assert actions == (events.ReclaimTerminal(), events.ShowStatus())
+
+    def test_ctrl_c_is_its_own(self) -> None:
+        """As often as it is pressed; the run goes on."""
+        state, actions = walk(events.TerminalAsked(), events.InterruptAsked(), events.InterruptAsked())
+        assert actions == (events.InterruptRun(),)
+        assert (state.interrupted_at, state.is_over) == (None, False)
+
+    def test_it_is_neither_interrupted_by_saves_nor_killed(self) -> None:
+        """Both wait until it has given the terminal back."""
+        state, _ = walk(events.KeyPressed("a"), events.TerminalAsked(), events.FilesSaved(("a.py",)))
+        assert timeout_s(state, 10.0, is_settled=True) is None
+        later = 10.0 + 2 * PATIENCE_S
+        assert watch_steps.step(state, events.TimePassed(is_settled=True), later, OPTIONS) == (state, ())
+
+        state, _ = watch_steps.step(state, events.TerminalReturned(), later, OPTIONS)
+        assert state.interrupted_at == later
+        assert timeout_s(state, later, is_settled=True) == 0
+        state, actions = watch_steps.step(state, events.TimePassed(is_settled=True), later, OPTIONS)
+        assert (state.next_kind, actions) == ("affected", ())
+
+    def test_ctrl_z_stops_the_run_that_has_the_terminal(self) -> None:
+        """Another one goes on behind the shell."""
+        assert walk(events.SuspendAsked())[1] == (events.Suspend(with_run=False),)
+        assert walk(events.TerminalAsked(), events.SuspendAsked())[1] == (events.Suspend(with_run=True),)
+
+
 class TestSaves:
     """Files are saved."""
 
