@@ -54,9 +54,7 @@ class Annotator:
         if not change.old:
             return not change.is_decorated and not _unknown_dicts(function, referents)
         texts = tuple(text for item in change.old.items() for text in item)
-        return any(
-            type(thing) is tuple and thing == texts and thing is not function.__defaults__ for thing in referents
-        )
+        return _has_tuple(function, referents, texts)
 
     def set(self, function: FunctionType, change: Annotated) -> None:
         """Do it."""
@@ -65,6 +63,11 @@ class Annotator:
     def forget(self) -> None:
         """Take it that somebody has looked at those that were set: code of others was executed."""
         self._ours.clear()
+
+
+def _has_tuple(function: FunctionType, referents: Sequence[object], texts: tuple[str, ...]) -> bool:
+    """Return whether a function still has the tuple of its annotations: names and texts in turn."""
+    return any(type(thing) is tuple and thing == texts and thing is not function.__defaults__ for thing in referents)
 
 
 def _unknown_dicts(function: FunctionType, referents: Sequence[object]) -> list[object]:

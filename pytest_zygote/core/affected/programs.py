@@ -60,7 +60,7 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
         return ()
     if program not in READERS:
         return None
-    options = [arg for arg in args if arg.startswith("-") and arg != "-"]
+    options = [arg for arg in args if _is_option(arg)]
     operands = tuple(arg for arg in args if not arg.startswith("-"))
     if program == "sed":
         script, operands = "".join(operands[:1]), operands[1:]
@@ -69,6 +69,11 @@ def files_read(program: str, args: Sequence[str], environ: Mapping[str, str]) ->
         options = [option for option in options if not _edits_in_place(option)]
     is_known = _are_flags(options, READERS[program]) and not _runs_others(program, operands, environ)
     return operands if is_known else None
+
+
+def _is_option(arg: str) -> bool:
+    """Return whether an argument is an option: ``-`` alone stands for the standard input."""
+    return arg.startswith("-") and arg != "-"
 
 
 def _are_flags(options: Iterable[str], known: str) -> bool:

@@ -163,12 +163,17 @@ def _why_not_name(addition: Addition, module: Module, asked: set[str]) -> str:
         return f"{title} is new, a name that Python itself looks for"
     if name in asked or (not addition.scope and name in module.bound | BUILTINS):
         return f"{title} is new, but the module knew the name when it was imported"
-    finds_itself = asked & FINDERS and asked & DYNAMIC
-    if "__getattr__" in module.bound or asked & {"globals", "locals", "vars", "dir"} or finds_itself:
+    if _looks_names_up(module, asked):
         return f"{title} is new, and the module looks names up by itself"
     if module.is_mentioned(owner, name):
         return f"{title} is new, and other modules may have looked for it"
     return ""
+
+
+def _looks_names_up(module: Module, asked: set[str]) -> bool:
+    """Return whether a module may ask itself for any name."""
+    finds_itself = asked & FINDERS and asked & DYNAMIC
+    return bool("__getattr__" in module.bound or asked & {"globals", "locals", "vars", "dir"} or finds_itself)
 
 
 def _why_not_import(addition: Addition, node: Import, module: Module) -> str:

@@ -29,16 +29,21 @@ def lazy_names(tree: ast.Module) -> frozenset[str]:
 def bindings(node: ast.AST) -> Iterator[tuple[str, bool]]:
     """Give the names that this node itself binds, and whether the name stands for part of `typing`."""
     if isinstance(node, IMPORTS):
-        for alias in node.names:
-            origin = node.module if isinstance(node, ast.ImportFrom) else ""
-            is_typing = alias.asname is None and (origin, alias.name) in _TYPING
-            yield alias.asname or alias.name.partition(".")[0], is_typing
+        yield from _imported(node)
     elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id, False
     elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         yield node.name, False
     elif isinstance(node, ast.Global):
         yield from ((name, False) for name in node.names)
+
+
+def _imported(node: Import) -> Iterator[tuple[str, bool]]:
+    """Give the names that an import binds, and whether the name stands for part of `typing`."""
+    origin = node.module if isinstance(node, ast.ImportFrom) else ""
+    for alias in node.names:
+        is_typing = alias.asname is None and (origin, alias.name) in _TYPING
+        yield alias.asname or alias.name.partition(".")[0], is_typing
 
 
 def bound_names(node: ast.AST) -> Iterator[str]:
