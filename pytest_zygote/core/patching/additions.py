@@ -136,6 +136,7 @@ def check_addition(
 
 
 def _bound_by(statements: Iterable[ast.stmt]) -> frozenset[str]:
+    """Return the names that any of these statements may bind in its scope."""
     return frozenset(name for statement in statements for name in bound_names(statement))
 
 
@@ -203,6 +204,7 @@ def _why_not_function(node: Function, code: CodeType | None, names: dict[str, in
 
 
 def _defaults(node: Function) -> list[ast.expr]:
+    """Return the defaults of all parameters that have one."""
     return [*node.args.defaults, *(default for default in node.args.kw_defaults if default is not None)]
 
 

@@ -115,6 +115,7 @@ def _align_scope(
 def _note_lost(
     alignment: Alignment, rest: Sequence[tuple[str, ast.stmt]], after: Sequence[ast.stmt], path: tuple[str, ...]
 ) -> None:
+    """Note that the first of the old statements that are left has no counterpart."""
     if rest and not alignment.difference:
         alignment.note(_describe_lost(rest[0][1], after, path))
 
@@ -138,6 +139,7 @@ def _statements(scope: Scope, lazy: frozenset[str]) -> Iterator[ast.stmt]:
 
 
 def _is_nothing(node: ast.stmt) -> bool:
+    """Return whether a statement is ``pass`` or a constant that stands alone."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
@@ -216,6 +218,7 @@ def _align_pair(
 
 
 def _align_functions(alignment: Alignment, old: Function, new: Function, path: tuple[str, ...]) -> None:
+    """Take the annotations out of both where they may differ; note any other difference but that of the bodies."""
     annotated = strip(old, new, path) if alignment.are_texts else None
     alignment.annotated += [annotated] if annotated else []
     is_other = type(old) is not type(new)

@@ -180,6 +180,7 @@ def _check_docs(plan: PatchPlan, new: bytes, module: Module, old: CodeType) -> N
 
 
 def _check_docs_of_function(pair: Pair, module: Module, decorated: set[tuple[str, int]], asked: set[str]) -> None:
+    """Check that no code had a reason to look at the docstring of a function."""
     if (pair.new.co_name, pair.new.co_firstlineno) in decorated or pair.old.co_name in asked:
         raise NotPatchable(
             "docstring-examined", f"{pair.title} has another docstring, which its decorator or the module may have read"
@@ -192,7 +193,7 @@ def _check_docs_of_function(pair: Pair, module: Module, decorated: set[tuple[str
 
 
 def _check_docs_of_scope(title: str, module: Module, decorated: set[tuple[str, int]], asked: set[str]) -> None:
-    """Check a class, or the module, whose title is ''."""
+    """Check that no code had a reason to look at the docstring of a class, or of the module, whose title is ''."""
     if not title and ("__doc__" in asked or module.is_mentioned(module.last_name, "__doc__")):
         raise NotPatchable("docstring-examined", "its docstring changed, which is read when it is imported")
     names = title.split(".") if title else []
