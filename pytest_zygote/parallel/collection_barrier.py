@@ -62,7 +62,9 @@ class CollectionBarrier:
                 if found is not None:
                     collections[worker.name] = found
                     waiting.remove(worker)
-        name, text = difference({**collections, RUN_PROCESS: self._expected})
+        # In the workers' order, not in that in which they were ready: the same message in each run.
+        ordered = {worker.name: collections[worker.name] for worker in workers}
+        name, text = difference({**ordered, RUN_PROCESS: self._expected})
         if name:
             raise DifferentCollections(name, text)
         for worker in workers:

@@ -22,6 +22,8 @@ from pytest_zygote.core.parallel import leftovers
 from pytest_zygote.core.parallel.leftovers import CollectionFacts, NativeThreads, OpenFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pytest_zygote.core.reasons import Reason
 
 NAME = "zygote_collection_leftovers"
@@ -52,7 +54,7 @@ class CollectionLeftovers:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Watch no longer: tests may ask for what they like."""
-        self._calls.stop()
+        self._calls.stop(_parameters(session.items))
         self.reason = self._why_inexact(session.config)
         state = random.getstate()
         self.seed = None if state[1][:-1] in self._vectors else state
@@ -112,6 +114,13 @@ def _unseeded_vectors() -> tuple[object, ...]:
         copy.setstate((3, (*vector, len(vector)), None))
         copy.random()
     return tuple(vectors)
+
+
+def _parameters(items: Iterable[pytest.Item]) -> Iterator[dict[str, object]]:
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if spec is not None:
+            yield spec.params
 
 
 def foreign_plugins(config: pytest.Config) -> set[str]:

@@ -16,7 +16,7 @@ from pytest_zygote.adapters.interpreter.private.bare_objects import class_namesp
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
 _IMPORT_SYSTEM = "<frozen importlib"
@@ -51,12 +51,12 @@ class OwnCalls:
         self.found: list[str] = []
         sys.addaudithook(self._on_event)
 
-    def stop(self) -> None:
-        """Watch no longer; look what modules have kept that were loaded meanwhile."""
+    def stop(self, parameters: Iterable[dict[str, object]] = ()) -> None:
+        """Watch no longer; look what was kept by modules that were loaded meanwhile, and by parameters of tests."""
         if self._is_watching:
             self._is_watching = False
             self._restore()
-            if any(map(_has_pid, self._own_namespaces())):
+            if any(map(_has_pid, (*self._own_namespaces(), *parameters))):
                 self.found.append("the process id")
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
@@ -107,7 +107,7 @@ def _is_any_port(address: object) -> bool:
 
 
 def _has_pid(space: dict[str, object]) -> bool:
-    """Return whether a name of a module, or of a class or collection in it, holds the process id, or a text with it."""
+    """Return whether something that a module or test has named holds the process id or a text of it."""
     pid = os.getpid()
     word = re.compile(rf"(?<!\d){pid}(?!\d)")
     values = list(space.values())

@@ -69,24 +69,32 @@ def test_what_is_another_one_in_each_process_is_noted(
 
 
 @pytest.mark.parametrize(
-    "value",
+    "make",
     [
-        os.getpid(),
-        f"run-{os.getpid()}.db",
-        Path(f"/run/{os.getpid()}"),
-        {"database": f"db_{os.getpid()}"},
-        type("Names", (), {"DATABASE": f"db{os.getpid()}", "__module__": "own_names"}),
+        os.getpid,
+        lambda: f"run-{os.getpid()}.db",
+        lambda: Path(f"/run/{os.getpid()}"),
+        lambda: {"database": f"db_{os.getpid()}"},
+        lambda: type("Names", (), {"DATABASE": f"db{os.getpid()}", "__module__": "own_names"}),
     ],
     ids=["number", "text", "path", "table", "class"],
 )
-def test_a_name_that_holds_the_process_id_is_found(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
+def test_a_name_that_holds_the_process_id_is_found(monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]) -> None:
     """In modules of the project that have been loaded meanwhile."""
     calls, others = OwnCalls(lambda file: file == "/own.py"), OwnCalls(lambda _: False)
     module = ModuleType("own_names")
-    vars(module).update(__file__="/own.py", VALUE=value)
+    vars(module).update(__file__="/own.py", VALUE=make())
     monkeypatch.setitem(sys.modules, "own_names", module)
     calls.stop()
     others.stop()
+    assert (calls.found, others.found) == (["the process id"], [])
+
+
+def test_a_parameter_of_a_test_that_holds_the_process_id_is_found() -> None:
+    """Each worker that collects by itself would have another."""
+    calls, others = OwnCalls(lambda _: False), OwnCalls(lambda _: False)
+    calls.stop([{"name": "x"}, {"name": f"db{os.getpid()}"}])
+    others.stop([{"name": "x"}, {"name": "db"}])
     assert (calls.found, others.found) == (["the process id"], [])
 
 
