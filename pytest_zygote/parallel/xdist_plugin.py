@@ -24,7 +24,7 @@ from pytest_zygote.core.parallel import fork_point
 from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 NAME = "xdist"
 OURS = (
@@ -110,22 +110,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--maxschedchunk", dest="maxschedchunk", metavar="N", type=int, help="accepted: nothing is bound beforehand")
     if importlib.util.find_spec("pytest_mproc") is None:
-        add("--cores", dest="cores", metavar="N", type=_cores, help="the -n of pytest-mproc: N, auto, auto*2, auto/2")
-        add(
-            "--disable-mproc",
-            dest="disable_mproc",
-            metavar="true",
-            type=_truth,
-            nargs="?",
-            const=True,
-            default=False,
-            help="run the tests in one process",
-        )
+        _add_mproc_options(add)
     reorder = {"dest": "loadscopereorder", "default": True}
     add("--loadscope-reorder", action="store_true", help="accepted: long ones go first", **reorder)
     add("--no-loadscope-reorder", action="store_false", help="accepted", **reorder)
     parser.addini("rsyncdirs", "accepted", type="paths")
     parser.addini("rsyncignore", "accepted", type="paths")
+
+
+def _add_mproc_options(add: Callable[..., None]) -> None:  # type: ignore[explicit-any]  # what argparse takes
+    add("--cores", dest="cores", metavar="N", type=_cores, help="the -n of pytest-mproc: N, auto, auto*2, auto/2")
+    add(
+        "--disable-mproc",
+        dest="disable_mproc",
+        metavar="true",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        help="run the tests in one process",
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -217,9 +217,10 @@ class WatchLoop:
             case events.StartRun(args, reason):
                 self._store.written.begin()
                 self._job = self._runs.start_cold(args, reason) if reason else self._runs.start(args)
-            case events.InterruptRun() | events.KillRun():
-                if self._job is not None:
-                    self._job.send(signal.SIGINT if isinstance(action, events.InterruptRun) else signal.SIGKILL)
+            case events.InterruptRun():
+                self._signal(signal.SIGINT)
+            case events.KillRun():
+                self._signal(signal.SIGKILL)
             case events.Debug(args):
                 self._debug(args)
             case events.LendTerminal() | events.ReclaimTerminal() | events.Suspend():
@@ -230,6 +231,10 @@ class WatchLoop:
                 self._notify(text)
             case _:
                 self._show(action)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._job is not None:
+            self._job.send(number)
 
     def _give_way(self, action: events.LendTerminal | events.ReclaimTerminal | events.Suspend) -> None:
         """Let a debugger have the terminal, or the shell."""
