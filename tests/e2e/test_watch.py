@@ -242,7 +242,7 @@ class TestDebugger:
         terminal.expect(PDB)
         terminal.send("p x * 111\n")
         terminal.expect(f"666\n{PDB}")
-        terminal.send(CTRL_C)
+        terminal.interrupt_prompt("KeyboardInterrupt")
         terminal.expect(PDB)
         terminal.send(CTRL_Z)
         terminal.finish()

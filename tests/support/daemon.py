@@ -329,7 +329,8 @@ class Project:
         """
         try:
             self.stop()
-            assert not self._leftovers()
+            # Commands that were hung up end by themselves, a moment later.
+            eventually(lambda: not self._leftovers(), "nothing is left")
         except AssertionError as error:
             left = self.processes()
             for pid in left:

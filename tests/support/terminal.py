@@ -88,13 +88,28 @@ class Terminal:
         """Press keys."""
         os.write(self._master, keys.encode())
 
-    def expect(self, pattern: str) -> re.Match[str]:
+    def interrupt_prompt(self, pattern: str) -> None:
+        """Press Ctrl-C at a prompt of readline until it shows a text.
+
+        A signal that comes between the text of a prompt and the wait for keys is seen with the next key only.
+
+        Raises:
+            AssertionError: it does not come in time.
+        """
+        for _ in range(3):
+            self.send(CTRL_C)
+            with contextlib.suppress(AssertionError):
+                self.expect(pattern, units=1)
+                return
+        self.expect(pattern)
+
+    def expect(self, pattern: str, *, units: float = 4) -> re.Match[str]:
         """Wait until the terminal shows text, behind what was waited for before.
 
         Raises:
             AssertionError: it does not come in time.
         """
-        deadline = time.monotonic() + 4 * UNIT_S
+        deadline = time.monotonic() + units * UNIT_S
         while not (match := re.compile(pattern).search(self._text, self._at)):
             if not self._read(deadline - time.monotonic()):
                 shown = self._text[self._at :]

@@ -109,8 +109,8 @@ class WatchLoop:
 
     def close(self) -> None:
         """Put the terminal back."""
-        self._signals.close()
         self._keyboard.close()
+        self._signals.close()  # last: a terminal that hangs up signals twice, and the second would end all at once
 
     def stay(self) -> int:
         """Run what is affected now, and then after each save; return the exit code of the last run."""
