@@ -288,6 +288,7 @@ KNOWN_AT_IMPORT = """
 """
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("is_warm", [False, True])
 def test_who_asks_for_the_worker_when_it_is_imported_gets_its_name(project: Project, *, is_warm: bool) -> None:
     """Tests run in workers that have configured and collected by themselves; their ends are those of pytest-xdist's."""
@@ -319,6 +320,7 @@ def test_who_asks_for_the_worker_when_it_is_imported_gets_its_name(project: Proj
     assert sorted((nodes[:3], nodes[3:])) == ["gw0", "gw1"]
 
 
+@pytest.mark.measured
 def test_workers_that_collect_other_tests_run_none(project: Project) -> None:
     """The difference is shown as pytest-xdist does it."""
     project.write(
@@ -337,6 +339,7 @@ def test_workers_that_collect_other_tests_run_none(project: Project) -> None:
     assert not (project.root / "ran").exists()
 
 
+@pytest.mark.measured
 def test_one_process_runs_the_tests_if_a_worker_cannot_collect_them(project: Project) -> None:
     """None has run before all have collected, so none runs twice."""
     project.write("conftest.py", "import os\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(3)\n")
@@ -346,6 +349,7 @@ def test_one_process_runs_the_tests_if_a_worker_cannot_collect_them(project: Pro
     assert "zygote: one process [worker-lost]" in result.stdout
 
 
+@pytest.mark.measured
 def test_a_worker_that_crashes_is_replaced_by_one_that_collects(project: Project) -> None:
     """As pytest-xdist does; the test fails."""
     project.write(
