@@ -80,7 +80,7 @@ def is_of_module(request: pytest.FixtureRequest) -> bool:
 
 def opened_files() -> Iterable[str]:
     """Return what is open in this process; nothing where the system does not tell."""
-    return procfs.open_files().values() if os.path.isdir(procfs.SELF_FD) else ()
+    return procfs.open_files_if_known().values()
 
 
 def is_distributed(config: pytest.Config) -> bool:

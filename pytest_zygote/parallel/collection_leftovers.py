@@ -144,10 +144,7 @@ def foreign_threads(config: pytest.Config) -> list[str]:
 
 
 def _open_files() -> set[tuple[int, str]]:
-    try:
-        return set(procfs.open_files().items())
-    except OSError:
-        return set()
+    return set(procfs.open_files_if_known().items())
 
 
 def _is_read(descriptor: int) -> bool:

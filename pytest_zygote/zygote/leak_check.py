@@ -146,11 +146,7 @@ def _left_open(descriptor: int, name: str, *, is_own: bool) -> str:
 
 
 def _resources() -> _Resources:
-    try:
-        files = procfs.open_files()
-    except OSError:
-        files = {}
-    return _Resources(files, _holders(), procfs.count_shared_maps())
+    return _Resources(procfs.open_files_if_known(), _holders(), procfs.count_shared_maps())
 
 
 def _holders() -> tuple[int, ...]:

@@ -56,6 +56,14 @@ def open_files() -> dict[int, str]:
     return found
 
 
+def open_files_if_known() -> dict[int, str]:
+    """Return what `open_files` does; nothing where the system does not tell."""
+    try:
+        return open_files()
+    except OSError:
+        return {}
+
+
 def close_others(but: int) -> None:
     """Close all descriptors of this process but one.
 

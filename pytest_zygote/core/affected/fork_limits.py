@@ -29,8 +29,8 @@ SILENT_HOOKS = REPEATED_HOOKS | {
 }
 """Hooks that run before the first test, or whose answer depends on nothing but what they are asked."""
 
-TRIED = frozenset({"_hypothesis_pytestplugin", "pytest_cov", "xdist"})
-"""Plugins with which runs in forks were compared with plain ones, without a difference."""
+HARMLESS = frozenset({"_hypothesis_pytestplugin", "pytest_cov", "xdist"})
+"""Plugins that count for nothing here: no difference is known, though runs in forks were not compared for each."""
 
 SEEING = frozenset({"pytest_runtest_makereport", "pytest_runtest_logreport", "pytest_exception_interact"})
 DECIDING = frozenset({"pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_pyfunc_call"})
@@ -44,7 +44,7 @@ _PLAIN = frozenset({"RESUME", "NOP", "LOAD_CONST", "LOAD_SMALL_INT", "LOAD_FAST"
 def noticing_hook(plugins: Hooks) -> str:
     """Return a hook by which somebody takes part in running, reporting or ending tests; '' if there is none."""
     for module, hooks in plugins:
-        if module.partition(".")[0] not in RUNNER | TRIED:
+        if module.partition(".")[0] not in RUNNER | HARMLESS:
             for hook in sorted(hooks):
                 if hook not in SILENT_HOOKS:
                     return f"{hook} of {module}"
@@ -53,7 +53,7 @@ def noticing_hook(plugins: Hooks) -> str:
 
 def remembering(plugins: Hooks) -> str:
     """Return who sees how tests end, and decides before other tests whether they run; '' if nobody does."""
-    others = (one for one in plugins if one[0].partition(".")[0] not in RUNNER.union(TRIED, PLUGINS))
+    others = (one for one in plugins if one[0].partition(".")[0] not in RUNNER.union(HARMLESS, PLUGINS))
     return next((name for name, hooks in others if not (SEEING.isdisjoint(hooks) or DECIDING.isdisjoint(hooks))), "")
 
 
