@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from pytest_zygote.adapters.system.processes import group_of, signal_group
+from pytest_zygote.adapters.system.procfs import goes_on
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.client.run_relay import LOST, RunEnd, lend, send_request
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 
 DISABLE = "PYTEST_DAEMON_DISABLE"
 
+PAUSED_WITHIN_S = 2.0
+"""How long the shell waits for a run to stop; a run in an uninterruptible system call does not."""
+
 
 class Job(Protocol):
     """A run that goes on."""
@@ -49,6 +55,9 @@ class Job(Protocol):
 
     def send(self, number: int) -> None:
         """Pass a signal on."""
+
+    def pause(self) -> None:
+        """Stop it; return when it can read no more keys."""
 
     def close(self) -> None:
         """Let go of the descriptor."""
@@ -66,6 +75,7 @@ class WarmRun:
         self._waiting: list[int] = []
         self._run_pid = 0
         self._is_orphan = False
+        self._outcome: int | Reason | None = None
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self._link = send_request(channel, request, (nothing, 1, 2))
@@ -78,6 +88,8 @@ class WarmRun:
 
     def proceed(self) -> int | Reason | None:
         """Read what the daemon says."""
+        if self._outcome is not None:
+            return self._outcome
         received = self._channel.receive()
         if received is None:
             return self._abandoned()
@@ -124,6 +136,19 @@ class WarmRun:
         else:
             self._waiting.append(number)
 
+    def pause(self) -> None:
+        """Stop the run; return when it has stopped.
+
+        The signal goes by the daemon and the zygote. A debugger that has not received it yet would read the keys
+        that are meant for the shell.
+        """
+        self.send(signal.SIGSTOP)
+        deadline = time.monotonic() + PAUSED_WITHIN_S
+        while self._run_pid and goes_on(self._run_pid) and self._outcome is None:
+            if not select.select([self], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return
+            self._outcome = self.proceed()
+
     def _relay(self, number: int) -> None:
         if self._is_orphan:
             signal_group(group_of(self._run_pid), number)
@@ -165,6 +190,10 @@ class ColdRun:
         """Send a signal to the process and what it started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
+
+    def pause(self) -> None:
+        """Stop the processes: none returns from a system call after that."""
+        self.send(signal.SIGSTOP)
 
     def close(self) -> None:
         """Close the pipe."""

@@ -247,7 +247,7 @@ class WatchLoop:
             case events.Suspend(with_run):
                 job = self._job if with_run else None
                 if job is not None:
-                    job.send(signal.SIGSTOP)
+                    job.pause()
                 suspend()
                 if job is not None:
                     job.send(signal.SIGCONT)

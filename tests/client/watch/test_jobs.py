@@ -25,6 +25,7 @@ from pytest_zygote.core.protocol.client_messages import (
     Relay,
     RunRequest,
     Started,
+    Stopped,
 )
 from pytest_zygote.core.protocol.errors import Unavailable
 from pytest_zygote.core.reasons import Reason
@@ -98,6 +99,30 @@ def test_a_signal_waits_for_the_process(daemon: Daemon) -> None:
     daemon.run.send(signal.SIGKILL)
 
     assert daemon.received() == [Relay(signal.SIGINT), Relay(signal.SIGKILL)]
+
+
+def test_a_paused_run_has_stopped(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only been told to: until it stops, it reads the keys that are meant for the shell."""
+    states = [True, False]
+    monkeypatch.setattr(jobs, "goes_on", lambda _pid: states.pop(0))
+    for message in (Started(7), Notice("it waits"), Stopped(signal.SIGSTOP)):
+        daemon.channel.send(message)
+        if isinstance(message, Started):
+            daemon.run.proceed()
+    daemon.run.pause()
+
+    assert (daemon.lines, states) == (["it waits"], [])
+
+
+def test_a_run_that_ends_is_not_waited_for_to_stop(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And how it ended is not lost."""
+    monkeypatch.setattr(jobs, "goes_on", lambda _pid: True)
+    daemon.channel.send(Started(7))
+    daemon.run.proceed()
+    daemon.channel.send(Finished(3))
+    daemon.run.pause()
+
+    assert daemon.run.proceed() == 3
 
 
 def test_run_whose_daemon_is_gone_ends_as_its_zygote_says(daemon: Daemon) -> None:

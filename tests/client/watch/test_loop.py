@@ -57,6 +57,10 @@ class FakeJob:
         if number == self.ends_at:
             self.end(2)
 
+    def pause(self) -> None:
+        """Note the stop as a signal."""
+        self.sent.append(signal.SIGSTOP)
+
     def close(self) -> None:
         """Close the pipe."""
         os.close(self._reading)
