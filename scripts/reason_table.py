@@ -307,6 +307,16 @@ TABLE: dict[str, Entry] = {
         "Nothing, or leave the option out.",
         "The run collects itself.",
     ),
+    "session-debugged": Entry(
+        "The command is debugged: a collected session would join the debugger in place of its runs.",
+        "Nothing.",
+        "The run collects itself.",
+    ),
+    "session-without-layer": Entry(
+        "The run cannot start from the project layer, on which collected sessions stand.",
+        "See which reason the run printed.",
+        "The run collects itself.",
+    ),
     "session-plugin": Entry(
         "A plugin may prepare something for one run, in a hook that all forks of a session would share.",
         "If it does not, set `pytest_zygote_session_safe = True` in its module.",

@@ -81,6 +81,8 @@ if TYPE_CHECKING:
         "recheck-requested",
         "reload-requested",
         "session-option",
+        "session-debugged",
+        "session-without-layer",
         "session-plugin",
         "session-side-effect",
         "session-failed",

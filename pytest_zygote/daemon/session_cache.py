@@ -21,6 +21,7 @@ from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.sessions import eligibility
 from pytest_zygote.core.sessions.backoff import Backoff
 from pytest_zygote.daemon.cached_session import CachedSession, plan_of
+from pytest_zygote.daemon.client import LINKS
 from pytest_zygote.daemon.layer import SESSION
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ class SessionCache:
 
         A command that is debugged never gets a session: the session would join the debugger in place of the run.
         """
-        if not self._limit or client.depth != "project" or _is_alone(client):
+        if not self._limit:
+            return None
+        assert client.request is not None  # noqa: S101 - it was admitted
+        self.last_miss = eligibility.request_ineligibility(client.request, client.depth)
+        if self.last_miss:
             return None
         key = self._key(client)
         session = self._session(key)
@@ -104,7 +109,7 @@ class SessionCache:
         assert client.request is not None  # noqa: S101 - it was admitted
         if client.key is None:
             request = client.request
-            kinds = terminal_doubles.describe(client.terminal[:STREAMS], request.closed)
+            kinds = terminal_doubles.describe(client.terminal[:-LINKS], request.closed)
             client.key = eligibility.key_of(request, kinds, rlimits.limits_of(request.pid))
         return client.key
 
@@ -213,7 +218,7 @@ class SessionCache:
             self._layers.kill(session.layer, signal.SIGCONT)
 
     def _collect(self, session: CachedSession, below: Layer) -> None:
-        reason = eligibility.terminal_ineligibility(session.key.terminal)
+        reason = eligibility.terminal_ineligibility(session.key.terminal[:STREAMS])
         session.below = below
         session.attempts += 1
         if session.attempts > session_choice.MAX_ATTEMPTS:
@@ -221,7 +226,8 @@ class SessionCache:
         if reason:
             self._reject(session, reason)
             return
-        order = layer_messages.Collect(framing.pack(session.request), session.key.terminal, session.key.limits)
+        terminal = session.key.terminal[:STREAMS]
+        order = layer_messages.Collect(framing.pack(session.request), terminal, session.key.limits)
         session.layer = self._layers.spawn_session(below, order, plan_of(session.request))
 
     def _reject(self, session: CachedSession, reason: Reason) -> None:
@@ -267,9 +273,3 @@ class SessionCache:
         for session in self._wanted:
             self._close(session, Reason("daemon-stopping", "the daemon is stopping"))
         self._wanted.clear()
-
-
-def _is_alone(client: Client) -> bool:
-    """Return whether no session can be collected for a client: it is debugged, or passes on open files."""
-    request = client.request
-    return request is not None and bool(request.debugger or request.descriptors)

@@ -170,8 +170,12 @@ def pass_on_descriptors(run: RunProcess, received: list[int]) -> None:
     """Have the descriptors above 2 that the shell gave to the client, by the same numbers."""
     in_use = stdio.pass_on(dict(zip(run.request.descriptors, received, strict=True)))
     if in_use is not None:
-        text = f"a module of the layer holds descriptor {in_use}, which this command passes on"
-        run.start_over("cold", Reason("descriptor-in-use", text))
+        run.start_over("cold", descriptor_in_use(in_use))
+
+
+def descriptor_in_use(number: int) -> Reason:
+    """Return why a process of a layer cannot have a descriptor of the client."""
+    return Reason("descriptor-in-use", f"a module of the layer holds descriptor {number}, which this command passes on")
 
 
 def begin(run: RunProcess, limits: Limits) -> None:

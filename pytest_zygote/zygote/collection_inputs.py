@@ -27,11 +27,18 @@ CLOCK_TICK_NS = 20_000_000
 class CollectionInputs:
     """Records what collection reads, and aborts it before it does what it must not."""
 
-    def __init__(self, abort: Callable[[str], None]) -> None:
-        """Watch nothing yet; `abort` is called before something is done that must not be."""
-        self._side_effects = side_effects.SideEffects(abort)
+    def __init__(self, abort: Callable[[str], None], *, has_descriptors: bool) -> None:
+        """Watch nothing yet.
+
+        Args:
+            abort: called before something is done that must not be.
+            has_descriptors: whether the command passes on open files, which nobody must look at.
+        """
+        self._side_effects = side_effects.SideEffects(abort, has_descriptors=has_descriptors)
         self._files = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity, _is_exempt)
         self._files.on_write = lambda frame: self._side_effects.note(side_effects.WRITE, frame)
+        if has_descriptors:
+            self._files.on_descriptor = lambda frame: self._side_effects.note(side_effects.DESCRIPTOR, frame)
         self._files.is_probe = _is_probe
         self._files.is_import = lambda path: path in self._modules
         self._misses = MissRecorder()

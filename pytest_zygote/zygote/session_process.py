@@ -18,6 +18,7 @@ from pytest_zygote import workaround
 from pytest_zygote.adapters.pytest.terminal_doubles import TerminalDoubles, adopt_descriptors
 from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import processes, sockets, stdio
+from pytest_zygote.adapters.system.descriptor_doubles import DescriptorDoubles
 from pytest_zygote.adapters.system.titles import set_title
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.layers import lifecycle
@@ -72,9 +73,11 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
         super().__init__(zygote_loop.SESSION, channel)
         self._order = order
         self._layer = layer
-        self._recorders = TerminalDoubles(order.terminal, processes.fork)
-        self._watch = CollectionInputs(self._on_side_effect)
         self._run = SessionRun(process.request_in(order.request), layer)
+        passed_on = self._run.request.descriptors
+        self._passed_on = DescriptorDoubles(passed_on)  # before the others take their numbers
+        self._recorders = TerminalDoubles(order.terminal, processes.fork)
+        self._watch = CollectionInputs(self._on_side_effect, has_descriptors=bool(passed_on))
         self._run.session = self
         self._run.plugins["zygote_collected"] = CollectedPlugin(self)
 
@@ -90,6 +93,8 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
         lost = lost_reason(Feature.SESSIONS)
         if lost is not None:
             self.abort(lost)
+        if self._passed_on.in_use is not None:
+            self.abort(process.descriptor_in_use(self._passed_on.in_use))
         self._on_side_effect(_workarounds())
         gc.freeze()  # else the search for garbage after collection would copy every page of the layer
         process.adopt_terminal(self._run.request, self._recorders.descriptors)
@@ -139,7 +144,7 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
         pytest_session.prepare()
-        side_effect = _workarounds() or self._watch.side_effect
+        side_effect = _workarounds() or self._watch.side_effect or self._used_descriptor()
         self._flush()
         self._recorders.finish()
         self._captures = pytest_session.capture_files()
@@ -160,6 +165,10 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
                 raise
             self._leave(layer_messages.NotRecollectable(Reason("session-failed", str(error))))
 
+    def _used_descriptor(self) -> str:
+        used = self._passed_on.used()
+        return "" if used is None else f"collection uses descriptor {used}, which this command passes on"
+
     def _perform(self, action: zygote_loop.Action) -> zygote_loop.Event | None:
         if not isinstance(action, zygote_loop.CheckFiles):
             return super()._perform(action)
@@ -176,11 +185,13 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
     def _become_run(self, order: layer_messages.Fork, descriptors: Sequence[int]) -> None:
         """Be the client's process, with what pytest has collected."""
         self._is_run = True
-        *terminal, report = descriptors
+        *received, report = descriptors
+        terminal, passed_on = received[: stdio.STREAMS], received[stdio.STREAMS :]
         os.write(report, framing.pack(layer_messages.Forked(order.run, os.getpid())))
         self._run.report_to(sockets.adopt(stdio.move_away(report), SILENT))
         self._adopt_request(process.request_in(order.request))
         adopt_descriptors(self._places, terminal)
+        self._passed_on.replace(passed_on)
         for descriptor in self._captures:
             renew_file(descriptor)
         reason = self._pytest.collect(order.renewed)

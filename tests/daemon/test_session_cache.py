@@ -80,6 +80,7 @@ def test_debugged_run_is_never_forked_from_a_session(idle: FakeDaemon) -> None:
     session = collect(idle)
     idle.ask("-q", debugger=("join",))
     assert not session.all_sent(layer_messages.Fork)
+    assert _code(idle.sessions.last_miss) == "session-debugged"
 
 
 def test_collection_stops_while_somebody_waits(idle: FakeDaemon) -> None:

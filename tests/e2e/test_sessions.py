@@ -326,6 +326,47 @@ def test_another_request_gets_another_session(forced: Project) -> None:
     assert "1 failed, 1 passed" in (forced.root / "output").read_text()
 
 
+def test_open_files_of_the_command_are_those_of_each_run(forced: Project) -> None:
+    """By their numbers, for reading and writing, and for programs; what collection asks of them no session answers."""
+    forced.write("read", "hello\n")
+    forced.write(
+        "test_files.py",
+        """
+        import fcntl, os, subprocess
+
+        def test_it():
+            assert subprocess.run("cat <&7", shell=True, pass_fds=[7], capture_output=True).stdout == b"hello\\n"
+            os.write(9, b"written\\n")
+            assert os.get_inheritable(7) and fcntl.fcntl(9, fcntl.F_GETFL) & os.O_APPEND
+            assert os.lseek(7, 0, os.SEEK_CUR) == 6
+            print("SEEN", [number for number in range(3, 40) if os.path.exists(f"/dev/fd/{number}")])
+        """,
+    )
+    forced.write("asks/conftest.py", "WORD = open(7, closefd=False).readline()")
+    forced.write("asks/test_it.py", "from conftest import WORD\ndef test_it(): assert WORD == 'hello\\n'")
+    shell = ["/bin/bash", "-c", 'exec 7<read 9>>written; exec "$@"', "bash", str(forced.bin / "pytest"), "-sq"]
+    plain = forced.run([*shell, "test_files.py"], {"PYTEST_DAEMON_DISABLE": "1"})
+
+    def served(*args: str) -> tuple[int, set[str]]:
+        """Run until a session has been tried; return how many runs had one, and what they printed."""
+        before = forced.status().session_runs if forced.find_status() else 0
+        outputs = set()
+        for _ in range(3):
+            result = forced.run([*shell, *args])
+            assert (result.returncode, result.was_warm) == (0, True), result.stderr
+            outputs.add(without_times(result.stdout))
+            forced.settle()
+        return forced.status().session_runs - before, outputs
+
+    forced.warm_up("test_app.py::test_constant")
+    runs, outputs = served("test_files.py")
+    assert (runs >= 1, outputs) == (True, {without_times(plain.stdout)})
+    assert "SEEN" in plain.stdout
+    assert (forced.root / "written").read_text() == "written\n" * 4
+    assert served("asks")[0] == 0
+    assert "asks for an open file that the command passes on" in forced.status().unused
+
+
 def test_only_so_many_sessions(forced: Project) -> None:
     """The one used longest ago goes first."""
     for name in ("a", "b", "c", "d"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 class Collection:
     """A collection that is watched, of code that stands in for test modules."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_descriptors: bool = False) -> None:
         """Begin it."""
         self.aborted: list[str] = []
-        self.inputs = CollectionInputs(self.aborted.append)
+        self.inputs = CollectionInputs(self.aborted.append, has_descriptors=has_descriptors)
         self._profiler = sys.getprofile()
         self.inputs.start()
         self.is_over = False
@@ -154,3 +155,25 @@ def test_the_interpreter_is_as_it_was_afterwards() -> None:
     Collection().end()
 
     assert (open, os.stat, [*sys.meta_path]) == before
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open(777)",
+        "open('/dev/fd/777')",
+        "import os; os.stat(777)",
+        "import os; os.stat('/proc/self/fd/777')",
+        "fstat(777)",
+    ],
+)
+def test_open_files_of_the_command_are_not_looked_at(code: str) -> None:
+    """They are not those of the client who comes; a command that passes none on may ask for any."""
+    said = []
+    for has_descriptors in (True, False):
+        made = Collection(has_descriptors=has_descriptors)
+        with contextlib.suppress(OSError):
+            made.execute(code, fstat=os.fstat)
+        made.end()
+        said.append(made.aborted)
+    assert said == [["test_it asks for an open file that the command passes on while tests are collected"], []]

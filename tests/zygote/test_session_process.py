@@ -13,6 +13,7 @@ from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.protocol import client_messages, framing, layer_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.zygote.zygote_loop import CheckFiles
+from pytest_zygote.run.process import descriptor_in_use
 from pytest_zygote.zygote import session_process
 from pytest_zygote.zygote.session_process import SessionProcess, SessionRun
 from tests.support.strategies import example_of
@@ -66,15 +67,19 @@ class World:
         self.marks: list[str] = []
         doubles = SimpleNamespace(descriptors=[], mark=lambda: self.marks.append("mark"))
         monkeypatch.setattr(session_process, "TerminalDoubles", lambda *_: doubles)
-        monkeypatch.setattr(session_process, "CollectionInputs", lambda _abort: SimpleNamespace())
+        monkeypatch.setattr(session_process, "CollectionInputs", lambda *_, **__: SimpleNamespace())
         monkeypatch.setattr("pytest_zygote.run.process.ImportReplay", lambda _: SimpleNamespace())
         monkeypatch.setattr(os, "_exit", self.leave)
         self.daemon: DaemonEnd
         self.daemon, descriptor = sockets.pair(layer_messages.FROM_SESSION)
         self.channel: sockets.Channel[layer_messages.ToSession, layer_messages.FromSession]
         self.channel = sockets.adopt(descriptor, layer_messages.TO_SESSION)
-        order = layer_messages.Collect(framing.pack(example_of(client_messages.RunRequest)), (), ())
-        self.session = OpenSession(order, LAYER, self.channel)
+        self.session = self.new_session(descriptors=())
+
+    def new_session(self, **fields: object) -> OpenSession:
+        """Return a session for a request of which this is known."""
+        request = example_of(client_messages.RunRequest).replaced(**fields)
+        return OpenSession(layer_messages.Collect(framing.pack(request), (), ()), LAYER, self.channel)
 
     @staticmethod
     def leave(_status: int) -> None:
@@ -146,6 +151,16 @@ def test_a_fault_of_ours_ends_the_session(world: World, monkeypatch: pytest.Monk
     (message,) = world.received()
     assert isinstance(message, layer_messages.BuildFailed)
     assert "ValueError: a fault" in message.reason.text
+
+
+def test_a_number_of_the_layer_s_own_ends_the_session(world: World) -> None:
+    """A run from the layer starts over for the same reason."""
+    taken, other = os.pipe()
+    with pytest.raises(LeftError):
+        world.new_session(descriptors=(taken,)).collect()
+    assert world.received()[0] == failed(descriptor_in_use(taken))
+    os.close(taken)
+    os.close(other)
 
 
 def test_an_unknown_pytest_has_no_sessions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class FileRecorder:
         measured: paths whose size or times may have been asked for.
         known_to_others: paths that somebody asked for who is neither pytest nor this package.
         on_write: called with the frame that opens a file to write.
+        on_descriptor: called with the frame that asks for an open file by its number: ``open(7)``, ``/dev/fd/7``.
         on_folder: called when somebody asks for the working directory, by itself or by the relative path of something.
         on_absent: called with a relative path at which somebody has found nothing.
         is_import: returns whether a file is being read to import a module, which is recorded elsewhere.
@@ -62,6 +64,7 @@ class FileRecorder:
         self.measured: set[str] = set()
         self.known_to_others: set[str] = set()
         self.on_write: Callable[[FrameType], None] = _nothing
+        self.on_descriptor: Callable[[FrameType], None] = _nothing
         self.on_folder: Callable[[], None] = _nothing
         self.on_absent: Callable[[str], None] = _nothing
         self.is_import: Callable[[str], bool] = _always
@@ -207,9 +210,9 @@ class FileRecorder:
 
     def _path(self, args: tuple[object, ...], caller: FrameType) -> str:
         """Return the path that was asked for; '' if it does not count."""
-        if not args or not _is_path(args[0]):
-            return ""
-        if self._is_exempt(caller):
+        if args and is_a(args[0], int):
+            self.on_descriptor(caller)
+        if not args or not _is_path(args[0]) or self._is_exempt(caller):
             return ""
         path = os.fsdecode(args[0])  # type: ignore[arg-type]  # see above
         if not os.path.isabs(path):
@@ -217,6 +220,8 @@ class FileRecorder:
             path = os.path.abspath(path)
         path = os.path.normpath(path)
         if path.startswith(("/proc/", "/sys/", "/dev/")):
+            if _OF_DESCRIPTORS.match(path):
+                self.on_descriptor(caller)
             return ""
         if not is_own_caller(caller):
             self.known_to_others.add(path)
@@ -249,6 +254,8 @@ _FUNCTION = type(lambda: None)
 
 _LINK = 2
 """Length of a link identity."""
+
+_OF_DESCRIPTORS = re.compile(r"/dev/(fd|std)|/proc/[^/]+/(task/[^/]+/)?fd")
 
 _NOTHING = (0, 0)
 """The link identity of what is not there: there is not even a link that leads nowhere."""

@@ -15,6 +15,8 @@ itself, imports write compiled files, log records bear a time that nobody compar
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from types import BuiltinFunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING
@@ -80,6 +82,10 @@ _FUNCTIONS: dict[tuple[str, str], str] = {
 }
 """(module, name) → what a C function does; for a method, the module in which its object's class is."""
 
+DESCRIPTOR = "asks for an open file that the command passes on"
+
+_DESCRIPTOR_ARGUMENT = re.compile(r"\$module, (/, )?(\w*fd\w*[,)]|src, dst, count)")
+
 _NAMES = frozenset(name for _, name in _FUNCTIONS) | {"random", "getrandbits", "seed", "setstate"}
 
 _BLOCK = 624
@@ -125,6 +131,20 @@ def effect_of(function: object, first: object) -> str:
     return _OF_IMPORTS.get((home, function.__name__), "")
 
 
+def _descriptor_functions() -> dict[tuple[str, str], str]:
+    """Return the C functions that act on the number of a descriptor.
+
+    No profiler is told which number it is, so all count. What takes a path or a number is recorded as reading files.
+    """
+    found = {("_socket", "dup"): DESCRIPTOR}
+    for module in (os, *(sys.modules[name] for name in ("fcntl", "select", "termios") if name in sys.modules)):
+        for name, function in vars(module).items():
+            signature = getattr(function, "__text_signature__", None) or ""
+            if type(function) is BuiltinFunctionType and (module is not os or _DESCRIPTOR_ARGUMENT.search(signature)):
+                found[function.__module__, name] = DESCRIPTOR
+    return found
+
+
 class SideEffects:
     """The first thing that somebody did who was not to.
 
@@ -132,16 +152,22 @@ class SideEffects:
         is_seeded: whether collection has given `random` a state that it would give it in each run.
     """
 
-    def __init__(self, on_found: Callable[[str], None]) -> None:
-        """Look for nothing yet; `on_found` is called before the thing is done, and may end the process."""
+    def __init__(self, on_found: Callable[[str], None], *, has_descriptors: bool = False) -> None:
+        """Look for nothing yet.
+
+        Args:
+            on_found: called before the thing is done; it may end the process.
+            has_descriptors: whether the command passes on open files, which nobody must look at.
+        """
         self.found = ""
         self._on_found = on_found
         self.is_seeded = False
         self._numpy = _Numpy()
+        self._functions = {**_descriptor_functions(), **_FUNCTIONS} if has_descriptors else _FUNCTIONS
         self._profiler = self._make_profiler()
 
     def _make_profiler(self) -> Callable[[FrameType, str, object], None]:
-        names = _NAMES
+        names = _NAMES | {name for _, name in self._functions}
 
         def look(frame: FrameType, event: str, function: object) -> None:
             if event == "c_call" and function.__name__ in names:  # type: ignore[attr-defined]  # all that C calls are have one
@@ -186,7 +212,7 @@ class SideEffects:
     def _judge(self, frame: FrameType, function: object) -> None:
         if getattr(function, "__self__", None) is generator:
             self._note_generator(frame, function.__name__)  # type: ignore[attr-defined]  # see above
-        what = _FUNCTIONS.get((_home_of(function), function.__name__))  # type: ignore[attr-defined]  # see above
+        what = self._functions.get((_home_of(function), function.__name__))  # type: ignore[attr-defined]  # see above
         if what is not None:
             self.note(what, frame)
 

@@ -33,7 +33,7 @@ class Key(Record):
 
     Attributes:
         request: the fields of the request, without the volatile environment keys.
-        terminal: what descriptors 0, 1 and 2 are (`adapters.pytest.terminal_doubles.describe`).
+        terminal: what descriptors 0, 1, 2 and those passed on are (`adapters.pytest.terminal_doubles.describe`).
         limits: what the kernel grants to the client (`adapters.system.rlimits`).
     """
 
@@ -52,6 +52,20 @@ def key_of(request: RunRequest, terminal: tuple[Kind, ...], limits: Limits) -> K
 
 RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID", TERMINAL})
 """Environment keys that shells and watch mode change from command to command: each run gets its client's."""
+
+
+def request_ineligibility(request: RunRequest, depth: str) -> Reason | None:
+    """Return why no session is looked for; None if one is.
+
+    Args:
+        request: for a run.
+        depth: how deep the run may start: 'project', 'base', 'cold'.
+    """
+    if request.debugger:
+        return Reason("session-debugged", "the session would join the debugger in place of the run")
+    if depth != "project":
+        return Reason("session-without-layer", "this run cannot start from the project layer, on which sessions stand")
+    return None
 
 
 def terminal_ineligibility(terminal: tuple[Kind, ...]) -> Reason | None:

@@ -84,6 +84,22 @@ def test_every_field_of_a_request_is_known_here(fields: tuple[str, ...]) -> None
     assert len(key().request) == len({*fields} - {"pid", "options"})
 
 
+@pytest.mark.parametrize(
+    ("change", "depth", "code"),
+    [
+        ({}, "project", ""),
+        ({"descriptors": (7,)}, "project", ""),
+        ({"debugger": ("join",)}, "project", "session-debugged"),
+        ({}, "base", "session-without-layer"),
+    ],
+)
+def test_requests_for_which_none_is_looked_for(change: dict[str, object], depth: str, code: str) -> None:
+    """Those that are debugged, and those that the project layer cannot serve."""
+    request = RunRequest(**{**REQUEST, **change})  # type: ignore[arg-type]  # a literal
+    reason = eligibility.request_ineligibility(request, depth)
+    assert (reason.code if reason else "") == code
+
+
 def test_files_as_input_have_no_session() -> None:
     """Nobody knows what is in them."""
     assert not eligibility.terminal_ineligibility(PIPES)
