@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from pytest_zygote.core.patching.verdict import MAX_FILES, Reload
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
 
 NAME = "zy_subject"
@@ -44,8 +45,9 @@ def _path(tmp_path: Path) -> str:
 
 
 @pytest.fixture(name="patcher")
-def _patcher(path: str, monkeypatch: pytest.MonkeyPatch) -> Patcher:
-    """Return a patcher that knows one module, which is loaded."""
+def _patcher(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patcher]:
+    """Provide a patcher that knows one module, which is loaded, and does not look at the objects of other tests."""
+    gc.freeze()
     Path(path).write_text(OLD, encoding="utf-8")
     monkeypatch.syspath_prepend(Path(path).parent)
     monkeypatch.setitem(sys.modules, NAME, ModuleType(NAME))  # so that the module is gone after the test
@@ -54,7 +56,8 @@ def _patcher(path: str, monkeypatch: pytest.MonkeyPatch) -> Patcher:
     patcher = Patcher(str(Path(path).parent), NothingRan(), lambda file: file == path)
     patcher.remember(NAME, path, OLD.encode())
     patcher.scan()
-    return patcher
+    yield patcher
+    gc.unfreeze()
 
 
 def reason(patcher: Patcher, path: str, new: str = NEW) -> Reason:
