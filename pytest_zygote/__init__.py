@@ -11,6 +11,7 @@ that it comes too late to rewrite its assertions. There are none.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pytest_zygote.affected.declarations import depends_on
     from pytest_zygote.fixtures.declare import fixture, global_fixture, node_fixture, shared
     from pytest_zygote.parallel.mproc_marks import GroupTag, TestError, group, priority
 
@@ -18,7 +19,17 @@ pytest_plugins = ("pytest_zygote.plugin",)
 
 __version__ = "0.1.0"
 
-__all__ = ("GroupTag", "TestError", "fixture", "global_fixture", "group", "node_fixture", "priority", "shared")
+__all__ = (
+    "GroupTag",
+    "TestError",
+    "depends_on",
+    "fixture",
+    "global_fixture",
+    "group",
+    "node_fixture",
+    "priority",
+    "shared",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -27,4 +38,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("pytest_zygote.mproc"), name)
+    home = "pytest_zygote.affected.declarations" if name == "depends_on" else "pytest_zygote.mproc"
+    return getattr(importlib.import_module(home), name)

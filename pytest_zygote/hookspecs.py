@@ -14,6 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pytest
 
 
@@ -39,4 +41,17 @@ def pytest_zygote_after_fork(config: pytest.Config) -> None:
     """Called in the process of each warm run, when conftest files and plugins are loaded, before the session starts.
 
     A conftest file may define it. Plain runs do not call it.
+    """
+
+
+def pytest_zygote_dependencies(item: pytest.Item) -> Iterable[str]:  # type: ignore[empty-body]
+    """Return what a test depends on besides what it is seen to run and read; called only with ``--affected``.
+
+    A conftest file may define it. All answers count, and those of marks and of `pytest_zygote.depends_on`, too.
+
+    Args:
+        item: a test that is about to run.
+
+    Returns:
+        Texts as the mark ``depends_on`` takes them: 'schema.sql', 'app/templates/', '$DB_URL', 'package:numpy'.
     """

@@ -83,6 +83,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         begin(early_config)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark of tests that name what they depend on."""
+    text = "with --affected, run the test again if a path, a glob, '$KEY' or 'package:NAME' changes."
+    config.addinivalue_line("markers", f"{MARK}(*things): {text}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Check these marks in each run: else they would be errors only with ``--affected``."""
+    marked = [item for item in items if item.get_closest_marker(MARK) is not None]
+    if marked:
+        from pytest_zygote.affected.declarations import check_marks
+
+        check_marks(marked)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let fixtures outlive a warm run that are declared to."""
@@ -102,6 +118,8 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 
         borrow(config, path)
 
+
+MARK = "depends_on"
 
 LISTS = {
     "zygote_preload": "modules to import early, beside those that runs imported",

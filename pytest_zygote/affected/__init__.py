@@ -19,6 +19,7 @@
 `executions`           which code ran, by `sys.monitoring`
 `executions_by_file`   which modules ran, where the interpreter reports no functions: Python 3.11
 `loaded_files`         the project's loaded files: fingerprints, and which imports which
+`declarations`         what tests say that they depend on: marks, calls, a hook
 `external_inputs`      files opened, folders listed, environment keys read, processes started
 `calling_frames`       who reads them, by the frames above
 `written_files`        files that tests write: they start no run of watch mode

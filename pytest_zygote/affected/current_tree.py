@@ -18,10 +18,11 @@ from pytest_zygote.affected import file_state
 from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.file_state import PYTHON, TICK_NS, compiled_units, content, may_be_outdated, stamp
 from pytest_zygote.affected.import_targets import ImportTargets
-from pytest_zygote.affected.project_files import listed, project_files
+from pytest_zygote.affected.project_files import listed, project_files, recorded_files
 from pytest_zygote.core.affected.definitions import only_defines
 from pytest_zygote.core.affected.dependency import KINDS
 from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, checksum, text_checksum
+from pytest_zygote.core.affected.globs import base_of, covers, escaped
 from pytest_zygote.core.layers.layer_inputs import MISSING, VOLATILE, WHOLE
 
 if TYPE_CHECKING:
@@ -212,6 +213,43 @@ class CurrentTree:
         """Return a checksum of all files of the project."""
         paths = project_files(self.root)
         return checksum(*(part for path in paths for part in (os.fsencode(path), self.digest(path))))
+
+    # What tests declare
+
+    def kind_at(self, path: str) -> str:
+        """Return 'file' or 'folder' for what is at a path; '' if nothing is."""
+        file = self.absolute(path)
+        return "folder" if os.path.isdir(file) else "file" if os.path.lexists(file) else ""
+
+    def matching(self, glob: str) -> bytes:
+        """Return a checksum of all files that a glob covers; b'' if there are none, and no such folder either."""
+        base = base_of(glob)
+        if self.kind_at(base) != "folder":
+            return ABSENT
+        paths = (os.path.join(base, name) for name in project_files(self.absolute(base).rstrip("/")))
+        covered = [path for path in paths if covers(glob, path)]
+        if not covered and glob != escaped(base):
+            return ABSENT
+        return checksum(*(part for path in covered for part in (os.fsencode(path), self.digest(path))))
+
+    def package(self, name: str) -> bytes:
+        """Return a checksum of the files of an installed package, by its record; b'' if it is not installed."""
+        import importlib.metadata  # takes 20 ms, and few tests name a package
+
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            return ABSENT
+        record = recorded_files((found.read_text("RECORD") or "").encode("utf-8", "surrogateescape"))
+        return checksum(found.version.encode(), record)
+
+    def anew(self, need: Need) -> bytes:
+        """Return the checksum that a need has at this moment: its files may have changed since the run began."""
+        before, self._digests = self._digests, {}
+        try:
+            return KINDS[need.kind].checksum(self, need)
+        finally:
+            self._digests = before
 
     # Environment
 

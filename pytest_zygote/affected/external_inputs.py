@@ -23,11 +23,13 @@ from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import procfs
 from pytest_zygote.affected.calling_frames import Readers, asks, database_files, is_git, is_patched, key_of, place_in
 from pytest_zygote.affected.child_reports import ChildReports
+from pytest_zygote.affected.declarations import RECEIVERS
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.project_files import TOOL_FOLDERS
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.core.affected import dependency
+from pytest_zygote.core.affected.declared import need_of
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
 from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
@@ -79,11 +81,14 @@ class ExternalInputs:
         """Collect from now on."""
         self._is_active = True
         self._reports.offer()
+        RECEIVERS.append(self.declare)
         sys.addaudithook(self._hook())
 
     def stop(self) -> None:
         """Stop collecting. The audit hook itself cannot be removed."""
         self._is_active = False
+        if self.declare in RECEIVERS:
+            RECEIVERS.remove(self.declare)
         self._reports.close()
 
     def pause(self) -> bool:
@@ -225,6 +230,28 @@ class ExternalInputs:
             return False
         # Another program's file that changes all the time is no edit of the project.
         return changed_ns(path) < self._started_ns
+
+    def need_of(self, thing: object) -> Need:
+        """Return what a text names.
+
+        Raises:
+            TypeError: it is no text.
+            ValueError: it names nothing.
+        """
+        return need_of(thing, self._tree.relative, self._tree.kind_at)
+
+    def declare(self, thing: str, frame: FrameType) -> None:
+        """Note what code says that it depends on, as if it had read it.
+
+        Args:
+            thing: as users name it.
+            frame: of the code.
+        """
+        was_active = self.pause()
+        if was_active:
+            need = self.need_of(thing)
+            self._read.setdefault(need, (self._tree.anew(need), self._readers.reader(frame, "") or ""))
+        self.resume(was_active)
 
     # Environment, and questions about paths
 

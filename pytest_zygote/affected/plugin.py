@@ -155,6 +155,7 @@ class AffectedPlugin:
         except StoreError:
             self._selected = new_tests(self._collected)
         self._choose(items)
+        self._recording.declare(items)
         if not self._query.is_frozen:
             with contextlib.suppress(StoreError):
                 self._store.expect(item.nodeid for item in items)

@@ -1,8 +1,9 @@
-"""Which files below the root are the project's own, and which of the names in a folder count."""
+"""Which files below the root are the project's own, which names in a folder count, and which lines of a RECORD."""
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.affected.fingerprints import names_checksum
@@ -15,6 +16,8 @@ TOOL_FOLDERS = frozenset({"__pycache__", ".pytest_cache", ".hypothesis", ".mypy_
 
 SKIPPED_FOLDERS = TOOL_FOLDERS | {".git", ".hg", ".tox", ".nox", "node_modules", "htmlcov", "site-packages"}
 """Folders that hold nothing of the project's own; so do virtual environments."""
+
+_OWN_LINES = re.compile(rb"^[^,]*(\.dist-info/|__pycache__/)")
 
 
 def project_files(root: str) -> list[str]:
@@ -34,3 +37,9 @@ def listed(entries: Iterable[str]) -> bytes:
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(".coverage") or name.endswith((".pyc", ".pyo", "~", ".swp"))
+
+
+def recorded_files(record: bytes) -> bytes:
+    """Return the lines of a package's RECORD that say what its code is: the others differ between machines."""
+    lines = record.splitlines()
+    return b"\n".join(line for line in lines if not line.startswith(b"../") and not _OWN_LINES.search(line))

@@ -63,6 +63,7 @@ class Recorder:
         knows_environ: whether it is known which environment keys are read.
         read_early: a file of the project that was loaded before, and that may have read anything; '' for none.
         tests_run: how many tests have run in this process, or in the one it was forked from.
+        need_of: returns what a text of a declaration names.
     """
 
     # A *group* is the few tests that run in one fork: see `core.affected.fork_groups`.
@@ -100,6 +101,7 @@ class Recorder:
         self.knows_environ = False
         self.read_early = ""
         self.tests_run = 0
+        self.need_of = inputs.need_of
 
     def start(self) -> None:
         """Start watching."""
@@ -203,6 +205,12 @@ class Recorder:
             self._now.units = between.units
         else:
             self._restart(self._ignored(place))
+
+    def declare(self, needs: Iterable[Need]) -> None:
+        """Have the test that has begun depend on these."""
+        was_active = self._inputs.pause()
+        self._now.needs.update((need, self._tree.anew(need)) for need in needs)
+        self._inputs.resume(was_active)
 
     def _ignored(self, place: Place) -> frozenset[str]:
         """Return the files whose code need not be reported during a test."""

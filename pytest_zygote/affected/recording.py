@@ -13,6 +13,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.database import StoreError
+from pytest_zygote.affected.declarations import declared
 from pytest_zygote.affected.pytest_facts import is_due_to_mark, is_from_elsewhere, is_of_module
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED, worst
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.query import AffectedQuery
     from pytest_zygote.affected.recorder import Recorder
     from pytest_zygote.affected.store import Store
+    from pytest_zygote.core.affected.dependency import Need
 
     Result: TypeAlias = tuple[str, bool, float]
     """Outcome, exactness and duration of a test."""
@@ -60,6 +62,16 @@ class Recording:
         self._present = Present(None, "", ("", ()))
         self._started_s = 0.0
         self._is_stored = False
+        self._declared: dict[pytest.Item, list[Need]] = {}
+
+    def declare(self, items: Iterable[pytest.Item]) -> None:
+        """Find out what tests say that they depend on.
+
+        Raises:
+            UsageError: a mark or a hook names nothing.
+        """
+        found = ((item, declared(item, self._recorder.need_of)) for item in items)
+        self._declared = {item: needs for item, needs in found if needs}
 
     def prepare(self, items: Iterable[pytest.Item]) -> None:
         """Find out now, once for all forks, what tests share."""
@@ -81,6 +93,12 @@ class Recording:
         elif not self._is_stored:
             self.store(item, self._end(item))
         return outcome
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Note what the test says that it depends on, in the process that runs it: in no parent of its fork."""
+        if item in self._declared:
+            self._recorder.declare(self._declared[item])
 
     def _end(self, item: pytest.Item) -> tuple[Result, Needs, Needs]:
         duration_s = time.perf_counter() - self._started_s

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.file_state import PYTHON
+from pytest_zygote.affected.project_files import recorded_files
 from pytest_zygote.core.affected.fingerprints import checksum
 from pytest_zygote.core.cli.options import OPTIONS
 from pytest_zygote.core.layers.layer_inputs import NATIVE_PREFIXES, OWN_PYTHON_KEYS, VOLATILE
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.current_tree import CurrentTree
 
 SILENT_FLAGS = frozenset({"dont_write_bytecode", "verbose", "quiet", "interactive", "inspect"})
-_OWN_LINES = re.compile(rb"^[^,]*(\.dist-info/|__pycache__/)")
 
 _CHOICE = (
     "file_or_dir keyword markexpr deselect ignore ignore_glob lf lastfailed failedfirst newfirst"
@@ -109,12 +108,6 @@ def _packages(tree: CurrentTree) -> str:
                     record = os.path.join(folder, name, *(("RECORD",) if name.endswith(".dist-info") else ()))
                     found.add(f"{name} {tree.digest_of_part(record, recorded_files).hex()}")
     return "\n".join(sorted(found))
-
-
-def recorded_files(record: bytes) -> bytes:
-    """Return the lines of a package's RECORD that say what its code is: the others differ between machines."""
-    lines = record.splitlines()
-    return b"\n".join(line for line in lines if not line.startswith(b"../") and not _OWN_LINES.search(line))
 
 
 def _ini(config: pytest.Config) -> str:

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_zygote.affected.database import Database, StoreError, look, restored, storable
 from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.file_cache import FileCache
-from pytest_zygote.core.affected.dependency import KINDS, Need
+from pytest_zygote.core.affected.dependency import FILES, KINDS, Need
 from pytest_zygote.core.affected.fingerprints import checksum
+from pytest_zygote.core.affected.globs import covers
 from pytest_zygote.core.affected.impact import Row
 from pytest_zygote.core.affected.number_sets import pack
 
@@ -247,10 +248,13 @@ class Store(Database):
 
 
 def reads_path(path: str, names: Collection[str]) -> bool:
-    """Return whether any recorded test read one of these paths; no, if there is no store."""
+    """Return whether any recorded test read one of these paths, or declared it; no, if there is no store."""
     kinds = [code for code, kind in KINDS.items() if kind.is_read]
     query = f"SELECT 1 FROM need WHERE kind IN ({_marks(kinds)}) AND path IN ({_marks(names)}) LIMIT 1"  # noqa: S608
-    return look(path, query, (*kinds, *map(storable, names))) is not None
+    if look(path, query, (*kinds, *map(storable, names))) is not None:
+        return True
+    globs = str(look(path, f"SELECT group_concat(path, char(10)) FROM need WHERE kind = '{FILES}'", ()) or "")  # noqa: S608
+    return any(covers(restored(glob), name) for glob in globs.split("\n") for name in names)
 
 
 def _marks(values: Collection[str]) -> str:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.affected.dependency import BODY, DATA, ENVIRON, FILE, LISTING, NAMES, PRESENCE, PROJECT, Need
+from pytest_zygote.core.affected.dependency import (
+    BODY,
+    DATA,
+    ENVIRON,
+    FILE,
+    FILES,
+    LISTING,
+    NAMES,
+    PACKAGE,
+    PRESENCE,
+    PROJECT,
+    Need,
+)
 from pytest_zygote.core.affected.fingerprints import MODULE
 from tests.affected.fakes import FakeCache, tree_at
 
@@ -29,6 +41,8 @@ TEXT = "import json\n\ndef f():\n    return 1\n"
         Need(PRESENCE, "flag"),
         Need(LISTING, ""),
         Need(PROJECT),
+        Need(FILES, "*.txt"),
+        Need(FILES, "data"),
     ],
 )
 def test_a_checksum_is_the_same_until_something_changes(tmp_path: Path, need: Need) -> None:
@@ -40,6 +54,7 @@ def test_a_checksum_is_the_same_until_something_changes(tmp_path: Path, need: Ne
     (tmp_path / "a.py").write_text(TEXT.replace("1", "2"))
     (tmp_path / "data.txt").write_text("2")
     (tmp_path / "flag").write_text("")
+    (tmp_path / "data").mkdir()
     (tmp_path / "json.py").write_text("")
 
     assert tree_at(tmp_path).now(need) != before
@@ -142,3 +157,35 @@ def test_what_was_seen_can_be_forgotten(tmp_path: Path) -> None:
     tree.forget()
 
     assert tree.now(need) != b""
+
+
+def test_files_that_match_a_glob_come_and_go(tmp_path: Path) -> None:
+    """Others beside them do not count, nor does an empty folder that could hold some."""
+    need = Need(FILES, "data/*.json")
+    assert tree_at(tmp_path).now(need) == b""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.txt").write_text("1")
+    assert tree_at(tmp_path).now(need) == b""
+    (tmp_path / "data/a.json").write_text("1")
+    assert (found := tree_at(tmp_path).now(need))
+    (tmp_path / "data/b.json").write_text("1")
+    assert tree_at(tmp_path).now(need) not in {b"", found}
+
+
+def test_a_checksum_of_this_moment(tmp_path: Path) -> None:
+    """Others are those of the first look in a run."""
+    (tmp_path / "data.txt").write_text("1")
+    tree = tree_at(tmp_path)
+    first = tree.now(Need(DATA, "data.txt"))
+    (tmp_path / "data.txt").write_text("22")
+
+    assert tree.anew(Need(DATA, "data.txt")) != first
+    assert tree.now(Need(DATA, "data.txt")) == first
+
+
+def test_an_installed_package(tmp_path: Path) -> None:
+    """By its record; one that is missing has none."""
+    tree = tree_at(tmp_path)
+
+    assert tree.now(Need(PACKAGE, "", "pluggy"))
+    assert tree.now(Need(PACKAGE, "", "no-such-package")) == b""

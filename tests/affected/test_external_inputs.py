@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.affected import external_inputs
+from pytest_zygote.affected.declarations import depends_on
 from pytest_zygote.affected.external_inputs import ExternalInputs
-from pytest_zygote.core.affected.dependency import DATA, ENVIRON, LISTING, PRESENCE, PROJECT, STATUS, Need
+from pytest_zygote.core.affected.dependency import DATA, ENVIRON, FILES, LISTING, PRESENCE, PROJECT, STATUS, Need
 from tests.affected.fakes import tree_at
 
 if TYPE_CHECKING:
@@ -60,6 +61,25 @@ def test_a_file_that_is_read_is_needed(inputs: ExternalInputs, root: pathlib.Pat
     assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
     assert read(inputs, str(root / "data.txt")) == {Need(DATA, "data.txt")}
     assert read(inputs, "/etc/hosts") == {Need(DATA, "/etc/hosts")}
+
+
+def test_what_code_declares_is_needed(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """By those, too, who reach the file of that code: it may do so only once."""
+    depends_on("data.txt")
+    inputs.start()
+    inputs.declare("data/", frame_of(str(root / "app.py")))
+    depends_on("$MODE")
+    inputs.stop()
+    depends_on("data.txt")
+
+    found = inputs.drain()
+
+    assert found == {Need(FILES, "data"): (b"", "app.py"), Need(ENVIRON, "", "MODE"): (found_now(root, "MODE"), "")}
+
+
+def found_now(root: pathlib.Path, key: str) -> bytes:
+    """Return the checksum of an environment key."""
+    return tree_at(root, {"MODE": "x"}).environ(key)
 
 
 @pytest.mark.parametrize("path", ["__pycache__/app.pyc", "/proc/self/stat", "/dev/null"])

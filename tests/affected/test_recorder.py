@@ -10,6 +10,7 @@ import pytest
 from pytest_zygote.affected import recorder as recording
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.recorder import Recorder
+from pytest_zygote.core.affected.declared import need_of
 from pytest_zygote.core.affected.dependency import BODY, DATA, FILE, PROJECT, Need
 from pytest_zygote.core.affected.fingerprints import owners
 from tests.affected.fakes import tree_at
@@ -68,6 +69,7 @@ class FakeInputs:
     def __init__(self) -> None:
         """Read nothing yet."""
         self.read: dict[Need, tuple[bytes, str]] = {}
+        self.need_of = need_of
 
     def watched(self) -> dict[object, object]:
         """Return no functions."""
@@ -220,6 +222,22 @@ def test_what_was_read_counts_for_the_test_that_read_it(story: Story) -> None:
 
     assert own[DATUM] == b"1"
     assert DATUM in story.test()[1]
+
+
+def test_what_a_test_declares_is_its_own(story: Story, tmp_path: Path) -> None:
+    """With the checksum of now, though the run began with another: tests beside it do not depend on it."""
+    (tmp_path / "data.txt").write_text("1")
+    story.recorder.begin_test(story.place)
+    story.recorder.declare([DATUM])
+    _, own, _ = story.recorder.end_test(story.place, is_code=True)
+    before = own[DATUM]
+    (tmp_path / "data.txt").write_text("2")
+    story.recorder.begin_test(story.place)
+    story.recorder.declare([DATUM])
+    _, own, _ = story.recorder.end_test(story.place, is_code=True)
+
+    assert own[DATUM] not in {before, b""}
+    assert DATUM not in story.test()[1]
 
 
 def test_without_functions_no_test_is_exact(tmp_path: Path) -> None:

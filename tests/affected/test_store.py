@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.affected.store import ROWS_PER_TEST, Store, read_setting, reads_path, store_path
-from pytest_zygote.core.affected.dependency import BODY, DATA, ENVIRON, FILE, SKELETON, Need
+from pytest_zygote.core.affected.dependency import BODY, DATA, ENVIRON, FILE, FILES, SKELETON, Need
 from pytest_zygote.core.affected.number_sets import unpack
 
 if TYPE_CHECKING:
@@ -130,6 +130,15 @@ def test_what_was_read_is_known_by_its_path(store: Store) -> None:
 
     assert reads_path(store.path, ["x.txt", "a.txt"])
     assert not reads_path(store.path, ["b.py", "c"])
+
+
+def test_a_path_that_a_declared_glob_covers_counts(store: Store) -> None:
+    """In a folder, at any depth."""
+    assert not reads_path(store.path, ["data/deep/a.json"])
+    store.number_of({Need(FILES, "none"): b"1", Need(FILES, "data"): b"1"})
+
+    assert reads_path(store.path, ["data/deep/a.json"])
+    assert not reads_path(store.path, ["other/a.json"])
 
 
 def test_without_a_store_nothing_was_read(tmp_path: Path) -> None:

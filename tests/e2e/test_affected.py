@@ -28,6 +28,32 @@ SHARED = """
     """
 
 
+DECLARED = """
+    import pytest
+    import pytest_zygote
+
+    @pytest.mark.depends_on("app/templates/", "$DB_URL", "package:pytest")
+    def test_marked():
+        pass
+
+    class TestGlobs:
+        pytestmark = pytest.mark.depends_on("data/*.json")
+
+        def test_glob(self):
+            pass
+
+    def test_called():
+        pytest_zygote.depends_on("called.txt")
+
+    def test_hooked():
+        pass
+    """
+HOOKED = """
+    def pytest_zygote_dependencies(item):
+        return ["hooked.txt"] if item.name == "test_hooked" else []
+    """
+
+
 @pytest.fixture(name="server", scope="module")
 def _server() -> Iterator[Server]:
     yield from serve()
@@ -82,6 +108,36 @@ class TestCounts:
         project.replace("app/calc.py", "a + b", "b + a")
 
         assert "tests/test_calc.py::test_add: app/calc.py" in project.affected().output
+
+
+class TestDeclared:
+    """What tests say that they depend on."""
+
+    def test_marks_calls_and_hooks(self, project: AffectedProject) -> None:
+        """Each selects its test alone; what is missing at first counts too, and a new file in a folder."""
+        project.write("pytest.ini", "[pytest]\naddopts = -p pytest_zygote --strict-markers\npythonpath = .\n")
+        project.write("tests/conftest.py", HOOKED)
+        project.write("tests/test_declared.py", DECLARED)
+        project.affected()
+        assert project.affected().names == set()
+
+        assert project.affected(DB_URL="b").names == {"test_marked"}
+        project.write("called.txt", "")
+        project.write("hooked.txt", "")
+        assert project.affected().names == {"test_called", "test_hooked"}
+        project.write("app/templates/page.html", "")
+        project.write("data/a.json", "")
+        project.write("data/a.txt", "")
+        assert project.affected().names == {"test_marked", "TestGlobs::test_glob"}
+
+    def test_a_mark_that_names_nothing(self, project: AffectedProject) -> None:
+        """It is an error that names the test, in plain runs too."""
+        project.write("tests/test_declared.py", DECLARED.replace('"app/templates/"', '"package:"'))
+        wanted = "tests/test_declared.py::test_marked: depends_on takes a path, a glob, '$KEY' or 'package:NAME'"
+
+        for ran in (project.affected(), project.run()):
+            assert ran.status == pytest.ExitCode.USAGE_ERROR
+            assert wanted in ran.output
 
 
 class TestCode:

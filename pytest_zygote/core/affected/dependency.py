@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_zygote.core.affected.fingerprints import code_only, whole
+from pytest_zygote.core.affected.globs import covers
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ ENVIRON = "E"
 
 PROJECT = "O"
 """All files of the project: needed by a test that starts an unknown process."""
+
+FILES = "G"
+"""All files that match a glob, or are below a folder that does: only declared."""
+
+PACKAGE = "P"
+"""An installed package: only declared."""
 
 ROOT_FOLDER = "the root folder"
 
@@ -100,6 +107,12 @@ class Tree(Protocol):
 
     def project(self) -> bytes:
         """Return a checksum of all files of the project."""
+
+    def matching(self, glob: str) -> bytes:
+        """Return a checksum of all files that a glob covers."""
+
+    def package(self, name: str) -> bytes:
+        """Return a checksum of an installed package."""
 
 
 class Kind(Record):
@@ -190,6 +203,17 @@ KINDS: dict[str, Kind] = {
         text="it may read any file, and a file of the project changed",
         checksum=lambda tree, _need: tree.project(),
         differs=lambda changes, _need: bool(changes.paths),
+    ),
+    FILES: Kind(
+        text="{path} changed: a file, or the files there are",
+        checksum=lambda tree, need: tree.matching(need.path),
+        differs=lambda changes, need: any(covers(need.path, path) for path in changes.paths),
+        is_read=True,
+    ),
+    PACKAGE: Kind(
+        text="package {key} changed",
+        checksum=lambda tree, need: tree.package(need.name),
+        differs=lambda _changes, _need: False,
     ),
 }
 """The kind as it is stored → its row."""

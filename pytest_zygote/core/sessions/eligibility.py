@@ -149,6 +149,7 @@ REPEATED_HOOKS = frozenset(
         "pytest_markeval_namespace",
         "pytest_report_header",
         "pytest_report_collectionfinish",
+        "pytest_zygote_dependencies",
         "pytest_configure",
     }
 )

@@ -60,6 +60,14 @@ class FakeTree:
         """Return a word."""
         return b"project"
 
+    def matching(self, glob: str) -> bytes:
+        """Return a word."""
+        return f"matching {glob}".encode()
+
+    def package(self, name: str) -> bytes:
+        """Return a word."""
+        return f"package {name}".encode()
+
 
 @pytest.mark.parametrize(
     ("need", "expected"),
@@ -77,6 +85,8 @@ class FakeTree:
         (Need(dependency.IMPORTABLE, "a"), b"importable a"),
         (Need(dependency.ENVIRON, "", "KEY"), b"environ KEY"),
         (Need(dependency.PROJECT), b"project"),
+        (Need(dependency.FILES, "data/*.json"), b"matching data/*.json"),
+        (Need(dependency.PACKAGE, "", "numpy"), b"package numpy"),
     ],
 )
 def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
@@ -98,6 +108,8 @@ def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
         (Need(dependency.IMPORTABLE, "app"), "modules came to or left app"),
         (Need(dependency.ENVIRON, "", "A#1"), "environment key A#1 changed"),
         (Need(dependency.PROJECT), "it may read any file, and a file of the project changed"),
+        (Need(dependency.FILES, "data"), "data changed: a file, or the files there are"),
+        (Need(dependency.PACKAGE, "", "numpy"), "package numpy changed"),
     ],
 )
 def test_the_words_for_each_kind(need: Need, text: str) -> None:
@@ -107,7 +119,7 @@ def test_the_words_for_each_kind(need: Need, text: str) -> None:
 
 def test_no_kind_is_forgotten_here() -> None:
     """A new row needs a case in the tables above."""
-    assert KINDS.keys() == set("FMWNDXSLIEO")
+    assert KINDS.keys() == set("FMWNDXSLIEOGP")
 
 
 THEN = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 1\ndef g(): return 2\n", "app.py")}
@@ -151,6 +163,10 @@ def changes(*came_or_went: str) -> TreeChanges:
         (Need(dependency.IMPORTABLE, ""), ("new.py",), True),
         (Need(dependency.ENVIRON, "", "KEY"), ("KEY",), False),
         (Need(dependency.PROJECT), (), True),
+        (Need(dependency.FILES, "*.txt"), (), True),
+        (Need(dependency.FILES, "data"), ("data/deep/new",), True),
+        (Need(dependency.FILES, "data/*.json"), ("data/new.txt",), False),
+        (Need(dependency.PACKAGE, "", "numpy"), ("numpy",), False),
     ],
 )
 def test_how_git_decides_for_each_kind(need: Need, came: tuple[str, ...], *, expected: bool) -> None:
