@@ -76,6 +76,9 @@ class Value(argparse.Action):
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Take part in the run, before it imports anything of the project's."""
+    from pytest_zygote.parallel import run_limits
+
+    run_limits.begin(early_config)
     options = early_config.known_args_namespace
     if options.affected and not early_config.pluginmanager.has_plugin("zygote_served"):
         from pytest_zygote.affected.plugin import begin
@@ -157,8 +160,14 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
         is_recorded = any(arg.startswith("--affected") for arg in settings.args)
         prepare(config, may_fork=kind is SessionKind.RUN and not is_recorded)
-    from pytest_zygote import hookspecs
+    _add_what_runs_need(parser, pluginmanager)
 
+
+def _add_what_runs_need(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_zygote import hookspecs
+    from pytest_zygote.parallel import run_limits
+
+    run_limits.add_options(parser)
     pluginmanager.add_hookspecs(hookspecs)
 
 

@@ -33,7 +33,7 @@ _CHOICE = (
     " last_failed_no_failures stepwise stepwise_skip stepwise_reset maxfail exitfirst args pyargs keepduplicates"
     " collect_in_virtualenv continue_on_collection_errors random_order_seed randomly_seed numprocesses"
     " maxprocesses dist distload tx looponfail loopfail collectonly setuponly setupshow setupplan showfixtures"
-    " show_fixtures_per_test markers"
+    " show_fixtures_per_test markers deadline max_worker_memory retry_killed"
 )
 _OUTPUT = (
     "verbose quiet no_header no_summary no_fold_skipped reportchars tbstyle fulltrace color code_highlight"

@@ -55,6 +55,7 @@ class Interrupts:
         self._flags = flags
         self.is_debugging = False
         self._came = self._is_held = self._is_due = False
+        self._error: BaseException | None = None
         self._known = flags.interrupts
         self._handler = self._interrupt  # one object: others ask whether the handler is Python's own by `is`
         self.install()
@@ -94,6 +95,15 @@ class Interrupts:
         if self._is_due:
             self._is_due = False
             self._interrupt(signal.SIGINT, None)
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def raise_soon(self, error: BaseException) -> None:
+        """Raise what the handler of another signal wants to raise, as soon as nothing is cut in half by it."""
+        if not self._is_held:
+            raise error
+        self._error = error
 
 
 def flush(config: pytest.Config) -> None:

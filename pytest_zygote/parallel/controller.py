@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.adapters.system import processes, signals, sockets
 from pytest_zygote.core.parallel import events
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished, WorkerOutgrown
 from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool, name_of
 from pytest_zygote.core.protocol.errors import ZygoteError
-from pytest_zygote.parallel import fast_hooks, messages, terminal
+from pytest_zygote.parallel import fast_hooks, messages, run_limits, terminal
 from pytest_zygote.parallel.collection_barrier import CollectionBarrier
 from pytest_zygote.parallel.event_wait import EventWait
 from pytest_zygote.parallel.report_replay import ReportReplay
@@ -60,7 +61,7 @@ class Controller:
         self._plan = plan
         self._shared_fixtures = shared_fixtures
         self._config = session.config
-        self._pool = WorkerPool(plan.schedule(), plan.count, plan.max_restarts)
+        self._pool = WorkerPool(plan.schedule(), plan.count, plan.max_restarts, run_limits.of_pool(self._config))
         self._starter = WorkerStarter(session, shared_fixtures, zygote, self._leave)
         self._flags = self._starter.flags
         self._workers: dict[int, WorkerHandle] = {}
@@ -121,7 +122,9 @@ class Controller:
 
     def _run_round(self, timeout_s: float | None = None) -> None:
         """Wait until workers have sent something, and handle all of it."""
-        wait_s = self._replay.slow_tests.due_s(time.monotonic()) if timeout_s is None else timeout_s
+        now = time.monotonic()
+        due_s = (timeout_s, self._replay.slow_tests.due_s(now), self._pool.due_s(now))
+        wait_s = min((wait_s for wait_s in due_s if wait_s is not None), default=None)
         ready = self._event_wait.wait(self._workers.values(), wait_s)
         for line in self._replay.slow_tests.overdue(time.monotonic()):
             self._replay.print_line(line)
@@ -147,7 +150,7 @@ class Controller:
 
     def _handle(self, handle: WorkerHandle, message: messages.WorkerMessage) -> None:
         match message:
-            case events.ItemStarted() | events.ItemFinished() | events.QueueEmpty() | events.WorkerFinished():
+            case ItemStarted() | ItemFinished() | QueueEmpty() | WorkerFinished() | WorkerOutgrown():
                 self._handle_progress(handle, message)
             case messages.FixtureRequested(item, name):
                 handle.send(
@@ -168,17 +171,12 @@ class Controller:
 
     def _handle_progress(self, handle: WorkerHandle, message: messages.PoolMessage) -> None:
         match message:
-            case events.ItemStarted():
+            case ItemStarted():
                 self._replay.start(handle, message.item, time.monotonic())
-            case events.ItemFinished():
+            case ItemFinished():
                 self._replay.finish(handle, message)
-            case events.QueueEmpty():
-                if handle.queue.refill():  # it has tests, which did not fit into its pipe
-                    return
-            case events.WorkerFinished():
-                pass
-            case _:
-                assert_never(message)
+            case QueueEmpty() if handle.queue.refill():  # it has tests, which did not fit into its pipe
+                return
         self._on(message)
 
     def _lend_terminal(self, handle: WorkerHandle) -> None:
@@ -212,20 +210,24 @@ class Controller:
                 self._workers[number].queue.put([END])
             case events.StartWorker(number, items):
                 self._start_worker(number, items)
-            case events.ReportNodeDown() | events.ReportCrash() | events.PrintLine():
+            case events.ReportNodeDown() | events.ReportCrash() | events.ReportRetry() | events.PrintLine():
                 self._report(action)
             case events.StopTests() | events.InterruptWorkers() | events.KillWorkers():
                 self._perform_on_all(action)
             case _:
                 assert_never(action)
 
-    def _report(self, action: events.ReportNodeDown | events.ReportCrash | events.PrintLine) -> None:
+    def _report(
+        self, action: events.ReportNodeDown | events.ReportCrash | events.ReportRetry | events.PrintLine
+    ) -> None:
         match action:
             case events.ReportNodeDown(number, error):
                 self._config.hook.pytest_testnodedown(node=self._workers[number].node, error=error or None)
             case events.ReportCrash(number, item):
                 wants_retry = self._replay.report_crash(self._workers[number], item)
                 self._on(events.CrashReported(number, item, wants_retry))
+            case events.ReportRetry(number, item):
+                self._replay.report_retry(self._workers[number], item)
             case events.PrintLine(text):
                 self._replay.print_line(text)
             case _:
@@ -273,7 +275,8 @@ class Controller:
         else:
             handle.await_end(GRACE_S)
         try:
-            self._on(events.WorkerExited(handle.number, tuple(handle.queue.drain())))
+            is_killed = handle.status == -signals.SIGKILL
+            self._on(events.WorkerExited(handle.number, tuple(handle.queue.drain()), is_killed))
         finally:
             del self._workers[handle.number]
             self.lines.append(handle.summary())

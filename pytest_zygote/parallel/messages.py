@@ -18,7 +18,7 @@ import enum
 import pickle
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, get_args
 
-from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished, WorkerOutgrown
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.fixtures import transfer
 
@@ -230,7 +230,7 @@ ReportMessage: TypeAlias = (
 )
 """What only concerns the plugins of the session."""
 
-PoolMessage: TypeAlias = ItemStarted | ItemFinished | QueueEmpty | WorkerFinished
+PoolMessage: TypeAlias = ItemStarted | ItemFinished | QueueEmpty | WorkerFinished | WorkerOutgrown
 """What decides who runs what: these are events of `core.parallel.worker_pool`."""
 
 WorkerMessage: TypeAlias = (

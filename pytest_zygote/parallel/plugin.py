@@ -15,7 +15,7 @@ from pytest_zygote.core.parallel.fork_point import ForkPoint, fork_point
 from pytest_zygote.core.parallel.worker_pool import name_of
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.fixtures.shared import SharedFixtures
-from pytest_zygote.parallel import collection_leftovers, fast_exit, worker_hooks
+from pytest_zygote.parallel import collection_leftovers, fast_exit, run_limits, worker_hooks
 from pytest_zygote.parallel.collection_barrier import DifferentCollections, WorkerLost
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
@@ -74,7 +74,9 @@ class ParallelPlugin:
         return True
 
     def _run_all(self, session: pytest.Session, plan: ParallelPlan) -> None:
-        if plan.is_one_piece and self._zygote is None and not worker_hooks.need_processes(self._config):
+        limits = run_limits.of(self._config)
+        needs_process = worker_hooks.need_processes(self._config) or (limits is not None and limits.need_processes)
+        if plan.is_one_piece and self._zygote is None and not needs_process:
             self._announce(session, 1)
             run_here(session, "gw0", plan.testrunuid)
         else:

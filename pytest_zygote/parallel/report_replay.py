@@ -6,7 +6,6 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import functools
-import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
@@ -15,7 +14,7 @@ import pytest
 from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, count_subtest
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import messages, places
+from pytest_zygote.parallel import crash_report, messages, places
 from pytest_zygote.parallel.junit import JunitProperties
 from pytest_zygote.parallel.report_delta import DeltaDecoder, DeltaEncoder
 from pytest_zygote.parallel.result_order import ResultOrder
@@ -84,25 +83,6 @@ class ReportSender:
 
 class WorkerError(Exception):
     """An internal error of pytest or a plugin, in a worker; the text is its traceback."""
-
-
-class RetryRequest:
-    """Passed to plugins as the scheduler when a worker has died: they may ask for another try.
-
-    Attributes:
-        config: of the session, as plugins expect it of a scheduler.
-        is_made: whether a plugin has asked.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        """Start with no request."""
-        self.config = config
-        self.is_made = False
-
-    def mark_test_pending(self, item: str) -> None:
-        """Ask for another try."""
-        del item
-        self.is_made = True
 
 
 class ReportContext(NamedTuple):
@@ -246,24 +226,26 @@ class ReportReplay:
 
     def report_crash(self, worker: WorkerHandle, item: int) -> bool:
         """Report the test that a worker died of as failed; return whether a plugin asks for another try."""
-        test = self._session.items[item]
+        report = self._crash_report(worker, item)
+        request = crash_report.RetryRequest(self._config)
+        self._config.hook.pytest_handlecrashitem(crashitem=report.nodeid, report=report, sched=request)
+        self._contexts[worker.number].hook.pytest_runtest_logreport(report=report)
+        return request.is_made
+
+    def report_retry(self, worker: WorkerHandle, item: int) -> None:
+        """Report that the test of a killed worker runs again, as pytest-rerunfailures does of one that has failed."""
+        report = self._crash_report(worker, item)
+        report.outcome = "rerun"  # type: ignore[assignment]
+        self._contexts[worker.number].hook.pytest_runtest_logreport(report=report)
+        self._order.drop(report)
+        self.print_line(f"\n[{worker.name}] was killed while running {report.nodeid}: it runs again (--retry-killed)")
+
+    def _crash_report(self, worker: WorkerHandle, item: int) -> pytest.TestReport:
         context = self._set_context(worker, item)
         self.slow_tests.end(worker.name)
-        ending = f"worker {worker.name!r} crashed while running {test.nodeid!r}"
-        output = worker.last_output()
-        report = pytest.TestReport(
-            nodeid=test.nodeid,
-            location=test.location,
-            keywords={},
-            outcome="failed",
-            longrepr=f"{ending} ({_cause(worker.status or 0)})" + (f"\n{output}" if output else ""),
-            when="???",  # type: ignore[arg-type]  # what pytest-xdist says, and plugins look for
-        )
+        report = crash_report.report_of(self._session.items[item], worker)
         vars(report).update(context.marks)
-        request = RetryRequest(self._config)
-        self._config.hook.pytest_handlecrashitem(crashitem=test.nodeid, report=report, sched=request)
-        context.hook.pytest_runtest_logreport(report=report)
-        return request.is_made
+        return report
 
 
 def _error_of(
@@ -287,13 +269,3 @@ def _end_like(reported: messages.EndReported) -> None:
     sys.stderr.flush()
     if reported.is_failed:
         raise SystemExit(pytest.ExitCode.TESTS_FAILED)
-
-
-def _cause(status: int) -> str:
-    """Return how a process has ended, from the exit code or the negative number of a signal."""
-    if status >= 0:
-        return f"exit code {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

@@ -42,6 +42,7 @@ class ResultOrder:
         self._junits = files_of(session.config)
         self.has_junit_files = bool(self._junits)
         self._cases: dict[int, int] = {}
+        self._dropped: list[object] = []
 
     @cached_property
     def _indices(self) -> dict[str, int]:
@@ -52,6 +53,15 @@ class ResultOrder:
         """Note to which test a case of a junit file belongs: a complete case has no node id any more."""
         for junit in self._junits:
             self._cases.setdefault(id(junit.node_reporter(report)), self._indices.get(report.nodeid, -1))
+
+    def drop(self, report: pytest.TestReport) -> None:
+        """Have no case of a test in a junit file: the test runs again, in another worker, for which there is one."""
+        for junit in self._junits:
+            case = junit.node_reporter(report)
+            for key in [key for key, known in junit.node_reporters.items() if known is case]:
+                del junit.node_reporters[key]
+            junit.node_reporters_ordered.remove(case)
+            self._dropped.append(case)  # whose `id` must remain its own
 
     def restore(self) -> None:
         """Sort what was collected."""

@@ -18,7 +18,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.system import processes
-from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerOutgrown
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import (
     after_fork,
@@ -29,6 +29,7 @@ from pytest_zygote.parallel import (
     junit,
     messages,
     report_replay,
+    run_limits,
     terminal,
     worker_end,
     worker_hooks,
@@ -67,6 +68,7 @@ class Worker:
         self._current = END
         self._has_begun = False
         self._is_again = False
+        self._limits = run_limits.of(session.config)
         self._must_guess = _uses_nextitem(session.config)
         self._counted = 0
         self._fixtures_s = 0.0
@@ -88,6 +90,8 @@ class Worker:
         worker_hooks.silence(self._session.config)
         manager.register(self._sender, "zygote_report_sender")
         self._sender.is_active = True
+        if self._limits is not None:
+            self._limits.raise_soon = self._channel.interrupts.raise_soon
         junit.send_properties(self._session.config, self._channel.send)
         manager.register(self, "zygote_worker")
         manager.register(self._debugger_lock, "zygote_debugger_lock")
@@ -166,6 +170,11 @@ class Worker:
             while self._flags.is_debugging:
                 select.select([], [], [], LOOK_AGAIN_S)
             self._run(current)
+            excess = self._limits.excess() if self._limits is not None and self._next != END else ""
+            if excess:  # what it has popped, and what is in its queue, waits for another worker
+                test = self._session.items[current].nodeid
+                self._channel.send(WorkerOutgrown(self._number, test, excess))
+                return
             current = self._next if self._next is not None else END
 
     def _run(self, index: int) -> None:

@@ -104,6 +104,18 @@ def test_ctrl_c_waits_for_what_must_not_be_cut_in_half(flags: SharedFlags) -> No
     interrupts.release()
 
 
+def test_what_another_signal_raises_waits_too(flags: SharedFlags) -> None:
+    """Half a message would be understood by nobody."""
+    interrupts = Interrupts(flags)
+    with pytest.raises(TimeoutError, match="now"):
+        interrupts.raise_soon(TimeoutError("now"))
+    interrupts.hold()
+    interrupts.raise_soon(TimeoutError("later"))
+    with pytest.raises(TimeoutError, match="later"):
+        interrupts.release()
+    interrupts.release()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(flags: SharedFlags) -> None:
     """Below nohup, or in a shell's background."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

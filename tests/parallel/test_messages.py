@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished, WorkerOutgrown
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.fixtures.transfer import NotTransferable
 from pytest_zygote.parallel import messages
@@ -17,6 +17,7 @@ EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     ItemFinished(3, 1, 0.25, 0.5),
     QueueEmpty(3, 1),
     WorkerFinished(3),
+    WorkerOutgrown(3, "a.py::b", "has 3G of memory, more than 2G"),
     messages.ReportDelta("call", "passed", 0.25, 1.0, 2.0, ("a.py::b", ("a.py", None, "b"), {"b": 1})),
     messages.FullReport(b"report"),
     messages.LogStart("a.py::b", ("a.py", 1, "b")),

@@ -194,6 +194,13 @@ def test_a_test_that_killed_its_worker_has_failed(stage: Stage, *, wants_retry: 
     assert stage.plugin.seen == [("crash", "a.py::y"), ("report", "a.py::y", "???", "failed", marks)]
 
 
+def test_a_test_whose_worker_was_killed_is_reported_as_one_that_runs_again(stage: Stage) -> None:
+    """No plugin is asked for another try."""
+    stage.replay.report_retry(stage.worker, 1)
+    marks = {"worker_id": "gw0", "testrun_uid": "uid", "item_index": 1}
+    assert stage.plugin.seen == [("report", "a.py::y", "???", "rerun", marks)]
+
+
 class Collecting:
     """A plugin that keeps reports.
 

@@ -28,11 +28,13 @@ class Junit:
     def __init__(self) -> None:
         """Have seen nothing."""
         self.node_reporters_ordered: list[str] = []
+        self.node_reporters: dict[object, str] = {}
 
     def node_reporter(self, report: pytest.TestReport) -> str:
         """Return what collects the results of a test."""
         if report.nodeid not in self.node_reporters_ordered:
             self.node_reporters_ordered.append(report.nodeid)
+            self.node_reporters[report.nodeid, "gw0"] = report.nodeid
         return next(node for node in self.node_reporters_ordered if node == report.nodeid)
 
 
@@ -82,3 +84,15 @@ def test_junit_files_are_sorted_by_collection() -> None:
         order.note(report_of(nodeid, None))
     order.restore()
     assert junit.node_reporters_ordered == ["a.py::x", "a.py::y", "b.py::z"]
+
+
+def test_a_test_that_runs_again_in_another_worker_is_one_case() -> None:
+    """That of the killed worker is dropped, and its name is free for the next."""
+    config, junit = make_config(), Junit()
+    config.pluginmanager.register(junit)
+    order = ResultOrder(make_session(make_items(config, "a.py::x", "a.py::y"), config))
+    for nodeid in ("a.py::y", "a.py::x"):
+        order.note(report_of(nodeid, None))
+    order.drop(report_of("a.py::x", None))
+    assert junit.node_reporters_ordered == ["a.py::y"]
+    assert list(junit.node_reporters) == [("a.py::y", "gw0")]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty
-from pytest_zygote.parallel import messages
+from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerOutgrown
+from pytest_zygote.parallel import messages, run_limits
 from pytest_zygote.parallel.mproc_marks import TestError
 from pytest_zygote.parallel.shared_flags import SharedFlags
 from pytest_zygote.parallel.work_queue import END, WorkQueue
@@ -18,6 +18,7 @@ from tests.parallel.fakes import make_config, make_items, make_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_zygote.parallel.run_limits import RunLimits
     from pytest_zygote.parallel.worker_channel import WorkerChannel
     from pytest_zygote.parallel.worker_handle import WorkerEnd
 
@@ -34,7 +35,7 @@ class Channel:
         """Have sent nothing."""
         self.sent: list[messages.WorkerMessage] = []
         self.on_flush: Callable[[], None] = lambda: None
-        self.interrupts = SimpleNamespace(is_debugging=False, forget=lambda: None)
+        self.interrupts = SimpleNamespace(is_debugging=False, forget=lambda: None, raise_soon=lambda _: None)
         self.send = self.sent.append
 
     def commit(self) -> None:
@@ -66,9 +67,11 @@ class Stage:
         guesses: the next test that each protocol was called with.
     """
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, limits: RunLimits | None = None, **options: object) -> None:
         """Have four tests, none in the queue."""
         self.config = make_config(self, capture="fd", **options)
+        if limits is not None:
+            self.config.pluginmanager.register(limits, run_limits.NAME)
         self.items = make_items(self.config, *(f"a.py::{name}" for name in "wxyz"))
         self.session = make_session(self.items, self.config)
         self.state = SetupState()
@@ -100,6 +103,18 @@ class Stage:
         """Close what is open."""
         self.queue.close()
         self.flags.close()
+
+
+class Growing:
+    """Limits that the worker does not keep after its second test."""
+
+    def __init__(self) -> None:
+        """Have seen no test."""
+        self._answers = ["", "has 3G"]
+
+    def excess(self) -> str:
+        """Return what a test has left."""
+        return self._answers.pop(0)
 
 
 @pytest.fixture
@@ -207,6 +222,18 @@ def test_a_fatal_error_of_the_environment_stops_the_session(stage: Stage) -> Non
 def raise_(error: BaseException) -> None:
     """Raise it."""
     raise error
+
+
+@pytest.mark.parametrize(
+    ("following", "expected"), [((3, END), [WorkerOutgrown(0, "a.py::y", "has 3G")]), ((END,), [])]
+)
+def test_a_worker_that_has_grown_too_large_leaves_what_follows(
+    following: tuple[int, ...], expected: list[messages.WorkerMessage]
+) -> None:
+    """After the test that was one too many; if none follows it ends anyway."""
+    stage = Stage(cast("RunLimits", Growing()))
+    assert stage.run(0, 2, *following) == [*ran(0, 2), *expected]
+    stage.close()
 
 
 def test_what_is_left_is_torn_down_at_the_end(stage: Stage) -> None:

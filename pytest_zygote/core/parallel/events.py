@@ -53,16 +53,32 @@ class WorkerFinished(NamedTuple):
     worker: int
 
 
+class WorkerOutgrown(NamedTuple):
+    """A worker ends after a test, because it has too much memory; another one is to take its place.
+
+    Attributes:
+        worker: its number.
+        test: id of the last test that it ran.
+        excess: what it has, and what the limit is.
+    """
+
+    worker: int
+    test: str
+    excess: str
+
+
 class WorkerExited(NamedTuple):
     """The process of a worker has ended.
 
     Attributes:
         worker: its number.
         unbegun: what was left in its queue.
+        is_killed: whether SIGKILL has ended it.
     """
 
     worker: int
     unbegun: tuple[int, ...]
+    is_killed: bool = False
 
 
 class CrashReported(NamedTuple):
@@ -104,19 +120,12 @@ class RunInterrupted(NamedTuple):
     alive: frozenset[int]
 
 
-Event: TypeAlias = (
-    ItemStarted
-    | ItemFinished
-    | QueueEmpty
-    | RoundEnded
-    | RunStarted
-    | WorkerFinished
-    | WorkerExited
-    | CrashReported
-    | QueueDrained
-    | StopRequested
-    | RunInterrupted
+WorkerEvent: TypeAlias = (
+    ItemStarted | ItemFinished | QueueEmpty | WorkerFinished | WorkerOutgrown | WorkerExited | QueueDrained
 )
+"""What happens to a worker that is there."""
+
+Event: TypeAlias = WorkerEvent | RoundEnded | RunStarted | CrashReported | StopRequested | RunInterrupted
 
 
 class StartWorker(NamedTuple):
@@ -163,6 +172,13 @@ class ReportCrash(NamedTuple):
     item: int
 
 
+class ReportRetry(NamedTuple):
+    """Let the user know that the test of a killed worker runs once more."""
+
+    worker: int
+    item: int
+
+
 class PrintLine(NamedTuple):
     """Show a line to the user."""
 
@@ -185,6 +201,7 @@ Action: TypeAlias = (
     | StopTests
     | ReportNodeDown
     | ReportCrash
+    | ReportRetry
     | PrintLine
     | InterruptWorkers
     | KillWorkers

@@ -17,6 +17,7 @@ dead worker is replaced, if that has not happened too often and tests are left.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, assert_never
 
 from pytest_zygote.core.parallel.events import (
@@ -33,6 +34,7 @@ from pytest_zygote.core.parallel.events import (
     QueueEmpty,
     ReportCrash,
     ReportNodeDown,
+    ReportRetry,
     RoundEnded,
     RunInterrupted,
     RunStarted,
@@ -41,13 +43,15 @@ from pytest_zygote.core.parallel.events import (
     StopTests,
     WorkerExited,
     WorkerFinished,
+    WorkerOutgrown,
 )
 from pytest_zygote.core.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_zygote.core.parallel.events import Action, Event
+    from pytest_zygote.core.parallel.events import Action, Event, WorkerEvent
+    from pytest_zygote.core.parallel.limits import PoolLimits
     from pytest_zygote.core.parallel.scheduler import Scheduler
 
 NOT_TERMINATED = "Not properly terminated"
@@ -70,15 +74,17 @@ class WorkerState:
         has_begun: whether it has begun a test.
         waits_after: the test after which it has nothing to run; None while it does not wait.
         is_finished: whether it has torn everything down.
+        is_outgrown: whether it ends because it has too much memory.
     """
 
-    __slots__ = ("has_begun", "is_finished", "waits_after")
+    __slots__ = ("has_begun", "is_finished", "is_outgrown", "waits_after")
 
     def __init__(self) -> None:
         """Be forked a moment ago."""
         self.has_begun = False
         self.waits_after: int | None = None
         self.is_finished = False
+        self.is_outgrown = False
 
 
 class WorkerPool:
@@ -90,13 +96,14 @@ class WorkerPool:
         summary: why the run did not go to its end; '' if it did.
     """
 
-    def __init__(self, schedule: Scheduler, count: int, max_restarts: int) -> None:
+    def __init__(self, schedule: Scheduler, count: int, max_restarts: int, limits: PoolLimits) -> None:
         """Have no worker yet.
 
         Args:
             schedule: of the tests.
             count: of workers at the beginning.
             max_restarts: how many dead workers are replaced.
+            limits: that the user has set.
         """
         self._schedule = schedule
         self._count = count
@@ -107,10 +114,17 @@ class WorkerPool:
         self._unfed: list[int] = []
         self._provided: set[int] = set()
         self._thief = -1
-        self._deadline: float | None = None
+        self._stop_at = limits.stop_at
+        self._kill_at: float | None = None
+        self._retries_left = defaultdict[int, int](lambda: limits.retries)
         self.workers: dict[int, WorkerState] = {}
         self.is_stopping = False
         self.summary = ""
+
+    def due_s(self, now: float) -> float | None:
+        """Return in how many seconds a round must end, whatever workers do; None for whenever they do something."""
+        due = self._kill_at if self._kill_at is not None else self._stop_at
+        return None if due is None else max(due - now, 0.0)
 
     def on(self, event: Event, now: float) -> Sequence[Action]:
         """Return what is to be done because of an event.
@@ -119,10 +133,6 @@ class WorkerPool:
             LocalProtocolError: it is about a worker that does not exist; nothing has changed.
         """
         match event:
-            case ItemStarted() | ItemFinished() | QueueEmpty() | WorkerFinished() | WorkerExited() | QueueDrained():
-                if event.worker not in self.workers:
-                    raise LocalProtocolError(f"{event} is about a worker that is not in the pool")
-                return self._on_worker(event)
             case RoundEnded():
                 return self._end_round(now)
             case RunStarted():
@@ -134,11 +144,11 @@ class WorkerPool:
             case RunInterrupted(alive):
                 return self._interrupt(alive, now)
             case _:
-                assert_never(event)
+                if event.worker not in self.workers:
+                    raise LocalProtocolError(f"{event} is about a worker that is not in the pool")
+                return self._on_worker(event)
 
-    def _on_worker(
-        self, event: ItemStarted | ItemFinished | QueueEmpty | WorkerFinished | WorkerExited | QueueDrained
-    ) -> Sequence[Action]:
+    def _on_worker(self, event: WorkerEvent) -> Sequence[Action]:
         worker = self.workers[event.worker]
         match event:
             case ItemFinished():
@@ -152,8 +162,11 @@ class WorkerPool:
                 worker.waits_after = event.item
             case WorkerFinished():
                 worker.is_finished = True
+            case WorkerOutgrown(number, test, excess):
+                worker.is_outgrown = True
+                return (PrintLine(f"\n[{name_of(number)}] {excess}, after {test}: a new worker takes its place"),)
             case WorkerExited():
-                return self._on_exit(event.worker, event.unbegun)
+                return self._on_exit(event)
             case QueueDrained():
                 return self._on_drained(event.worker, event.items)
             case _:
@@ -170,9 +183,12 @@ class WorkerPool:
     # Feeding workers that wait
 
     def _end_round(self, now: float) -> list[Action]:
-        if self._deadline is not None and now >= self._deadline:
+        if self._kill_at is not None and now >= self._kill_at:
             self.workers.clear()
             return [KillWorkers()]
+        if self._stop_at is not None and now >= self._stop_at:
+            self._stop_at, self._kill_at = None, now + GRACE_S
+            return self._stop()
         waiting = [number for number, worker in self.workers.items() if worker.waits_after is not None]
         self._unfed = [number for number in waiting if not self._is_provided(number)]
         fresh = {number for number, worker in self.workers.items() if not worker.has_begun}
@@ -214,17 +230,25 @@ class WorkerPool:
 
     # Workers that end
 
-    def _on_exit(self, number: int, unbegun: tuple[int, ...]) -> list[Action]:
+    def _on_exit(self, exited: WorkerExited) -> list[Action]:
+        number = exited.worker
         worker = self.workers.pop(number)
         if worker.is_finished:
             self._schedule.put_back(self._schedule.retire(number))
-            return [ReportNodeDown(number, "")]
-        item = self._schedule.lost(number, unbegun)
+            is_replaced = worker.is_outgrown and not self.is_stopping and not self._schedule.is_over
+            return [ReportNodeDown(number, ""), *([self._start_worker()] if is_replaced else [])]
+        item = self._schedule.lost(number, exited.unbegun)
         actions: list[Action] = [
             ReportNodeDown(number, NOT_TERMINATED),
             PrintLine(f"[{name_of(number)}] node down: {NOT_TERMINATED}"),
         ]
-        return [*actions, *self._replace(number)] if item is None else [*actions, ReportCrash(number, item)]
+        if item is None:
+            return [*actions, *self._replace(number)]
+        if not exited.is_killed or self.is_stopping or not self._retries_left[item]:
+            return [*actions, ReportCrash(number, item)]
+        self._retries_left[item] -= 1
+        self._schedule.put_back([item])
+        return [*actions, ReportRetry(number, item), *self._replace(number)]
 
     def _on_crash_reported(self, number: int, item: int, *, wants_retry: bool) -> list[Action]:
         self._crashes_of[item] = self._crashes_of.get(item, 0) + 1
@@ -259,7 +283,7 @@ class WorkerPool:
     def _interrupt(self, alive: frozenset[int], now: float) -> list[Action]:
         for number in self.workers.keys() - alive:
             del self.workers[number]
-        self._deadline = now + GRACE_S
+        self._kill_at = now + GRACE_S
         return [*self._stop(), InterruptWorkers()]
 
 

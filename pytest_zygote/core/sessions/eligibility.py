@@ -90,6 +90,7 @@ OPTIONS: dict[str, str] = {
     "log_file": "--log-file keeps a file open",
     "looponfail": "--looponfail collects again",
     "affected": "--affected asks what earlier runs have left",
+    "deadline": "--deadline counts from the start",
     "session_timeout": "--session-timeout counts from the start",
 }
 """Options that keep a run at the project layer, each with the reason."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_zygote.core.parallel import events
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
+from pytest_zygote.core.parallel.limits import PoolLimits
 from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit
 from pytest_zygote.core.parallel.worker_pool import GRACE_S, WorkerPool
@@ -48,6 +49,7 @@ class ProcessTable:
         begun: the tests that were begun, in order.
         finished: the tests that were finished.
         crashed: the tests that were reported as crashed.
+        retried: the tests that run again since their worker was killed.
         performed: all actions.
     """
 
@@ -58,6 +60,7 @@ class ProcessTable:
         self.begun: list[int] = []
         self.finished: list[int] = []
         self.crashed: list[int] = []
+        self.retried: list[int] = []
         self.performed: list[events.Action] = []
         self._wants_retry = wants_retry
 
@@ -86,6 +89,7 @@ class ProcessTable:
         self,
         action: events.ReportCrash
         | events.ReportNodeDown
+        | events.ReportRetry
         | events.KillWorkers
         | events.PrintLine
         | events.StopTests
@@ -97,6 +101,8 @@ class ProcessTable:
                 self.on(events.CrashReported(number, item, self._wants_retry(item)))
             case events.ReportNodeDown(number):
                 del self.workers[number]
+            case events.ReportRetry(_, item):
+                self.retried.append(item)
             case events.KillWorkers():
                 self.workers.clear()
             case events.PrintLine() | events.StopTests() | events.InterruptWorkers():
@@ -145,9 +151,9 @@ class ProcessTable:
             process.waits_after = process.running
             self.on(events.QueueEmpty(number, process.running))
 
-    def exit(self, number: int) -> None:
+    def exit(self, number: int, *, is_killed: bool = False) -> None:
         """End the process of a worker."""
-        self.on(events.WorkerExited(number, self.drain(number)))
+        self.on(events.WorkerExited(number, self.drain(number), is_killed))
 
 
 def pool_of(
@@ -156,14 +162,16 @@ def pool_of(
     *,
     restarts: int = 99,
     kind: type[StealingSchedule | FixedSchedule] = StealingSchedule,
+    limits: PoolLimits | None = None,
 ) -> WorkerPool:
     """Make a pool for some units of which nothing is known."""
-    return WorkerPool(kind(units, {}, workers), workers, restarts)
+    return WorkerPool(kind(units, {}, workers), workers, restarts, limits or PoolLimits())
 
 
-def started(count: int = 6, workers: int = 2, *, restarts: int = 99) -> ProcessTable:
+def started(count: int = 6, workers: int = 2, *, restarts: int = 99, limits: PoolLimits | None = None) -> ProcessTable:
     """Return running workers for some tests, each a unit of its own."""
-    table = ProcessTable(pool_of([Unit((item,)) for item in range(count)], workers, restarts=restarts))
+    units = [Unit((item,)) for item in range(count)]
+    table = ProcessTable(pool_of(units, workers, restarts=restarts, limits=limits))
     table.on(events.RunStarted())
     return table
 
@@ -336,6 +344,63 @@ def test_workers_that_do_not_end_after_ctrl_c_are_killed() -> None:
     assert not table.pool.workers
 
 
+def test_a_deadline_lets_no_test_begin_and_then_kills() -> None:
+    """What runs is interrupted by its own process; it has some time to tear down what it has set up."""
+    table = started(limits=PoolLimits(stop_at=NOW + 60))
+    table.step(0)
+    assert table.pool.due_s(NOW) == 60
+    assert table.on(events.RoundEnded(), NOW + 59) == []
+    assert table.on(events.RoundEnded(), NOW + 60)[0] == events.StopTests()
+    assert table.pool.due_s(NOW + 60) == GRACE_S
+    assert table.on(events.RoundEnded(), NOW + 60 + GRACE_S - 1) == []
+    assert table.on(events.RoundEnded(), NOW + 60 + GRACE_S) == [events.KillWorkers()]
+    assert not table.pool.workers
+    assert started().pool.due_s(NOW) is None
+
+
+def test_a_killed_test_runs_again_as_often_as_it_may() -> None:
+    """Then it has failed; one whose worker died of something else has failed at once."""
+    table = started(count=1, workers=1, limits=PoolLimits(retries=2))
+    for number in range(3):
+        table.step(number)
+        table.exit(number, is_killed=True)
+    assert table.retried == [0, 0]
+    assert table.crashed == [0]
+    assert not table.workers
+    other = started(count=1, workers=1, limits=PoolLimits(retries=2))
+    other.step(0)
+    other.exit(0)
+    assert other.crashed == [0]
+    assert other.retried == []
+
+
+def test_a_worker_that_has_grown_too_large_is_replaced() -> None:
+    """Once it has torn everything down; the replacement counts as no restart, and gets what was left."""
+    table = started(restarts=0)
+    for _ in range(3):
+        table.step(0)
+    line = "\n[gw0] has 3G of memory, more than 2G, after a.py::b: a new worker takes its place"
+    assert table.on(events.WorkerOutgrown(0, "a.py::b", "has 3G of memory, more than 2G")) == [events.PrintLine(line)]
+    table.on(events.WorkerFinished(0))
+    table.exit(0)
+    assert sorted(table.workers) == [1, 2]
+    run_to_the_end(table)
+    assert sorted(table.finished) == list(range(6))
+    assert table.crashed == []
+
+
+def test_a_worker_that_has_grown_too_large_is_not_replaced_without_tests() -> None:
+    """Nor after a stop."""
+    table = started(count=1, workers=1)
+    while not table.finished:
+        table.step(0)
+        table.on(events.RoundEnded())
+    table.on(events.WorkerOutgrown(0, "a.py::b", "has too much"))
+    table.on(events.WorkerFinished(0))
+    table.exit(0)
+    assert not table.workers
+
+
 def test_workers_that_were_never_started_are_forgotten_when_the_run_is_interrupted() -> None:
     """Ctrl-C may come between a decision and its action."""
     table = started()
@@ -392,6 +457,8 @@ EVENTS: dict[str, Callable[[ProcessTable], events.Event]] = {
     "started": lambda table: events.ItemStarted(0, next(iter(table.workers[0].queue), 0)),
     "queue_empty": lambda table: events.QueueEmpty(0, table.workers[0].running or 0),
     "finished": lambda _: events.WorkerFinished(0),
+    "outgrown": lambda _: events.WorkerOutgrown(0, "a.py::b", "has 3G of memory, more than 2G"),
+    "killed": lambda table: events.WorkerExited(0, table.drain(0), is_killed=True),
     "exited": lambda table: events.WorkerExited(0, table.drain(0)),
     "drained": lambda table: events.QueueDrained(0, table.drain(0)),
     "crash_reported": lambda _: events.CrashReported(7, 0, wants_retry=False),
