@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import signal
 import threading
 import time
@@ -122,10 +123,10 @@ class RunLimits:
     def excess(self) -> str:
         """Return the memory of this process and its limit, if it has more; '' else."""
         limit = self._memory
-        if limit is None or procfs.resident_bytes() <= limit.amount:
+        if limit is None or _resident_bytes() <= limit.amount:
             return ""
         gc.collect()
-        size = procfs.resident_bytes()
+        size = _resident_bytes()
         return (
             f"has {limits.show_size(size)} of memory, more than --max-worker-memory {limit.text}"
             if size > limit.amount
@@ -152,7 +153,7 @@ class RunLimits:
                 "--deadline, --max-worker-memory and --retry-killed are for the workers of this plugin, and -n starts"
                 " those of pytest-xdist: leave out --no-zygote-workers, or the limit"
             )
-        if self._memory and not procfs.resident_bytes():
+        if self._memory and not _resident_bytes():
             raise pytest.UsageError("--max-worker-memory: this system does not tell how much memory a process has")
 
     @pytest.hookimpl
@@ -250,3 +251,8 @@ def _is_clock_free() -> bool:
         and threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
     )
+
+
+def _resident_bytes() -> int:
+    """Return how much memory this process has, with what it shares with others; 0 where the system does not tell."""
+    return int(procfs.status_of(os.getpid()).get("VmRSS", "0 kB").split()[0]) << 10

@@ -183,7 +183,7 @@ def test_workers_have_the_deadline_of_their_run() -> None:
 def test_a_process_has_too_much_memory_if_garbage_is_not_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked at once more after a collection."""
     sizes = [3 << 30, 1 << 30, 3 << 30, 3 << 30, 1 << 30]
-    monkeypatch.setattr(procfs, "resident_bytes", lambda: sizes.pop(0))
+    monkeypatch.setattr(procfs, "status_of", lambda _: {"VmRSS": f"{sizes.pop(0) >> 10} kB"})
     stage = Stage(max_worker_memory=Quantity("2G", 2 << 30))
     assert stage.limits.excess() == ""
     assert stage.limits.excess() == "has 3G of memory, more than --max-worker-memory 2G"
@@ -203,7 +203,7 @@ def test_what_cannot_be_served_is_a_usage_error(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(pytest.UsageError, match="leave out --no-zygote-workers"):
         stage.limits.pytest_configure(stage.config)
     stage = Stage(max_worker_memory=Quantity("2G", 2 << 30))
-    monkeypatch.setattr(procfs, "resident_bytes", lambda: 0)
+    monkeypatch.setattr(procfs, "status_of", lambda _: {})
     with pytest.raises(pytest.UsageError, match="does not tell how much memory"):
         stage.limits.pytest_configure(stage.config)
 

@@ -217,11 +217,6 @@ def pss_kib(pid: int) -> int:
     return _memory_kib(pid, b"Pss:")
 
 
-def resident_bytes() -> int:
-    """Return how much memory this process has, with what it shares with others; 0 where the system does not tell."""
-    return int(_read("/proc/self/statm", b"0 0").split()[1]) * _PAGE
-
-
 def _memory_kib(pid: int, prefix: bytes) -> int:
     lines = _read(f"/proc/{pid}/smaps_rollup").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(prefix))
