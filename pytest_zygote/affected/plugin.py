@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
+from pytest_zygote.affected.audit import Audit
 from pytest_zygote.affected.current_tree import CurrentTree
 from pytest_zygote.affected.fork_choice import groups_among, may_fork, shared_fixture, why_one_process
 from pytest_zygote.affected.isolation import Isolation
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.skip_collection import SkipCollection
 
 NAME = "zygote_affected"
-WORDS = frozenset({"1", "explain", "exact", "all", "failed"})
+WORDS = frozenset({"1", "explain", "exact", "all", "audit", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = Reason("foreign-workers", "workers of pytest-xdist collect by themselves, and nothing is recorded")
 WHOLE_FILES = "each test depends on all loaded modules of the project"
@@ -56,7 +57,7 @@ def begin(config: pytest.Config) -> None:
     """
     options = config.known_args_namespace
     if not WORDS.issuperset(options.affected.split(",")):
-        message = f"--affected takes no value, 'explain', 'exact' or 'all', not {options.affected!r}"
+        message = f"--affected takes no value, 'explain', 'exact', 'all' or 'audit', not {options.affected!r}"
         raise pytest.UsageError(message)
     if getattr(options, "numprocesses", None) and not are_forks(config):
         config.pluginmanager.register(Bystander(), NAME)
@@ -99,6 +100,9 @@ class AffectedPlugin:
         config.pluginmanager.register(self._recording, f"{NAME}_recording")
         drop_bytecode(self._tree.doubtful())
         self._words = frozenset(config.known_args_namespace.affected.split(","))
+        self._audit = Audit() if "audit" in self._words else None
+        if self._audit is not None:
+            config.pluginmanager.register(self._audit, f"{NAME}_audit")
         self._recorder.start()
 
     def _print(self, text: str) -> None:
@@ -121,9 +125,14 @@ class AffectedPlugin:
         ):
             return None
         self._unchanged = self._query.unchanged(knows_environ=self._recorder.knows_environ)
+        total = 0
         with contextlib.suppress(StoreError):
-            self._total = self._left_out = self._unchanged.total() if self._unchanged is not None else 0
-        if not self._total:
+            total = self._unchanged.total() if self._unchanged is not None else 0
+        if total and self._audit is not None:
+            self._audit.expect_no_collection()
+            return None
+        self._total = self._left_out = total
+        if not total:
             return None
         self._query.notes.append("affected: nothing has changed, so they were not collected")
         session.items = []
@@ -161,7 +170,9 @@ class AffectedPlugin:
                 self._store.expect(item.nodeid for item in items)
 
     def _choose(self, items: list[pytest.Item]) -> None:
-        if "failed" in self._words:
+        if self._audit is not None:
+            self._audit.expect(self._selected, self._total, self._query.why_left_out)
+        elif "failed" in self._words:
             self._selected = self._query.failures(self._collected)
             self._leave_out(items)
         elif "all" not in self._words:
@@ -215,7 +226,8 @@ class AffectedPlugin:
             return f"affected: all {counted(self._total, 'test')}"
         if "failed" in self._words and not self._selected:
             return "affected: none of these tests failed the last time"
-        return summary(self._selected.values(), self._total)
+        would_run = " would run, and all do" if self._audit is not None else ""
+        return summary(self._selected.values(), self._total) + would_run
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:

@@ -25,7 +25,7 @@ from pytest_zygote.affected.skip_collection import SkipCollection
 from pytest_zygote.affected.store import StoreError
 from pytest_zygote.core.affected.fork_limits import remembering
 from pytest_zygote.core.affected.impact import FAILED_BEFORE, Selected, ambiguous, new_tests, widened
-from pytest_zygote.core.affected.outcomes import FAILED
+from pytest_zygote.core.affected.outcomes import FAILED, PASSED
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -119,6 +119,17 @@ class AffectedQuery:
     def rests_on(self, nodeids: Iterable[str]) -> Needs:
         """Return what the answer rests on for these tests, which are left out."""
         return {} if self._selection is None else self._selection.rests_on(nodeids)
+
+    def why_left_out(self, nodeid: str) -> str:
+        """Return why a test need not run, as users understand it."""
+        row = None if self._selection is None else self._selection.holding(nodeid)
+        needs = {} if row is None else self.rests_on([nodeid])
+        known = "functions" if row is not None and row.is_exact else "files"
+        since = f" since {self._since.commit[:10]}" if self._since is not None else ""
+        outcome = "passed" if row is None or row.outcome == PASSED else "was skipped"
+        return (
+            f"it {outcome} before, and none of the {len(needs)} things it needs has changed{since} (known by {known})"
+        )
 
     def answer(self, nodeids: Iterable[str], *, knows_environ: bool) -> dict[str, Selected]:
         """Return the tests that must run, with reasons.

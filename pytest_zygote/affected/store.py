@@ -24,7 +24,7 @@ from pytest_zygote.affected.file_cache import FileCache
 from pytest_zygote.core.affected.dependency import FILES, KINDS, Need
 from pytest_zygote.core.affected.fingerprints import checksum
 from pytest_zygote.core.affected.globs import covers
-from pytest_zygote.core.affected.impact import Row
+from pytest_zygote.core.affected.impact import GOOD, Row
 from pytest_zygote.core.affected.number_sets import pack
 
 if TYPE_CHECKING:
@@ -155,6 +155,8 @@ class Store(Database):
         values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
         with self.using() as connection:
             connection.execute(_ADD, values)
+            if outcome not in GOOD:  # it must run again, though nothing changes
+                connection.execute("DELETE FROM unchanged")
 
     def _number_again(self, needs: Needs) -> int:
         known = self._same.get(identity(needs))

@@ -34,7 +34,7 @@ def registered(
     return {name: found for name, found in plugins.plugins.items() if name != "xdist"}
 
 
-@pytest.mark.parametrize("words", ["1", "explain", "exact,explain", "all", "failed"])
+@pytest.mark.parametrize("words", ["1", "explain", "exact,explain", "all", "audit,explain", "failed"])
 def test_the_hooks_take_part(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """Whatever is asked."""
     assert registered(monkeypatch, {"affected": words}) == {plugin.NAME: "hooks"}

@@ -99,3 +99,13 @@ def test_notes_of_the_last_command_lines_alone_stay(store: Store, tmp_path: Path
 
     assert notes(store, tmp_path, key=b"0").total() == 0
     assert notes(store, tmp_path, key=b"1").total() == 1
+
+
+def test_a_failure_has_tests_collected_again(store: Store, tmp_path: Path, later_ns: int) -> None:
+    """It must run once more, though nothing has changed since."""
+    note(store, tmp_path, later_ns)
+    store.add(1, "t::a", ("passed", True, 0.1), {}, {})
+    assert notes(store, tmp_path).total() == 3
+    store.add(1, "t::a", ("failed", True, 0.1), {}, {})
+
+    assert notes(store, tmp_path).total() == 0

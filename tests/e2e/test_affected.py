@@ -28,6 +28,12 @@ SHARED = """
     """
 
 
+UNSEEN = """
+    import ctypes
+
+    def test_flag():
+        assert ctypes.CDLL(None).access(b"{path}", 0) != 0
+    """
 DECLARED = """
     import pytest
     import pytest_zygote
@@ -94,7 +100,7 @@ class TestCounts:
         ran = project.run("--affected=explian")
 
         assert ran.status == pytest.ExitCode.USAGE_ERROR
-        assert "--affected takes no value, 'explain', 'exact' or 'all', not 'explian'" in ran.output
+        assert "--affected takes no value, 'explain', 'exact', 'all' or 'audit', not 'explian'" in ran.output
 
     def test_without_the_option_nothing_is_stored(self, project: AffectedProject) -> None:
         """A plain run leaves no file."""
@@ -108,6 +114,28 @@ class TestCounts:
         project.replace("app/calc.py", "a + b", "b + a")
 
         assert "tests/test_calc.py::test_add: app/calc.py" in project.affected().output
+
+
+class TestAudit:
+    """Which failures selection would have left out."""
+
+    def test_a_failure_of_which_nothing_is_seen(self, project: AffectedProject) -> None:
+        """C code reads a file: all run, the failure is named, and with it why it would have been left out."""
+        flag = project.root.with_name(f"{project.root.name}.flag")
+        project.write("tests/test_c.py", UNSEEN.format(path=str(flag)))
+        project.write("tests/test_calc.py", TESTS.replace("== 1", "== 2"))
+        project.affected()
+
+        first = project.run("--affected=audit")
+        flag.touch()
+        second = project.run("--affected=audit")
+
+        assert (first.status, second.status) == (1, 1)
+        assert len(first.names) == len(second.names) == 4
+        assert "affected: audit: no failure would have been left out, 1 of 4 tests would have run" in first.output
+        assert "affected: audit: 1 failure would have been left out, 1 of 4 tests would have run" in second.output
+        assert "  tests/test_c.py::test_flag: it passed before, and none of the" in second.output
+        assert project.affected().names == {"test_sub", "test_flag"}
 
 
 class TestDeclared:

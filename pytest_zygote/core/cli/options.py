@@ -68,7 +68,7 @@ OPTIONS = (
     Option(
         "--affected",
         "run the tests that changes reach, and those that failed; =explain: say why; =exact: with a fork for each; "
-        "=all: leave out none, but record",
+        "=all: leave out none, but record; =audit: run all, and name the failures that would have been left out",
         value="[explain]",
     ),
     Option("--affected-since", "run the tests that changes since a git revision reach", value="REV"),
