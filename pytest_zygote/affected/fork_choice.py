@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -12,7 +13,14 @@ from pytest_zygote.adapters.pytest.plugins import registered
 from pytest_zygote.adapters.pytest.private.fixtures import info_of
 from pytest_zygote.adapters.self_checks import why_lost
 from pytest_zygote.core.affected.fork_groups import Candidate, groups_of
-from pytest_zygote.core.affected.fork_limits import LOST_FIXTURES, is_constant, noticing_hook, open_things
+from pytest_zygote.core.affected.fork_limits import (
+    ASYNCIO,
+    LOST_FIXTURES,
+    is_constant,
+    loop_scope,
+    noticing_hook,
+    open_things,
+)
 from pytest_zygote.core.internals import Feature
 
 if TYPE_CHECKING:
@@ -93,6 +101,25 @@ def _wide(item: pytest.Item) -> Iterator[tuple[str, str]]:
                 yield name, "session"
             elif definition.scope != "function" and not (is_pytests or is_constant(definition.func)):
                 yield name, definition.scope
+    yield from ((name, scope) for name, scope in _loops(item) if scope != "function")
+
+
+def _loops(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Give the event loops of pytest-asyncio that a test uses whose scope is wider than a function's, and this.
+
+    Tests and fixtures share them by a fixture that is asked for only when they run. Versions that do not say which
+    loop a test has may share any.
+    """
+    info = info_of(item)
+    if info is None or not item.config.pluginmanager.has_plugin("asyncio"):
+        return
+    if any(kind.__module__ == ASYNCIO for kind in type(item).__mro__):
+        yield "event loop", str(getattr(item, "_loop_scope", "session"))
+    default = item.config.getini("asyncio_default_fixture_loop_scope")
+    for definition in (found for definitions in info.name2fixturedefs.values() for found in definitions):
+        own = getattr(definition.func, "_loop_scope", None)
+        if own or inspect.iscoroutinefunction(definition.func) or inspect.isasyncgenfunction(definition.func):
+            yield "event loop", loop_scope(own, default, definition.scope)
 
 
 def _wide_scopes(item: pytest.Item) -> set[str]:

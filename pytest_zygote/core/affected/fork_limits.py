@@ -29,8 +29,13 @@ SILENT_HOOKS = REPEATED_HOOKS | {
 }
 """Hooks that run before the first test, or whose answer depends on nothing but what they are asked."""
 
-HARMLESS = frozenset({"_hypothesis_pytestplugin", "pytest_cov", "xdist"})
+HARMLESS = frozenset({"_hypothesis_pytestplugin", "pytest_asyncio", "pytest_cov", "xdist"})
 """Plugins that count for nothing here: no difference is known, though runs in forks were not compared for each."""
+
+ASYNCIO = "pytest_asyncio.plugin"
+
+_SAME_FIXTURES = frozenset({(ASYNCIO, "event_loop_policy"), (ASYNCIO, "_asyncio_loop_factory")})
+"""Fixtures that return what the process has, or their parameter, and do nothing else: each fork may set them up."""
 
 SEEING = frozenset({"pytest_runtest_makereport", "pytest_runtest_logreport", "pytest_exception_interact"})
 DECIDING = frozenset({"pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_protocol", "pytest_pyfunc_call"})
@@ -58,13 +63,29 @@ def remembering(plugins: Hooks) -> str:
 
 
 def is_constant(function: object) -> bool:
-    """Return whether a function returns the same immutable object each time and does nothing else.
+    """Return whether a function returns the same each time and does nothing else.
 
     A fixture that does can be set up in each fork: nobody can tell.
     """
     if not isinstance(function, FunctionType):
         return False
-    return all(step.opname in _PLAIN for step in dis.get_instructions(function))
+    return (function.__module__, function.__name__) in _SAME_FIXTURES or all(
+        step.opname in _PLAIN for step in dis.get_instructions(function)
+    )
+
+
+def loop_scope(own: object, default: object, scope: str) -> str:
+    """Return the scope of the event loop in which pytest-asyncio sets an asynchronous fixture up.
+
+    Args:
+        own: what the fixture asks for; None if it asks for none.
+        default: of the ini-file.
+        scope: of the fixture.
+    """
+    return str(own or (default if default in _SCOPES else scope))
+
+
+_SCOPES = ("function", "class", "module", "package", "session")
 
 
 def open_things(links: Iterable[str], store: str) -> str:
