@@ -80,6 +80,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
     run_limits.begin(early_config)
     options = early_config.known_args_namespace
+    if options.shard or options.shard_result:
+        from pytest_zygote.shards import plugin as shards
+
+        shards.begin(early_config)  # before selection by changes, which chooses from the tests of a shard
     if options.affected and not early_config.pluginmanager.has_plugin("zygote_served"):
         from pytest_zygote.affected.plugin import begin
 

@@ -31,9 +31,16 @@ DISABLE = "PYTEST_DAEMON_DISABLE"
 OURS = ("-p", "pytest_zygote")
 """What `pz` adds to the command line, so that it works without an ini-file."""
 
+SHARD_COMMANDS = ("merge", "rerun")
+"""First words that ask for something else than tests, unless there are files of these names."""
+
 
 def main() -> NoReturn:
     """Run the console script ``pz``: pytest's command line, served warm if that is possible."""
+    if sys.argv[1:2] and sys.argv[1] in SHARD_COMMANDS and not os.path.exists(sys.argv[1]):
+        from pytest_zygote.shards.commands import obey
+
+        sys.exit(obey(sys.argv[1], sys.argv[2:]))
     args = (*OURS, *joined(sys.argv[1:]))
     program = sys.argv[0]
     if not program.endswith("__main__.py"):

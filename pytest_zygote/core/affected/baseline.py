@@ -16,7 +16,7 @@ from pytest_zygote.core.affected.outcomes import OUTCOMES
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -113,6 +113,34 @@ def _decoded(found: dict[str, object]) -> Baseline:
         sets=tuple(sets),
         tests=dict(tests),
     )
+
+
+def joined(parts: Sequence[tuple[Baseline, Collection[str]]]) -> Baseline:
+    """Return one baseline with the rows of several, each of these tests.
+
+    Raises:
+        BaselineError: they were made in different surroundings, so that no run could use all of them.
+    """
+    first = parts[0][0]
+    other = next((one for one, _ in parts if one.digest != first.digest), None)
+    if other is not None:
+        names = sorted(name for name in first.parts if first.parts[name] != other.parts.get(name))
+        message = f"they differ in {', '.join(names)}"
+        raise BaselineError(message)
+    versions = sorted({version for one, _ in parts for version in one.versions})
+    place_of = {version: place for place, version in enumerate(versions)}
+    renumbered = [
+        [tuple(sorted(place_of[one.versions[place]] for place in members)) for members in one.sets] for one, _ in parts
+    ]
+    sets = sorted({members for one in renumbered for members in one})
+    number_of = {members: number for number, members in enumerate(sets)}
+    tests = {
+        nodeid: row._replace(sets=tuple(number_of[own[number]] for number in row.sets))
+        for (one, chosen), own in zip(parts, renumbered, strict=True)
+        for nodeid, row in one.tests.items()
+        if nodeid in chosen
+    }
+    return Baseline(first.name, first.digest, first.parts, tuple(versions), tuple(sets), tests)
 
 
 def _each(found: dict[str, object], name: str, read: Callable[[object], T]) -> list[T]:

@@ -94,13 +94,18 @@ class Estimates:
 def cut(units: Sequence[Unit], estimates: Estimates, workers: int) -> list[Piece]:
     """Cut large units into pieces; return all pieces in the order in which they should be begun."""
     target = estimates.sum(estimates.unit_of) / (PIECES_PER_WORKER * max(workers, 1))
-    pieces = [
-        piece
-        for at, unit in enumerate(units)
-        for piece in (_cut(at, unit, estimates, target) if unit.divisible else _pages(at, unit.items, estimates))
-    ]
+    pieces = split(units, estimates, target)
     pieces.sort(key=lambda piece: (units[piece.unit].rank, -piece.seconds, piece.items[0]))
     return pieces
+
+
+def split(units: Sequence[Unit], estimates: Estimates, target_s: float) -> list[Piece]:
+    """Return the pieces of units: of about this many seconds, or of more where fixtures cost more."""
+    return [
+        piece
+        for at, unit in enumerate(units)
+        for piece in (_cut(at, unit, estimates, target_s) if unit.divisible else _pages(at, unit.items, estimates))
+    ]
 
 
 def _cut(at: int, unit: Unit, estimates: Estimates, target: float) -> list[Piece]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_zygote.core.affected.baseline import Baseline, BaselineError, decode, encode
+from pytest_zygote.core.affected.baseline import Baseline, BaselineError, decode, encode, joined
 from pytest_zygote.core.affected.dependency import BODY, DATA, Need
 from pytest_zygote.core.affected.impact import Row
 
@@ -84,3 +84,33 @@ def test_a_damaged_one_is_refused(name: str, value: object) -> None:
 
     with pytest.raises(BaselineError, match=f"damaged.*{name}"):
         decode(json.dumps(found))
+
+
+def test_several_make_one() -> None:
+    """With the rows of the tests that each of them ran; what two of them know of a test is not mixed."""
+    other = BASELINE.replaced(
+        versions=((Need(BODY, "app.py", "f"), b"\xff" * 12), (Need(BODY, "app.py", "g"), b"\x01")),
+        sets=((0,), (1,)),
+        tests={
+            "test_a.py::test[\u00e9]": Row("failed", is_exact=True, sets=(1, 1), duration_s=9.0),
+            "test_c.py::test": Row("passed", is_exact=True, sets=(0, 1), duration_s=1.0),
+        },
+    )
+    whole = joined([(BASELINE, {"test_a.py::test[\u00e9]", "test_b.py::test"}), (other, {"test_c.py::test"})])
+
+    def needs(baseline: Baseline, nodeid: str) -> list[list[tuple[Need, bytes]]]:
+        return [[baseline.versions[at] for at in baseline.sets[number]] for number in baseline.tests[nodeid].sets]
+
+    assert list(whole.tests) == ["test_b.py::test", "test_a.py::test[\u00e9]", "test_c.py::test"]
+    assert whole.tests["test_a.py::test[\u00e9]"].outcome == "passed"
+    assert needs(whole, "test_c.py::test") == needs(other, "test_c.py::test")
+    for nodeid in BASELINE.tests:
+        assert [sorted(one) for one in needs(BASELINE, nodeid)] == needs(whole, nodeid)
+    assert decode(encode(whole)) == whole
+
+
+def test_other_surroundings_make_no_whole() -> None:
+    """No run could use all of it."""
+    other = BASELINE.replaced(digest=b"\x03", parts={"the interpreter": "cd"})
+    with pytest.raises(BaselineError, match="they differ in the interpreter"):
+        joined([(BASELINE, ()), (other, ())])

@@ -1,0 +1,139 @@
+"""Keeps what a shard reports in a folder, for `merge` and `rerun`.
+
+PYTEST_DONT_REWRITE: a run finds this module already imported.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_zygote.core.shards.errors import ShardError
+from pytest_zygote.shards import artifacts
+from pytest_zygote.shards.facts import facts_of
+from pytest_zygote.shards.recorded_events import KIND
+from pytest_zygote.shards.result_folder import ResultFolder
+
+if TYPE_CHECKING:
+    import warnings
+    from collections.abc import Generator
+    from typing import TextIO
+
+    from pytest_zygote.core.shards.result import ShardResult
+    from pytest_zygote.shards.selector import ShardSelector
+
+OF_WORKERS = frozenset({"node", "worker_id", "testrun_uid", "item_index"})
+"""Attributes of reports that say which worker ran a test: the whole is shown without workers."""
+
+
+class ResultRecorder:
+    """Writes each report as it comes: what a shard has done is known even if it dies."""
+
+    def __init__(self, config: pytest.Config, selector: ShardSelector, folder: str) -> None:
+        """Write nothing yet."""
+        self._config = config
+        self._selector = selector
+        self._folder = ResultFolder(str(config.invocation_params.dir / folder))
+        self._file: TextIO | None = None
+        self._result: ShardResult | None = None
+        self._wanted_coverage = 0.0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Make the folder, and have other plugins write what belongs into it.
+
+        Raises:
+            pytest.UsageError: something else is there.
+        """
+        if hasattr(config, "workerinput"):
+            return  # the run process reports for its workers
+        try:
+            self._folder.clear()
+        except (ShardError, OSError) as error:
+            message = f"--shard-result: {error}"
+            raise pytest.UsageError(message) from error
+        self._file = self._folder.events.open("w", encoding="utf-8", buffering=1)
+        self._wanted_coverage = artifacts.prepare(config, self._folder)
+
+    def _write(self, **values: object) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(values, default=repr) + "\n")
+
+    def _write_report(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        if data is not None:
+            self._write(**{name: value for name, value in data.items() if name not in OF_WORKERS})
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not be collected."""
+        if not report.passed:
+            self._write_report(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write what this shard is to do."""
+        if self._file is None:
+            return
+        scheduler = session.config.pluginmanager.get_plugin("dsession")
+        if type(scheduler).__module__.startswith("xdist."):  # its workers collect in other processes
+            message = "--shard-result needs the tests of this process: use -n without pytest-xdist's own workers"
+            raise pytest.UsageError(message)
+        if self._selector.share is not None:
+            self._result = facts_of(session.config, self._selector.share, session.items, self._wanted_coverage)
+            self._folder.write(self._result)
+
+    @pytest.hookimpl
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Keep it."""
+        self._write(**{KIND: "LogStart"}, nodeid=nodeid, location=location)
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep it."""
+        self._write_report(report)
+
+    @pytest.hookimpl
+    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Keep it."""
+        self._write(**{KIND: "LogFinish"}, nodeid=nodeid, location=location)
+
+    @pytest.hookimpl
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Keep it, as text."""
+        category = warning_message.category
+        self._write(
+            **{KIND: "WarningMessage"},
+            category=f"{category.__module__}.{category.__qualname__}",
+            message=str(warning_message.message),
+            filename=warning_message.filename,
+            lineno=warning_message.lineno,
+            when=when,
+            nodeid=nodeid,
+            location=location,
+        )
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """Close the result, when all other plugins have written theirs."""
+        yield
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        junit = session.config.option.xmlpath
+        if junit and Path(junit).exists():
+            shutil.copyfile(junit, self._folder.junit)
+        artifacts.keep(session.config, self._folder)
+        if self._result is not None:
+            self._folder.write(self._result.ended(int(session.exitstatus)))

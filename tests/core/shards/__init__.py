@@ -1,0 +1,1 @@
+"""Tests of the pure decisions: no files, no processes, no clock."""

@@ -1,0 +1,204 @@
+"""Shards: each test on one machine, and all results as one."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.daemon import Project, Result
+
+SUITE = """
+    import os
+    import warnings
+
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def database():
+        yield "up"
+
+    @pytest.mark.parametrize("value", ["a/x", "b::y", *range(6)])
+    def test_value(value, database):
+        print("shown", value)
+        assert value != 3
+
+    def test_skipped():
+        pytest.skip("not now")
+
+    @pytest.mark.xfail
+    def test_expected():
+        assert False
+
+    def test_warns():
+        warnings.warn("careful")
+
+    class TestTearDown:
+        @pytest.fixture
+        def broken(self):
+            yield
+            raise ValueError("in teardown")
+
+        def test_broken(self, broken): ...
+"""
+OUTCOMES = {"passed": 10, "failed": 1, "skipped": 1, "xfailed": 1, "error": 1, "warning": 1}
+DURATIONS = {"two.py::test_late": 100.0, "one.py::test_warns": 1.0, "one.py::test_skipped": 1.0}
+COLD = {"PYTEST_DAEMON_DISABLE": "1"}
+
+
+def outcomes(result: Result) -> dict[str, int]:
+    """Return the counts of pytest's closing line; shards differ in the tests that they leave out."""
+    (line,) = re.findall(r"^=* ?(\d+ .*) in [0-9.]+s", result.stdout, re.MULTILINE)
+    counts = {name.rstrip("s"): int(number) for number, name in re.findall(r"(\d+) (\w+)", line)}
+    return {name: count for name, count in counts.items() if name != "deselected"}
+
+
+def without_times(result: Result) -> list[str]:
+    """Return what pytest printed, without what is different in each run."""
+    lines = [
+        line for line in result.stdout.splitlines() if not line.startswith(("zygote: ", "plugins: ", "configfile: "))
+    ]
+    return [re.sub(r"in [0-9.]+s|0x[0-9a-f]+|/\S+\.xml", "…", line).strip("= ") for line in lines]
+
+
+@pytest.fixture(name="suite")
+def _suite(project: Project) -> Project:
+    project.write("tests/test_one.py", SUITE)
+    project.write("tests/test_two.py", "def test_late():\n    pass\n")
+    return project
+
+
+def run_shards(project: Project, total: int, *args: str) -> list[Result]:
+    """Run all shards, in a folder for all results."""
+    return [
+        project.plain("tests", f"--shard={number}/{total}", f"--shard-result=results/{number}", *args)
+        for number in range(1, total + 1)
+    ]
+
+
+@pytest.mark.measured
+def test_the_whole_is_shown_as_one_run(suite: Project) -> None:
+    """As if all tests had run here: output, exit code, junit file; without the project's code."""
+    whole = suite.plain("tests", "-rA", "--junitxml=whole.xml")
+    shards = run_shards(suite, 3, "-rA")
+    suite.write("conftest.py", "raise RuntimeError('merging runs nothing of the project')\n")
+    merged = suite.pz("merge", "results", **COLD)
+
+    assert merged.returncode == whole.returncode == 1
+    assert outcomes(merged) == outcomes(whole) == OUTCOMES
+    assert sum(outcomes(shard).get("passed", 0) for shard in shards) == OUTCOMES["passed"]
+    assert without_times(merged) == without_times(whole)
+    assert "zygote: 3 shards, of which the longest ran tests for" in merged.stdout
+    assert cases(suite, "merged-shards/junit.xml") == cases(suite, "whole.xml")
+
+
+def cases(project: Project, name: str) -> list[tuple[str | None, str | None, list[str]]]:
+    """Return the cases of a junit file, with what happened to them."""
+    found = ET.parse(project.root / name).iter("testcase")  # noqa: S314 - it is our own
+    return [(case.get("classname"), case.get("name"), [part.tag for part in case]) for case in found]
+
+
+def test_durations_of_a_whole_are_those_of_the_next_plan(suite: Project) -> None:
+    """One slow test has a shard for itself."""
+    suite.write(
+        "durations.json",
+        json.dumps({f"tests/test_{name}": seconds for name, seconds in DURATIONS.items()}),
+    )
+    result = suite.plain(
+        "--shard=1/2", "--shard-durations=durations.json", "-q", "tests/test_two.py", "tests/test_one.py"
+    )
+    assert "zygote: shard 1/2 has 1 of 13 tests, about 100.0 of 112.0 s" in result.stdout
+    assert outcomes(result) == {"passed": 1}
+
+    run_shards(suite, 2)
+    suite.pz("merge", "results", "--into", "out", **COLD)
+    known = json.loads((suite.root / "out/durations.json").read_text())["tests"]
+    assert len(known) == sum(OUTCOMES.values()) - 2  # the error is a second outcome of one test, a warning is none
+
+
+def test_what_makes_no_whole_is_named(suite: Project) -> None:
+    """Nothing is shown that could be taken for the whole."""
+    run_shards(suite, 2)
+    alone = suite.pz("merge", "results/1", **COLD)
+    assert (alone.returncode, alone.stdout) == (4, "")
+    assert "ERROR: shard 2/2 is missing: name its folder, too" in alone.stderr
+
+    suite.write("tests/test_two.py", "def test_other():\n    pass\n")
+    suite.plain("tests", "--shard=2/2", "--shard-result=results/2")
+    changed = suite.pz("merge", "results", **COLD)
+    assert changed.returncode == 4
+    assert "only 1/2 has tests/test_two.py::test_late; only 2/2 has tests/test_two.py::test_other" in changed.stderr
+
+
+@pytest.mark.measured
+def test_a_shard_is_repeated_elsewhere(suite: Project) -> None:
+    """What failed there fails here, and what is different is said."""
+    run_shards(suite, 1, "-v")
+    suite.write("tests/test_two.py", "def test_late():\n    assert True\n")
+    again = suite.pz("rerun", "results/1", "--failed", **COLD)
+    assert again.returncode == 1
+    assert outcomes(again) == {"failed": 1, "passed": 1, "error": 1}
+    assert "zygote: not as it was there: files that differ: tests/test_two.py" in again.stderr
+
+    suite.write("tests/test_one.py", "def test_good():\n    pass\n")
+    suite.plain("--shard-result=good", "tests/test_one.py")
+    nothing = suite.pz("rerun", "good", "--failed", **COLD)
+    assert (nothing.returncode, nothing.stderr) == (0, "zygote: no test of shard 1/1 has failed\n")
+
+
+def test_a_shard_that_died_is_known_as_far_as_it_came(suite: Project) -> None:
+    """What it had not finished is what is to be repeated."""
+    suite.write("tests/test_one.py", "import os\ndef test_a(): pass\ndef test_b(): os._exit(3)\ndef test_c(): pass\n")
+    suite.plain("tests/test_one.py", "--shard-result=results")
+    merged = suite.pz("merge", "results", **COLD)
+    assert "shard 1/1 has not come to its end: repeat it by `pz rerun results`" in merged.stderr
+
+    suite.write("tests/test_one.py", "def test_a(): pass\ndef test_b(): pass\ndef test_c(): pass\n")
+    assert outcomes(suite.pz("rerun", "results", "--failed", **COLD)) == {"passed": 2}
+
+
+def test_coverage_and_its_limit_are_those_of_the_whole(suite: Project) -> None:
+    """No shard fails for what other shards cover."""
+    suite.write("conftest.py", "")  # puts this folder on sys.path
+    suite.write("calc.py", "def one():\n    return 1\n\ndef two():\n    return 2\n")
+    suite.write("tests/test_one.py", "import calc\ndef test_one():\n    assert calc.one() == 1\n")
+    suite.write("tests/test_two.py", "import calc\ndef test_two():\n    assert calc.two() == 2\n")
+    options = ("--cov=calc", "--cov-fail-under=100")
+    assert [shard.returncode for shard in run_shards(suite, 2, *options)] == [0, 0]
+    merged = suite.pz("merge", "results", **COLD)
+    assert merged.returncode == 0
+    assert re.search(r"calc\.py +4 +0 +100%", merged.stdout)
+
+
+@pytest.mark.measured
+def test_a_warm_run_with_workers_is_a_shard(suite: Project) -> None:
+    """The plan is the same, however the tests are run."""
+    suite.warm_up("tests")
+    served = suite.runs_served()
+    result = suite.pytest("tests", "-n2", "--shard=1/2", "--shard-result=results/1")
+    assert suite.runs_served() == served + 1
+    cold = suite.plain("tests", "--shard=2/2", "--shard-result=results/2")
+    merged = suite.pz("merge", "results", **COLD)
+    assert result.returncode in {0, 1}
+    assert cold.returncode in {0, 1}
+    assert outcomes(merged) == OUTCOMES
+
+
+def test_what_is_not_understood(suite: Project) -> None:
+    """It is a usage error that says what to do, and nothing is removed."""
+    result = suite.plain("--shard=3/2")
+    assert (result.returncode, "--shard is '3/2': the shards are 1 to 2" in result.stderr) == (4, True)
+    result = suite.plain("--shard-result=tests")
+    expected = "tests is not empty, and holds no result of a shard: name another folder"
+    assert (result.returncode, expected in result.stderr) == (4, True)
+
+
+def test_more_shards_than_tests(suite: Project) -> None:
+    """A job that has nothing to do has not failed."""
+    result = suite.plain("tests/test_two.py", "--shard=2/2")
+    assert result.returncode == 0
+    assert "zygote: shard 2/2 has 0 of 1 tests" in result.stdout
