@@ -9,6 +9,7 @@ ZygoteError
 ├─ ControllerGone (`parallel.worker_channel`)  the run process that a worker sends to has ended
 ├─ WorkerLost (`parallel.collection_barrier`)            a worker that collects by itself has ended before it had
 ├─ DifferentCollections (`parallel.collection_barrier`)  such workers have collected different tests
+├─ ShardError (`core.shards.errors`)  a file of durations, or results of shards, cannot be used
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
 └─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
