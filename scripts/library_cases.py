@@ -241,7 +241,7 @@ WEB = (
         " aws_secret_access_key='b')",
         "with app.moto.mock_aws():\n"
         "    client = app.boto3.client('s3', region_name='us-east-1')\n"
-        "    client.create_bucket(Bucket='x')\n"
+        "    client.create_bucket(Bucket='bucket')\n"
         "    assert client.list_buckets()['Buckets']",
         ("moto[s3]", "pyyaml"),
     ),

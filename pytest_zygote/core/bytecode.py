@@ -18,7 +18,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 KNOWN = frozenset({3495, 3531, 3571, 3627, 3666})
 """Numbers of the bytecode of Python 3.11 to 3.15; from its release candidates on, a version keeps its number."""
@@ -102,6 +102,21 @@ def steps(code: CodeType) -> list[Step]:
         for found in dis.get_instructions(code)
         if found.opname != "EXTENDED_ARG"
     ]
+
+
+def words_of(code: CodeType) -> set[str]:
+    """Return all names and texts in a code, with those of the functions and classes in it."""
+    words = {*code.co_names, *texts_of(code.co_consts)}
+    return words.union(*(words_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)))
+
+
+def texts_of(constants: Iterable[object]) -> list[str]:
+    """Return the texts among constants, and those in tuples."""
+    found: list[str] = []
+    for constant in constants:
+        items = constant if isinstance(constant, (tuple, frozenset)) else (constant,)
+        found += [item for item in items if type(item) is str]
+    return found
 
 
 def is_class_body(code: CodeType) -> bool:

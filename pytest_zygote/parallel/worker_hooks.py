@@ -14,14 +14,15 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-from types import CodeType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.pytest.private.running import remove_hook
+from pytest_zygote.core.bytecode import words_of
 from pytest_zygote.parallel import configured_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import CodeType
 
     import pytest
 
@@ -108,9 +109,4 @@ def _is_worker_aware(function: object) -> bool:
 
 
 def _mentions(code: CodeType | None, asked: tuple[str, ...]) -> bool:
-    if code is None:
-        return False
-    words = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
-    return not words.isdisjoint(asked) or any(
-        _mentions(constant, asked) for constant in code.co_consts if isinstance(constant, CodeType)
-    )
+    return code is not None and not words_of(code).isdisjoint(asked)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote import workaround
 from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.attribute_writes import may_read
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
 from pytest_zygote.adapters.interpreter.import_answers import answer
 from pytest_zygote.adapters.interpreter.import_hooks import ImportHooks
@@ -57,6 +58,7 @@ class InheritedLayer:
         self.own: frozenset[str] = frozenset()
         self.leaves: frozenset[str] = frozenset()
         self.namespaces = NamespaceWatch()
+        self.readers: dict[tuple[str, object], set[str]] = {}
         self.homes = code_origin.Homes(files.importable_names)
         self.marks = PluginMarks()
         self.submodules: tuple[tuple[str, str], ...] = ()
@@ -97,10 +99,25 @@ class InheritedLayer:
         self.namespaces.remember([name for name in self.ledger.duration_s if name in self.own], foreign)
         self.homes.remember(self.own | foreign)
         self.submodules += self.ledger.submodules()
+        if plan.kind == "project":
+            self._note_readers()
         found = (sys.path_importer_cache.get(folder) for folder in built.directories)
         self.finders += tuple(finder for finder in found if isinstance(finder, FileFinder))
         if plan.kind == "base":
             gc.freeze()
+
+    def _note_readers(self) -> None:
+        """Note which modules of the project may have read what libraries write into modules of others."""
+        importers = self.ledger.importers
+        asked: dict[str, set[tuple[str, object]]] = {}
+        for owner, key in self.ledger.written_by_others(self.own):
+            for name in self.own & importers.get(owner, set()):
+                asked.setdefault(name, set()).add((owner, key))
+        for name, places in asked.items():
+            keys = may_read(name, (key for _, key in places))
+            for place in places:
+                if place[1] in keys:
+                    self.readers.setdefault(place, set()).add(name)
 
     def refresh(self, imports: Mapping[str, frozenset[str]]) -> None:
         """Accept what modules hold now: they were patched, and may import more than before."""
@@ -117,6 +134,7 @@ class InheritedLayer:
             known=self.known,
             environ=self.environ,
             changed=self.namespaces.changed,
+            readers=self.readers,
             submodules=self.submodules,
             moved=self.homes.moved,
             home_of=self.homes.home_of,

@@ -13,6 +13,7 @@ read the arguments, and hardly any means those of a test run.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 
 class ImportQuestions:
-    """Notes the questions in the logs of the modules that ask."""
+    """Notes the questions in the logs of the modules that ask.
+
+    Attributes:
+        on_folder_found: called with a folder that somebody would make if it were not there, and the frame of who would.
+    """
 
     def __init__(self, ledger: Ledger, starts: CodeStarts, on_unanswered: Callable[[str], None]) -> None:
         """Judge nothing yet; `on_unanswered` is told what cannot be answered, while the module is in the stack."""
@@ -42,6 +47,7 @@ class ImportQuestions:
         self._starts = starts
         self._on_unanswered = on_unanswered
         self._asked: set[tuple[str, str]] = set()
+        self.on_folder_found: Callable[[object, FrameType], None] = lambda *_: None
 
     def start(self) -> None:
         """Judge all code that starts from now on."""
@@ -55,9 +61,12 @@ class ImportQuestions:
 
         def on_call(_code: CodeType, _offset: int, function: object, first: object) -> object:
             what = effect_of(function, first)
-            if not what:
+            if what is None:
                 return disable
-            self.judge(what, frame_above(1))
+            if what:
+                self.judge(what, frame_above(1))
+            elif function is os.mkdir:
+                self.on_folder_found(first, frame_above(1))
             return None
 
         self._starts.claim(on_start, on_call=on_call)

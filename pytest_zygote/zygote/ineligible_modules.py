@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, process_state
+from pytest_zygote.adapters.interpreter.side_effects import MAKE
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.errors import BuildError
 from pytest_zygote.zygote.leak_check import LeakCheck, end_children
@@ -72,7 +73,9 @@ class IneligibleModules:
 
     def _reject(self, what: str, stack: Sequence[str]) -> None:
         for module in stack:
-            self.reasons.setdefault(module, f"{stack[-1]} {what} when it is imported")
+            # The next run finds the folder, and may teach the module again.
+            reason = f"{FAILED if what == MAKE else ''}{stack[-1]} {what} when it is imported"
+            self.reasons.setdefault(module, reason)
 
     # While modules are imported: raising here could be caught by an importer's ``except Exception``
 

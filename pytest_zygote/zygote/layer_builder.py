@@ -125,6 +125,7 @@ class _Builder:
         self._files.on_absent = self._questions.note_absent
         if plan.kind == "project":
             self._files.is_probe = only_looks_for
+            self._questions.on_folder_found = self._files.on_folder_found
             self._files.on_write = lambda frame: self._questions.judge(WRITE, frame)
 
     @contextlib.contextmanager

@@ -143,3 +143,13 @@ def test_the_line_of_a_class_does_not_count() -> None:
 def test_equal_constants_may_differ(one: str, other: str) -> None:
     """Slices are constants, too, from 3.14 on."""
     assert not alike(code_of(f"x = []\ny = lambda: {one}\n"), code_of(f"x = []\ny = lambda: {other}\n"))
+
+
+def test_words_are_names_and_texts_at_any_depth() -> None:
+    """What code may read of a module by name, in whatever way."""
+    text = (
+        "import json\nclass A:\n    def f(self):\n        return getattr(json, 'dumps'), json.loads, ('a', b'c', 1)\n"
+    )
+
+    assert bytecode.words_of(code_of(text)) >= {"json", "A", "f", "dumps", "loads", "a"}
+    assert "encode" not in bytecode.words_of(code_of(text))

@@ -31,6 +31,7 @@ LIBRARIES = {
     "vendors": "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendored'))\n",
     "looks": "import os\nFOUND = os.path.exists('looksrc')\n",  # as matplotlib looks for its settings
     "patches": "import json\njson.dumps = lambda *args, plain=json.dumps, **named: plain(*args, **named) + ' '\n",
+    "corrects": "import json\njson.detect_encoding = lambda data, plain=json.detect_encoding: plain(data)\n",
     "filters": "import warnings\nwarnings.filterwarnings('ignore', message='quiet')\n",
 }
 USES = {
@@ -41,6 +42,7 @@ USES = {
     "wants": "import os\nos.environ['WANTED'] = 'set'\nimport wants.b\nSEEN = wants.b.a\ndef use(): return wants.WHAT",
     "looks": "import looks\nSEEN = looks.FOUND\ndef use(): return looks.FOUND",
     "patches": "import patches, json\nSEEN = json.dumps(1)\ndef use(): return json.dumps(2)",
+    "corrects": "import json, corrects\nSEEN = json.dumps([2])\ndef use(): return json.loads(b'[3]')",
     "filters": "import filters, warnings\nwarnings.warn('quiet')\nSEEN = 1\ndef use(): return warnings.warn('quiet')",
 }
 
@@ -57,9 +59,10 @@ def _packages(project: Project) -> dict[str, str]:
     project.write("site-packages/vendored/inner.py", "VALUE = 'vendored'\n")
     for name, text in USES.items():
         project.write(f"app_{name}.py", f"{text}\n")
+        first = "import corrects\n" if name == "corrects" else ""  # another order than that of the project's module
         project.write(
             f"test_{name}.py",
-            f"import app_{name}\ndef test_it(): assert (app_{name}.SEEN, app_{name}.use()) == 'as plain'\n",
+            f"{first}import app_{name}\ndef test_it(): assert (app_{name}.SEEN, app_{name}.use()) == 'as plain'\n",
         )
     return {"PYTHONPATH": str(project.root / "site-packages")}
 

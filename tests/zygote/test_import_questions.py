@@ -163,3 +163,14 @@ def test_what_each_run_must_do_itself(world: World, name: str, unanswered: list[
 def test_other_calls_are_heard_of_once(world: World) -> None:
     """They cost nothing from then on."""
     assert world.starts.on_call((lambda: 0).__code__, 0, len, []) is DISABLE
+
+
+def test_a_folder_that_is_there_already_is_looked_for_and_not_made(world: World, tmp_path: Path) -> None:
+    """``os.makedirs(…, exist_ok=True)`` in a module of settings: it must be there when a run imports the module."""
+    found: list[object] = []
+    world.questions.on_folder_found = lambda path, _frame: found.append(path)
+    code = compile("call(there), call(missing)", world.file, "exec", dont_inherit=True)
+    scope = {"__name__": "app", "call": lambda path: world.starts.on_call(code, 0, os.mkdir, path)}
+    exec(code, scope | {"there": str(tmp_path), "missing": str(tmp_path / "missing")})  # noqa: S102 - our own code
+
+    assert (found, world.unanswered) == ([str(tmp_path)], ["makes a folder"])

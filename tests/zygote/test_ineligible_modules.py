@@ -11,6 +11,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import process_state
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+from pytest_zygote.adapters.interpreter.side_effects import MAKE
 from pytest_zygote.core.layers.import_effects import Became
 from pytest_zygote.core.layers.module_graph import FAILED
 from pytest_zygote.core.protocol.layer_messages import Build
@@ -121,6 +122,13 @@ def test_who_imports_it_is_ineligible_too(project: World) -> None:
     assert project.reasons == dict.fromkeys(("importer", "app"), "app reads the command line when it is imported")
     with pytest.raises(IneligibleModulesError, match="app reads the command line"):
         project.modules.raise_if_any()
+
+
+def test_a_module_that_has_made_a_folder_has_another_chance(project: World) -> None:
+    """Next time it finds the folder."""
+    project.modules.reject(MAKE)
+
+    assert project.reasons["app"] == f"{FAILED}app makes a folder when it is imported"
 
 
 def test_nothing_found_ends_no_build(project: World) -> None:

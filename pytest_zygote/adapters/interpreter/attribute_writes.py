@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,13 +19,15 @@ from pytest_zygote.adapters.interpreter.private.bare_objects import (
     class_namespace,
     dict_of,
     is_a,
+    spec_of,
 )
 from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.bytecode import words_of
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 MISSING = object()
@@ -209,6 +212,17 @@ def is_standard(name: str) -> bool:
 def describe(owner: str, key: object) -> str:
     """Return how an attribute is called; the key of a registry may be any object, of which only a name is printed."""
     return f"{owner.replace(':', '.')}.{key if type(key) is str else '[…]'}"
+
+
+def may_read(module: str, keys: Iterable[object]) -> set[object]:
+    """Return which attributes of another module the code of a module has a word for; all if it can go through all."""
+    spec = spec_of(sys.modules.get(module))
+    code = spec.loader.get_code(module) if spec and type(spec.loader) is SourceFileLoader else None
+    words = words_of(code) if code is not None else _GO_THROUGH_ALL
+    return {key for key in keys if key in words or words & _GO_THROUGH_ALL}
+
+
+_GO_THROUGH_ALL = frozenset({"dir", "vars", "__dict__", "getmembers"})
 
 
 def put(owner: str, key: object, value: object) -> None:

@@ -27,17 +27,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zipimport import zipimporter
 
 from pytest_zygote.adapters.interpreter.import_statements import ImportStatements
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
-from pytest_zygote.core.layers.import_effects import Bound, Imported, Warned, Wrote, path_changes
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became, Bound, Imported, Warned, Wrote, path_changes
 from pytest_zygote.core.layers.import_log import ImportDigests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -229,6 +230,15 @@ class Ledger:
         """Return the environment keys that modules set."""
         events = (event for name in self.digests.bits for event in self.log[name])
         return tuple(sorted({event.key for event in events if isinstance(event, Wrote)}))
+
+    def written_by_others(self, own: AbstractSet[str]) -> set[tuple[str, object]]:
+        """Return module and attribute of all that modules other than these have written into others."""
+        events = (event for name in self.digests.bits.keys() - own for event in self.log[name])
+        return {
+            cast("tuple[str, object, object]", event.value)[:2]
+            for event in events
+            if type(event) is Became and event.what.startswith(ATTRIBUTE)
+        }
 
 
 def _file_of(spec: ModuleSpec) -> str:

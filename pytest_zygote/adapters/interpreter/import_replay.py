@@ -18,13 +18,8 @@ from pytest_zygote.adapters.interpreter.effect_replay import repeat, unbind
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
-from pytest_zygote.core.layers.import_effects import (
-    Asked,
-    Imported,
-    PathGrew,
-    Read,
-    Warned,
-)
+from pytest_zygote.core.layers.disturbance import Disturbance
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Asked, Became, Imported, PathGrew, Read, Warned
 from pytest_zygote.core.layers.import_log import DigestWalk, executed_by, lineage
 from pytest_zygote.core.layers.layer_inputs import environ_differences
 from pytest_zygote.core.layers.module_graph import WRITTEN
@@ -32,6 +27,7 @@ from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -49,7 +45,9 @@ class RunState(NamedTuple):
         own: modules of the project that the layer holds.
         known: own modules, and those with a digest.
         environ: the environment in which the layer was built.
-        changed: gives the modules that the run changed, with what; told what it has imported.
+        changed: gives the modules that the run changed, with what; told what it has imported, and which attributes it
+            has from libraries.
+        readers: module and attribute → modules of the project that may have read it, of all that libraries write.
         submodules: packages and modules in them that only those who import them find there.
         moved: gives the modules that `sys.path` does not lead to now, with where it leads.
         home_of: gives the folder in which a module that has moved was found.
@@ -68,7 +66,8 @@ class RunState(NamedTuple):
     own: frozenset[str]
     known: frozenset[str]
     environ: Mapping[str, str]
-    changed: Callable[[Iterable[str]], Mapping[str, str]]
+    changed: Callable[[Iterable[str], Mapping[tuple[str, object], object]], Mapping[str, str]]
+    readers: Mapping[tuple[str, object], AbstractSet[str]]
     submodules: Iterable[tuple[str, str]]
     moved: Callable[[], Mapping[str, str]]
     home_of: Callable[[str], str]
@@ -99,8 +98,8 @@ class ImportReplay:
         self._named: list[str] = []
         self._walk = DigestWalk(surroundings.digests)
         self._compared: set[str] = set()
-        self._disturbed: set[str] = set()
-        self._reasons: dict[str, str] = {}
+        self._written: dict[tuple[str, object], object] = {}
+        self._disturbance = Disturbance(surroundings.importers, surroundings.own)
         self._warnings = WarningReplay(surroundings.log)
         self._lock_unlock = importing.lock_unlock_module.function
         self._from_list = importing.handle_fromlist.function
@@ -194,22 +193,31 @@ class ImportReplay:
         if moved:
             executed = self._executed()
             moved = {other: where for other, where in moved.items() if other not in executed}
-        if moved and name in self._affected(moved):
-            suspect, where = next((other, moved[other]) for other in moved if name in self._affected((other,)))
+        if moved and name in self._disturbance.affected(moved):
+            suspect, where = next(
+                (other, moved[other]) for other in moved if name in self._disturbance.affected((other,))
+            )
             self._refuse(Reason("module-moved", f"{suspect} is {where or 'not found'} for this run"), (suspect,))
 
     def _check_changes(self, name: str) -> None:
         """See whether the run has changed a module that this one has read."""
-        changed = {other: what for other, what in self._s.changed(self._named).items() if other not in self._reasons}
-        self._reasons.update(changed)
+        changed = self._s.changed(self._named, self._written)
         if changed:
-            self._disturbed |= self._affected(changed) - changed.keys() - self._executed()
-        if name in self._disturbed:
-            what = next(what for other, what in self._reasons.items() if name in self._affected((other,)))
-            direct = {importer for other in self._reasons for importer in self._s.importers.get(other, ())}
-            # If all that import it directly have been executed already, the one that has not is left.
-            suspects = tuple(sorted(direct & self._disturbed)) or (name,)
+            self._disturbance.change(changed, self._executed())
+        found = self._disturbance.of(name)
+        if found is not None:
+            what, suspects = found
             self._refuse(Reason("imported-too-early", f"{name} was imported before {what} was set"), suspects)
+
+    def _note_written(self, owner: str, key: object, value: object) -> None:
+        """Note that a library has changed a module of others: who has not named the attribute has not read another.
+
+        `typing_extensions` changes `typing`, and nearly all import both, in any order.
+        """
+        self._written[owner, key] = value
+        readers = self._s.readers.get((owner, key))
+        if readers:
+            self._disturbance.read(f"{owner}.{key}", readers, self._executed())
 
     def _check_finding(self, name: str) -> None:
         """See whether an import would read what the layer has read: the same files, with no hook of the run between."""
@@ -226,17 +234,6 @@ class ImportReplay:
                 path = self._s.rewritten(module)
                 if path:
                     self._refuse(Reason("file-rewritten", f"{WRITTEN}{path}"), (module,))
-
-    def _affected(self, names: Iterable[str]) -> set[str]:
-        """Return modules with all of the project's that import them, directly or not."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += [importer for importer in self._s.importers.get(name, ()) if importer in self._s.own]
-        return found
 
     def _is_led_to(self, name: str, other: str) -> bool:
         """Return whether executing one module adds to `sys.path` the folder in which the other is found."""
@@ -261,6 +258,8 @@ class ImportReplay:
                     self._warn(names, event)
                 case _:
                     repeat(event, self._s.become)
+                    if type(event) is Became and event.what.startswith(ATTRIBUTE) and names[-1] not in self._s.own:
+                        self._note_written(*event.value)  # type: ignore[misc]  # owner, key, value
 
     def _compare(self, name: str, key: str, seen: str) -> None:
         changed = environ_differences({key: seen}, self._s.environ, os.environ)

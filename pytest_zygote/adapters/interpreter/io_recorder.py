@@ -17,10 +17,11 @@ from pytest_zygote.adapters.interpreter.callers import is_own_caller, only_looks
 from pytest_zygote.adapters.interpreter.private import reading
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, is_a
 from pytest_zygote.adapters.interpreter.private.light import frame_above
+from pytest_zygote.core.bytecode import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import TypeAlias
 
     Function: TypeAlias = Callable[..., object]  # type: ignore[explicit-any]  # of any signature
@@ -111,6 +112,10 @@ class FileRecorder:
         self._replaced.setdefault(wrapper, getattr(module, name))
         setattr(module, name, wrapper)
 
+    def on_folder_found(self, path: object, caller: FrameType) -> None:
+        """Record that a folder is there, which this frame would make otherwise."""
+        self._add((path,), caller, is_probe=True)
+
     def _recording(self, function: Function, counts: Function) -> Function:
         def recorded(*args: object, **named: object) -> object:
             if counts(*args, **named):
@@ -153,7 +158,7 @@ class FileRecorder:
         def scanned(*args: object, **named: object) -> object:
             caller = frame_above(1)
             folder = self._add(args[:1] or (".",), caller)
-            if folder and "stat" in _names_in(caller.f_code):
+            if folder and "stat" in words_of(caller.f_code):
                 for entry in os.listdir(folder):
                     self._add((os.path.join(folder, entry),), caller)
             return function(*args, **named)
@@ -267,15 +272,6 @@ def _opens_to_read(_file: object, mode: object = "r", *_: object, **named: objec
 
 def _flags_read(_path: object, flags: object = os.O_RDONLY, *_: object, **__: object) -> bool:
     return not int(str(flags)) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-
-
-def _names_in(code: CodeType) -> set[str]:
-    """Return the names that a function uses, with those of the comprehensions and functions in it."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if type(constant) is type(code):
-            names |= _names_in(constant)
-    return names
 
 
 def _is_path(value: object) -> bool:

@@ -28,7 +28,7 @@ from pytest_zygote.adapters.interpreter.private.dictionaries import new_watch
 from pytest_zygote.core.runner_code import RUNNER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     Contents = dict[object, int]
 
@@ -168,30 +168,24 @@ class NamespaceWatch:
         self._watched[id(sys.modules)].snapshot()
         self._changes.begin()
 
-    def changed(self, imported: Iterable[str]) -> dict[str, str]:
+    def changed(self, imported: Iterable[str], written: Mapping[tuple[str, object], object]) -> dict[str, str]:
         """Return the modules that are not what they were, each with what differs.
 
         Args:
             imported: modules that the run's code has imported by name: only their objects are
                 looked at, since CPython does not tell of changes to attributes.
+            written: module and attribute → the value that it may have, too.
         """
         found: dict[str, str] = {}
-        for address, keys in self._changes.changes().items():
-            self._compare(self._watched[address], keys, found)
-        for name in imported:
-            for watched in self._objects.get(name, ()):
-                self._compare(watched, None, found)
+        looked_at = [(self._watched[address], keys) for address, keys in self._changes.changes().items()]
+        looked_at += [(watched, None) for name in imported for watched in self._objects.get(name, ())]
+        for watched, suspects in looked_at:
+            for key in watched.differences(suspects):
+                if watched.kind == "modules":
+                    found[key] = f"sys.modules[{key!r}]"
+                elif written.get((watched.owner, key), self) is not watched.dictionary.get(key):
+                    found[watched.owner] = f"{watched.owner}.{key}"
         return found
-
-    def _compare(self, watched: _Watched, suspects: set[object] | None, found: dict[str, str]) -> None:
-        for key in watched.differences(suspects):
-            self._blame(watched, key, found)
-
-    def _blame(self, watched: _Watched, key: str, found: dict[str, str]) -> None:
-        if watched.kind == "modules":
-            found[key] = f"sys.modules[{key!r}]"
-        else:
-            found[watched.owner] = f"{watched.owner}.{key}"
 
     def accept(self) -> None:
         """Take what modules hold now as right; it was changed in the zygote, before the fork."""

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_zygote.adapters.interpreter import attribute_writes, process_kinds
 from pytest_zygote.adapters.interpreter.process_kinds import GENERATORS, UNKNOWN, is_same, vector_of, without
-from pytest_zygote.core.layers.import_effects import Became
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-ATTRIBUTE = "attribute of "
-"""How the name of a change to another module begins."""
 
 DRAWS = "draws random numbers"
 """The change of a generator whose seed nobody knows; a module whose numbers matter cannot be in a layer."""

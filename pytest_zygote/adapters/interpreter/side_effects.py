@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import PosixPath
 from types import BuiltinFunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ _THREAD = "starts a thread"
 _NETWORK = "uses the network"
 _TIMER = "sets a timer"
 WRITE = "changes files"
+MAKE = "makes a folder"
 
 _FUNCTIONS: dict[tuple[str, str], str] = {
     **dict.fromkeys(
@@ -60,10 +62,8 @@ _FUNCTIONS: dict[tuple[str, str], str] = {
         ],
         _CHILD,
     ),
-    **dict.fromkeys(
-        [("_thread", "start_new_thread"), ("_thread", "start_new"), ("_thread", "start_joinable_thread")], _THREAD
-    ),
-    **dict.fromkeys([("_signal", "alarm"), ("_signal", "setitimer")], _TIMER),
+    **{("_thread", f"start_{name}"): _THREAD for name in ("new_thread", "new", "joinable_thread")},
+    **{("_signal", name): _TIMER for name in ("alarm", "setitimer")},
     **dict.fromkeys(
         [
             *(("_socket", name) for name in ("getaddrinfo", "gethostbyname", "socketpair")),
@@ -103,7 +103,8 @@ _ANEW = (_CLOCK, _RANDOM, _PROCESS, _NETWORK, WRITE)
 _OF_IMPORTS = {
     # Found by what they leave: processes, threads, timers; and the file of a database is an input.
     **{key: what for key, what in _FUNCTIONS.items() if what in _ANEW and key != ("_sqlite3", "connect")},
-    **dict.fromkeys([("_codecs", "register"), ("_codecs", "register_error")], "registers a codec"),
+    **{("_codecs", name): "registers a codec" for name in ("register", "register_error")},
+    ("posix", "mkdir"): MAKE,
     ("sys", "addaudithook"): "adds an audit hook",
     **dict.fromkeys(
         [("faulthandler", name) for name in ("enable", "disable", "register", "dump_traceback_later")],
@@ -113,22 +114,23 @@ _OF_IMPORTS = {
 """What a module of a layer must not do when it is imported, since its process is that of all runs."""
 
 
-def effect_of(function: object, first: object) -> str:
-    """Return what calling a function would do that no layer must, '' for nothing; only those of C are known.
+def effect_of(function: object, first: object) -> str | None:
+    """Return what calling a function of C would do that no layer must, '' for nothing now, None for nothing ever.
 
-    Args:
-        function: what is called, maybe a method that is not bound.
-        first: the first argument.
+    The first argument may be the object of a method. To make a folder that is there does nothing.
     """
     if type(function) is MethodDescriptorType:
         home = function.__objclass__.__module__.removeprefix("_")  # sockets of Python have those of C for a base
     elif type(function) is BuiltinFunctionType:
         home = _home_of(function)
     else:
-        return ""
+        return None
     if function.__name__ in ("localtime", "gmtime", "ctime") and type(first) in (int, float):
         return ""
-    return _OF_IMPORTS.get((home, function.__name__), "")
+    what = _OF_IMPORTS.get((home, function.__name__))
+    if what == MAKE and type(first) in (str, bytes, PosixPath) and os.path.isdir(first):  # type: ignore[arg-type]  # one of these
+        return ""
+    return what
 
 
 def _descriptor_functions() -> dict[tuple[str, str], str]:
@@ -227,9 +229,8 @@ class _Numpy:
     def begin(self) -> None:
         """Take a state that the next draw changes in its position only."""
         self.seeded = None
-        numpy_random = sys.modules.get("numpy.random")
-        if numpy_random is not None and hasattr(numpy_random, "get_state"):
-            numpy_random.bytes(4)
+        if _numpy_state() is not None:
+            sys.modules["numpy.random"].bytes(4)
         self._before = _numpy_state()
 
     def judge(self) -> str:
@@ -260,11 +261,8 @@ def _vector(state: _State) -> bytes:
 
 
 def _numpy_state() -> _State:
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is None or not hasattr(numpy_random, "get_state"):
-        return None
-    state: tuple[Any, ...] = numpy_random.get_state()  # type: ignore[explicit-any]  # see `_State`
-    return state
+    get_state: Callable[[], _State] | None = getattr(sys.modules.get("numpy.random"), "get_state", None)
+    return None if get_state is None else get_state()
 
 
 def restore_numpy(state: _State) -> None:

@@ -113,6 +113,10 @@ class Compiled(NamedTuple):
     name: str
 
 
+ATTRIBUTE = "attribute of "
+"""How the name of a change to another module begins."""
+
+
 class Became(NamedTuple):
     """It changed something of the whole process (`adapters.interpreter.process_state`) to this value."""
 

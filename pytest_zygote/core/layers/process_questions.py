@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_zygote.core.bytecode import Kind, Step, steps, why_unknown
+from pytest_zygote.core.bytecode import Kind, Step, steps, texts_of, why_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,18 +63,10 @@ def _unanswered(names: AbstractSet[str], modules: list[str], *, is_library: bool
 def _words(code: CodeType) -> tuple[AbstractSet[str], list[str]]:
     """Return the names and the texts in a code; all that there are if its bytecode is not known."""
     if why_unknown():
-        return set(code.co_names), _texts(code.co_consts)
+        return set(code.co_names), texts_of(code.co_consts)
     found = _without_main(steps(code))
     names = {str(step.value) for step in found if step.kind not in (Kind.CONSTANT, Kind.OTHER)}
-    return names & set(code.co_names), _texts(step.value for step in found if step.kind is Kind.CONSTANT)
-
-
-def _texts(constants: Iterable[object]) -> list[str]:
-    found: list[str] = []
-    for constant in constants:
-        items = constant if isinstance(constant, (tuple, frozenset)) else (constant,)
-        found += [item for item in items if type(item) is str]
-    return found
+    return names & set(code.co_names), texts_of(step.value for step in found if step.kind is Kind.CONSTANT)
 
 
 def _without_main(found: Iterable[Step]) -> list[Step]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import sys
 import types
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.attribute_writes import AttributeWrites, describe, put
+from pytest_zygote.adapters.interpreter.attribute_writes import AttributeWrites, describe, may_read, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="CPython does not tell who writes")
 
@@ -85,3 +90,24 @@ def test_a_library_keeps_its_own_state(writes: AttributeWrites, library: types.M
 def test_only_a_name_is_printed_of_a_key() -> None:
     """It may be anybody's object."""
     assert describe("copyreg:dispatch_table", object()) == "copyreg.dispatch_table.[…]"
+
+
+@pytest.mark.parametrize(
+    ("code", "read"), [("json.dumps(1)", {"dumps"}), ("json.loads('1')", set()), ("vars(json)", {"dumps", "encode"})]
+)
+def test_who_may_have_read_what_was_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, read: set[str]
+) -> None:
+    """Whose code has a word for it, or goes through all names of a module."""
+    (tmp_path / "reader.py").write_text(f"import json\nRESULT = {code}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "reader", raising=False)
+    importlib.import_module("reader")
+
+    assert may_read("reader", ["dumps", "encode"]) == read
+    monkeypatch.delitem(sys.modules, "reader")
+
+
+def test_who_has_no_code_to_look_at_may_have_read_all() -> None:
+    """A module of C, or one that is made by a finder of its own."""
+    assert may_read("sys", ["dumps"]) == {"dumps"}

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import io_recorder
 from pytest_zygote.adapters.interpreter.environ_recorder import EnvironRecorder
+from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
@@ -137,6 +138,14 @@ def test_folders_that_are_listed_are_noted(tmp_path: Path) -> None:
         assert os.listdir(tmp_path / "plugins") == []  # noqa: PTH208 - it is what is tested
 
     assert found["plugins"] == files.identity(str(tmp_path / "plugins"))
+
+
+def test_a_folder_that_would_be_made_is_noted(tmp_path: Path) -> None:
+    """That it is there, and not what is in it."""
+    recorder = io_recorder.FileRecorder(files.identity, files.presence, files.link_identity, lambda _frame: False)
+    recorder.on_folder_found(str(tmp_path), frame_above(0))
+
+    assert recorder.paths == {str(tmp_path): files.presence(str(tmp_path))}
 
 
 def test_afterwards_nothing_is_replaced(tmp_path: Path) -> None:

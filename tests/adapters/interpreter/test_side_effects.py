@@ -9,16 +9,13 @@ import socket
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_zygote.adapters.interpreter.side_effects import SideEffects, effect_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def found_in(code: str, name: str = "test_module") -> str:
@@ -119,13 +116,17 @@ def test_another_profiler_is_noticed() -> None:
         (time.time, None, "reads the clock"),
         (time.localtime, 0, ""),
         (datetime.now, None, "reads the clock"),
-        (os.mkdir, "made", "changes files"),
+        (os.mkdir, "made", "makes a folder"),
+        (os.mkdir, os.curdir, ""),
+        (os.mkdir, Path.cwd(), ""),
+        (os.mkdir, object(), "makes a folder"),
+        (os.rmdir, os.curdir, "changes files"),
         (socket.SocketType.connect, None, "uses the network"),
         (faulthandler.disable, None, "changes faulthandler"),
-        (len, [], ""),
-        (lambda: None, None, ""),
+        (len, [], None),
+        (lambda: None, None, None),
     ],
 )
-def test_what_a_call_would_do_to_a_layer(function: object, first: object, effect: str) -> None:
+def test_what_a_call_would_do_to_a_layer(function: object, first: object, effect: str | None) -> None:
     """Only functions of C are asked for their names: anything else that is called may be anybody's object."""
     assert effect_of(function, first) == effect
