@@ -386,6 +386,12 @@ TABLE: dict[str, Entry] = {
         "Nothing need be done. What tests share, like a fixture of session scope, could have a narrower scope.",
         "Each test depends on all files that it can reach, and not only on the functions that it runs.",
     ),
+    "coverage-incomplete": Entry(
+        "`--affected` has left out tests, and coverage is measured in a way in which the lines that they covered "
+        "before cannot be added: branches, contexts, plugins of coverage, workers, `sys.monitoring` as its core.",
+        "Measure lines alone, in one process (`COVERAGE_CORE=ctrace`), or measure with all tests: `--affected=all`.",
+        "Totals are those of the tests that ran.",
+    ),
     "results-remembered": Entry(
         "Hooks of a conftest file or plugin see how tests end, and decide before other tests whether those run: as in "
         "pytest's recipe for test steps, and in pytest-dependency. A test that is left out would count as not passed.",

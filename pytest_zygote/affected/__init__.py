@@ -4,6 +4,7 @@
 `plugin`               hooks of pytest: what to leave out, and what to print
 `recording`            hooks of pytest: record each test, and store it
 `audit`                hooks of pytest: which failures selection would have left out
+`covered_lines`        coverage of tests that are left out
 `pytest_facts`         what is asked of pytest: files, workers
 `query`                what the options ask: compared with which rows, or with which commit
 `selection`            stored rows against the present tree

@@ -19,6 +19,7 @@ from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.file_state import PYTHON, TICK_NS, compiled_units, content, may_be_outdated, stamp
 from pytest_zygote.affected.import_targets import ImportTargets
 from pytest_zygote.affected.project_files import listed, project_files, recorded_files
+from pytest_zygote.core.affected.declared import need_of
 from pytest_zygote.core.affected.definitions import only_defines
 from pytest_zygote.core.affected.dependency import KINDS
 from pytest_zygote.core.affected.fingerprints import IMPORTS, MODULE, checksum, text_checksum
@@ -220,6 +221,15 @@ class CurrentTree:
         """Return 'file' or 'folder' for what is at a path; '' if nothing is."""
         file = self.absolute(path)
         return "folder" if os.path.isdir(file) else "file" if os.path.lexists(file) else ""
+
+    def need_of(self, thing: object) -> Need:
+        """Return what a text names.
+
+        Raises:
+            TypeError: it is no text.
+            ValueError: it names nothing.
+        """
+        return need_of(thing, self.relative, self.kind_at)
 
     def matching(self, glob: str) -> bytes:
         """Return a checksum of all files that a glob covers; b'' if there are none, and no such folder either."""

@@ -29,7 +29,6 @@ from pytest_zygote.affected.project_files import TOOL_FOLDERS
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
 from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, STARTS, is_write
 from pytest_zygote.core.affected import dependency
-from pytest_zygote.core.affected.declared import need_of
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
 from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
@@ -231,15 +230,6 @@ class ExternalInputs:
         # Another program's file that changes all the time is no edit of the project.
         return changed_ns(path) < self._started_ns
 
-    def need_of(self, thing: object) -> Need:
-        """Return what a text names.
-
-        Raises:
-            TypeError: it is no text.
-            ValueError: it names nothing.
-        """
-        return need_of(thing, self._tree.relative, self._tree.kind_at)
-
     def declare(self, thing: str, frame: FrameType) -> None:
         """Note what code says that it depends on, as if it had read it.
 
@@ -249,7 +239,7 @@ class ExternalInputs:
         """
         was_active = self.pause()
         if was_active:
-            need = self.need_of(thing)
+            need = self._tree.need_of(thing)
             self._read.setdefault(need, (self._tree.anew(need), self._readers.reader(frame, "") or ""))
         self.resume(was_active)
 

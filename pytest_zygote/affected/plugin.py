@@ -15,6 +15,7 @@ import pytest
 
 from pytest_zygote.adapters.system.files import drop_bytecode
 from pytest_zygote.affected.audit import Audit
+from pytest_zygote.affected.covered_lines import CoveredLines, measured, why_inexact
 from pytest_zygote.affected.current_tree import CurrentTree
 from pytest_zygote.affected.fork_choice import groups_among, may_fork, shared_fixture, why_one_process
 from pytest_zygote.affected.isolation import Isolation
@@ -46,6 +47,7 @@ NAME = "zygote_affected"
 WORDS = frozenset({"1", "explain", "exact", "all", "audit", "failed"})
 """What ``--affected=`` may be followed by; 'all' leaves out nothing, and records; so 'failed', of what failed last."""
 DISTRIBUTED = Reason("foreign-workers", "workers of pytest-xdist collect by themselves, and nothing is recorded")
+UNCOVERED = "what it covers is not known"
 WHOLE_FILES = "each test depends on all loaded modules of the project"
 
 
@@ -93,6 +95,7 @@ class AffectedPlugin:
         self._collected: list[str] = []
         self._saved: list[str] = []
         self._left_out = 0
+        self._why_uncovered = ""
         self._query = AffectedQuery(config, self._store, self._tree)
         self._is_whole = True
         self._opened = set(opened_files())
@@ -121,6 +124,7 @@ class AffectedPlugin:
         if (
             self._words & {"all", "exact", "failed"}
             or is_distributed(self._config)
+            or measured(self._config) is not None
             or session.config.option.collectonly
         ):
             return None
@@ -163,11 +167,35 @@ class AffectedPlugin:
             self._selected = self._query.answer(self._collected, knows_environ=self._recorder.knows_environ)
         except StoreError:
             self._selected = new_tests(self._collected)
+        self._cover()
         self._choose(items)
         self._recording.declare(items)
         if not self._query.is_frozen:
             with contextlib.suppress(StoreError):
                 self._store.expect(item.nodeid for item in items)
+
+    def _cover(self) -> None:
+        """Have tests that will be left out keep the lines that they covered; select those of which none are known."""
+        coverage = measured(self._config)
+        if coverage is None or self._store.is_broken:
+            return
+        self._why_uncovered = why_inexact(coverage, self._config)
+        if "failed" in self._words:
+            self._why_uncovered = "only what failed runs"
+        if self._why_uncovered:
+            return
+        covered = CoveredLines(coverage, self._tree, self._store, self._started_ns)
+        self._config.pluginmanager.register(covered, f"{NAME}_covered")
+        left_out = [nodeid for nodeid in self._collected if nodeid not in self._selected]
+        try:
+            known = covered.of_rows(self._query.holding(left_out))
+        except StoreError:
+            known = {}
+        unknown = (nodeid for nodeid in left_out if nodeid not in known)
+        self._selected = {**self._selected, **new_tests(unknown, UNCOVERED)}
+        if known and not self._words & {"all", "audit"}:
+            covered.add(known.values())
+            self._query.notes.append(f"affected: the coverage of {counted(len(known), 'test')} comes from the store")
 
     def _choose(self, items: list[pytest.Item]) -> None:
         if self._audit is not None:
@@ -217,6 +245,11 @@ class AffectedPlugin:
         if self._recorder.read_early:
             why = f"{self._recorder.read_early} was imported before recording began, and may have read anything"
             lines.append(widened(Reason("plugin-imported-first", why)))
+        if self._why_uncovered and self._left_out:
+            reason = Reason(
+                "coverage-incomplete", f"{self._why_uncovered}; what {self._left_out} tests cover is missing"
+            )
+            lines.append(f"affected: less coverage [{reason.code}]: {reason.text}")
         if "explain" in self._words:
             lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
         return lines

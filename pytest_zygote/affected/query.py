@@ -120,6 +120,11 @@ class AffectedQuery:
         """Return what the answer rests on for these tests, which are left out."""
         return {} if self._selection is None else self._selection.rests_on(nodeids)
 
+    def holding(self, nodeids: Iterable[str]) -> dict[str, Row]:
+        """Return the rows because of which these tests need not run."""
+        held = self._selection.holding if self._selection is not None else lambda _: None
+        return {nodeid: row for nodeid in nodeids if (row := held(nodeid)) is not None}
+
     def why_left_out(self, nodeid: str) -> str:
         """Return why a test need not run, as users understand it."""
         row = None if self._selection is None else self._selection.holding(nodeid)

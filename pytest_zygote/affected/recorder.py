@@ -101,7 +101,7 @@ class Recorder:
         self.knows_environ = False
         self.read_early = ""
         self.tests_run = 0
-        self.need_of = inputs.need_of
+        self.need_of = tree.need_of
 
     def start(self) -> None:
         """Start watching."""

@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS row (
 CREATE TABLE IF NOT EXISTS baseline (
     name TEXT, surroundings INTEGER, test INTEGER, outcome TEXT, exact INTEGER, own INTEGER, shared INTEGER,
     duration REAL, PRIMARY KEY (name, surroundings, test)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS covered (
+    test INTEGER, own INTEGER, shared INTEGER, settings BLOB, lines BLOB, PRIMARY KEY (test, own, shared, settings)
+    ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unchanged (
     id INTEGER PRIMARY KEY, key BLOB UNIQUE, total INTEGER, roots TEXT, needs TEXT);
 CREATE TABLE IF NOT EXISTS file (
@@ -77,6 +80,8 @@ _REMOVE_SETS = (
 """Not the highest number: SQLite would give it again, and another process may remember what it stood for. A row whose
 set another process has removed counts as none."""
 
+_REMOVE_COVERED = "DELETE FROM covered WHERE (test, own, shared) NOT IN (SELECT test, own, shared FROM row)"
+
 FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
 """Below pytest's cache folder."""
 
@@ -91,6 +96,7 @@ class Store(Database):
 
     Attributes:
         tests: name → number, as far as it is known.
+        added: name → numbers of the sets of the row that this run has stored, the test's own first.
         cache: what is remembered of files.
     """
 
@@ -104,6 +110,7 @@ class Store(Database):
         self.tests: dict[str, int] = {}
         self.cache = FileCache(self)
         self._has_new_rows = False
+        self.added: dict[str, tuple[int, int]] = {}
 
     # Surroundings
 
@@ -152,7 +159,8 @@ class Store(Database):
             self.expect([nodeid])
         number = self.number_of(own) if is_exact else self._number_again(own)  # an exact test has its own
         self._has_new_rows = True
-        values = (self.tests[nodeid], surroundings, outcome, is_exact, number, self._number_again(shared), duration_s)
+        self.added[nodeid] = (number, self._number_again(shared))
+        values = (self.tests[nodeid], surroundings, outcome, is_exact, *self.added[nodeid], duration_s)
         with self.using() as connection:
             connection.execute(_ADD, values)
             if outcome not in GOOD:  # it must run again, though nothing changes
@@ -201,6 +209,7 @@ class Store(Database):
         with self.writing() as connection:
             connection.execute(_REMOVE_ROWS, (ROWS_PER_TEST,))
             connection.execute(_REMOVE_SETS)
+            connection.execute(_REMOVE_COVERED)
         self._sets.clear()
         self._same.clear()
 

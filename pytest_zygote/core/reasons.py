@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         "functions-unreported",
         "options-unknown",
         "tests-in-one-process",
+        "coverage-incomplete",
         "results-remembered",
         "plugin-imported-first",
         "order-matters",

@@ -10,7 +10,6 @@ import pytest
 from pytest_zygote.affected import recorder as recording
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.recorder import Recorder
-from pytest_zygote.core.affected.declared import need_of
 from pytest_zygote.core.affected.dependency import BODY, DATA, FILE, PROJECT, Need
 from pytest_zygote.core.affected.fingerprints import owners
 from tests.affected.fakes import tree_at
@@ -69,7 +68,6 @@ class FakeInputs:
     def __init__(self) -> None:
         """Read nothing yet."""
         self.read: dict[Need, tuple[bytes, str]] = {}
-        self.need_of = need_of
 
     def watched(self) -> dict[object, object]:
         """Return no functions."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.affected import CALC, PRECISE, TESTS, AffectedProject, Server, calculator, precisely, serve
+from tests.support.affected import CALC, PRECISE, TESTS, AffectedProject, Ran, Server, calculator, precisely, serve
 from tests.support.daemon import Project
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ SHARED = """
         "Keeps all tests in one process."
         return []
     """
+
+
+CTRACE = sys.version_info < (3, 14)
+"""Whether coverage measures by a trace function, unless it is asked for another way."""
+
+
+def total(ran: Ran) -> list[str]:
+    """Return what coverage printed of all files."""
+    return next(line.split() for line in ran.output.splitlines() if line.startswith("TOTAL"))
 
 
 UNSEEN = """
@@ -114,6 +124,38 @@ class TestCounts:
         project.replace("app/calc.py", "a + b", "b + a")
 
         assert "tests/test_calc.py::test_add: app/calc.py" in project.affected().output
+
+
+class TestCoverage:
+    """Together with pytest-cov: totals are those of all tests."""
+
+    COVERED = ("-p", "pytest_cov", "--cov=app", "--cov-report=term")
+
+    def test_tests_that_are_left_out_keep_their_lines(self, project: AffectedProject) -> None:
+        """Also where they have moved; a test that ran without coverage runs again."""
+        if not CTRACE:
+            pytest.skip("coverage measures by sys.monitoring")
+        project.affected()
+        first = project.affected(*self.COVERED)
+        assert first.names == {"test_add", "test_sub", "test_other"}
+        project.replace("app/calc.py", "class Base", "# a comment\nclass Base")
+        project.replace("tests/test_other.py", "assert True", "assert not []")
+
+        second = project.affected(*self.COVERED, "--cov-fail-under=85")
+
+        assert (second.names, second.status) == ({"test_other"}, 0)
+        assert "affected: the coverage of 2 tests comes from the store" in second.said
+        plain = project.run(*self.COVERED)
+        assert total(first) == total(second) == total(plain) == ["TOTAL", "9", "1", "89%"]
+
+    def test_what_cannot_be_added_is_said(self, project: AffectedProject) -> None:
+        """Branches are measured: totals are those of the tests that run."""
+        project.affected(*self.COVERED, "--cov-branch")
+
+        second = project.affected(*self.COVERED, "--cov-branch")
+
+        assert second.names == set()
+        assert "affected: less coverage [coverage-incomplete]: coverage is measured with branch" in second.output
 
 
 class TestAudit:
