@@ -249,8 +249,15 @@ TABLE: dict[str, Entry] = {
         "What relies on it is not done: no layers, no patches, no collected sessions, or no selection within files.",
     ),
     "inputs-unstable": Entry(
-        "Files or settings change as fast as layers are built; the text names the last change.",
-        "Find out what writes the file all the time.",
+        "A layer would have to be built a second time for the run, as its inputs have changed meanwhile; the text "
+        "names the last change.",
+        "If it happens often, find out what writes the file all the time.",
+        COLD,
+    ),
+    "layers-not-ready": Entry(
+        "Layers take longer to build than a run waits: never longer than its own imports take, and where everything is "
+        "imported anew no more than a tenth of that and 0.3 s.",
+        "Nothing: they are built beside the run.",
         COLD,
     ),
     # A persistent fixture is set up anew.

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         "layer-broken",
         "internals-changed",
         "inputs-unstable",
+        "layers-not-ready",
         "keeper-lost",
         "first-start",
         "file-changed",

@@ -20,6 +20,9 @@ from pytest_zygote.daemon.parts import ServerSettings
 from pytest_zygote.daemon.server import Server
 
 BUILD_PATIENCE_S = 60.0
+PATIENT = "PYTEST_DAEMON_PATIENT"
+"""Environment key by which tests of this package have runs wait for layers, however slow the machine is."""
+
 LOG_LIMIT = 1024 * 1024
 """Bytes. Layers print there too, so nobody knows how much a day is."""
 
@@ -60,6 +63,7 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         build_patience_s=options.build_patience_s,
         watches=not options.no_watching,
         forces_sessions=options.force_sessions,
+        is_patient=os.environ.get(PATIENT) == "1",
         max_forks=options.max_forks,
     )
 

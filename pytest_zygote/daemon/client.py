@@ -33,6 +33,8 @@ class Client:
         renewed: test files that its run must collect again.
         depth: how deep its run may start: 'project', 'base', 'cold'.
         awaited: layers that were built while it waited.
+        waits_since: when it began to wait for layers that are being built; None if it never did.
+        has_lost_patience: it has waited for those long enough.
         notices: how often it was sent a notice about what it waits for.
         lost_forks: zygotes that died when they should have forked its run.
         patches: what was done to the modules that its run has, since they were imported.
@@ -54,6 +56,8 @@ class Client:
         self.patches: dict[str, str] = {}
         self.recheck: FreshRerun | None = None
         self.awaited: list[Layer] = []
+        self.waits_since: float | None = None
+        self.has_lost_patience = False
         self.notices = 0
         self.lost_forks = 0
         self.has_asked = False

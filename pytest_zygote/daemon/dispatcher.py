@@ -44,7 +44,7 @@ class Dispatcher:
         self._parts = parts
         self._queue = queue
         self._max_forks = settings.max_forks
-        self.requests = RequestQueue(parts)
+        self.requests = RequestQueue(parts, is_patient=settings.is_patient)
         self._results = RunResults(parts, self.requests)
         self._shutdown = Shutdown(parts, self.requests)
         self._pinned = settings.pinned

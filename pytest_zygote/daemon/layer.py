@@ -49,7 +49,8 @@ class Layer:
         patch: the edits that it was forked to follow; None for a layer that is built.
         patches: path → what was done to it since it was imported.
         forks: how many patches in a row lie between it and the layer that imported.
-        why_failed: why it could not become a layer.
+        why_failed: for which reason the next one is built.
+        failure: why it could not be built.
         is_first: whether no other layer stood in its place before, so that nothing is imported a second time.
         renewed: test files that have changed since, and that runs will collect again.
     """
@@ -72,6 +73,7 @@ class Layer:
         self.patches: dict[str, str] = {}
         self.forks = 0
         self.why_failed: Reason | None = None
+        self.failure: Reason | None = None
         self.renewed: tuple[str, ...] = ()
         self._parent: Built | None = None
         self._folders: dict[str, Listing] = {}

@@ -252,6 +252,7 @@ class LayerProcesses:
 
     def _on_build_failed(self, layer: Layer, rejected: dict[str, str], reason: Reason) -> None:
         log.warning("%s layer %d: %s", layer.plan.kind, layer.number, reason)
+        layer.failure = reason
         self._fail(layer, layer.reason)  # the next one is built for the same reason
         if layer.plan.kind == SESSION:
             self._queue.append(events.SessionFailed(layer, reason))
@@ -296,4 +297,5 @@ class LayerProcesses:
         text = f"the zygote died while importing {module}" if module else "the zygote died before its first import"
         if module:
             self.builds.deaths.add(module)
-        self._queue.append(events.BuildFailed(layer, self.builds.deaths.rejected(module), Reason("zygote-died", text)))
+        layer.failure = Reason("zygote-died", text)
+        self._queue.append(events.BuildFailed(layer, self.builds.deaths.rejected(module), layer.failure))

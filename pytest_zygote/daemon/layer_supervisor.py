@@ -63,6 +63,7 @@ class LayerSupervisor:
 
     Attributes:
         is_held: whether nothing is built unless a client waits for it (`daemon.background_gate`).
+        imports_ms: what imports took when the layers that serve were built; None while that is unknown.
     """
 
     def __init__(self, layers: LayerProcesses, root: str, cache: str) -> None:
@@ -81,21 +82,39 @@ class LayerSupervisor:
         self._forks_tried = 0
         self.breaker = lifecycle.Breaker()
         self.is_held = False
+        self.imports_ms: int | None = None
 
     # Choosing
 
-    def choose(self, request: RunRequest, depth: str, now: float) -> Layer:
+    @property
+    def is_learning(self) -> bool:
+        """Whether the layers that serve have imported nothing, and others are coming."""
+        return self._coming is not None and not self.serving.size
+
+    def choose(self, request: RunRequest, depth: str, now: float, *, is_patient: bool = True) -> Layer:
         """Return the layer that a run must be forked from; it may still be building.
 
         Call it for one waiting client at a time: two with different environments would replace each other's layers
         in turn, for ever.
+
+        Args:
+            request: what the client wants.
+            depth: how deep its run may start.
+            now: by the loop's clock.
+            is_patient: whether it waits for a stack that is coming rather than import everything itself.
         """
         self._last_request = request
         stack = self.serving
         if self._coming is not None and not stack.size:
-            stack = self._coming.stack
-            self._coming.request = request
-        return stack.layer_for(request, depth, now)
+            if is_patient:
+                stack = self._coming.stack
+                self._coming.request = request
+            else:
+                depth = "base"  # else a project layer would be built on it
+        layer = stack.layer_for(request, depth, now)
+        if layer.phase == lifecycle.READY and layer is stack.project and layer.patch is None:
+            self.imports_ms = sum(one.built.took_ms for one in stack.layers() if one.built is not None)
+        return layer
 
     def base_build_ms(self) -> int:
         """Return how long the imports of the serving base layer took."""

@@ -40,6 +40,7 @@ class ServerSettings:
         build_patience_s: how long one import may take.
         watches: whether to do the next run's work as soon as files change.
         forces_sessions: whether each run waits for a collected session: for tests of this package.
+        is_patient: whether runs wait for their layers as long as it takes: for tests of this package.
         max_forks: how many edits in a row are patched before all is imported anew.
     """
 
@@ -49,6 +50,7 @@ class ServerSettings:
     build_patience_s: float = 60.0
     watches: bool = True
     forces_sessions: bool = False
+    is_patient: bool = False
     max_forks: int = 1000
 
 

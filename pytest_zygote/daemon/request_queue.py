@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pytest_zygote")
 
+EARLY_S = 0.005
+"""A timer may fire so much before its time."""
+
 ENDING_SIGNALS = frozenset(getattr(signal, name) for name in lifecycle.ENDING_SIGNALS)
 
 
 class RequestQueue:
     """Clients that wait for a run."""
 
-    def __init__(self, parts: Parts) -> None:
-        """Start with nobody waiting."""
+    def __init__(self, parts: Parts, *, is_patient: bool = False) -> None:
+        """Start with nobody waiting; clients that are patient wait for their layers as long as it takes."""
         self._parts = parts
+        self._is_patient = is_patient
         self._clients: list[Client] = []
         self._has_changed = False
 
@@ -143,7 +147,8 @@ class RequestQueue:
         if paused:
             self.send_cold(client, paused)
             return True
-        layer = parts.supervisor.choose(request, client.depth, parts.loop.now)
+        is_patient = not client.has_lost_patience
+        layer = parts.supervisor.choose(request, client.depth, parts.loop.now, is_patient=is_patient)
         client.patches = layer.patches
         if layer.phase == lifecycle.READY:
             client.renewed = ()
@@ -156,13 +161,37 @@ class RequestQueue:
         return True
 
     def _await(self, client: Client, layer: Layer) -> bool:
-        if layer not in client.awaited:
+        """Have a client wait for a layer, unless it has waited enough; return whether it waits no more."""
+        is_new = layer not in client.awaited
+        if is_new:
             client.awaited.append(layer)
-        awaited = [serving.AwaitedLayer(known.plan.kind, known.patch is not None) for known in client.awaited]
-        if serving.is_hopeless(awaited, layer.plan.kind):
-            self.send_cold(client, Reason("inputs-unstable", f"{layer.reason.text}, again and again"))
-            return True
-        return False
+        if layer.plan.kind == SESSION:
+            return False  # only our tests wait for one
+        reason = _why_built_again(client, layer) or self._impatience(client, layer, is_new=is_new)
+        if reason is not None:
+            self.send_cold(client, reason)
+            self._parts.supervisor.prefetch(self._parts.loop.now)  # for the next run
+        return reason is not None
+
+    def _impatience(self, client: Client, layer: Layer, *, is_new: bool) -> Reason | None:
+        """Return why a client has waited for too long; None if it has not, or a run can be forked all the same."""
+        loop, supervisor = self._parts.loop, self._parts.supervisor
+        if self._is_patient:
+            return None
+        client.waits_since = loop.now if client.waits_since is None else client.waits_since
+        waited_s = loop.now - client.waits_since
+        is_learning = supervisor.is_learning and not client.has_lost_patience
+        left_s = serving.patience_s(layer.plan.kind, supervisor.imports_ms, is_learning=is_learning) - waited_s
+        if left_s > EARLY_S:
+            if is_new:
+                loop.after(left_s, self.wake)
+            return None
+        client.has_lost_patience = True
+        if not is_learning:
+            return serving.impatience(waited_s)
+        client.awaited.clear()
+        self.wake()
+        return None
 
     def _explain(self, client: Client) -> None:
         """Send a client why layers were built anew for its run."""
@@ -176,3 +205,8 @@ class RequestQueue:
         )
         if notice:
             client.send(client_messages.Notice(notice))
+
+
+def _why_built_again(client: Client, layer: Layer) -> Reason | None:
+    awaited = [serving.AwaitedLayer(one.plan.kind, one.patch is not None, one.failure) for one in client.awaited]
+    return serving.why_built_again(awaited, layer.plan.kind, layer.reason.text)

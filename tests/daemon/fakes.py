@@ -381,11 +381,17 @@ class FakeDaemon:
     """
 
     def __init__(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch, *, forces_sessions: bool = False, **values: str
+        self,
+        root: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        forces_sessions: bool = False,
+        is_patient: bool = True,
+        **values: str,
     ) -> None:
         """Start with no layer; `values` are options of the daemon."""
         self.root = str(root)
-        self.settings = ServerSettings(options(**values), forces_sessions=forces_sessions)
+        self.settings = ServerSettings(options(**values), forces_sessions=forces_sessions, is_patient=is_patient)
         self.loop = FakeLoop()
         self.queue: EventQueue = deque()
         self.listener = FakeListener()

@@ -180,10 +180,10 @@ def test_failure_to_handle_a_clients_message_ends_that_client_alone(
 
 def test_build_that_fails_twice_makes_runs_cold(daemon: FakeDaemon) -> None:
     """The breaker opens: a third attempt would fail, too."""
-    client = daemon.ask()
+    daemon.ask()
     for _ in range(2):
         daemon.receive(daemon.opened[-1], layer_messages.BuildFailed({}, Reason("import-failed", "no site")))
-    cold = client.last(client_messages.Cold).reason
+    cold = daemon.ask().last(client_messages.Cold).reason
     assert cold == Reason("import-failed", "no site (pytest --daemon-reload tries again)")
 
 

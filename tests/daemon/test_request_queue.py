@@ -10,14 +10,14 @@ import pytest
 
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.layers.serving import MAX_BUILDS
+from pytest_zygote.core.layers.serving import SLACK_S, UNKNOWN_S
 from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
+from tests.daemon.fakes import FakeDaemon, built
+from tests.support.strategies import example_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.daemon.fakes import FakeDaemon
 
 
 def test_client_that_waits_reads_what_is_imported(daemon: FakeDaemon) -> None:
@@ -49,11 +49,70 @@ def test_client_that_is_served_reads_no_more_notices(daemon: FakeDaemon) -> None
 def test_client_whose_files_change_all_the_time_runs_cold(daemon: FakeDaemon) -> None:
     """Each layer is stale when it is ready."""
     client = daemon.ask()
-    for number in range(MAX_BUILDS):
-        assert not client.all_sent(client_messages.Cold)
-        daemon.build(pid=500 + number, files={f"{daemon.root}/app.py": (number, 0, 0)})
+    daemon.build(pid=500, files={f"{daemon.root}/app.py": (1, 0, 0)})
     reason = client.last(client_messages.Cold).reason
-    assert (reason.code, reason.text) == ("inputs-unstable", "app.py changed, again and again")
+    assert (reason.code, reason.text) == ("inputs-unstable", "app.py changed while the run waited for a layer")
+
+
+def learn(daemon: FakeDaemon, tmp_path: Path, name: str) -> None:
+    """Have the last run teach a module."""
+    (tmp_path / f"{name}.py").write_text("")
+    row = (name, str(tmp_path / f"{name}.py"), "first", "")
+    learned = example_of(run_messages.Learned).replaced(
+        modules=(row,), leaves={}, context={}, facts={}, path=(), cache=""
+    )
+    daemon.receive(daemon.opened[-1], learned, run_messages.Ended(0))
+
+
+@pytest.fixture(name="impatient")
+def _impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDaemon:
+    """Return a daemon whose clients wait for a while only."""
+    return FakeDaemon(tmp_path, monkeypatch, is_patient=False)
+
+
+def test_second_run_of_a_project_hardly_waits_for_what_the_first_has_taught(
+    impatient: FakeDaemon, tmp_path: Path
+) -> None:
+    """It is forked from the layer that is there, and imports everything itself; the third finds it imported."""
+    impatient.ask()
+    empty = impatient.build(pid=500)
+    learn(impatient, tmp_path, "app")
+    coming = impatient.opened[-1]
+    impatient.ask()
+    assert len(empty.all_sent(layer_messages.Fork)) == 1
+    impatient.advance(SLACK_S + 0.01)
+    assert len(empty.all_sent(layer_messages.Fork)) == 2
+    impatient.receive(impatient.opened[-1], run_messages.Ended(0))
+    impatient.receive(coming, layer_messages.Hello(501), built())
+    impatient.build(pid=502)
+    impatient.ask()
+    assert impatient.opened[-2].last(layer_messages.Fork).run == 3
+
+
+def test_run_is_cold_as_soon_as_it_has_waited_for_as_long_as_its_imports_take(
+    impatient: FakeDaemon, tmp_path: Path
+) -> None:
+    """What it has waited for goes on, with the project's modules, for the next."""
+    impatient.teach(tmp_path, first=["app"])
+    impatient.supervisor.serving.size = 1
+    client = impatient.ask()
+    base = impatient.opened[-1]
+    impatient.advance(UNKNOWN_S - 0.01)
+    assert not client.all_sent(client_messages.Cold)
+    impatient.advance(0.02)
+    assert client.last(client_messages.Cold).reason.code == "layers-not-ready"
+    impatient.receive(base, layer_messages.Hello(500), built(took_ms=4000))
+    impatient.build(pid=501, took_ms=1000)
+    impatient.ask()
+    assert impatient.supervisor.imports_ms == 5000
+
+
+def test_run_whose_layer_cannot_be_built_is_cold_at_once(impatient: FakeDaemon) -> None:
+    """For the reason that the build gave."""
+    client = impatient.ask()
+    failure = Reason("import-failed", "no site")
+    impatient.receive(impatient.opened[-1], layer_messages.BuildFailed({}, failure))
+    assert client.last(client_messages.Cold).reason == failure
 
 
 @pytest.mark.parametrize("option", ["--cov=app", "--affected"])

@@ -177,6 +177,8 @@ class Project:
             "PYTEST_DAEMON_SESSIONS": "0",
             # Seconds: what a killed session of tests leaves behind ends by itself.
             "PYTEST_DAEMON_TIMEOUT": "900",
+            # However long layers take to build on a slow machine, runs wait for them and are warm.
+            "PYTEST_DAEMON_PATIENT": "1",
             **{key: os.environ[key] for key in SESSION_KEYS if key in os.environ},
             "XDG_RUNTIME_DIR": str(self.home),
             "TMPDIR": str(self.temporary),

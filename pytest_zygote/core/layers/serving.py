@@ -7,16 +7,19 @@ leaves. So each way to start again is counted, or leads to a shallower layer.
 from __future__ import annotations
 
 from pytest_zygote.core.layers import lifecycle
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_zygote.core.reasons import Reason
+UNKNOWN_S = 2.0
+"""How long a client waits for layers while nobody knows how long its imports take."""
 
-MAX_BUILDS = 3
-"""Layers of a kind that are built for one client, before it runs cold."""
+SLACK, SLACK_S = 0.1, 0.3
+"""A run that could import as fast as the layer that it waits for may be slower than plain pytest by this share of its
+imports, and so many seconds."""
 
 MAX_PATCHES = 20
 """Layers that are built or patched for one client, before it runs cold: a file that is written all the time."""
@@ -26,16 +29,58 @@ MAX_LOST_FORKS = 3
 
 
 class AwaitedLayer(Record):
-    """A layer that was made while a client waited."""
+    """A layer that was made while a client waited.
+
+    Attributes:
+        kind: 'base' or 'project'.
+        is_patched: whether it follows edits; else it was imported anew.
+        failure: why it could not be built.
+    """
 
     kind: str
     is_patched: bool
+    failure: Reason | None = None
 
 
-def is_hopeless(awaited: Sequence[AwaitedLayer], kind: str) -> bool:
-    """Return whether so many layers of a kind were made for one client that its files change faster than that."""
+def why_built_again(awaited: Sequence[AwaitedLayer], kind: str, cause: str) -> Reason | None:
+    """Return why a client waits for no second layer of a kind; None if this is the first.
+
+    A build that has failed, or whose inputs changed meanwhile, may do so again. Patches take milliseconds.
+
+    Args:
+        awaited: layers that were made while the client waited.
+        kind: of the last of them.
+        cause: why that is built.
+    """
+    failures = (layer.failure for layer in awaited if layer.failure is not None)
     alike = [layer for layer in awaited if layer.kind == kind]
-    return len([layer for layer in alike if not layer.is_patched]) > MAX_BUILDS or len(alike) > MAX_PATCHES
+    if len([layer for layer in alike if not layer.is_patched]) > 1:
+        return next(failures, Reason("inputs-unstable", f"{cause} while the run waited for a layer"))
+    if len(alike) > MAX_PATCHES:
+        return Reason("inputs-unstable", f"{cause}, again and again")
+    return None
+
+
+def patience_s(kind: str, imports_ms: int | None, *, is_learning: bool) -> float:
+    """Return how long a client waits, from when it began, for a layer of this kind to be built.
+
+    Whoever waits for a base layer, with all packages, gets nothing for it: to import them itself takes no longer.
+
+    Args:
+        kind: of the layer.
+        imports_ms: what imports took when all layers were built last; None if unknown.
+        is_learning: a run of this project can be forked at once, from a layer in which nothing is imported.
+    """
+    if imports_ms is None:
+        return SLACK_S if is_learning else UNKNOWN_S
+    cold_s = imports_ms / 1000
+    return cold_s if kind == "project" else min(cold_s, SLACK * cold_s + SLACK_S)
+
+
+def impatience(waited_s: float) -> Reason:
+    """Return why a client that has waited for so long runs plain pytest."""
+    text = f"layers are still being built after {waited_s:.1f} s, so this run imports everything itself"
+    return Reason("layers-not-ready", text)
 
 
 def next_notice_s(sent: int, waited_s: float) -> float | None:

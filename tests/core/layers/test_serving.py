@@ -6,32 +6,75 @@ import pytest
 
 from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.layers.serving import (
-    MAX_BUILDS,
     MAX_LOST_FORKS,
     MAX_PATCHES,
+    SLACK_S,
+    UNKNOWN_S,
     AwaitedLayer,
     describe_builds,
-    is_hopeless,
+    impatience,
     may_be_retried,
     next_depth,
     next_notice_s,
+    patience_s,
+    why_built_again,
 )
 from pytest_zygote.core.reasons import Reason
 
-
-def test_client_waits_for_some_builds_and_for_more_patches() -> None:
-    """Building takes long, and patching does not."""
-    build, patched = AwaitedLayer("project", is_patched=False), AwaitedLayer("project", is_patched=True)
-    assert not is_hopeless([build] * MAX_BUILDS, "project")
-    assert is_hopeless([build] * (MAX_BUILDS + 1), "project")
-    assert not is_hopeless([patched] * MAX_PATCHES, "project")
-    assert is_hopeless([patched] * (MAX_PATCHES + 1), "project")
+BASE, PROJECT = AwaitedLayer("base", is_patched=False), AwaitedLayer("project", is_patched=False)
+PATCHED = AwaitedLayer("project", is_patched=True)
 
 
-def test_layers_of_other_kinds_are_not_counted() -> None:
-    """A new base layer always brings a project layer."""
-    awaited = [AwaitedLayer("base", is_patched=False)] * (MAX_BUILDS + 1)
-    assert not is_hopeless(awaited, "project")
+@pytest.mark.parametrize(
+    ("awaited", "text"),
+    [
+        ([BASE, PROJECT], ""),
+        ([PATCHED, PROJECT], ""),
+        ([PATCHED] * MAX_PATCHES, ""),
+        ([PROJECT, PROJECT], "a.py changed while the run waited for a layer"),
+        ([PATCHED, PROJECT, PATCHED, PROJECT], "a.py changed while the run waited for a layer"),
+        ([BASE, PROJECT, BASE], ""),
+        ([PATCHED] * (MAX_PATCHES + 1), "a.py changed, again and again"),
+    ],
+)
+def test_client_waits_for_one_build_of_a_kind_and_for_more_patches(awaited: list[AwaitedLayer], text: str) -> None:
+    """Building takes long, and patching does not; a new base layer always brings a project layer."""
+    reason = why_built_again(awaited, "project", "a.py changed")
+    assert (reason.text if reason else "") == text
+    assert reason is None or reason.code == "inputs-unstable"
+
+
+def test_client_is_told_how_the_build_failed_that_it_waited_for() -> None:
+    """The second one may fail, too."""
+    failure = Reason("zygote-died", "the zygote died while importing app")
+    assert why_built_again([PROJECT.replaced(failure=failure)], "project", "a.py changed") is None
+    assert why_built_again([PROJECT.replaced(failure=failure), PROJECT], "project", "a.py changed") == failure
+
+
+@pytest.mark.parametrize(
+    ("kind", "imports_ms", "is_learning", "seconds"),
+    [
+        ("base", None, False, UNKNOWN_S),
+        ("base", None, True, SLACK_S),
+        ("base", 5000, False, 0.8),
+        ("base", 200, False, 0.2),
+        ("project", 5000, False, 5.0),
+    ],
+)
+def test_client_waits_no_longer_than_its_imports_take(
+    kind: str,
+    imports_ms: int | None,
+    is_learning: bool,  # noqa: FBT001 - a parameter
+    seconds: float,
+) -> None:
+    """And hardly at all for what takes a layer no less time than the run."""
+    assert patience_s(kind, imports_ms, is_learning=is_learning) == pytest.approx(seconds)
+
+
+def test_client_that_waits_no_more_is_told_so() -> None:
+    """It imports everything itself."""
+    assert impatience(2.01).code == "layers-not-ready"
+    assert "after 2.0 s" in impatience(2.01).text
 
 
 def test_notices_become_rarer_and_end() -> None:
