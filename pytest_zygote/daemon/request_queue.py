@@ -167,11 +167,15 @@ class RequestQueue:
             client.awaited.append(layer)
         if layer.plan.kind == SESSION:
             return False  # only our tests wait for one
-        reason = _why_built_again(client, layer) or self._impatience(client, layer, is_new=is_new)
+        reason = self._why_built_again(client, layer) or self._impatience(client, layer, is_new=is_new)
         if reason is not None:
             self.send_cold(client, reason)
             self._parts.supervisor.prefetch(self._parts.loop.now)  # for the next run
         return reason is not None
+
+    def _why_built_again(self, client: Client, layer: Layer) -> Reason | None:
+        awaited = [serving.AwaitedLayer(one.plan.kind, one.patch is not None, one.failure) for one in client.awaited]
+        return serving.why_built_again(awaited, layer.plan.kind, layer.reason.text, is_patient=self._is_patient)
 
     def _impatience(self, client: Client, layer: Layer, *, is_new: bool) -> Reason | None:
         """Return why a client has waited for too long; None if it has not, or a run can be forked all the same."""
@@ -205,8 +209,3 @@ class RequestQueue:
         )
         if notice:
             client.send(client_messages.Notice(notice))
-
-
-def _why_built_again(client: Client, layer: Layer) -> Reason | None:
-    awaited = [serving.AwaitedLayer(one.plan.kind, one.patch is not None, one.failure) for one in client.awaited]
-    return serving.why_built_again(awaited, layer.plan.kind, layer.reason.text)

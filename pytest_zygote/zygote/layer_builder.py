@@ -119,7 +119,12 @@ class _Builder:
         self._lender = PathLender(plan.path, homes, ledger.lend)
         self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
         self._before: frozenset[str] = frozenset()
-        self._calls = ProcessCalls(self.ineligible.on_pid, self._on_fork_handlers, self._on_exit_handler)
+        self._calls = ProcessCalls(
+            self.ineligible.on_pid,
+            self._on_fork_handlers,
+            self._on_exit_handler,
+            lambda: self.ineligible.reject("changes the environment past os.environ"),
+        )
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
         self._files.on_folder = self._questions.note_folder
         self._files.on_absent = self._questions.note_absent

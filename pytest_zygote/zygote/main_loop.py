@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -98,7 +99,9 @@ class Zygote(LayerProcess[layer_messages.FromZygote]):
         updater = Updater(plan.cwd, self._ledger) if plan.kind == "project" else None
         self._runs = self._new_forker()  # what runs of another layer write to says nothing of ours
         try:
-            built = build(plan, self._ledger, lambda module: self._send(layer_messages.Importing(module)), updater)
+            # In a context of its own: a variable that an import has set cannot be unset for runs without that import.
+            context = contextvars.copy_context()
+            built = context.run(build, plan, self._ledger, self._announce, updater)
             self._layer.add_build(plan, built)
             if updater is not None:
                 self._hooks.watched = updater.executing
@@ -115,6 +118,9 @@ class Zygote(LayerProcess[layer_messages.FromZygote]):
         self._updater = updater
         is_patchable = updater is not None
         return zygote_loop.BuildEnded(built, is_patchable=is_patchable, may_stand_by=not self._hooks.is_needed)
+
+    def _announce(self, module: str) -> None:
+        self._send(layer_messages.Importing(module))
 
     def _follow_edits(self, order: layer_messages.Patch) -> zygote_loop.PatchEnded:
         assert self._updater is not None  # noqa: S101 - only copies of project layers are sent edits

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_zygote.adapters.system import sockets
 from pytest_zygote.core.layers import lifecycle
-from pytest_zygote.core.layers.serving import SLACK_S, UNKNOWN_S
+from pytest_zygote.core.layers.serving import PATIENT_BUILDS, SLACK_S, UNKNOWN_S
 from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from tests.daemon.fakes import FakeDaemon, built
@@ -46,14 +46,6 @@ def test_client_that_is_served_reads_no_more_notices(daemon: FakeDaemon) -> None
     assert not client.all_sent(client_messages.Notice)
 
 
-def test_client_whose_files_change_all_the_time_runs_cold(daemon: FakeDaemon) -> None:
-    """Each layer is stale when it is ready."""
-    client = daemon.ask()
-    daemon.build(pid=500, files={f"{daemon.root}/app.py": (1, 0, 0)})
-    reason = client.last(client_messages.Cold).reason
-    assert (reason.code, reason.text) == ("inputs-unstable", "app.py changed while the run waited for a layer")
-
-
 def learn(daemon: FakeDaemon, tmp_path: Path, name: str) -> None:
     """Have the last run teach a module."""
     (tmp_path / f"{name}.py").write_text("")
@@ -68,6 +60,23 @@ def learn(daemon: FakeDaemon, tmp_path: Path, name: str) -> None:
 def _impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDaemon:
     """Return a daemon whose clients wait for a while only."""
     return FakeDaemon(tmp_path, monkeypatch, is_patient=False)
+
+
+def test_client_whose_files_change_meanwhile_runs_cold(impatient: FakeDaemon) -> None:
+    """The layer is stale when it is ready."""
+    client = impatient.ask()
+    impatient.build(pid=500, files={f"{impatient.root}/app.py": (1, 0, 0)})
+    reason = client.last(client_messages.Cold).reason
+    assert (reason.code, reason.text) == ("inputs-unstable", "app.py changed while the run waited for a layer")
+
+
+def test_patient_client_waits_for_some_more(daemon: FakeDaemon) -> None:
+    """As those of our end-to-end tests are."""
+    client = daemon.ask()
+    for number in range(PATIENT_BUILDS):
+        assert not client.all_sent(client_messages.Cold)
+        daemon.build(pid=500 + number, files={f"{daemon.root}/app.py": (number, 0, 0)})
+    assert client.last(client_messages.Cold).reason.code == "inputs-unstable"
 
 
 def test_second_run_of_a_project_hardly_waits_for_what_the_first_has_taught(

@@ -114,6 +114,30 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             def test_it(): assert SEEN == ''
             """,
     },
+    "registries": {
+        "app/registry.py": """
+            from contextvars import ContextVar
+            ITEMS, NAMES, VAR = ["first"], set(), ContextVar("VAR", default="unset")
+            def register(name):
+                ITEMS.append(name)
+                NAMES.add(name)
+                VAR.set(name)
+            """,
+        "app/main.py": "from app.registry import register\nregister('main')\n",
+        "app/other.py": "from app.registry import register\nregister('other')\n",
+        "test_main.py": """
+            from app.registry import ITEMS, NAMES, VAR
+            SEEN = []
+            def look():
+                SEEN.append((tuple(ITEMS), tuple(sorted(NAMES)), VAR.get()))
+            look()
+            import app.other
+            look()
+            import app.main
+            look()
+            def test_it(): assert SEEN == ''
+            """,
+    },
     "warnings": {
         "app/main.py": r"""
             import warnings
@@ -238,6 +262,7 @@ ASKS = {
         "import sys\nMODE = 1\nif __name__ == '__main__':\n    sys.exit(len(sys.argv))\n",
         "",
     ),
+    "variables": ("import os\nos.putenv('X', '1')\nMODE = 1\n", "changes the environment past os.environ"),
     "modules": ("import sys\nMODE = 'reactor' in sys.modules\n", "imported too early"),
 }
 """What a module asks of its process, and why it is not imported early ('' if it is)."""

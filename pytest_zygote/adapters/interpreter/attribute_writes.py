@@ -2,7 +2,7 @@
 
 Looked at are the modules of the standard library, their classes and dictionaries; the names of all other modules, if
 not their own code writes them; and what code of the project writes into classes and dictionaries of its own modules,
-and of those that it has imported. CPython tells of changes to
+and of those that it has imported. Lists and sets in its own modules are compared. CPython tells of changes to
 dictionaries by itself (3.12 on), so nothing is paid for modules that change nothing; before, only modules of the
 standard library are compared.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import sys
 from importlib.machinery import SourceFileLoader
+from operator import is_
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 MISSING = object()
 """Stands for the value of an attribute that is not there."""
+
+ADDED, REPLACED = object(), object()
+"""Stand for the key of what was added to a list or set, and of a change that nobody can make again."""
 
 # How a layer watches imports changes some of these, or they change all the time.
 _SKIPPED_MODULES = frozenset({"__main__", "_warnings", "importlib", "_frozen_importlib", "zipimport"})
@@ -91,6 +95,7 @@ class AttributeWrites:
         self._known: dict[int, dict[str, object]] = {}
         self._former: dict[tuple[int, object], object] = {}
         self._first: dict[tuple[str, object], object] = {}
+        self._collections: dict[int, _Collection] = {}
         for name in tuple(sys.modules):
             self.add(name)
         self._watch.begin()
@@ -110,7 +115,11 @@ class AttributeWrites:
     def add_parts(self, name: str) -> None:
         """Watch the classes and dictionaries in a module, too, which code of the project may write into."""
         if not is_standard(name) and name.partition(".")[0] not in RUNNER:
-            self._add_parts(name, dict_of(sys.modules.get(name)) or {}, "project")
+            contents = dict_of(sys.modules.get(name)) or {}
+            self._add_parts(name, contents, "project")
+            for key, value in tuple(contents.items()) if self._is_own(name) else ():
+                if (type(value) is list or type(value) is set) and "cache" not in key and not key.startswith("__"):
+                    self._collections.setdefault(id(value), _Collection(f"{name}:{key}", value))
 
     def _add_parts(self, name: str, contents: dict[str, object], writers: str) -> None:
         has_registries = name.partition(".")[0] not in _WITHOUT_REGISTRIES
@@ -156,6 +165,9 @@ class AttributeWrites:
             if before is not now and self._is_there(place) and not _is_submodule(place, key, now):
                 self._first.setdefault((place.owner, key), before)
                 yield place.owner, key, now
+        for collection in self._collections.values():
+            if collection.has_changed():
+                yield from collection.changes()
 
     def _compared(self) -> dict[tuple[int, object], object]:
         """Return what was there before it changed, where this is not told."""
@@ -176,7 +188,7 @@ class AttributeWrites:
     def accept(self) -> None:
         """Take what has changed since the last call of `changes` as unchanged: the library has done it itself."""
         for owner, key, _ in tuple(self.changes()):
-            del self._first[owner, key]
+            self._first.pop((owner, key), None)
 
     def restore(self) -> None:
         """Put back what was there when this began, and watch no more."""
@@ -187,6 +199,46 @@ class AttributeWrites:
         self._watch.stop()
         for (owner, key), value in self._first.items():
             put(owner, key, value)
+        for collection in self._collections.values():
+            collection.restore()
+
+
+class _Collection:
+    """A list or set in a module of the project: a registry, if other modules add to it when they are imported.
+
+    Compared are lengths and both ends, since a list may be long, and there may be many.
+    """
+
+    def __init__(self, owner: str, contents: list[object] | set[object]) -> None:
+        self._owner = owner
+        self._contents = contents
+        self._first = self._known = contents.copy()
+
+    def has_changed(self) -> bool:
+        known, now = self._known, self._contents
+        if len(known) != len(now):
+            return True
+        if not now or type(known) is set:
+            return False
+        return known[0] is not now[0] or known[-1] is not now[-1]  # type: ignore[index]  # a list
+
+    def changes(self) -> Iterator[tuple[str, object, object]]:
+        """Give what was added, item by item; `REPLACED` if anything has gone or moved."""
+        before, now = self._known, self._contents.copy()
+        self._known = now
+        ids = set(map(id, before))
+        if type(before) is set:
+            added, is_grown = [item for item in now if id(item) not in ids], ids <= set(map(id, now))
+        else:
+            items = list(now)
+            added, is_grown = items[len(before) :], all(map(is_, before, items)) and len(items) >= len(before)
+        yield from ((self._owner, ADDED, item) for item in added) if is_grown else ((self._owner, REPLACED, None),)
+
+    def restore(self) -> None:
+        if type(self._contents) is list:
+            self._contents[:] = self._first
+        elif type(self._contents) is set:
+            self._contents &= self._first  # type: ignore[arg-type]  # a set, too
 
 
 def _is_of_package(name: object, other: str) -> bool:
@@ -233,6 +285,10 @@ def put(owner: str, key: object, value: object) -> None:
         target = target.get(attribute)  # type: ignore[attr-defined]  # the module's names
     if is_a(target, type):
         type.__delattr__(target, key) if value is MISSING else type.__setattr__(target, key, value)  # type: ignore[arg-type]  # a class, and a name
+    elif type(target) is list and key is ADDED:
+        target.append(value)
+    elif type(target) is set and key is ADDED:
+        target.add(value)
     elif type(target) is dict and value is MISSING:
         target.pop(key, None)
     elif type(target) is dict:

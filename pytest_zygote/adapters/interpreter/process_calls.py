@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 
 class ProcessCalls:
-    """Stands in the place of `os.getpid`, `os.register_at_fork` and `atexit.register`."""
+    """Stands in the place of `os.getpid`, `os.register_at_fork`, `os.putenv`, `os.unsetenv` and `atexit.register`."""
 
     def __init__(
         self,
         on_pid: Callable[[str], None],
         on_handlers: Callable[[dict[str, object]], bool],
         on_exit_handler: Callable[[str, ExitHandler], bool],
+        on_variable: Callable[[], None],
     ) -> None:
         """Stand nowhere yet.
 
@@ -38,10 +39,12 @@ class ProcessCalls:
             on_pid: called with the file whose code asks for the process id.
             on_handlers: called with handlers of forks; returns whether they are to be registered later.
             on_exit_handler: the same for a handler of the end, with the file whose code registers it.
+            on_variable: called when a variable of the environment is set past `os.environ`.
         """
         self._on_pid = on_pid
         self._on_handlers = on_handlers
         self._on_exit_handler = on_exit_handler
+        self._on_variable = on_variable
         self._replaced: dict[object, object] = {}
 
     def start(self) -> None:
@@ -61,9 +64,22 @@ class ProcessCalls:
                 real_exit(function, *args, **named)
             return function
 
+        for name in ("putenv", "unsetenv"):
+            self._stand_for(name)
         os.getpid, os.register_at_fork = getpid, register_at_fork  # type: ignore[assignment]  # keywords of their own
         atexit.register = register  # type: ignore[assignment]  # its types are less exact
-        self._replaced = {getpid: real_pid, register_at_fork: real_register, register: real_exit}
+        self._replaced |= {getpid: real_pid, register_at_fork: real_register, register: real_exit}
+
+    def _stand_for(self, name: str) -> None:
+        real: Function = getattr(os, name)
+
+        def changing(*args: object) -> None:
+            if frame_above(1).f_globals is not vars(os):  # `os.environ` calls it, too
+                self._on_variable()
+            real(*args)
+
+        setattr(os, name, changing)
+        self._replaced[changing] = real
 
     def stop(self, loaded: Iterable[str]) -> None:
         """Leave no trace, also in modules that were loaded meanwhile and have taken the functions by name."""

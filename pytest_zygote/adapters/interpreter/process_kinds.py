@@ -19,6 +19,7 @@ import warnings
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from pytest_zygote.adapters.interpreter import context_variables
 from pytest_zygote.adapters.interpreter.logger_state import AS_MADE, add_handlers, changed_loggers, set_logger
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, module_of
 from pytest_zygote.adapters.interpreter.private.ending import count_of_finalizers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SIGNAL = "the handler of signal "
 LOGGER = "the logger "
+CONTEXT = "the context variable "
 FINALIZERS = "what is finalized at the end"
 GENERATORS = ("random", "numpy.random")
 
@@ -244,6 +246,7 @@ def read() -> dict[str, object]:
     for what, number in _SIGNALS.items():
         state[what] = signal.getsignal(number)
     state.update((f"{LOGGER}{name}", value) for name, value in changed_loggers())
+    state.update((f"{CONTEXT}{name}", value) for name, value in context_variables.values())
     for what, (module, function, kind) in LATER.items():
         if function in (dict_of(sys.modules.get(module)) or ()):
             state[what] = kind.read()
@@ -251,7 +254,9 @@ def read() -> dict[str, object]:
 
 
 def without(what: str) -> object:
-    """Return what holds where nothing is told of it: of a logger, what it was made with; else `UNKNOWN`."""
+    """Return what holds where nothing is told of it: of a logger, what it was made with; `UNKNOWN` if nobody knows."""
+    if what.startswith(CONTEXT):
+        return context_variables.UNSET
     return AS_MADE if what.startswith(LOGGER) else UNKNOWN
 
 
@@ -264,6 +269,8 @@ def setter(what: str) -> Setter | None:
     if what.startswith(LOGGER):
         name = what.removeprefix(LOGGER)
         return lambda state: set_logger(name, state)
+    if what.startswith(CONTEXT):
+        return lambda value: context_variables.set_value(what.removeprefix(CONTEXT), value)
     if what.startswith(SIGNAL):
         number = int(what.removeprefix(SIGNAL))
         return lambda handler: handler is not None and signal.signal(number, handler)

@@ -8,7 +8,7 @@ process with other arguments, limits or timers makes the module ineligible for a
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_zygote.adapters.interpreter import attribute_writes, process_kinds
 from pytest_zygote.adapters.interpreter.process_kinds import GENERATORS, UNKNOWN, is_same, vector_of, without
@@ -117,6 +117,8 @@ def ineligible(change: Became) -> str:
     if change.what == DRAWS:
         return DRAWS
     if change.what.startswith(ATTRIBUTE):
+        if cast("tuple[object, ...]", change.value)[1] is attribute_writes.REPLACED:
+            return f"changes {change.what.removeprefix(ATTRIBUTE).removesuffix('.[…]')}"
         module, _, key = change.what.removeprefix(ATTRIBUTE).partition(".")
         is_vital = key != "excepthook" if module in _VITAL else module == "sys" and key in _VITAL_OF_SYS
         return f"changes {module}.{key}" if is_vital else ""

@@ -16,22 +16,25 @@ if TYPE_CHECKING:
 LINK = 2
 """Length of a link identity: a presence has one part, an identity three or more."""
 
+BASIC = 4
+"""Length of what is told of files and folders alike."""
+
 READS = 5
 """How often to read a file that is being written to: a save takes microseconds."""
 
 
 def identity(path: str) -> tuple[int, ...]:
-    """Return (mtime in ns, size, inode) of a file or folder, following links; () if it is not there.
+    """Return (mtime in ns, size, inode, change) of a file or folder, following links; () if it is not there.
 
-    The inode tells a file that was replaced by one with the same time stamp (``cp -p``, ``git stash``).
-    A folder has a checksum of its entries in addition: its mtime changes with every cache that is
-    written to it.
+    The inode tells a file that was replaced by one with the same time stamp (``cp -p``, ``git stash``), the last part
+    one that was written to, or got another mode, with its time stamp put back. A folder has a checksum of its entries
+    in addition: its mtime changes with every cache that is written to it.
     """
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return ()
-    basic = (status.st_mtime_ns, status.st_size, status.st_ino)
+    basic = _basic(status)
     return (*basic, _entries_checksum(path)) if stat.S_ISDIR(status.st_mode) else basic
 
 
@@ -98,7 +101,7 @@ def changed(recorded: dict[str, tuple[int, ...]]) -> list[str]:
             if known:
                 suspects.append(path)
         else:
-            if known[:3] != (status.st_mtime_ns, status.st_size, status.st_ino):
+            if known[:BASIC] != _basic(status):
                 suspects.append(path)
     return [path for path in suspects if _is_different(path, recorded[path])]
 
@@ -108,7 +111,13 @@ def _is_different(path: str, known: tuple[int, ...]) -> bool:
         return presence(path) != known
     if len(known) == LINK:
         return link_identity(path) != known
-    return not known[3:] or identity(path)[3:] != known[3:]
+    return not known[BASIC:] or identity(path)[BASIC:] != known[BASIC:]
+
+
+def _basic(status: os.stat_result) -> tuple[int, ...]:
+    # Package managers link files of packages into other environments, which changes the ctime and nothing else.
+    change = status.st_ctime_ns if status.st_nlink == 1 else status.st_mode
+    return (status.st_mtime_ns, status.st_size, status.st_ino, change)
 
 
 def importable_names(folder: str) -> frozenset[str]:

@@ -21,6 +21,9 @@ SLACK, SLACK_S = 0.1, 0.3
 """A run that could import as fast as the layer that it waits for may be slower than plain pytest by this share of its
 imports, and so many seconds."""
 
+PATIENT_BUILDS = 3
+"""Layers of a kind that are built for one client of our tests, whose runs are warm however slow the machine is."""
+
 MAX_PATCHES = 20
 """Layers that are built or patched for one client, before it runs cold: a file that is written all the time."""
 
@@ -42,7 +45,9 @@ class AwaitedLayer(Record):
     failure: Reason | None = None
 
 
-def why_built_again(awaited: Sequence[AwaitedLayer], kind: str, cause: str) -> Reason | None:
+def why_built_again(
+    awaited: Sequence[AwaitedLayer], kind: str, cause: str, *, is_patient: bool = False
+) -> Reason | None:
     """Return why a client waits for no second layer of a kind; None if this is the first.
 
     A build that has failed, or whose inputs changed meanwhile, may do so again. Patches take milliseconds.
@@ -51,10 +56,11 @@ def why_built_again(awaited: Sequence[AwaitedLayer], kind: str, cause: str) -> R
         awaited: layers that were made while the client waited.
         kind: of the last of them.
         cause: why that is built.
+        is_patient: whether the client waits for `PATIENT_BUILDS` before it gives up.
     """
     failures = (layer.failure for layer in awaited if layer.failure is not None)
     alike = [layer for layer in awaited if layer.kind == kind]
-    if len([layer for layer in alike if not layer.is_patched]) > 1:
+    if len([layer for layer in alike if not layer.is_patched]) > (PATIENT_BUILDS if is_patient else 1):
         return next(failures, Reason("inputs-unstable", f"{cause} while the run waited for a layer"))
     if len(alike) > MAX_PATCHES:
         return Reason("inputs-unstable", f"{cause}, again and again")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.attribute_writes import AttributeWrites, describe, may_read, put
+from pytest_zygote.adapters.interpreter.attribute_writes import ADDED, AttributeWrites, describe, may_read, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,3 +111,43 @@ def test_who_may_have_read_what_was_written(
 def test_who_has_no_code_to_look_at_may_have_read_all() -> None:
     """A module of C, or one that is made by a finder of its own."""
     assert may_read("sys", ["dumps"]) == {"dumps"}
+
+
+def test_what_modules_add_to_lists_and_sets_of_the_project(
+    writes: AttributeWrites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of others it is their own affair; objects are never compared; a list that is written anew is told as such."""
+    other = Hostile()
+    registry = module("app.registry", "ITEMS, NAMES, ORDER, _cache, __all__ = [], set(), [1, 2], [], []\n")
+    vars(registry)["ITEMS"].append(other)
+    monkeypatch.setitem(sys.modules, "app.registry", registry)
+    writes.add_parts("app.registry")
+    assert told(writes) == {}
+    items, names, order = (vars(registry)[name] for name in ("ITEMS", "NAMES", "ORDER"))
+    items.extend([other, "one"])
+    names.add("one")
+    order.reverse()
+    for name in ("_cache", "__all__"):
+        vars(registry)[name].append(1)
+    changes = tuple(writes.changes())
+    assert told(writes) == {}
+    writes.restore()
+
+    assert {(owner, key is ADDED) for owner, key, _ in changes} == {
+        ("app.registry:ITEMS", True),
+        ("app.registry:NAMES", True),
+        ("app.registry:ORDER", False),
+    }
+    assert (len(items), names, order) == (1, set(), [1, 2])
+    for change in changes:
+        put(*change)
+    assert (items[1] is other, items[2], names, order) == (True, "one", {"one"}, [1, 2])
+
+
+class Hostile:
+    """Must never be asked whether it equals anything."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError
+
+    __hash__ = None  # type: ignore[assignment]  # see above

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has taken a function by its name has the real one afterwards."""
-    real = os.getpid, os.register_at_fork, atexit.register
+    real = os.getpid, os.register_at_fork, atexit.register, os.putenv
     files: list[str] = []
     handlers: list[dict[str, object]] = []
     module = ModuleType("taker")
@@ -27,6 +27,7 @@ def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch
         files.append,
         lambda given: not handlers.append(given),  # type: ignore[func-returns-value]
         lambda file, handler: not ends.append((file, handler)),  # type: ignore[func-returns-value]
+        lambda: None,
     )
     calls.start()
     try:
@@ -40,5 +41,22 @@ def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch
     assert files == [__file__]
     assert handlers == [{"before": print}]
     assert ends == [(__file__, (print, (1,), {}))]
-    assert (os.getpid, os.register_at_fork, atexit.register) == real
+    assert (os.getpid, os.register_at_fork, atexit.register, os.putenv) == real
     assert vars(module)["getpid"] is real[0]
+
+
+def test_variables_that_are_set_past_the_environment_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `os.environ` does itself is seen there."""
+    monkeypatch.setenv("ZYGOTE_VARIABLE", "before")
+    said: list[str] = []
+    calls = ProcessCalls(lambda _: None, lambda _: False, lambda *_: False, lambda: said.append("set"))
+    calls.start()
+    try:
+        os.environ["ZYGOTE_VARIABLE"] = "after"
+        assert said == []
+        os.putenv("ZYGOTE_VARIABLE", "after")
+        os.unsetenv("ZYGOTE_ABSENT")
+    finally:
+        calls.stop([])
+
+    assert said == ["set", "set"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import decimal
 import gc
 import json
@@ -13,7 +14,7 @@ import sys
 import pytest
 
 from pytest_zygote.adapters.interpreter import process_kinds, process_state
-from pytest_zygote.adapters.interpreter.attribute_writes import MISSING
+from pytest_zygote.adapters.interpreter.attribute_writes import MISSING, REPLACED
 from pytest_zygote.adapters.interpreter.process_kinds import is_same
 from pytest_zygote.adapters.interpreter.process_state import ProcessState, become
 from pytest_zygote.core.layers.import_effects import Became
@@ -156,3 +157,31 @@ def test_who_makes_imports_lazy_is_in_no_layer(state: ProcessState) -> None:
         state.restore()
 
         assert process_state.ineligible(changes["which imports are lazy"]) == "changes which imports are lazy"
+
+
+def test_context_variables_are_set_again(state: ProcessState) -> None:
+    """In a layer's context they cannot be unset, so that is left when it is built."""
+    variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+    value = Hostile()
+
+    def build() -> list[Became]:
+        variable.set(value)
+        found = list(state.changes("app"))
+        state.restore()
+        return found
+
+    (change,) = contextvars.copy_context().run(build)
+
+    assert change.what.startswith("the context variable variable")
+    assert not process_state.ineligible(change)
+    assert variable.get(None) is None
+    token = variable.set(None)
+    become(*change)
+    assert variable.get() is value
+    variable.reset(token)
+
+
+def test_a_list_that_was_written_anew_makes_its_writer_ineligible() -> None:
+    """What has gone or moved nobody can do again in another process."""
+    change = Became("attribute of app.registry.ORDER.[…]", ("app.registry:ORDER", REPLACED, None))
+    assert process_state.ineligible(change) == "changes app.registry.ORDER"

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.system import files
+from tests.support.daemon import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,29 @@ def test_an_edit_that_keeps_size_and_time_is_seen_by_the_inode(tmp_path: Path) -
     other.replace(path)
 
     assert files.changed(known) == [str(path)]
+
+
+def test_an_edit_in_place_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
+    """And a mode that was changed; not another name for the file, as package managers make for other environments."""
+    path = tmp_path / "module.py"
+    path.write_text("A = 1\n", encoding="utf-8")
+    os.utime(path, ns=(1, 1))
+    known = {str(path): files.identity(str(path))}
+    eventually(lambda: path.stat().st_ctime_ns != _touched(tmp_path), "the clock of the file system has moved")
+    path.write_text("A = 2\n", encoding="utf-8")
+    os.utime(path, ns=(1, 1))
+    assert files.changed(known) == [str(path)]
+    (tmp_path / "elsewhere").hardlink_to(path)
+    known = {str(path): files.identity(str(path))}
+    (tmp_path / "third").hardlink_to(path)
+    assert files.changed(known) == []
+    path.chmod(0o711)
+    assert files.changed(known) == [str(path)]
+
+
+def _touched(folder: Path) -> int:
+    (folder / "touched").write_text("")
+    return (folder / "touched").stat().st_ctime_ns
 
 
 def test_a_file_that_is_written_to_meanwhile_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
