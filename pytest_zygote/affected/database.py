@@ -11,6 +11,8 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.protocol.errors import ZygoteError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -20,7 +22,7 @@ BUSY_S = 20.0
 """How long another process may hold the file."""
 
 
-class StoreError(Exception):
+class StoreError(ZygoteError):
     """The store cannot be used; the user has been warned, with the reason."""
 
 

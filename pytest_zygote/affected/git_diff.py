@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.affected.dependency import KINDS
 from pytest_zygote.core.affected.fingerprints import compiled_text
 from pytest_zygote.core.affected.tree_changes import TreeChanges
+from pytest_zygote.core.protocol.errors import ZygoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 
-class GitError(Exception):
+class GitError(ZygoteError):
     """Git cannot tell; the text says why, for the user."""
 
 

@@ -21,6 +21,7 @@ from pytest_zygote.affected.executions import identity
 from pytest_zygote.affected.file_state import TICK_NS, compiled_units, may_be_outdated, stamp
 from pytest_zygote.core.affected.fingerprints import IMPORTS, code_only, owners, units_of, whole
 from pytest_zygote.core.bytecode import why_unknown
+from pytest_zygote.core.reachable import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -200,14 +201,7 @@ class LoadedFiles:
     def closure(self, paths: Iterable[str]) -> frozenset[str]:
         """Return these files and all that they import, directly or not."""
         self._link()
-        found: set[str] = set()
-        waiting = [path for path in paths if path in self.files]
-        while waiting:
-            path = waiting.pop()
-            if path not in found:
-                found.add(path)
-                waiting += self.files[path].edges - found
-        return frozenset(found)
+        return frozenset(reachable(self.files.keys() & paths, lambda path: self.files[path].edges))
 
     def _link(self) -> None:
         """Add the edges of import statements, if files were loaded since the last call."""

@@ -9,6 +9,7 @@ import sys
 from pytest_zygote.adapters.system.signals import FORWARDED, HARMLESS, SIGCONT, SIGTSTP, SignalPipe, suspend
 from pytest_zygote.adapters.system.sockets import pair
 from pytest_zygote.core.protocol.client_messages import (
+    LOST,
     TO_CLIENT,
     Answer,
     Cold,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 PATIENCE_MS = 500
 """A daemon that has said nothing for this long is looked at: it may have been stopped."""
-
-LOST = 3
-"""Exit code when nobody can tell how the run ended: pytest's own for an internal error."""
 
 
 class RunEnd(Record):

@@ -4,7 +4,7 @@ A run is a child of its zygote, and its status comes from there, unless it repor
 its memory is left to be freed. If the zygote dies first, the daemon inherits the run (it is a subreaper) and collects
 the status itself. A run reports its pid on its own connection before it does anything else, so a zygote that dies
 leaves no doubt whether a run was started. One that was not is started elsewhere; one whose end nobody saw
-counts as failed (`lifecycle.LOST`).
+counts as failed (`client_messages.LOST`).
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class RunTable:
             if run.pid and not self._processes.exists(run.pid):
                 log.error("run %d ended unseen: its zygote died", run.number)
                 run.client.send(client_messages.Notice("the zygote died during the run: its result is unknown"))
-                self._on_ended(run, lifecycle.LOST)
+                self._on_ended(run, client_messages.LOST)
         if orphans:
             self._loop.after(ORPHANS_S, self._look_for_orphans)
 

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.parallel.databases import copy_name
+from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.django import connections
 from pytest_zygote.django.connections import close_all, decisive_settings, is_in_memory
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_zygote.django.connections import Closable, Connection, Create
 
 
-class NotCloneable(Exception):  # noqa: N818 - not an error: workers create their databases themselves
+class NotCloneable(ZygoteError):  # noqa: N818 - not an error: workers create their databases themselves
     """Why databases are not copied."""
 
 

@@ -15,6 +15,7 @@ from pytest_zygote.client.request import make_request
 from pytest_zygote.client.run_relay import Declined, RunEnd, lend
 from pytest_zygote.core.protocol.client_messages import (
     FROM_CLIENT,
+    LOST,
     TO_CLIENT,
     Answer,
     Cold,
@@ -134,7 +135,7 @@ def test_a_run_whose_end_nobody_saw_is_no_success(ends: Ends, link: Ours, capsys
     daemon.send(Started(2**22 + 1))
     daemon.close()
 
-    assert [relay._listen(), relay._listen()] == [None, RunEnd(run_relay.LOST)]  # noqa: SLF001
+    assert [relay._listen(), relay._listen()] == [None, RunEnd(LOST)]  # noqa: SLF001
     pipe.close()
     assert "its result is unknown" in capsys.readouterr().err
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.core.layers import lifecycle
 from pytest_zygote.core.protocol import client_messages, layer_messages, run_messages
 from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.run_table import FORK_S, ORPHANS_S
@@ -105,7 +104,7 @@ def test_run_that_ends_unseen_has_failed(daemon: FakeDaemon, served: Served) -> 
     assert not client.all_sent(client_messages.Finished)
     daemon.processes.alive.clear()
     daemon.advance(ORPHANS_S)
-    assert client.last(client_messages.Finished).status == lifecycle.LOST
+    assert client.last(client_messages.Finished).status == client_messages.LOST
     assert "its result is unknown" in client.last(client_messages.Notice).text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import sys
@@ -44,6 +45,14 @@ class Collection:
         built = self.inputs.stop(loaded, tests)
         sys.setprofile(self._profiler)
         return built
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_collection() -> Iterator[None]:
+    """Call no `gc.callbacks` while a collection is watched: those of hypothesis read the clock."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

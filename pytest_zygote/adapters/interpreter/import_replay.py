@@ -19,10 +19,11 @@ from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.disturbance import Disturbance
-from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Asked, Became, Imported, PathGrew, Read, Warned
-from pytest_zygote.core.layers.import_log import DigestWalk, executed_by, lineage
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Asked, Became, PathGrew, Read, Warned
+from pytest_zygote.core.layers.import_log import DigestWalk, executed_by, imported_by, lineage
 from pytest_zygote.core.layers.layer_inputs import environ_differences
 from pytest_zygote.core.layers.module_graph import WRITTEN
+from pytest_zygote.core.reachable import reachable
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -225,15 +226,14 @@ class ImportReplay:
         if hook:
             text = f"{hook} was installed before {name} was imported, and may change what imports are"
             self._refuse(Reason("import-hook", text), tuple(sorted(self._s.own)))
-        waiting = [name]
-        while waiting:
-            module = waiting.pop()
-            if module in self._s.own and module not in self._compared:
-                self._compared.add(module)
-                waiting += [event.name for event in self._s.log.get(module, ()) if type(event) is Imported]
-                path = self._s.rewritten(module)
-                if path:
-                    self._refuse(Reason("file-rewritten", f"{WRITTEN}{path}"), (module,))
+
+        def following(module: str) -> list[str]:
+            return [other for other in imported_by(module, self._s.log) if other in self._s.own]
+
+        for module in reachable(self._s.own & {name}, following, self._compared):
+            path = self._s.rewritten(module)
+            if path:
+                self._refuse(Reason("file-rewritten", f"{WRITTEN}{path}"), (module,))
 
     def _is_led_to(self, name: str, other: str) -> bool:
         """Return whether executing one module adds to `sys.path` the folder in which the other is found."""

@@ -11,9 +11,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.core.layers.import_effects import Imported
-from pytest_zygote.core.layers.import_log import lineage
+from pytest_zygote.core.layers.import_log import imported_by, lineage
 from pytest_zygote.core.patching.import_statements import import_line
+from pytest_zygote.core.reachable import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,17 +74,13 @@ class WarningReplay:
 
     def _importer(self, name: str, above: str) -> str | None:
         """Return the first module whose execution imports another, among all that one leads to; None for none."""
-        seen: set[str] = set()
-        waiting = [above]
-        while waiting:
-            module = waiting.pop()
-            if module in seen or module not in sys.modules:
-                continue
-            seen.add(module)
-            imported = [event.name for event in self._log.get(module, ()) if isinstance(event, Imported)]
-            if any(name in lineage(other) for other in imported):
+
+        def following(module: str) -> list[str]:
+            return [other for other in reversed(imported_by(module, self._log)) if other in sys.modules]
+
+        for module in reachable({above} & sys.modules.keys(), following):
+            if any(name in lineage(other) for other in imported_by(module, self._log)):
                 return module
-            waiting += reversed(imported)
         return None
 
 

@@ -15,8 +15,9 @@ from pytest_zygote.adapters.system.processes import group_of, signal_group
 from pytest_zygote.adapters.system.procfs import goes_on
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
-from pytest_zygote.client.run_relay import LOST, RunEnd, lend, send_request
+from pytest_zygote.client.run_relay import RunEnd, lend, send_request
 from pytest_zygote.core.protocol.client_messages import (
+    LOST,
     Answer,
     Cold,
     Finished,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.affected.dependency import KINDS, Need
 from pytest_zygote.core.affected.impact import Row
 from pytest_zygote.core.affected.outcomes import OUTCOMES
+from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ LONGEST = 64
 """Bytes of a checksum, at most."""
 
 
-class BaselineError(Exception):
+class BaselineError(ZygoteError):
     """A text is no baseline; the message says why, for the user."""
 
 

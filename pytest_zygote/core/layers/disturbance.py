@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.reachable import reachable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
@@ -27,14 +29,7 @@ class Disturbance:
 
     def affected(self, names: Iterable[str]) -> set[str]:
         """Return modules with all of the project's that import them, directly or not."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += [importer for importer in self._importers.get(name, ()) if importer in self._own]
-        return found
+        return set(reachable(names, lambda name: self._own & self._importers.get(name, frozenset())))
 
     def change(self, changed: Mapping[str, str], executed: AbstractSet[str]) -> None:
         """Note what the run has changed: who imports it, and has not been executed, would have read something else.

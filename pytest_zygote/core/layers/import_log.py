@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.layers.import_effects import Imported
+from pytest_zygote.core.reachable import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,7 +102,7 @@ class ImportDigests:
         if name in self.bits or (name in self.reach and name not in self.entries):
             yield name  # the latter: they import each other
         else:
-            yield from (event.name for event in self.entries.get(name, ()) if type(event) is Imported)
+            yield from imported_by(name, self.entries)
 
 
 class DigestWalk:
@@ -165,12 +166,14 @@ def _targets(name: str, log: Iterable[Event]) -> Iterator[str]:
 
 def executed_by(names: Iterable[str], log: Mapping[str, Sequence[Event]]) -> set[str]:
     """Return modules with all that executing them executes: what they import, and the packages that they are in."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [event.name for event in log.get(name, ()) if isinstance(event, Imported)]
-            waiting += [name.rpartition(".")[0]] if "." in name else []
-    return found
+
+    def following(name: str) -> list[str]:
+        package = name.rpartition(".")[0]
+        return [*imported_by(name, log), *([package] if package else [])]
+
+    return set(reachable(names, following))
+
+
+def imported_by(name: str, log: Mapping[str, Sequence[Event]]) -> list[str]:
+    """Return the modules that executing a module imports, in order."""
+    return [event.name for event in log.get(name, ()) if isinstance(event, Imported)]

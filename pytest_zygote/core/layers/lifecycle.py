@@ -57,9 +57,6 @@ def step(phase: str, event: str) -> str:
         raise LocalProtocolError(message) from None
 
 
-LOST = 3
-"""Exit code of a run whose end was missed: pytest's own for an internal error, never 0."""
-
 LAYER_INELIGIBLE = 75
 """Exit code of a run that ended before its first test because its layer was not exact."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
     from pytest_zygote.core.reasons import Code
 
 
-class NotPatchable(Exception):  # noqa: N818 - not an error: a way to say no
+class NotPatchable(ZygoteError):  # noqa: N818 - not an error: a way to say no
     """Only a fresh import is right; the text ends a sentence that begins with the file."""
 
     def __init__(self, code: Code, text: str) -> None:

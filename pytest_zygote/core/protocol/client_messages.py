@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from pytest_zygote.core.reasons import Reason
 
+LOST = 3
+"""Status of a run whose end was missed, by the daemon or by its client: pytest's own for an internal error, never 0."""
+
 
 class RunRequest(Record):
     """Run pytest as this client would have; its descriptors travel beside it.

@@ -12,7 +12,14 @@ ZygoteError
 ├─ ShardError (`core.shards.errors`)  a file of durations, or results of shards, cannot be used
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
-└─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
+├─ NotPatchable (`core.patching.errors`)  only a fresh import is right after an edit
+├─ PatchError (`adapters.patching.errors`)             a patch did not do what it should
+├─ NotPlainError (`core.sessions.recollection`)  the text of a test file may do more than define
+├─ NotPersistable (`fixtures.persistent`)  a fixture cannot outlive the run
+├─ NotCloneable (`django.test_databases`)  databases are not copied
+├─ StoreError (`affected.database`)        what tests need cannot be stored or read
+├─ BaselineError (`core.affected.baseline`)  a text is no baseline
+└─ GitError (`affected.git_diff`)          git cannot tell what has changed
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.protocol.errors import ZygoteError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -50,7 +52,7 @@ _MARKS = "pytest.mark."
 _METHODS = frozenset({"staticmethod", "classmethod"})
 
 
-class NotPlainError(Exception):
+class NotPlainError(ZygoteError):
     """Something in a text may do more than define."""
 
 

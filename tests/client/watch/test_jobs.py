@@ -11,13 +11,13 @@ from pytest_zygote.adapters.system import sockets
 from pytest_zygote.adapters.system.rendezvous import Rendezvous
 from pytest_zygote.client.daemon_launcher import DaemonLauncher
 from pytest_zygote.client.request import make_request
-from pytest_zygote.client.run_relay import LOST
 from pytest_zygote.client.watch import jobs
 from pytest_zygote.client.watch.jobs import Starter, WarmRun
 from pytest_zygote.core.cli.daemon_options import options_of
 from pytest_zygote.core.cli.settings import Settings
 from pytest_zygote.core.protocol.client_messages import (
     FROM_CLIENT,
+    LOST,
     TO_CLIENT,
     Cold,
     Finished,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from pathlib import Path
 
@@ -34,6 +35,18 @@ def test_the_tree_in_the_docstring_names_those_of_other_rooms() -> None:
     found = {name for text in texts for name in re.findall(rf"^class (\w+)\((?:{names})\):", text, re.MULTILINE)}
 
     assert found - {*re.findall(r"\w+", str(errors.__doc__))} == set()
+
+
+def test_only_errors_of_others_are_outside_of_the_tree() -> None:
+    """Those of packages whose names we have, those of the user's code in a worker, and one that a self-check raises."""
+    package = Path(errors.__file__).parent.parent.parent
+    kinds = "|".join(
+        name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)
+    )
+    texts = (file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    found = {name for text in texts for name in re.findall(rf"^class (\w+)\((?:{kinds})\):", text, re.MULTILINE)}
+
+    assert found == {"ZygoteError", "TestError", "StoreValueNotExists", "WorkerError", "_Called"}
 
 
 @pytest.mark.parametrize("kind", [errors.LocalProtocolError, errors.RemoteProtocolError])
