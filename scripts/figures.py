@@ -376,7 +376,8 @@ def _number(value: float) -> str:
 
 def _amount(value: float, unit: str) -> str:
     if unit == "s":
-        return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.{0 if value >= 0.01 else 1}f} ms"  # noqa: PLR2004
+        milliseconds = value * 1000
+        return f"{value:.2f} s" if value >= 1 else f"{milliseconds:.{0 if milliseconds >= 10 else 1}f} ms"  # noqa: PLR2004 - two digits
     if unit == "MB":
         return f"{value / 1e6:.0f} MB"
     return f"{value:.2g} {unit}".rstrip()

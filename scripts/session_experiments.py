@@ -102,7 +102,7 @@ def edit_and_think(bench: Bench) -> Samples:
         module = warm.project / "market" / "prices.py"
         text = module.read_text(encoding="utf-8")
 
-        def after(edit: bool) -> float:  # noqa: FBT001 - two contenders
+        def after(*, edit: bool) -> float:
             procfs.wait_until_idle(place.scratch)
             if edit:
                 module.write_text(f"{text}\n\nEDITS = {next(edits)}\n", encoding="utf-8")
@@ -111,7 +111,7 @@ def edit_and_think(bench: Bench) -> Samples:
 
         with warm.started():
             collect(warm, test)
-            return bench.interleaved({"edited": lambda: after(True), "same": lambda: after(False)})  # noqa: FBT003
+            return bench.interleaved({"edited": lambda: after(edit=True), "same": lambda: after(edit=False)})
 
 
 def names_of_many(bench: Bench) -> Samples:

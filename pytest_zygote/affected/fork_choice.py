@@ -59,7 +59,7 @@ def why_one_process(config: pytest.Config, opened: Iterable[str]) -> str:
 
 def may_fork(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
     """Return whether forks would tell more than one process does, and can be had."""
-    if len(items) < 2 or not hasattr(os, "fork") or why_lost(Feature.ISOLATION):  # noqa: PLR2004
+    if len(items) <= 1 or not hasattr(os, "fork") or why_lost(Feature.ISOLATION):
         return False
     return not config.pluginmanager.has_plugin("dsession")  # workers are forks already
 

@@ -62,7 +62,7 @@ def hide(start_over: StartOver) -> None:
     # Settings that a module gave by ``settings.configure()`` are what executing that module did: they stay.
     known = conf.settings._wrapped  # noqa: SLF001 - as `django.test` does it
     if isinstance(known, conf.Settings):
-        conf.settings._wrapped = conf.empty  # noqa: SLF001
+        conf.settings._wrapped = conf.empty  # noqa: SLF001 - as above
     if DJANGO in sys.modules:
         _hide_apps(conf, known, start_over)
 

@@ -25,7 +25,11 @@ class TemporaryFolders:
         self._created: list[Path] = []
 
     @contextmanager
-    def create_tmp_dir(self, cleanup_immediately: bool = True, prefix: str = "mp") -> Iterator[Path]:  # noqa: FBT001, FBT002
+    def create_tmp_dir(
+        self,
+        cleanup_immediately: bool = True,  # noqa: FBT001, FBT002 - as in pytest-mproc
+        prefix: str = "mp",
+    ) -> Iterator[Path]:
         """Make a folder; remove it when the block ends, or with the session; the arguments are pytest-mproc's."""
         folder = self._factory.mktemp(prefix)
         self._created.append(folder)

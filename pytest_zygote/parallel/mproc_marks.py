@@ -57,7 +57,7 @@ class TestError(Exception):
 
     __test__ = False
 
-    def __init__(self, msg: str = "", retry: bool = True, fatal: bool = False) -> None:  # noqa: FBT001, FBT002
+    def __init__(self, msg: str = "", retry: bool = True, fatal: bool = False) -> None:  # noqa: FBT001, FBT002 - as in pytest-mproc
         """Describe what failed, for the user; the arguments are those of pytest-mproc."""
         super().__init__(msg)
         self.retry = retry

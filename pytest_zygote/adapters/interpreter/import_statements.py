@@ -29,7 +29,7 @@ class ImportStatements:
         def import_(
             name: str,
             globals: dict[str, object] | None = None,  # noqa: A002 - its name in the interpreter
-            locals: dict[str, object] | None = None,  # noqa: A002
+            locals: dict[str, object] | None = None,  # noqa: A002 - the same
             fromlist: Sequence[str] = (),
             level: int = 0,
         ) -> ModuleType:

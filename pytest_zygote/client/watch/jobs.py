@@ -15,7 +15,7 @@ from pytest_zygote.adapters.system.processes import group_of, signal_group
 from pytest_zygote.adapters.system.procfs import goes_on
 from pytest_zygote.client.daemon_launcher import connect_or_start
 from pytest_zygote.client.request import ineligible
-from pytest_zygote.client.run_relay import RunEnd, lend, send_request
+from pytest_zygote.client.run_relay import send_request
 from pytest_zygote.core.protocol.client_messages import (
     LOST,
     Answer,
@@ -232,20 +232,6 @@ class Starter:
         if not reason.is_quiet:
             self._print(cold_run(reason))
         return ColdRun(args, self._environ)
-
-    def hand_over(self, args: tuple[str, ...]) -> int:
-        """Run with our terminal as input, for a debugger; return the exit code."""
-        channel = self._connect()
-        if channel is not None:
-            outcome = lend(channel, self._request.replaced(args=args))
-            if isinstance(outcome, RunEnd):
-                return outcome.status
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the debugger's
-        try:
-            command = [sys.executable, "-m", "pytest", *args]
-            return subprocess.run(command, env={**os.environ, DISABLE: "1"}, check=False).returncode
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def _connect(self) -> Channel[ToClient, FromClient] | None:
         if ineligible(self._settings, self._settings.args, os.environ) is not None:

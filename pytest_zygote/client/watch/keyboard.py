@@ -91,15 +91,6 @@ class Keyboard:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(0, termios.TCSADRAIN, self._usual)
 
-    @contextlib.contextmanager
-    def usual(self) -> Iterator[None]:
-        """Have the terminal as programs expect it, for a while."""
-        self.restore()
-        try:
-            yield
-        finally:
-            self.listen()
-
     def read(self) -> str:
         """Return the keys that were pressed; '' if the terminal is gone."""
         try:

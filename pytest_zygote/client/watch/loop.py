@@ -221,8 +221,6 @@ class WatchLoop:
                 self._signal(signal.SIGINT)
             case events.KillRun():
                 self._signal(signal.SIGKILL)
-            case events.Debug(args):
-                self._debug(args)
             case events.LendTerminal() | events.ReclaimTerminal() | events.Suspend():
                 self._give_way(action)
             case events.RunCommand(command):
@@ -270,15 +268,9 @@ class WatchLoop:
             case _:
                 assert_never(action)
 
-    def _debug(self, args: tuple[str, ...]) -> None:
-        self._signals.close()  # Ctrl-C is the debugger's
-        with self._keyboard.usual():
-            status = self._runs.hand_over(args)
-        self._signals = SignalPipe(tuple(SIGNALS))
-        self._handle(events.RunEnded(status, self._store.last_counts()))
-
     def _notify(self, text: str) -> None:
         try:
-            subprocess.run(["notify-send", "pytest", text], check=False, stderr=subprocess.DEVNULL)  # noqa: S607
+            command = ["notify-send", "pytest", text]
+            subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         except OSError:
             self._keyboard.print("zygote: notify-send is not installed")

@@ -97,7 +97,8 @@ def _is_substitution(script: str) -> bool:
     """Return whether a script of sed's is one ``s/this/that/g``: other commands read and write files."""
     if len(script) < len("s///") or script[0] != "s" or script[1].isalnum() or script[1] in "\\\n":
         return False
-    return "\\" not in script and script.count(script[1]) == 3 and script.rpartition(script[1])[2] in ("", "g")  # noqa: PLR2004
+    _, *parts = script.split(script[1])
+    return "\\" not in script and parts[2:] in ([""], ["g"])
 
 
 def script_commands(text: str) -> list[tuple[str, ...]] | None:

@@ -94,12 +94,6 @@ class StartRun(Record):
     plain_because: Reason | None = None
 
 
-class Debug(Record):
-    """Run with the terminal as input, until that has ended."""
-
-    args: tuple[str, ...]
-
-
 class InterruptRun(Record):
     """Have the run end as by Ctrl-C."""
 
@@ -155,6 +149,6 @@ class Notify(Record):
 
 
 Action: TypeAlias = (
-    "StartRun | Debug | InterruptRun | KillRun | LendTerminal | ReclaimTerminal | Suspend"
+    "StartRun | InterruptRun | KillRun | LendTerminal | ReclaimTerminal | Suspend"
     " | AskForFilter | Print | ShowStatus | ClearStatus | RunCommand | Notify"
 )

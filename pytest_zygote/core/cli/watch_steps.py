@@ -234,8 +234,7 @@ def _start(state: WatchState, kind: str, now: float, options: WatchOptions) -> S
 def _begin(state: WatchState, args: tuple[str, ...], now: float) -> Step:
     summary = replace(state.summary, running=state.kind)
     state = replace(state, summary=summary, args=args, is_running=True, started_at=now)
-    run = events.Debug(args) if state.kind == watch_mode.DEBUG else events.StartRun(args)
-    return state, (events.ShowStatus(), events.ClearStatus(), run)
+    return state, (events.ShowStatus(), events.ClearStatus(), events.StartRun(args))
 
 
 def _on_time(state: WatchState, now: float, options: WatchOptions, *, is_settled: bool) -> Step:

@@ -67,8 +67,9 @@ def test_without_keys_the_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch
     """There is none to set."""
     shown, _ = keyboard(monkeypatch, is_terminal=False)
     shown.listen()
-    with shown.usual():
-        assert not shown.has_keys
+    shown.restore()
+
+    assert not shown.has_keys
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,6 @@ class FakeRuns:
         """Start nothing yet."""
         self.jobs: list[FakeJob] = []
         self.started: list[tuple[tuple[str, ...], Reason | None]] = []
-        self.debugged: list[tuple[str, ...]] = []
 
     def start(self, args: tuple[str, ...]) -> FakeJob:
         """Start a run."""
@@ -85,11 +84,6 @@ class FakeRuns:
         self.started.append((args, reason))
         self.jobs.append(FakeJob())
         return self.jobs[-1]
-
-    def hand_over(self, args: tuple[str, ...]) -> int:
-        """Be the debugger."""
-        self.debugged.append(args)
-        return 1
 
 
 class FakeKeyboard:
@@ -308,15 +302,6 @@ def test_what_a_run_writes_starts_no_other(stay: Stay) -> None:
     stay.loop._on_files()  # noqa: SLF001
 
     assert stay.loop.state.saved == ("app.py",)
-
-
-def test_the_debugger_is_waited_for(stay: Stay) -> None:
-    """It has the terminal meanwhile; how it ended is shown."""
-    stay.end(0)
-    stay.press("d")
-
-    assert stay.runs.debugged == [RUNS["debug"]]
-    assert "watch: idle | failed" in stay.keyboard.shown[-1]
 
 
 def test_a_debugger_in_a_run_has_the_terminal(stay: Stay) -> None:

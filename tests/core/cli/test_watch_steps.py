@@ -44,15 +44,12 @@ class TestKeys:
     """A key is pressed."""
 
     @pytest.mark.parametrize(
-        ("key", "kind"), [("\n", "affected"), ("\r", "affected"), ("a", "all"), ("f", "failed"), ("l", "affected")]
+        ("key", "kind"),
+        [("\n", "affected"), ("\r", "affected"), ("a", "all"), ("f", "failed"), ("d", "debug"), ("l", "affected")],
     )
     def test_keys_start_runs(self, key: str, kind: str) -> None:
         """Of several kinds; the last one again."""
         assert walk(PASSED, events.KeyPressed(key))[1] == (*BEGIN, run(*RUNS[kind]))
-
-    def test_the_debugger_has_the_terminal(self) -> None:
-        """So it is no run like the others."""
-        assert walk(PASSED, events.KeyPressed("d"))[1] == (*BEGIN, events.Debug(("-q", "tests", *RUNS["debug"])))
 
     @pytest.mark.parametrize("key", ["a", "i"])
     def test_a_run_that_goes_on_is_interrupted_once(self, key: str) -> None:
