@@ -36,7 +36,7 @@ def prepare(config: pytest.Config, folder: ResultFolder) -> float:
 
 def keep(config: pytest.Config, folder: ResultFolder) -> None:
     """Copy what pytest-cov has measured."""
-    if not config.pluginmanager.has_plugin("_cov") or not config.option.cov_source:
+    if not config.pluginmanager.has_plugin("_cov") or not config.getoption("cov_source", default=None):
         return
     import coverage
 

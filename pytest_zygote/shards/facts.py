@@ -80,8 +80,15 @@ def display_of(config: pytest.Config) -> tuple[str, ...]:
     level = config.option.verbose
     volume = [("v" if level > 0 else "q") * abs(level)] if level else []
     words = [text.format(values[name]) for name, text in DISPLAY.items() if values.get(name)]
-    settings = [("-o", f"{name}={config.getini(name)}") for name in DISPLAY_INI]
-    return (*(f"-{letters}" for letters in volume), *words, *(word for pair in settings for word in pair))
+    settings = (word for name in DISPLAY_INI for word in _setting(config, name))
+    return (*(f"-{letters}" for letters in volume), *words, *settings)
+
+
+def _setting(config: pytest.Config, name: str) -> tuple[str, ...]:
+    try:
+        return ("-o", f"{name}={config.getini(name)}")
+    except ValueError:  # its plugin is switched off, as by `-p no:cacheprovider`
+        return ()
 
 
 def surroundings() -> dict[str, str]:

@@ -131,7 +131,7 @@ class ResultRecorder:
             return
         self._file.close()
         self._file = None
-        junit = session.config.option.xmlpath
+        junit = session.config.getoption("xmlpath", default=None)
         if junit and Path(junit).exists():
             shutil.copyfile(junit, self._folder.junit)
         artifacts.keep(session.config, self._folder)
