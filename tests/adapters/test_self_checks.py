@@ -8,6 +8,7 @@ import ctypes
 import importlib._bootstrap as bootstrap
 import os
 import random
+import sys
 import threading
 import tokenize
 import warnings
@@ -18,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from _pytest import fixtures, runner, terminal
-from _pytest import subtests as pytest_subtests
 from _pytest._io import TerminalWriter
 from _pytest.assertion.rewrite import AssertionRewritingHook
 from _pytest.capture import CaptureManager
@@ -48,6 +48,9 @@ def _with_other(owner: object, name: str) -> Break:
 
     return lambda monkeypatch: monkeypatch.setattr(owner, name, other)
 
+
+SUBTESTS = sys.modules.get("_pytest.subtests")
+"""From pytest 9 on."""
 
 LOADER = vars(bootstrap)["_find_and_load_unlocked"]
 
@@ -99,7 +102,7 @@ BREAKS: dict[str, tuple[Feature, Break]] = {
     "_pyfuncitem": (Feature.WORKERS, _with_other(fixtures.FixtureRequest, "_get_active_fixturedef")),
     "_finalizers": (Feature.WORKERS, _with_other(pytest.FixtureDef, "__init__")),
     "_setupstate": (Feature.WORKERS, _with_other(runner.SetupState, "teardown_exact")),
-    "SubtestReport": (Feature.WORKERS, _without(pytest_subtests, "SubtestReport")),
+    **({"SubtestReport": (Feature.WORKERS, _without(SUBTESTS, "SubtestReport"))} if SUBTESTS else {}),
     "_remove_plugin": (Feature.WORKERS, _with_other(HookCaller, "_remove_plugin")),
     "_addoption": (Feature.WORKERS, _without(OptionGroup, "_addoption")),
     "_basetemp": (Feature.WORKERS, _with_other(pytest.TempPathFactory, "__init__")),
@@ -136,6 +139,7 @@ ALWAYS = (
     "TestCaseFunction",
     "_arg2scope",
     "CovPlugin",
+    *(() if SUBTESTS else ("SubtestReport",)),
 )
 """What is bound when its room is imported, which fails without it, and what the caller does without at each use."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pytest_zygote.affected.database import Database, StoreError, look, restored
 from pytest_zygote.affected.written_files import WrittenFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 STATEMENTS = ("PRAGMA user_version = 7", "CREATE TABLE IF NOT EXISTS item (name TEXT)")
@@ -22,8 +24,10 @@ def _warnings() -> list[str]:
 
 
 @pytest.fixture(name="database")
-def _database(tmp_path: Path, warnings: list[str]) -> Database:
-    return Database(str(tmp_path / "cache" / "items.db"), STATEMENTS, 7, warnings.append)
+def _database(tmp_path: Path, warnings: list[str]) -> Iterator[Database]:
+    made = Database(str(tmp_path / "cache" / "items.db"), STATEMENTS, 7, warnings.append)
+    yield made
+    made.close()  # from Python 3.13 on, one that is only dropped is a warning, in whatever test runs then
 
 
 def add(database: Database, name: str) -> None:
@@ -113,13 +117,13 @@ def test_a_folder_that_cannot_be_made_is_such_an_error(tmp_path: Path, warnings:
 
 def test_a_connection_does_not_cross_a_fork(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process opens its own, and does not close that of its parent, whose locks would end."""
-    with database.using() as connection:
-        parents = connection
-    monkeypatch.setattr("os.getpid", lambda: -1)
-
-    with database.using() as connection:
-        assert connection is not parents
+    with database.using() as parents, monkeypatch.context() as child:
+        child.setattr("os.getpid", lambda: -1)
+        with database.using() as connection:
+            assert connection is not parents
+        database.close()
     parents.execute("SELECT 1")
+    parents.close()
 
 
 def test_a_look_makes_no_file(tmp_path: Path) -> None:
@@ -137,7 +141,7 @@ def test_a_look_finds_the_first_value(database: Database, tmp_path: Path) -> Non
     assert look(database.path, "SELECT name FROM item WHERE name = ?", ("a",)) == "a"
     assert look(database.path, "SELECT name FROM item WHERE name = ?", ("b",)) is None
     assert look(database.path, "SELECT name FROM nowhere", ()) is None
-    with sqlite3.connect(tmp_path / "other.db"):
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")):
         assert look(str(tmp_path / "other.db"), "SELECT name FROM item", ()) is None
 
 

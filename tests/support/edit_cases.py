@@ -50,7 +50,7 @@ _VERDICTS: dict[str, list[str]] = json.loads(
 _CHANGES = [version for version in ("3.14", "3.15") if sys.version_info >= tuple(map(int, version.split(".")))]
 PATCHED = frozenset(
     {*_VERDICTS["patched"], *(number for version in _CHANGES for number in _VERDICTS[f"patched from {version} on"])}
-) - frozenset(_VERDICTS["not patched from 3.14 on"] if _CHANGES else ())
+)
 """Numbers of those that need no reload."""
 
 IN_LAYERS = frozenset(_VERDICTS["seen by layers"])

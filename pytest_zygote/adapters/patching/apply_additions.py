@@ -7,7 +7,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.patching.classes import find_class
+from pytest_zygote.adapters.patching.classes import bodies_of, find_class
 from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching.additions import FUTURE_ANNOTATIONS, place
 from pytest_zygote.core.patching.errors import NotPatchable
@@ -42,11 +42,10 @@ def make(module: ModuleType, path: str, added: Added) -> object:
     return made
 
 
-def annotate_of(function: object) -> Iterator[FunctionType]:
-    """Give the function, from Python 3.14 on, that makes the annotations of another one, if that has some."""
+def annotate_of(function: object) -> list[FunctionType]:
+    """Return the function, from Python 3.14 on, that makes the annotations of another one, if that has some."""
     found = getattr(function, ANNOTATE, None) if type(function) is FunctionType else None
-    if isinstance(found, FunctionType):
-        yield found
+    return [found] if isinstance(found, FunctionType) else []
 
 
 def imported(node: ast.stmt) -> Iterator[str]:
@@ -86,12 +85,14 @@ def _is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def bind(module: ModuleType, added: Added, made: object) -> None:
-    """Bind a name at its place: everything behind it is bound again."""
+def bind(module: ModuleType, added: Added, made: object, functions: Sequence[FunctionType]) -> None:
+    """Bind a name at its place, everything behind it again; `functions` are those of the module."""
     names = _names(module, added.scope)
     behind = names[place(names, added) :]
     if added.scope:
         found = _class_of(module, added.scope)
+        for body in bodies_of(".".join(added.scope), functions):
+            body[added.name] = made
         values = [(name, vars(found)[name]) for name in behind]
         for name in behind:
             type.__delattr__(found, name)

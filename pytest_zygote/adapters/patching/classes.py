@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FunctionType
 
-    from pytest_zygote.adapters.patching.inventory import Namespace
     from pytest_zygote.core.patching.patch_plan import PatchPlan
 
 
@@ -40,43 +39,29 @@ def is_dataclass(module: ModuleType, name: str) -> bool:
     return found is dataclasses.dataclass
 
 
-def facts_of(
-    module: ModuleType,
-    title: str,
-    is_ours: Callable[[str], bool],
-    functions: Callable[[Sequence[Namespace]], Sequence[FunctionType]],
-) -> ClassFacts | None:
-    """Return what is known about a class of a module; None if it is not where its name says.
-
-    Args:
-        module: that defines it.
-        title: its qualified name.
-        is_ours: returns whether a file is the project's.
-        functions: returns those that are reached from namespaces.
-    """
+def facts_of(module: ModuleType, title: str, is_ours: Callable[[str], bool]) -> ClassFacts | None:
+    """Return what is known about a class of a module; None if it is not where its name says."""
     found = find_class(module, title)
     if found is None:
         return None
     bases = found.__mro__[1:]
     files = {name: file_of(sys.modules.get(name)) for name in {base.__module__ for base in bases}}
     return ClassFacts(
-        is_plain=type(found) is type
-        and not any("__init_subclass__" in vars(base) for base in bases[:-1])
-        and not is_replaced(title, functions([vars(module)])),
+        is_plain=type(found) is type and not any("__init_subclass__" in vars(base) for base in bases[:-1]),
         is_ours=all(name == "builtins" or is_ours(file) for name, file in files.items()),
         has_subclasses=bool(subclasses(found)),
         attributes=frozenset(dir(found)),
     )
 
 
-def is_replaced(title: str, functions: Sequence[FunctionType]) -> bool:
-    """Return whether a class is not what its body was made for, as with `typing.NamedTuple`.
+def bodies_of(title: str, functions: Sequence[FunctionType]) -> list[dict[str, object]]:
+    """Return the namespaces in which a body was executed that is not that of the class, as with `typing.NamedTuple`.
 
-    From 3.14 on, annotations look names up in the namespace of the body: with a plain class, that is the class's own,
-    from which the name of the class is gone.
+    From 3.14 on, annotations look names up there: with a plain class, that is the class's own namespace, from which
+    the name of the class is gone.
     """
-    namespaces = (_body_of(function) for function in functions if "__classdict__" in function.__code__.co_freevars)
-    return any(namespace.get("__qualname__") == title for namespace in namespaces)
+    found = [_body_of(function) for function in functions if "__classdict__" in function.__code__.co_freevars]
+    return list({id(body): body for body in found if body.get("__qualname__") == title}.values())
 
 
 def _body_of(function: FunctionType) -> dict[str, object]:

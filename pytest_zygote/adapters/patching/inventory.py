@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Namespace = dict[str, object]
 
@@ -65,10 +65,17 @@ class Inventory:
             return [function for namespace in namespaces for function in self._functions[id(namespace)]]
         return [thing for thing in gc.get_referrers(*namespaces) if type(thing) is FunctionType]
 
-    def add(self, thing: object) -> None:
+    def add(self, made: Iterable[object]) -> None:
         """Take note of what a patch has made."""
-        if type(thing) is FunctionType and id(thing.__globals__) in self._functions:
-            self._functions[id(thing.__globals__)].append(thing)
+        for thing in made:
+            if type(thing) is FunctionType and id(thing.__globals__) in self._functions:
+                self._functions[id(thing.__globals__)].append(thing)
+
+    def remove(self, gone: Iterable[FunctionType]) -> None:
+        """Let go of what a patch takes away."""
+        for thing in gone:
+            found = self._functions.get(id(thing.__globals__), [])
+            found[:] = [other for other in found if other is not thing]
 
     def distrust(self) -> None:
         """Look at everything from now on: code of others was executed."""

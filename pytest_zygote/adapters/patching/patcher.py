@@ -159,11 +159,12 @@ class Patcher:
         verdict = decide(old, source, self._facts(module, path, ran), compiler)
         if isinstance(verdict, Reload):
             return verdict
-        work = _Work(module, source, verdict.plan, ran, match(verdict.plan, live))
+        annotated = [(change, self._annotator.find(change, live, ran)) for change in verdict.plan.annotated]
+        work = _Work(module, source, verdict.plan, ran, match(verdict.plan, _without_gone(live, annotated)))
         for docs in verdict.plan.docs:
             check_doc_holders(module, docs.title, docs.old)
         check_places(module, verdict.plan.added)
-        work.annotated = [(change, self._annotator.find(change, live)) for change in verdict.plan.annotated]
+        work.annotated = annotated
         work.objects = [(added, make(module, path, added)) for added in verdict.plan.added]
         self._work[path] = work
         # Without the plan: what keeps it would keep the codes, and seem to be a holder next time.
@@ -193,7 +194,7 @@ class Patcher:
             ran=ran,
             bound=frozenset(vars(module)),
             never_patched=tuple(self._never_patched(path)),
-            classes=lambda title: facts_of(module, title, self._is_ours, self._stock.functions),
+            classes=lambda title: facts_of(module, title, self._is_ours),
             is_mentioned=lambda owner, name: self._others.ask_for(path, owner, name),
             are_docs_read=lambda names: self._others.read_docs(path, names),
             is_dataclass=lambda name: is_dataclass(module, name),
@@ -256,12 +257,12 @@ class Patcher:
             self._registry.conform(holders.code, new)
         set_scope_docs(work.module, work.plan.docs)
         for change, function in work.annotated:
-            self._annotator.set(function, change)
+            self._stock.remove(annotate_of(function))
+            self._stock.add(self._annotator.set(function, change))
         move_classes(work.module, work.plan)
         for added, made in work.objects:
-            bind(work.module, added, made)
-            for thing in (made, *annotate_of(made)):
-                self._stock.add(thing)
+            bind(work.module, added, made, self._stock.functions([vars(work.module)]))
+            self._stock.add((made, *annotate_of(made)))
         if any(holders.conforming or conforms(holders.functions) for holders, _ in work.swaps):
             self._stock.distrust()
         self._registry.found = {}
@@ -278,11 +279,19 @@ class Patcher:
             for holders, _ in work.swaps:
                 if holders.excess and not (holders.conforming or conforms(holders.functions)):
                     raise PatchError(f"{self._label(path)}: the old code of {holders.code.co_name}() is still held")
+        self._annotator.verify()
         self._work.clear()
 
     def _verify_functions(self, path: str, work: _Work) -> None:
         new = {id(code) for _, code in work.swaps}
         new |= {id(code) for added, _ in work.objects for code in (added.code, added.annotate)}
+        new |= {id(change.code) for change, _ in work.annotated}
         for holders in self._find_functions([path])[path]:
             if id(holders.code) not in new and not conforms(holders.functions):
                 raise PatchError(f"{self._label(path)}: {holders.code.co_name}() still has other code")
+
+
+def _without_gone(live: list[Referrers], annotated: Iterable[tuple[Annotated, FunctionType]]) -> list[Referrers]:
+    """Return what has a successor: all but the functions that made annotations, where a function has none any more."""
+    gone = {annotate.__code__ for change, function in annotated if not change.new for annotate in annotate_of(function)}
+    return [holders for holders in live if holders.code not in gone]

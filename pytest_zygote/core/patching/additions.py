@@ -12,9 +12,8 @@ import builtins
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.bytecode import ANNOTATE
 from pytest_zygote.core.patching import code_compare
-from pytest_zygote.core.patching.annotations import has_annotations
+from pytest_zygote.core.patching.annotations import code_of_annotations, has_annotations
 from pytest_zygote.core.patching.bindings import FUNCTIONS, bound_names
 from pytest_zygote.core.patching.introspection import DYNAMIC, FINDERS
 
@@ -268,12 +267,11 @@ def _called(decorator: ast.expr) -> ast.expr:
 
 
 def _codes_of(whole: CodeType, addition: Addition) -> tuple[CodeType | None, CodeType | None]:
-    """Return the code of an added function, if no other has its name, and that of its annotations, just before it."""
+    """Return the code of an added function, if no other has its name, and that of its annotations."""
     path = tuple((name, 0) for name in (*addition.scope, addition.name))
     namesakes = (*path[:-1], (addition.name, 1))
     found = dict(code_compare.walk(whole))
     if namesakes in found or path not in found:
         return None, None
-    before = [code for inner, code in found.items() if len(inner) == len(path) and inner[:-1] == path[:-1]]
-    above = before[max(before.index(found[path]) - 1, 0)]
-    return found[path], above if above.co_name == ANNOTATE and has_annotations(addition.node) else None
+    names = (*addition.scope, addition.name)
+    return found[path], code_of_annotations(whole, names) if has_annotations(addition.node) else None

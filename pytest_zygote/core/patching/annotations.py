@@ -3,8 +3,8 @@
 With ``from __future__ import annotations`` an import only stores the texts. So new texts can be stored later, in
 functions whose annotations no code has looked at: `adapters.patching` can prove that.
 
-From 3.14 on annotations are code, which may be replaced like any other if it never ran. There, what is said here of
-texts is not needed: only whether there are annotations at all shows when a module is imported.
+From 3.14 on annotations are code of their own, texts as well, which may be replaced like any other if it never ran.
+There, an import only shows whether a function has annotations at all: those that come or go are set here.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from pytest_zygote.core.bytecode import HAS_LAZY_ANNOTATIONS
+from pytest_zygote.core.bytecode import ANNOTATE, HAS_LAZY_ANNOTATIONS
+from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.bindings import FUNCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FunctionType
+    from collections.abc import Iterator, Sequence
+    from types import CodeType, FunctionType
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 
@@ -36,6 +37,7 @@ class Annotated:
         place: name and first line of its old code.
         old: its annotations before; `new` are those of now.
         is_decorated: whether the function that its name stands for may be another one.
+        code: makes those of now, where annotations are code.
     """
 
     title: str
@@ -43,6 +45,7 @@ class Annotated:
     old: dict[str, str]
     new: dict[str, str]
     is_decorated: bool
+    code: CodeType | None = None
 
 
 def are_texts(tree: ast.Module) -> bool:
@@ -77,6 +80,27 @@ def strip(old: Function, new: Function, path: tuple[str, ...]) -> Annotated | No
         return None
     line = min([old.lineno, *(decorator.lineno for decorator in old.decorator_list)])
     return Annotated(".".join((*path, new.name)), (old.name, line), before, after, bool(old.decorator_list))
+
+
+def come_or_go(old: Function, new: Function) -> bool:
+    """Return whether a function has its first annotations, or its last are gone, where annotations are code."""
+    return HAS_LAZY_ANNOTATIONS and has_annotations(old) != has_annotations(new)
+
+
+def code_of_annotations(whole: CodeType, names: Sequence[str]) -> CodeType | None:
+    """Return the code that makes the annotations of a function: it stands just before that of the function.
+
+    Args:
+        whole: the module's.
+        names: of the classes around the function, and its own.
+    """
+    path = tuple((name, 0) for name in names)
+    found = dict(code_compare.walk(whole))
+    before = [inner for inner in found if len(inner) == len(path) and inner[:-1] == path[:-1]]
+    if path not in found or before[0] == path:
+        return None
+    above = found[before[before.index(path) - 1]]
+    return above if above.co_name == ANNOTATE else None
 
 
 def without_lazy(old: Function, new: Function) -> tuple[Function, Function]:

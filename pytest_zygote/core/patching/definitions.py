@@ -17,7 +17,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.patching.annotations import Annotated, Function, are_texts, strip, without_lazy
+from pytest_zygote.core.patching.annotations import Annotated, Function, are_texts, come_or_go, strip, without_lazy
 from pytest_zygote.core.patching.bindings import FUNCTIONS, IMPORTS, Import, bindings, lazy_names
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _align_pair(
 
 def _align_functions(alignment: Alignment, old: Function, new: Function, path: tuple[str, ...]) -> None:
     """Take the annotations out of both where they may differ; note any other difference but that of the bodies."""
-    annotated = strip(old, new, path) if alignment.are_texts else None
+    annotated = strip(old, new, path) if alignment.are_texts or come_or_go(old, new) else None
     alignment.annotated += [annotated] if annotated else []
     is_other = type(old) is not type(new)
     parts = "another kind (async)" if is_other else _differing_part(*without_lazy(old, new), _FUNCTION_PARTS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.bytecode import OPTIMIZED, stored
+from pytest_zygote.core.bytecode import HAS_LAZY_ANNOTATIONS, OPTIMIZED, stored
 from pytest_zygote.core.patching import code_compare
+from pytest_zygote.core.patching.annotations import code_of_annotations
 from pytest_zygote.core.patching.errors import NotPatchable
 
 if TYPE_CHECKING:
@@ -127,9 +128,20 @@ def compare_aligned(alignment: Alignment, compiler: Compiler, whole: tuple[CodeT
     olds, news = _Places(old, whole[0]), _Places(new, whole[1])
     for pairs in (plan.moved, plan.changed, plan.scopes):
         pairs[:] = [Pair(pair.path, olds.find(pair.old), news.find(pair.new)) for pair in pairs]
-    plan.annotated = alignment.annotated
+    plan.annotated = [_with_code(change, whole[1]) for change in alignment.annotated]
     plan.docs = [docs for pair in plan.scopes for docs in _changed_docs(pair)]
     return plan
+
+
+def _with_code(change: Annotated, whole: CodeType) -> Annotated:
+    if not HAS_LAZY_ANNOTATIONS or not change.new:
+        return change
+    code = code_of_annotations(whole, change.title.split("."))
+    if code is None:
+        raise NotPatchable("function-ambiguous", f"{change.title}() has annotations now, and there are several")
+    if code.co_freevars:
+        raise NotPatchable("import-differs", f"{change.title}() has annotations now, which its scope looks up")
+    return replace(change, code=code)
 
 
 class _Places:

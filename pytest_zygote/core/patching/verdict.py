@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_zygote.core.bytecode import ANNOTATE
+from pytest_zygote.core.bytecode import ANNOTATE, HAS_LAZY_ANNOTATIONS
 from pytest_zygote.core.patching import code_compare
 from pytest_zygote.core.patching.additions import Added, check_addition
 from pytest_zygote.core.patching.bindings import FUNCTIONS
@@ -208,14 +208,16 @@ def _check_docs_of_scope(title: str, module: Module, decorated: set[tuple[str, i
 def _check_first_annotations(plan: PatchPlan, module: Module, old: CodeType) -> None:
     """Check that no code had a reason to copy a function that had no annotations: the copy would not get them.
 
-    A copy of a function that had some is noticed by `adapters.patching`: it does not have the same tuple.
+    A copy of a function that had some is noticed by `adapters.patching`: it does not have the same tuple. Where
+    annotations are code, it leaves no mark either to ask whether there are any.
     """
     for change in plan.annotated:
-        if not change.old:
+        if HAS_LAZY_ANNOTATIONS or not change.old:
             asked = _asked_for(old, module)
-            if change.place[0] in asked:
+            name = change.place[0]
+            if name in asked or (HAS_LAZY_ANNOTATIONS and module.is_mentioned(name, ANNOTATE)):
                 raise NotPatchable(
-                    "annotations-examined", f"{change.title}() has annotations now, and its name was asked for"
+                    "annotations-examined", f"{change.title}() has other annotations, and its name was asked for"
                 )
             _check_classes_around(change.title.split(".")[:-1], module, set(), asked)
 

@@ -112,7 +112,29 @@ def test_an_edit_of_annotations(case: tuple[str, str, list[str], str, dict[str, 
     title, old, new, expected, probes = case
     outcome = try_edit(tmp_path, {"m.py": old}, "m", new, probes)
     assert outcome.differences == [], title
-    assert outcome.is_reloaded == (expected == RELOAD), outcome.verdicts
+    assert expected == "any" or outcome.is_reloaded == (expected == RELOAD), outcome.verdicts
+
+
+@pytest.mark.skipif(not HAS_LAZY_ANNOTATIONS, reason="annotations are evaluated by the scope around them")
+@pytest.mark.parametrize(
+    ("other", "is_reloaded"),
+    [
+        ("from m import f\n", False),
+        ("import functools, m\ng = functools.wraps(m.f)(lambda x: x)\n", True),
+        ("import m\ng = m.f.__annotate__ is None\n", True),
+        (
+            "import functools, m\nclass G: pass\ng = functools.update_wrapper(G(), m.f)\n",
+            True,
+        ),
+    ],
+)
+def test_first_and_last_annotations_that_another_module_has_seen(
+    other: str, *, is_reloaded: bool, tmp_path: Path
+) -> None:
+    """What it has copied would not change, and that it has looked leaves no mark."""
+    for old, new in (("def f(x): pass\n", "def f(x: int): pass\n"), ("def f(x: int): pass\n", "def f(x): pass\n")):
+        outcome = try_edit(tmp_path, {"m.py": old, "other.py": other}, "m", [new])
+        assert (outcome.is_reloaded, outcome.differences) == (is_reloaded, []), (old, outcome.verdicts)
 
 
 def check(title: str, old: str, new: str, expected: str, folder: Path) -> None:
