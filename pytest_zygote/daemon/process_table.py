@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("pytest_zygote")
 
 BOOTSTRAP = (
-    "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pytest_zygote.zygote.main_loop import main; main()"
+    "import sys; sys.path[:1] == [''] and sys.path.pop(0)\n"
+    "from pytest_zygote.adapters.system.stdio import opening_out_of_the_way\n"
+    "with opening_out_of_the_way(): import ctypes\n"
+    "from pytest_zygote.zygote.main_loop import main; main()"
 )
 """Not ``-m``: that would put the project's folder first, and its ``platform.py`` before Python's own."""
 

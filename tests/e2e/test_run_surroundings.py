@@ -26,6 +26,7 @@ DIFFERENT = {
     "environ PYTEST_ZYGOTE_CHILD": "keeps pytest inside a test from coming back to the daemon",
     "environ PYTEST_DAEMON_DISABLE": "set by this test",
     "descriptor 200": "the line to the daemon",
+    "descriptor 201": "libffi itself, which it keeps open on some systems: plain runs have it where they import ctypes",
 }
 """What a test can see that it runs warm, and why; README tells the user."""
 

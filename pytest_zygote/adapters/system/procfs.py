@@ -44,15 +44,20 @@ def open_descriptors(folder: str = SELF_FD) -> list[int]:
 def open_files() -> dict[int, str]:
     """Return the descriptors of this process, each with the path or kind of what is open.
 
+    libffi's own file is left out, which it keeps open for ever once `ctypes` is imported (from 3.4 on, if it is built
+    so): it is only mapped, which forks may share.
+
     Raises:
         OSError: the system does not tell.
     """
     found = {}
     for descriptor in open_descriptors():
         try:
-            found[descriptor] = os.readlink(f"{SELF_FD}/{descriptor}")
+            link = os.readlink(f"{SELF_FD}/{descriptor}")
         except OSError:  # the folder's own
             continue
+        if not os.path.basename(link).startswith("libffi"):
+            found[descriptor] = link
     return found
 
 

@@ -13,11 +13,12 @@ import gc
 import io
 import locale
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 STREAMS = 3
 STDIN, STDOUT, STDERR = range(STREAMS)
@@ -78,6 +79,24 @@ def move_away(descriptor: int) -> int:
         return descriptor
     os.close(descriptor)
     return moved
+
+
+@contextlib.contextmanager
+def opening_out_of_the_way() -> Iterator[None]:
+    """Give what is opened meanwhile high numbers, for libraries that keep a file of theirs and know its number.
+
+    From libffi 3.4 on, its first closure keeps the library open, as a rule: when `ctypes` is imported. All numbers that
+    a test gets would be other ones than in plain pytest.
+    """
+    low: list[int] = []
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 2 * OUT_OF_THE_WAY:
+        while not low or low[-1] < OUT_OF_THE_WAY:
+            low.append(os.dup(STDIN))
+    try:
+        yield
+    finally:
+        for descriptor in low:
+            os.close(descriptor)
 
 
 def identity(descriptor: int) -> tuple[int, int]:

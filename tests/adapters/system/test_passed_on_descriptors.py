@@ -12,6 +12,7 @@ from pytest_zygote.adapters.system import stdio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 FREE = 60
@@ -59,3 +60,32 @@ def test_a_number_in_use_is_named_and_left_alone(free: int) -> None:
 
     assert os.read(free, 9) == b"ours"
     assert not stdio.is_open(free + 1)
+
+
+def test_what_a_library_keeps_open_has_a_number_that_no_test_would_get(tmp_path: Path) -> None:
+    """Afterwards, the low numbers are free as before."""
+    lowest = _opened(tmp_path)
+
+    with stdio.opening_out_of_the_way():
+        kept = _opened(tmp_path)
+
+    assert kept > stdio.OUT_OF_THE_WAY
+    assert _opened(tmp_path) == lowest
+
+
+def test_with_few_descriptors_all_have_the_numbers_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is taken from imports, which open files."""
+    lowest = _opened(tmp_path)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (100, 100))
+
+    with stdio.opening_out_of_the_way():
+        assert _opened(tmp_path) == lowest
+
+
+def _opened(folder: Path) -> int:
+    """Return the number that the next file gets, which is closed again."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor

@@ -29,6 +29,15 @@ def test_open_files_are_named(tmp_path: Path) -> None:
     assert procfs.open_files().get(number) != str(tmp_path / "open")
 
 
+@linux
+def test_the_library_of_ctypes_is_nothing_open(tmp_path: Path) -> None:
+    """Some systems' libffi keeps itself open: workers would not be forks, nor tests of `--affected`."""
+    (tmp_path / "libffi.so.8.5.0").touch()
+    with (tmp_path / "libffi.so.8.5.0").open() as library:
+        assert library.fileno() in procfs.open_descriptors()
+        assert library.fileno() not in procfs.open_files()
+
+
 def test_both_folders_list_the_same_descriptors() -> None:
     """The folder that other systems have too lists what Linux lists."""
     read, write = os.pipe()
