@@ -17,7 +17,7 @@ from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -123,25 +123,35 @@ def joined(parts: Sequence[tuple[Baseline, Collection[str]]]) -> Baseline:
         BaselineError: they were made in different surroundings, so that no run could use all of them.
     """
     first = parts[0][0]
-    other = next((one for one, _ in parts if one.digest != first.digest), None)
-    if other is not None:
+    for one, _ in parts:
+        _check_alike(first, one)
+    versions = sorted({version for one, _ in parts for version in one.versions})
+    place_of = {version: place for place, version in enumerate(versions)}
+    renumbered = [_renumbered(one, place_of) for one, _ in parts]
+    sets = sorted({members for own_sets in renumbered for members in own_sets})
+    number_of = {members: number for number, members in enumerate(sets)}
+    tests: dict[str, Row] = {}
+    for (one, chosen), own_sets in zip(parts, renumbered, strict=True):
+        rows = {nodeid: one.tests[nodeid] for nodeid in one.tests.keys() & set(chosen)}
+        tests.update((nodeid, _moved(row, own_sets, number_of)) for nodeid, row in rows.items())
+    return Baseline(first.name, first.digest, first.parts, tuple(versions), tuple(sets), tests)
+
+
+def _moved(row: Row, sets: Sequence[tuple[int, ...]], number_of: Mapping[tuple[int, ...], int]) -> Row:
+    """Return a row whose sets have the numbers that they have among those of several baselines."""
+    return row._replace(sets=tuple(number_of[sets[number]] for number in row.sets))
+
+
+def _check_alike(first: Baseline, other: Baseline) -> None:
+    if first.digest != other.digest:
         names = sorted(name for name in first.parts if first.parts[name] != other.parts.get(name))
         message = f"they differ in {', '.join(names)}"
         raise BaselineError(message)
-    versions = sorted({version for one, _ in parts for version in one.versions})
-    place_of = {version: place for place, version in enumerate(versions)}
-    renumbered = [
-        [tuple(sorted(place_of[one.versions[place]] for place in members)) for members in one.sets] for one, _ in parts
-    ]
-    sets = sorted({members for one in renumbered for members in one})
-    number_of = {members: number for number, members in enumerate(sets)}
-    tests = {
-        nodeid: row._replace(sets=tuple(number_of[own[number]] for number in row.sets))
-        for (one, chosen), own in zip(parts, renumbered, strict=True)
-        for nodeid, row in one.tests.items()
-        if nodeid in chosen
-    }
-    return Baseline(first.name, first.digest, first.parts, tuple(versions), tuple(sets), tests)
+
+
+def _renumbered(baseline: Baseline, place_of: Mapping[tuple[Need, bytes], int]) -> list[tuple[int, ...]]:
+    """Return the sets of a baseline, with the places that its versions have among those of several."""
+    return [tuple(sorted(place_of[baseline.versions[place]] for place in members)) for members in baseline.sets]
 
 
 def _each(found: dict[str, object], name: str, read: Callable[[object], T]) -> list[T]:

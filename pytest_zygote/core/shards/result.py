@@ -178,12 +178,16 @@ def _of_numbers(results: Mapping[str, ShardResult]) -> list[str]:
     totals = sorted({one.total for one in results.values()})
     if len(totals) > 1:
         return [f"they are shards of different runs: {_listed(str(one.position) for one in results.values())}"]
-    counts = Counter(one.number for one in results.values())
-    missing = [str(Position(number, total)) for total in totals for number in range(1, total + 1) if not counts[number]]
-    problems = [f"shard {one} is missing: name its folder, too" for one in missing]
-    for number in sorted(number for number, count in counts.items() if count > 1):
-        folders = (name for name, one in results.items() if one.number == number)
-        problems.append(f"shard {Position(number, totals[0])} is there more than once: {_listed(folders)}")
+    folders: dict[int, list[str]] = {number + 1: [] for number in range(totals[0])}
+    for name, one in results.items():
+        folders.setdefault(one.number, []).append(name)
+    problems = []
+    for number, names in sorted(folders.items()):
+        position = Position(number, totals[0])
+        if not names:
+            problems.append(f"shard {position} is missing: name its folder, too")
+        elif len(names) > 1:
+            problems.append(f"shard {position} is there more than once: {_listed(names)}")
     return problems
 
 
