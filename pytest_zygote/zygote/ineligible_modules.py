@@ -80,14 +80,10 @@ class IneligibleModules:
     # While modules are imported: raising here could be caught by an importer's ``except Exception``
 
     def on_loaded(self, name: str) -> None:
-        """Look at the threads when a module has been executed."""
+        """Look at what is written into a module that has been executed."""
         self.state.loaded(name)
         if _is_own(name):
             self.state.may_change(name)
-        started = self._leaks.threads(lambda: _is_own(name))
-        if started:
-            for module in (*self._ledger.stack, name):
-                self.reasons.setdefault(module, f"{name} starts a thread when it is imported ({started})")
 
     def on_first_import(self, name: str) -> None:
         """Look at what code of the project may write into a module that it has imported."""
@@ -95,9 +91,13 @@ class IneligibleModules:
             self.state.may_change(name)
 
     def on_turn(self) -> None:
-        """Look at what the module has changed that was being executed until now."""
+        """Look at what the module has changed, and started, that was being executed until now."""
         stack = tuple(self._ledger.stack)
         if stack:
+            started = self._leaks.threads(lambda: _is_own(stack[-1]))
+            if started:
+                for module in stack:
+                    self.reasons.setdefault(module, f"{stack[-1]} starts a thread when it is imported ({started})")
             # Packages are not asked one by one for all: they hardly ever change the state of the process.
             look = self.state.patches if self._is_base else self.state.changes
             for change in look(stack[-1]):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_zygote.adapters.system import processes, procfs
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
 _STATELESS = frozenset({os.devnull, "/dev/urandom", "/dev/random", "/dev/zero"})
@@ -46,6 +47,7 @@ class LeakCheck:
     def __init__(self) -> None:
         """Take what there is now as given."""
         self._tasks = procfs.thread_links()
+        self._threads: dict[int, threading.Thread] = {}
         self._children = _used_by_children()
         self._hints = _hints()
         self._settled = self._last = _resources()
@@ -91,12 +93,13 @@ class LeakCheck:
         return before != self._children
 
     def threads(self, is_own: Callable[[], bool]) -> str:
-        """Return the threads that have started; '' for none.
+        """Return the threads that have started since this was asked last; '' for none.
 
         Args:
             is_own: returns whether it was code of the project that started them.
         """
-        others = processes.strangers()
+        known, self._threads = self._threads, {id(thread): thread for thread in processes.strangers()}
+        others = [thread for key, thread in self._threads.items() if key not in known]
         native, self._tasks = procfs.thread_links() - self._tasks, procfs.thread_links()
         if others:
             return ", ".join(thread.name for thread in others)

@@ -142,11 +142,11 @@ def test_nothing_found_ends_no_build(project: World) -> None:
     assert project.state.is_restored
 
 
-def test_a_thread_is_found_when_its_module_has_been_executed(project: World) -> None:
+def test_a_thread_is_found_when_another_modules_code_begins(project: World) -> None:
     """Nothing is raised there: the importer may catch all exceptions."""
     project.leaks.thread = "Thread-1"
 
-    project.modules.on_loaded("app")
+    project.modules.on_turn()
 
     assert project.reasons["importer"] == "app starts a thread when it is imported (Thread-1)"
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SIGNAL = "the handler of signal "
 LOGGER = "the logger "
 CONTEXT = "the context variable "
+FILTERS = "warning filters"
 FINALIZERS = "what is finalized at the end"
 GENERATORS = ("random", "numpy.random")
 
@@ -113,8 +114,12 @@ def _add_finders(finders: tuple[Any, ...]) -> None:  # type: ignore[explicit-any
             sys.meta_path.insert(next(behind, len(sys.meta_path)) if at else 0, finder)
 
 
-def _set_filters(filters: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # warnings does not name its type
-    warnings.filters[:0] = [entry for entry in filters if entry not in warnings.filters]  # type: ignore[index]  # a list
+def _add_filters(new: tuple[tuple[object, ...], tuple[object, ...]]) -> None:
+    """Do what `warnings.filterwarnings` does, which moves a filter that is there already."""
+    filters = cast("list[object]", warnings.filters)
+    first, last = new
+    filters[:] = [*first, *(entry for entry in filters if entry not in first)]
+    filters += [entry for entry in last if entry not in filters]
     with warnings.catch_warnings():
         pass  # has warnings that were shown before be looked at again, as `warnings.filterwarnings` does
 
@@ -165,7 +170,7 @@ KINDS: dict[str, _Kind] = {
     "switch interval": _Kind(sys.getswitchinterval, sys.setswitchinterval),
     "limit of digits": _Kind(sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     "socket timeout": _Kind(socket.getdefaulttimeout, socket.setdefaulttimeout),
-    "warning filters": _Kind(lambda: tuple(warnings.filters), _set_filters),
+    FILTERS: _Kind(lambda: tuple(warnings.filters), _add_filters),
     "root handlers": _Kind(lambda: tuple(logging.root.handlers), lambda handlers: add_handlers(logging.root, handlers)),
     "root level": _Kind(lambda: logging.root.level, logging.root.setLevel),
     "logging.disable": _Kind(lambda: logging.root.manager.disable, logging.disable),
@@ -279,7 +284,7 @@ def setter(what: str) -> Setter | None:
 
 def put_exactly(what: str, value: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - as it was read
     """Make something hold, and nothing beside it: a run only adds to a list, this takes away, too."""
-    if what == "warning filters":
+    if what == FILTERS:
         return  # ``warnings.catch_warnings`` does
     if what in _LISTS:
         _LISTS[what][:] = value

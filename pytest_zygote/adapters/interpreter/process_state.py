@@ -8,14 +8,16 @@ process with other arguments, limits or timers makes the module ineligible for a
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pytest_zygote.adapters.interpreter import attribute_writes, process_kinds
 from pytest_zygote.adapters.interpreter.process_kinds import GENERATORS, UNKNOWN, is_same, vector_of, without
-from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became, added_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    _Entries: TypeAlias = tuple[object, ...]
 
 DRAWS = "draws random numbers"
 """The change of a generator whose seed nobody knows; a module whose numbers matter cannot be in a layer."""
@@ -85,8 +87,14 @@ class ProcessState:
                 continue
             # Generators hold numbers only, but so many that they are compared at once.
             is_equal = former == value if what in GENERATORS else is_same(former, value)
-            if not is_equal:
-                yield Became(what, value) if self._is_known(what, former, value) else Became(DRAWS, None)
+            if not is_equal and self._is_known(what, former, value):
+                # A run has filters of its own, and a layer that is built one that shows all.
+                is_added = what == process_kinds.FILTERS
+                yield Became(
+                    what, added_around(cast("_Entries", former), cast("_Entries", value)) if is_added else value
+                )
+            elif not is_equal:
+                yield Became(DRAWS, None)
 
     def _is_known(self, what: str, before: object, now: object) -> bool:
         """Return whether the next run would have this too: numbers that are drawn without a seed are others each time.

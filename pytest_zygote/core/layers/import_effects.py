@@ -80,6 +80,18 @@ def path_changes(before: list[str], now: list[str]) -> Iterator[PathGrew | PathS
         yield PathGrew(END if is_last else at, entry, entry in others)
 
 
+def added_around(before: tuple[object, ...], now: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """Return the entries that were put, or moved, before all others, and those behind them: filters of warnings are.
+
+    All entries are in front if some were removed.
+    """
+    for count in range(len(now)):
+        rest = tuple(entry for entry in before if entry not in now[:count])
+        if now[count : count + len(rest)] == rest:
+            return now[:count], now[count + len(rest) :]
+    return now, ()
+
+
 class Bound(NamedTuple):
     """It became an attribute of its package when it had been executed."""
 

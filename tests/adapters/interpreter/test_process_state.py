@@ -10,6 +10,7 @@ import logging
 import random
 import signal
 import sys
+import warnings
 
 import pytest
 
@@ -101,6 +102,26 @@ def test_changes_of_the_process_are_undone_and_done_again(state: ProcessState) -
     signal.signal(signal.SIGWINCH, handler)
     gc.enable()
     decimal.getcontext().prec = precision
+
+
+def test_filters_of_warnings_are_added_to_those_of_a_run() -> None:
+    """What it has before them, a library has put there after what the run has: its own come first, and no others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # as while a layer is built
+        state = ProcessState(lambda _: False)
+        warnings.filterwarnings("ignore", "quiet")
+        warnings.filterwarnings("error", "last", append=True)
+        (change,) = state.changes("library")
+        state.restore()
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.filterwarnings("ignore", "of the run")
+        warnings.simplefilter("default")
+        mine = list(warnings.filters)
+        become(*change)
+
+        assert [entry[0] for entry in warnings.filters if entry not in mine] == ["ignore", "error"]
+        assert warnings.filters[1:-1] == mine
 
 
 def test_a_logger_is_configured_anew(state: ProcessState) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_zygote.core.layers.import_effects import END, PathGrew, PathShrank, path_changes
+from pytest_zygote.core.layers.import_effects import END, PathGrew, PathShrank, added_around, path_changes
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,18 @@ from pytest_zygote.core.layers.import_effects import END, PathGrew, PathShrank, 
 def test_changes_make_the_new_path_of_the_old(now: str, changes: list[PathGrew | PathShrank]) -> None:
     """What is appended goes to the end of longer paths, too; what was there is added in spite of that."""
     assert list(path_changes(["a", "b"], list(now))) == changes
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        ("abc", "dabc", ("d", "")),
+        ("abc", "cab", ("c", "")),  # moved
+        ("abc", "dabce", ("d", "e")),
+        ("abc", "abcd", ("", "d")),
+        ("abc", "d", ("d", "")),  # all others removed
+    ],
+)
+def test_which_entries_were_added_around_others(before: str, now: str, new: tuple[str, str]) -> None:
+    """What stands before and behind those that were there; all, if those were removed."""
+    assert added_around(tuple(before), tuple(now)) == (tuple(new[0]), tuple(new[1]))
