@@ -116,8 +116,7 @@ def _add_finders(finders: tuple[Any, ...]) -> None:  # type: ignore[explicit-any
 
 def _add_filters(new: tuple[tuple[object, ...], tuple[object, ...]]) -> None:
     """Do what `warnings.filterwarnings` does, which moves a filter that is there already."""
-    filters = cast("list[object]", warnings.filters)
-    first, last = new
+    (first, last), filters = new, cast("list[object]", warnings.filters)
     filters[:] = [*first, *(entry for entry in filters if entry not in first)]
     filters += [entry for entry in last if entry not in filters]
     with warnings.catch_warnings():
