@@ -17,7 +17,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import exit_handlers
+from pytest_zygote.adapters.interpreter import exit_handlers, numpy_random
 from pytest_zygote.adapters.interpreter.private import ending
 from pytest_zygote.adapters.pytest.private import configuration, terminal
 
@@ -129,6 +129,7 @@ def detach(config: pytest.Config, node: Node, basetemp: Path | None, seed: Rando
     """
     if seed is not None:
         random.setstate(seed)
+    numpy_random.renew_unless_seeded()
     gc.freeze()  # a collection would copy all pages of the parent
     exit_handlers.forget()
     signal.set_wakeup_fd(-1)

@@ -52,9 +52,15 @@ class ReportDelta(NamedTuple):
 
 
 class FullReport(NamedTuple):
-    """A report as pytest serialises it, pickled by `fixtures.transfer`."""
+    """A report as `report_data.dump_report` has made it bytes.
+
+    Attributes:
+        data: the report.
+        changed: what of it is no longer what it was; '' for nothing.
+    """
 
     data: bytes
+    changed: str
 
 
 class LogStart(NamedTuple):

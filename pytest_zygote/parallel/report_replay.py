@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import pytest
@@ -14,13 +15,12 @@ import pytest
 from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, count_subtest
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
-from pytest_zygote.parallel import crash_report, messages, places
+from pytest_zygote.parallel import crash_report, messages, places, report_data
 from pytest_zygote.parallel.junit import JunitProperties
 from pytest_zygote.parallel.report_delta import DeltaDecoder, DeltaEncoder
 from pytest_zygote.parallel.result_order import ResultOrder
 
 if TYPE_CHECKING:
-    import warnings
     from collections.abc import Callable
 
     from pluggy import HookRelay
@@ -62,9 +62,9 @@ class ReportSender:
             self.failures += report.failed
             self._send(delta)
         else:
-            data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+            data, changed = report_data.dump_report(self._config, report)
             self.failures += report.failed and not hasattr(report, "wasxfail")
-            self._send(messages.FullReport(transfer.dump(data)))
+            self._send(messages.FullReport(data, changed))
         if report.when == "call":  # what is torn down next may end the process
             self._commit()
 
@@ -158,17 +158,25 @@ class ReportReplay:
                 self._context(worker).hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             case messages.LogFinish(nodeid, location):
                 self._context(worker).hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
-            case messages.FullReport(data):
+            case messages.FullReport():
                 context = self._context(worker)
-                self._report(context, self._load(data, context.marks))
+                self._report(context, self._load(message, context.marks))
             case messages.WarningRecorded(data, when, nodeid, location):
-                warning = transfer.load_warning(data)
-                values = {"warning_message": warning, "when": when, "nodeid": nodeid, "location": location}
-                self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
+                self._record_warning(transfer.load_warning(data), when, nodeid, location)
             case messages.JunitPropertyRecorded():
                 self._junit_properties.write(worker.node, message)
             case _:
                 self._note_end(worker, message)
+
+    def _record_warning(
+        self, warning: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
+    ) -> None:
+        values = {"warning_message": warning, "when": when, "nodeid": nodeid, "location": location}
+        self._config.hook.pytest_warning_recorded.call_historic(kwargs=values)
+
+    def _warn(self, text: str, nodeid: str) -> None:
+        warning = warnings.WarningMessage(pytest.PytestWarning(text), pytest.PytestWarning, __file__, 0)
+        self._record_warning(warning, "runtest", nodeid, None)
 
     def _note_end(
         self,
@@ -210,9 +218,10 @@ class ReportReplay:
             decoder = self._decoders[worker.number] = DeltaDecoder()
         return ReportContext(hook, marks, decoder)
 
-    def _load(self, data: bytes, marks: dict[str, object]) -> pytest.TestReport:
-        loaded = transfer.load(data)
-        report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(config=self._config, data=loaded)
+    def _load(self, sent: messages.FullReport, marks: dict[str, object]) -> pytest.TestReport:
+        report, lost = report_data.load_report(self._config, sent.data)
+        for why in filter(None, (sent.changed, lost)):
+            self._warn(f"report of {report.nodeid} ({report.when}): {why}", report.nodeid)
         vars(report).update(marks)
         item = marks["item_index"]
         if isinstance(item, int) and not isinstance(self._session.items[item], TestCaseFunction):

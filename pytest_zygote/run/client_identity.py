@@ -11,6 +11,7 @@ import time
 import types
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter import numpy_random
 from pytest_zygote.adapters.interpreter.private.state import renew_native_id
 from pytest_zygote.adapters.system.titles import set_command_line, set_thread_title
 from pytest_zygote.core.runner_code import CHILD_MARK
@@ -68,6 +69,5 @@ def reseed(inherited: Container[str]) -> None:
     Args:
         inherited: modules that were imported before the fork.
     """
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None and "numpy.random" in inherited:
-        numpy_random.seed()
+    if numpy_random.NAME in inherited:
+        numpy_random.renew()

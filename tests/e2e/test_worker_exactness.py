@@ -39,6 +39,44 @@ def test_an_eof_error_of_a_hook_is_an_internal_error(project: Project) -> None:
     assert "crashed" not in result.stdout
 
 
+def test_a_report_that_cannot_be_sent_keeps_its_outcome(project: Project) -> None:
+    """What tests and plugins put into reports is text then, or is left out, and a warning says so."""
+    project.write(
+        "conftest.py",
+        """
+        import pytest
+
+        class Needs(Exception):
+            def __init__(self, one, two):
+                super().__init__(one)
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item):
+            report = yield
+            report.cause = Needs("a", "b")
+            return report
+
+        def pytest_report_to_serializable(report):
+            if "unserialisable" in report.nodeid:
+                raise TypeError("not this one")
+        """,
+    )
+    project.write(
+        "test_it.py",
+        """
+        def test_passes(): ...
+        def test_fails(): assert 1 == 2
+        def test_unserialisable(): assert 3 == 4
+        def test_unserialisable_too(): ...
+        """,
+    )
+    result = project.plain("-n2")
+    assert "2 failed, 2 passed" in result.stdout
+    assert "assert 3 == 4" in result.stdout
+    assert "what cannot be sent to another process is text now: cause (Needs)" in result.stdout
+    assert "the report cannot be serialised (TypeError: not this one)" in result.stdout
+
+
 def test_each_interrupt_that_a_test_sends_to_itself_counts(project: Project) -> None:
     """Also where asyncio handles it, as it does only in the place of Python's own handler."""
     project.write(

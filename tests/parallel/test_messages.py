@@ -19,7 +19,7 @@ EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     WorkerFinished(3),
     WorkerOutgrown(3, "a.py::b", "has 3G of memory, more than 2G"),
     messages.ReportDelta("call", "passed", 0.25, 1.0, 2.0, ("a.py::b", ("a.py", None, "b"), {"b": 1})),
-    messages.FullReport(b"report"),
+    messages.FullReport(b"report", ""),
     messages.LogStart("a.py::b", ("a.py", 1, "b")),
     messages.LogFinish("a.py::b", ("a.py", 1, "b")),
     messages.WarningRecorded(b"warning", "runtest", "a.py::b", None),

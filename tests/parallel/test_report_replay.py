@@ -129,7 +129,7 @@ def test_reports_have_the_marks_of_pytest_xdist(stage: Stage) -> None:
 def test_a_report_that_travelled_whole_is_made_by_the_hook(stage: Stage) -> None:
     """A plugin may have a form of its own."""
     stage.replay.start(stage.worker, 0, 0.0)
-    seen = stage.send(messages.FullReport(transfer.dump({"nodeid": "a.py::x"})))
+    seen = stage.send(messages.FullReport(transfer.dump({"nodeid": "a.py::x"}), ""))
     marks = {"worker_id": "gw0", "testrun_uid": "uid", "item_index": 0}
     assert seen == [("report", "a.py::x", "call", "failed", marks)]
 
@@ -282,7 +282,7 @@ def test_a_report_with_more_in_it_is_serialised_by_the_hook() -> None:
     channel = Channel(make_config(Serializer()))
     channel.sender.pytest_runtest_logreport(make_report(outcome="failed"))
     channel.sender.pytest_runtest_logreport(make_report(outcome="failed", wasxfail="known"))
-    assert channel.sent == [messages.FullReport(transfer.dump({"nodeid": "a.py::x"}))] * 2
+    assert channel.sent == [messages.FullReport(transfer.dump({"nodeid": "a.py::x"}), "")] * 2
     assert channel.sender.failures == 1
 
 
