@@ -452,6 +452,11 @@ TABLE: dict[str, Entry] = {
         "See what it has written; `--fork-workers=collected`, or a fixture for what it does when it is imported.",
         ALONE,
     ),
+    "few-descriptors": Entry(
+        "The system lets a process open few files (`ulimit -n`), and the run process needs some for each worker.",
+        "Raise the limit, or ask for fewer workers.",
+        "There are fewer workers than were asked for.",
+    ),
     # An edit is reloaded.
     "reload-asked": Entry(
         "The file says `# zygote: reload` in its first lines, or `zygote_always_reload` names it.",

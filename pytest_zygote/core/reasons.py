@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         "plugin-ends-sessions",
         "scheduler-replaced",
         "worker-lost",
+        "few-descriptors",
         "reload-asked",
         "many-files",
         "file-relinked",

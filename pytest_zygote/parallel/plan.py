@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.pytest.private.configuration import saved_stdin
 from pytest_zygote.adapters.self_checks import lost_reason
+from pytest_zygote.adapters.system import rlimits
 from pytest_zygote.core.internals import Feature
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
+from pytest_zygote.core.parallel.limits import affordable_workers
 from pytest_zygote.core.parallel.stealing_schedule import StealingSchedule
 from pytest_zygote.core.parallel.work_units import Unit, parallelism
 from pytest_zygote.core.reasons import Reason
@@ -36,6 +38,7 @@ class ParallelPlan:
         units: the tests that belong together.
         seconds: index of a test → how long it takes, as far as that is known.
         count: of workers: no more than can have something to do.
+        reason: why there are fewer than that; None if there are not.
         is_one_piece: whether there is nothing to share out, and so no need for a fork.
         ids: of all tests.
         testrunuid: the name of this run.
@@ -61,7 +64,9 @@ class ParallelPlan:
         self.seconds = {at: known[name] for at, name in enumerate(self.ids) if name in known}
         self._kind = FixedSchedule if option.dist == FIXED else StealingSchedule
         possible = parallelism(self.units)
-        self.count = min(wanted, possible)
+        wanted = min(wanted, possible)
+        self.count = affordable_workers(wanted, rlimits.free_files())
+        self.reason = None if self.count == wanted else _few_files(wanted, self.count)
         self.is_one_piece = possible == 1
         self.testrunuid = option.testrunuid or uuid.uuid4().hex
         restarts = option.maxworkerrestart
@@ -82,6 +87,10 @@ class ParallelPlan:
     def save(self) -> None:
         """Store durations for the next run."""
         self._history.save()
+
+
+def _few_files(wanted: int, count: int) -> Reason:
+    return Reason("few-descriptors", f"{wanted} would need more open files than the system allows (ulimit -n): {count}")
 
 
 def _has_terminal(config: pytest.Config) -> bool:

@@ -115,6 +115,8 @@ class ParallelPlugin:
                 reasons += databases.set_up()
             for reason in reasons:
                 self._print_line(f"zygote: {reason}")
+            if plan.reason is not None:
+                self._print_line(f"zygote: fewer workers [{plan.reason.code}]: {plan.reason.text}")
             self._announce(session, plan.count)
             call_setup_nodes(session.config, [name_of(number) for number in range(plan.count)])
             controller.run()

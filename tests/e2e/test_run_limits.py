@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.daemon import BIN
+
 if TYPE_CHECKING:
     from tests.support.daemon import Project, Result
 
@@ -122,3 +124,12 @@ def test_what_cannot_be_is_a_usage_error(project: Project, args: tuple[str, ...]
     result = project.plain(*args)
     assert result.returncode == 4
     assert expected in result.stderr
+
+
+def test_many_workers_where_few_files_may_be_open(project: Project) -> None:
+    """There are fewer, and a line says so."""
+    project.write("test_it.py", "import pytest\n@pytest.mark.parametrize('n', range(60))\ndef test_a(n): ...\n")
+    shell = f"ulimit -n 120; exec {BIN / 'pytest'} -n 60"
+    result = project.run(["sh", "-c", shell], {"PYTEST_DAEMON_DISABLE": "1"})
+    assert "60 passed" in result.stdout
+    assert re.search(r"zygote: fewer workers \[few-descriptors\]: 60 would need more open files.*: \d\n", result.stdout)

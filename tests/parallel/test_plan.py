@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_zygote.adapters.system import rlimits
 from pytest_zygote.core.parallel.fixed_schedule import FixedSchedule
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import KEY
@@ -20,6 +21,15 @@ def test_there_are_no_more_workers_than_can_have_something_to_do() -> None:
     assert plan_of(make_config(), "a.py::x", "a.py::y", "b.py::z", wanted=8).count == 3
     assert plan_of(make_config(dist="loadfile"), "a.py::x", "a.py::y", "b.py::z", wanted=8).count == 2
     assert plan_of(make_config(dist="loadfile"), "a.py::x", "a.py::y", wanted=8).is_one_piece
+
+
+def test_there_are_no_more_workers_than_files_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a reason if there could have been more."""
+    monkeypatch.setattr(rlimits, "free_files", lambda: 80)
+    plan = plan_of(make_config(), "a.py::x", "a.py::y", "b.py::z", wanted=8)
+    assert plan.count == 2
+    assert str(plan.reason) == "[few-descriptors] 3 would need more open files than the system allows (ulimit -n): 2"
+    assert plan_of(make_config(), "a.py::x", "a.py::y").reason is None
 
 
 def test_workers_are_replaced_four_times_each_unless_an_option_says_otherwise() -> None:

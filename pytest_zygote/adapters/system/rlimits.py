@@ -48,6 +48,11 @@ def _limits(pid: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield OOM_SCORE, (score,)
 
 
+def free_files() -> int:
+    """Return how many more files this process may open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(procfs.open_files_if_known())
+
+
 def adopt_rlimits(limits: Limits) -> str:
     """Have these limits.
 

@@ -13,6 +13,10 @@ DEADLINE_CODE = 124
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+FILES_OF_WORKER = 7
+"""Descriptors that the run process has open for each worker: see `WorkerHandle`."""
+FILES_OF_OTHERS = 64
+"""Descriptors that are left to plugins and tests."""
 _SHOWN = 20
 """Tests that are named at the end of a run; -v names all."""
 
@@ -83,6 +87,11 @@ def show_size(size: float) -> str:
     """Return a size as `parse_size` reads it, with the largest unit of which there is one."""
     unit = max((unit for unit, amount in _UNITS.items() if amount <= size), key=_UNITS.__getitem__, default="")
     return f"{size / _UNITS[unit]:.3g}{unit}"
+
+
+def affordable_workers(wanted: int, free_files: int) -> int:
+    """Return how many workers there can be, with so many files that this process may open."""
+    return max(1, min(wanted, (free_files - FILES_OF_OTHERS) // FILES_OF_WORKER))
 
 
 def missing_lines(ids: Iterable[str], begun: Collection[str], ended: Collection[str], *, shows_all: bool) -> list[str]:

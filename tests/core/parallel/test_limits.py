@@ -66,6 +66,13 @@ def test_a_size_is_shown_as_it_is_written() -> None:
     ]
 
 
+def test_there_are_as_many_workers_as_files_allow() -> None:
+    """At least one, which may work."""
+    assert limits.affordable_workers(60, 1000) == 60
+    assert limits.affordable_workers(60, 240) == 25
+    assert limits.affordable_workers(60, 20) == 1
+
+
 def test_tests_that_did_not_run_are_named() -> None:
     """Those first that had begun; many are only counted, unless all are to be shown."""
     lines = limits.missing_lines(["a", "b", "c"], begun={"a", "c"}, ended={"a"}, shows_all=False)
