@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -203,3 +204,42 @@ def test_more_shards_than_tests(suite: Project) -> None:
     result = suite.plain("tests/test_two.py", "--shard=2/2", "--shard-result=results", *off)
     assert result.returncode == 0
     assert "zygote: shard 2/2 has 0 of 1 tests" in result.stdout
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "shards.md"
+
+
+def commands_of(service: str) -> list[str]:
+    """Return the commands about tests in the workflow that the documents have for a service."""
+    workflow = (
+        PAGE.read_text(encoding="utf-8").partition(f"\n{service}:\n")[2].partition("```yaml")[2].partition("```")[0]
+    )
+    return re.findall(r"(?:- |run: )((?:pytest|pz|test|touch|cp) .*)", workflow)
+
+
+def run_as_job(project: Project, service: str, *, number: int, total: int) -> Result:
+    """Run the commands of a job before its results are brought together."""
+    lines = [line for line in commands_of(service) if not line.startswith(("pz", "cp"))]
+    script = "\n".join(lines).replace("${{ matrix.shard }}/4", f"{number}/{total}")
+    keys = {
+        "CI_NODE_INDEX": number,
+        "CI_NODE_TOTAL": total,
+        "CIRCLE_NODE_INDEX": number - 1,
+        "CIRCLE_NODE_TOTAL": total,
+    }
+    chosen = {key: str(value) for key, value in keys.items() if key.startswith("CIRCLE") == (service == "CircleCI")}
+    return project.run(["bash", "-ec", script], {**chosen, "CI": "true"})
+
+
+def test_the_workflows_of_the_documents(suite: Project) -> None:
+    """Each service's job runs its part; GitLab's are brought together as the page says."""
+    for service in ("GitHub", "CircleCI"):
+        job = run_as_job(suite, service, number=2, total=2)
+        assert "zygote: shard 2/2 has" in job.stdout
+
+    for number in (1, 2):
+        run_as_job(suite, "GitLab", number=number, total=2)
+    ending = "\n".join(line for line in commands_of("GitLab") if line.startswith(("pz", "cp")))
+    merged = suite.run(["bash", "-c", ending], COLD)
+    assert outcomes(merged) == OUTCOMES
+    assert (suite.root / "durations.json").exists()
