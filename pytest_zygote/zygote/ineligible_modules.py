@@ -44,6 +44,7 @@ class IneligibleModules:
         self._is_base = plan.kind == "base"
         self._ledger = ledger
         self.reasons: dict[str, str] = {}
+        self._variables: dict[str, tuple[str, ...]] = {}
 
     def start(self) -> None:
         """Take the process as it is for what each layer may have."""
@@ -111,6 +112,13 @@ class IneligibleModules:
         if code_origin.is_own(file):
             self.reject("asks for the process id")
 
+    def on_variable(self, key: str, is_another: bool) -> None:  # noqa: FBT001 - a callback
+        """Note who has set a variable past `os.environ`, until it is put back: numpy does so for one import."""
+        if is_another:
+            self._variables.setdefault(key, tuple(self._ledger.stack))
+        else:
+            self._variables.pop(key, None)
+
     def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
         if change.what in process_state.PRIVATE and not _is_own(stack[-1]):
             return
@@ -141,16 +149,21 @@ class IneligibleModules:
         if self._is_base:
             for change in self.state.changes(name):
                 self._note_change(change, (name,))
-        self._leaks.look((name,))
-        for module, reason in self._leaks.settle(_is_own).items():
-            if self.reasons.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
-                self.reasons[module] = reason
+        self._note_left(name)
         if not self._is_base:
             self._check_processes(name)
         if end_children():
             self.reasons[name] = f"{name} starts a process when it is imported"
         if any(not reason.startswith(FAILED) for reason in self.reasons.values()):
             self.raise_if_any()
+
+    def _note_left(self, name: str) -> None:
+        for stack in self._variables.values():
+            self._reject("changes the environment past os.environ", stack)
+        self._leaks.look((name,))
+        for module, reason in self._leaks.settle(_is_own).items():
+            if self.reasons.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
+                self.reasons[module] = reason
 
 
 def _is_own(name: str) -> bool:

@@ -123,7 +123,7 @@ class _Builder:
             self.ineligible.on_pid,
             self._on_fork_handlers,
             self._on_exit_handler,
-            lambda: self.ineligible.reject("changes the environment past os.environ"),
+            self.ineligible.on_variable,
         )
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
         self._files.on_folder = self._questions.note_folder

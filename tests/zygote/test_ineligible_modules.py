@@ -131,6 +131,17 @@ def test_a_module_that_has_made_a_folder_has_another_chance(project: World) -> N
     assert project.reasons["app"] == f"{FAILED}app makes a folder when it is imported"
 
 
+def test_a_variable_that_is_put_back_is_no_change(base: World) -> None:
+    """A library may set one that only the loading of its C code reads."""
+    base.modules.on_variable("KEY", is_another=True)
+    base.modules.on_variable("KEY", is_another=False)
+    base.modules.on_imported("importer")
+    base.modules.on_variable("KEY", is_another=True)
+
+    with pytest.raises(IneligibleModulesError, match=r"app changes the environment past os\.environ"):
+        base.modules.on_imported("importer")
+
+
 def test_nothing_found_ends_no_build(project: World) -> None:
     """The process is given back as it was."""
     project.modules.on_turn()

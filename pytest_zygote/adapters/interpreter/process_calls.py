@@ -31,7 +31,7 @@ class ProcessCalls:
         on_pid: Callable[[str], None],
         on_handlers: Callable[[dict[str, object]], bool],
         on_exit_handler: Callable[[str, ExitHandler], bool],
-        on_variable: Callable[[], None],
+        on_variable: Callable[[str, bool], None],
     ) -> None:
         """Stand nowhere yet.
 
@@ -39,7 +39,8 @@ class ProcessCalls:
             on_pid: called with the file whose code asks for the process id.
             on_handlers: called with handlers of forks; returns whether they are to be registered later.
             on_exit_handler: the same for a handler of the end, with the file whose code registers it.
-            on_variable: called when a variable of the environment is set past `os.environ`.
+            on_variable: called with a variable of the environment that is set past `os.environ`, and whether it is
+                another there now.
         """
         self._on_pid = on_pid
         self._on_handlers = on_handlers
@@ -73,10 +74,11 @@ class ProcessCalls:
     def _stand_for(self, name: str) -> None:
         real: Function = getattr(os, name)
 
-        def changing(*args: object) -> None:
+        def changing(key: str | bytes, *value: str | bytes) -> None:
+            real(key, *value)
             if frame_above(1).f_globals is not vars(os):  # `os.environ` calls it, too
-                self._on_variable()
-            real(*args)
+                now = os.fsdecode(value[0]) if value else None
+                self._on_variable(os.fsdecode(key), os.environ.get(os.fsdecode(key)) != now)
 
         setattr(os, name, changing)
         self._replaced[changing] = real

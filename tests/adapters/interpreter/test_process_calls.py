@@ -27,7 +27,7 @@ def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch
         files.append,
         lambda given: not handlers.append(given),  # type: ignore[func-returns-value]
         lambda file, handler: not ends.append((file, handler)),  # type: ignore[func-returns-value]
-        lambda: None,
+        lambda *_: None,
     )
     calls.start()
     try:
@@ -48,15 +48,22 @@ def test_calls_are_reported_and_no_trace_is_left(monkeypatch: pytest.MonkeyPatch
 def test_variables_that_are_set_past_the_environment_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `os.environ` does itself is seen there."""
     monkeypatch.setenv("ZYGOTE_VARIABLE", "before")
-    said: list[str] = []
-    calls = ProcessCalls(lambda _: None, lambda _: False, lambda *_: False, lambda: said.append("set"))
+    said: list[tuple[str, bool]] = []
+    calls = ProcessCalls(lambda _: None, lambda _: False, lambda *_: False, lambda *told: said.append(told))
     calls.start()
     try:
         os.environ["ZYGOTE_VARIABLE"] = "after"
         assert said == []
-        os.putenv("ZYGOTE_VARIABLE", "after")
+        os.putenv("ZYGOTE_VARIABLE", "other")
+        os.putenv(b"ZYGOTE_VARIABLE", b"after")
+        os.putenv("ZYGOTE_ABSENT", "")
         os.unsetenv("ZYGOTE_ABSENT")
     finally:
         calls.stop([])
 
-    assert said == ["set", "set"]
+    assert said == [
+        ("ZYGOTE_VARIABLE", True),
+        ("ZYGOTE_VARIABLE", False),
+        ("ZYGOTE_ABSENT", True),
+        ("ZYGOTE_ABSENT", False),
+    ]
