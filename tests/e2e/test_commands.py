@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.cli.options import OPTIONS
-from tests.support.daemon import BIN, INI, Project, eventually
+from tests.support.daemon import BIN, INI, UNIT_S, Project, eventually
 from tests.support.terminal import CTRL_C, Terminal
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TestDetached:
         """Whoever reads the output of the command sees its end, while the daemon goes on."""
         project.write("Makefile", "start:\n\tpytest --daemon --detach\n")
         process = project.start(["sh", "-c", command])
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=12 * UNIT_S)
 
         assert process.returncode == 0, stderr
         assert stdout
@@ -226,8 +226,8 @@ class TestStop:
         eventually(lambda: '"closing": ""' not in project.status().raw, "the daemon is closing")
         (project.root / "go").touch()
 
-        assert stop.communicate(timeout=60)[0] == "the daemon has stopped\n"
-        assert "1 passed" in run.communicate(timeout=60)[0]
+        assert stop.communicate(timeout=12 * UNIT_S)[0] == "the daemon has stopped\n"
+        assert "1 passed" in run.communicate(timeout=12 * UNIT_S)[0]
         assert (stop.returncode, run.returncode) == (0, 0)
 
     @pytest.mark.measured
@@ -240,8 +240,8 @@ class TestStop:
         eventually(lambda: '"closing": ""' not in project.status().raw, "the daemon is closing")
         project.pytest("--stop-daemon")
 
-        assert first.communicate(timeout=60)[0].endswith("the daemon has stopped\n")
-        run.communicate(timeout=60)
+        assert first.communicate(timeout=12 * UNIT_S)[0].endswith("the daemon has stopped\n")
+        run.communicate(timeout=12 * UNIT_S)
         assert run.returncode != 0
 
 

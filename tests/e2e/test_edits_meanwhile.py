@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.daemon import BIN, Project, eventually
+from tests.support.daemon import BIN, UNIT_S, Project, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def test_an_edit_while_a_patch_is_applied(project: Project) -> None:
         # The request comes while the patch is still being applied, which goes on when the gate is closed.
         running = project.start(["pz", "-s"])
         eventually(lambda: project.status().is_building, "the patch is not done")
-    output, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=12 * UNIT_S)
     assert "SHOWN 3" in output, errors
     assert shown(project).startswith("3 ")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.daemon import BIN, eventually
+from tests.support.daemon import BIN, UNIT_S, eventually
 
 if TYPE_CHECKING:
     from tests.support.daemon import Project
@@ -377,7 +377,7 @@ def test_an_edit_while_a_run_is_going_on(app: Project) -> None:
         swap(app, "app/core.py", "return 1\n", "return 2\n")
         next_run = app.pz("-s", "tests")
         fifo.write("go")
-    first, _ = running.communicate(timeout=60)
+    first, _ = running.communicate(timeout=12 * UNIT_S)
     assert "SHOWN 2" in next_run.stdout
     assert next_run.was_warm
     assert "SHOWN 1" in first
@@ -395,5 +395,5 @@ def test_an_edit_is_followed_although_a_run_goes_on_and_on(app: Project) -> None
     with (app.root / "go.fifo").open("w", encoding="utf-8"):
         swap(app, "app/core.py", "return 1\n", "return 2\n")
         eventually(lambda: "app/core.py: patched value" in app.log(), "the edit is followed")
-    running.communicate(timeout=60)
+    running.communicate(timeout=12 * UNIT_S)
     assert running.returncode == 0

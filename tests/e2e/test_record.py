@@ -14,6 +14,7 @@ from pytest_zygote.core.cli.comparison import compare
 from pytest_zygote.core.cli.recording import Collector, Phase, RecordedWarning, Recording, Result, decode
 from pytest_zygote.run.outcome_recorder import VARIABLE
 from scripts.output_comparison import compare_output
+from tests.support.daemon import UNIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +120,7 @@ class Project:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=12 * UNIT_S,
             check=False,
         )
 

@@ -293,13 +293,11 @@ def test_what_does_not_survive_a_fork_is_set_up_in_each_worker(project: Project)
         return (os.getpid(),)
 """
     tests = """
-    import time
     @pytest.mark.parametrize("n", range(4))
     def test_it(n, database, table, client, bound, reopened, worker_id):
         assert table == [database]
         assert bound == worker_id
         assert reopened == (os.getppid(), os.getpid())
-        time.sleep(0.2)
 """
     write(project, fixtures, tests)
     result = project.plain("-n2")

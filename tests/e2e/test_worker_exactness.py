@@ -222,7 +222,6 @@ def test_what_needs_the_worker_is_set_up_in_workers_alone(project: Project) -> N
     project.write(
         "test_it.py",
         """
-        import time
         import pytest
         import pytest_zygote
 
@@ -236,8 +235,8 @@ def test_what_needs_the_worker_is_set_up_in_workers_alone(project: Project) -> N
                 file.write(name + " ")
             return name
 
-        def test_a(database): time.sleep(0.3)
-        def test_b(database): time.sleep(0.3)
+        def test_a(database): ...
+        def test_b(database): ...
         """,
     )
     result = project.plain("-n2")

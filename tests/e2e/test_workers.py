@@ -329,7 +329,7 @@ def test_a_test_that_kills_twice_is_not_tried_again(project: Project) -> None:
 
 def test_no_test_begins_after_the_last_failure_that_is_allowed(project: Project) -> None:
     """With -x only those end that run already, and what they have set up is torn down."""
-    traced(project, tests=200, body="time.sleep(0.01); assert n != 0")
+    traced(project, tests=200, body="time.sleep(0.05); assert n != 0")
     result = project.plain("-n2", "-x")
     assert result.returncode == 1
     assert "stopping after 1 failures" in result.stdout
