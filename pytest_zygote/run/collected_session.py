@@ -110,8 +110,6 @@ def ineligibility(session: pytest.Session) -> Reason | None:
 def _option_ineligibility(config: pytest.Config) -> Reason | None:
     if config.getini("log_file"):
         return Reason("session-option", eligibility.OPTIONS["log_file"])
-    if ".*" not in config.getini("norecursedirs"):
-        return Reason("session-option", "norecursedirs admits hidden folders")
     return eligibility.option_ineligibility({name: config.getoption(name, None) for name in eligibility.OPTIONS})
 
 
@@ -137,6 +135,10 @@ class PytestSession:
     def count(self) -> int:
         """Return how many tests there are."""
         return len(self._session.items)
+
+    def admits_hidden_folders(self) -> bool:
+        """Return whether pytest collects from folders whose names begin with a dot, as the ini-file may say."""
+        return ".*" not in self._session.config.getini("norecursedirs")
 
     def prepare(self) -> None:
         """Find out ahead where the tests are, which each report says, and which of them workers run together.

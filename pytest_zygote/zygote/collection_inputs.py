@@ -93,6 +93,18 @@ class CollectionInputs:
                 self._side_effects.found = self._side_effects.found or f"{path} changed while tests were collected"
         return late
 
+    def with_hidden(self, built: layer_messages.Built) -> layer_messages.Built:
+        """Have hidden entries of the folders that were listed be inputs, too: pytest may collect from them."""
+        hidden = {}
+        for folder, known in built.files.items():
+            if len(known) > files.BASIC:
+                if files.identity(folder)[:1] != known[:1]:
+                    self._side_effects.found = (
+                        self._side_effects.found or f"{folder} changed while tests were collected"
+                    )
+                hidden[f"{folder}{files.WITH_HIDDEN}"] = files.identity(f"{folder}{files.WITH_HIDDEN}")
+        return built.replaced(files={**built.files, **hidden})
+
     def restorer(self) -> Callable[[], None]:
         """Return what gives random generators the states in a run that collection has seeded them to."""
         state = random.getstate() if self._side_effects.is_seeded else None

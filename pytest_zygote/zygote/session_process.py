@@ -143,6 +143,8 @@ class SessionProcess(LayerProcess[layer_messages.FromSession]):
         """Report what this session depends on, and fork runs until the daemon retires it. Returns in each run only."""
         self._pytest = pytest_session
         built = self._watch.stop(self._run.loaded(), pytest_session.count())
+        if pytest_session.admits_hidden_folders():
+            built = self._watch.with_hidden(built)
         pytest_session.prepare()
         side_effect = _workarounds() or self._watch.side_effect or self._used_descriptor()
         self._flush()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_zygote.core.reasons import Reason
-from pytest_zygote.run.collected_session import DECLARATION, ineligibility
+from pytest_zygote.run.collected_session import DECLARATION, PytestSession, ineligibility
+from pytest_zygote.run.recollection import Recollection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,13 +61,19 @@ def test_a_module_that_cannot_be_collected() -> None:
     ("ini", "options", "text"),
     [
         ({**INI, "log_file": "log.txt"}, {}, "--log-file keeps a file open"),
-        ({**INI, "norecursedirs": []}, {}, "norecursedirs admits hidden folders"),
         (INI, {"lf": True}, "--lf reads what the last run has left"),
     ],
 )
 def test_what_each_run_must_do_itself(ini: Mapping[str, object], options: Mapping[str, object], text: str) -> None:
     """By option or by ini-file."""
     assert ineligibility(session(ini=ini, options=options)) == Reason("session-option", text)
+
+
+@pytest.mark.parametrize(("patterns", "admits"), [(["*.egg", ".*"], False), ([".git", "build"], True), ([], True)])
+def test_hidden_folders_that_may_be_collected_from(patterns: list[str], admits: bool) -> None:  # noqa: FBT001 - a parameter
+    """By the ini-file; then they are inputs."""
+    made = PytestSession(session(ini={**INI, "norecursedirs": patterns}), {}, Recollection())
+    assert made.admits_hidden_folders() is admits
 
 
 def test_a_plugin_that_may_prepare_one_run() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.system.files import identity
+from pytest_zygote.adapters.system.files import WITH_HIDDEN, identity
 from pytest_zygote.zygote.collection_inputs import TIME_ZONE, CollectionInputs
 
 if TYPE_CHECKING:
@@ -77,6 +77,20 @@ def test_files_that_code_opens_are_inputs(collection: Collection, tmp_path: Path
     assert str(compiled) not in built.files
     assert built.files[TIME_ZONE] == identity(TIME_ZONE)
     assert (built.tests, built.rejected, built.environ) == (3, {}, {})
+
+
+def test_hidden_entries_are_inputs_of_who_asks_for_them(collection: Collection, tmp_path: Path) -> None:
+    """Unless the folder has changed since it was listed: nobody knows which of them were there."""
+    collection.execute("import os; os.listdir(folder); open(data).close()", folder=str(tmp_path), data=__file__)
+    built = collection.end()
+
+    whole = f"{tmp_path}{WITH_HIDDEN}"
+    assert collection.inputs.with_hidden(built).files.keys() - built.files.keys() == {whole}
+    assert collection.inputs.side_effect == ""
+    (tmp_path / ".hidden").touch()
+    os.utime(tmp_path, ns=(1, 1))
+    collection.inputs.with_hidden(built)
+    assert collection.inputs.side_effect == f"{tmp_path} changed while tests were collected"
 
 
 def test_a_module_has_the_identity_from_before_it_was_read(collection: Collection, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ LINK = 2
 BASIC = 4
 """Length of what is told of files and folders alike."""
 
+WITH_HIDDEN = "/."
+"""The end of a path of a folder whose hidden entries count, too."""
+
 READS = 5
 """How often to read a file that is being written to: a save takes microseconds."""
 
@@ -28,7 +31,8 @@ def identity(path: str) -> tuple[int, ...]:
 
     The inode tells a file that was replaced by one with the same time stamp (``cp -p``, ``git stash``), the last part
     one that was written to, or got another mode, with its time stamp put back. A folder has a checksum of its entries
-    in addition: its mtime changes with every cache that is written to it.
+    in addition: its mtime changes with every cache that is written to it. Hidden entries count if the folder's path
+    ends with `WITH_HIDDEN`.
     """
     try:
         status = os.stat(path)
@@ -80,8 +84,10 @@ def link_identity(path: str) -> tuple[int, int]:
 
 
 def _entries_checksum(folder: str) -> int:
+    has_hidden = folder.endswith(WITH_HIDDEN)
     try:
-        entries = sorted(entry for entry in os.listdir(folder) if entry[0] != "." and entry != "__pycache__")
+        listed = os.listdir(folder)
+        entries = sorted(entry for entry in listed if (has_hidden or entry[0] != ".") and entry != "__pycache__")
     except OSError:
         return 0
     return zlib.crc32("\0".join(entries).encode("utf-8", "surrogatepass"))

@@ -22,7 +22,7 @@ class Backoff:
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self._ineligible: dict[Key, tuple[object, Reason]] = {}
+        self._ineligible: dict[Key, tuple[object, Reason]] = {}  # with None for a layer, if it is to be tried again
         self._wasted: dict[Key, int] = {}
 
     def add(self, key: Key, below: object, reason: Reason) -> None:
@@ -32,18 +32,16 @@ class Backoff:
             del self._ineligible[next(iter(self._ineligible))]
 
     def reason(self, key: Key) -> Reason | None:
-        """Return why there is no session; None if nothing is known."""
+        """Return why there was no session when one was collected last; None if nothing is known."""
         return self._ineligible[key][1] if key in self._ineligible else None
 
     def holds(self, key: Key, below: object) -> bool:
         """Return whether no session can be collected on this layer; another one gets another chance."""
-        if key in self._ineligible and self._ineligible[key][0] is not below:
-            del self._ineligible[key]
-        return key in self._ineligible
+        return key in self._ineligible and self._ineligible[key][0] is below
 
     def forget(self) -> None:
         """Give all another chance: files have changed, and the cause may be gone."""
-        self._ineligible.clear()
+        self._ineligible = {key: (None, reason) for key, (_, reason) in self._ineligible.items()}
 
     def waste(self, key: Key) -> None:
         """Count a session that was closed without being used."""
@@ -54,6 +52,7 @@ class Backoff:
     def use(self, key: Key) -> None:
         """Note that a session was used."""
         self._wasted.pop(key, None)
+        self._ineligible.pop(key, None)
 
     def is_worth_it(self, key: Key) -> bool:
         """Return whether a session may be used. If tests change what collection reads, no session is ready in time."""

@@ -19,7 +19,7 @@ from pytest_zygote.core.runner_code import RUNNER, TERMINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     from pytest_zygote.core.protocol.client_messages import RunRequest
@@ -32,12 +32,12 @@ class Key(Record):
     """The whole request for a run, except what differs in each.
 
     Attributes:
-        request: the fields of the request, without the volatile environment keys.
+        request: the fields of the request with their names, without the volatile environment keys.
         terminal: what descriptors 0, 1, 2 and those passed on are (`adapters.pytest.terminal_doubles.describe`).
         limits: what the kernel grants to the client (`adapters.system.rlimits`).
     """
 
-    request: tuple[object, ...]
+    request: tuple[tuple[str, object], ...]
     terminal: tuple[Kind, ...]
     limits: Limits
 
@@ -47,7 +47,7 @@ def key_of(request: RunRequest, terminal: tuple[Kind, ...], limits: Limits) -> K
     fields = dict(zip(request.field_names, request.values(), strict=True))
     del fields["pid"], fields["options"]
     fields["environ"] = tuple((key, value) for key, value in sorted(request.environ.items()) if key not in RENEWED)
-    return Key(tuple(fields.values()), terminal, limits)
+    return Key(tuple(fields.items()), terminal, limits)
 
 
 RENEWED = frozenset({"_", "OLDPWD", "SHLVL", "WINDOWID", "TERM_SESSION_ID", TERMINAL})
@@ -103,6 +103,9 @@ def option_ineligibility(options: Mapping[str, object]) -> Reason | None:
     texts = (text for name, text in OPTIONS.items() if options.get(name))
     return next((Reason("session-option", text) for text in texts), None)
 
+
+MOST_NAMED = 3
+"""Environment keys that a reason names, at most."""
 
 MOST_RENEWED = 8
 """Test files that a run collects again by itself, at most; with more, all are collected again, once."""
@@ -218,7 +221,19 @@ def differing(known: Iterable[Key], wanted: Key) -> Reason | None:
     """Return how a request differs from all sessions, for the status; None if it does not."""
     for key in known:
         if key.request[2:3] == wanted.request[2:3]:  # the arguments
-            names = ("request", "terminal", "limits")
-            differing = (name for name in names if getattr(key, name) != getattr(wanted, name))
-            return next((Reason("session-unlike", f"another {name}") for name in differing), None)
+            what = next(_differences(key, wanted), "")
+            return Reason("session-unlike", f"another {what}") if what else None
     return Reason("session-unlike", "no session has these arguments")
+
+
+def _differences(key: Key, wanted: Key) -> Iterator[str]:
+    for (name, before), (_, now) in zip(key.request, wanted.request, strict=True):
+        if before != now and name == "environ":
+            keys = sorted({variable for variable, _ in {*before} ^ {*now}})  # type: ignore[misc]  # pairs, as `key_of` makes them
+            yield f"value of {', '.join(keys[:MOST_NAMED])} in the environment"
+        elif before != now:
+            yield name
+    if key.terminal != wanted.terminal:
+        yield "terminal"
+    if key.limits != wanted.limits:
+        yield "limits"

@@ -90,6 +90,17 @@ def test_of_a_probe_only_the_kind_counts(tmp_path: Path) -> None:
     assert files.changed(known) == [str(path)]
 
 
+def test_hidden_entries_count_where_they_are_asked_for(tmp_path: Path) -> None:
+    """Where pytest would collect from them."""
+    path = f"{tmp_path}{files.WITH_HIDDEN}"
+    known = {path: files.identity(path), str(tmp_path): files.identity(str(tmp_path))}
+    (tmp_path / "__pycache__").mkdir()
+    assert not files.changed(known)
+    (tmp_path / ".hidden").mkdir()
+
+    assert files.changed(known) == [path]
+
+
 def test_a_folder_is_its_entries(tmp_path: Path) -> None:
     """Caches that are written into it do not count, new modules do."""
     known = {str(tmp_path): files.identity(str(tmp_path))}

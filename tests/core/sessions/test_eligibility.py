@@ -154,4 +154,11 @@ def test_in_what_a_request_differs() -> None:
     assert eligibility.differing([key(args=("x",))], key()) == Reason(
         "session-unlike", "no session has these arguments"
     )
-    assert eligibility.differing([key(cwd="/")], key()) == Reason("session-unlike", "another request")
+    assert eligibility.differing([key(cwd="/")], key()) == Reason("session-unlike", "another cwd")
+    changed = key(environ={"HOME": "/root", "COLUMNS": "80"})
+    assert eligibility.differing([changed], key()) == Reason(
+        "session-unlike", "another value of HOME in the environment"
+    )
+    plain = eligibility.key_of(RunRequest(**REQUEST), PIPES[:2], ())  # type: ignore[arg-type]  # a literal
+    assert eligibility.differing([plain], key()) == Reason("session-unlike", "another terminal")
+    assert eligibility.differing([key()], key()) is None
