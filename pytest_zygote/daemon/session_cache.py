@@ -140,11 +140,16 @@ class SessionCache:
     # Preparing
 
     def note_run(self, client: Client, below: Layer | None) -> None:
-        """Want a session for a run that has ended, and may be asked for again."""
-        if client.key is not None and client.request is not None and client.depth == "project" and below is not None:
+        """Want a session for a run that has ended, and may be asked for again.
+
+        Args:
+            client: whose run it was.
+            below: the layer from which runs are forked; None while one is being built, on which it is collected then.
+        """
+        if client.key is not None and client.request is not None and client.depth == "project":
             self._want(client.key, client.request, below)
 
-    def _want(self, key: Key, request: RunRequest, below: Layer) -> None:
+    def _want(self, key: Key, request: RunRequest, below: Layer | None) -> None:
         session = self._session(key)
         if self._backoff.holds(key, below) or not (self._is_forced or self._backoff.is_worth_it(key)):
             return

@@ -67,6 +67,23 @@ def test_session_is_collected_after_a_run_and_serves_the_next(idle: FakeDaemon) 
     assert idle.history.session_runs == 1
 
 
+def test_session_of_a_run_that_has_taught_modules_is_collected_on_the_coming_layer(
+    idle: FakeDaemon, tmp_path: Path
+) -> None:
+    """While that is built there is nothing to collect on."""
+    collect(idle)
+    idle.ask("-v")
+    file = tmp_path / "more.py"
+    file.write_text("")
+    learned = run_messages.Learned((("more", str(file), "first", ""),), {}, (str(tmp_path),), {}, {}, "")
+    idle.receive(idle.opened[-1], learned, run_messages.Ended(0))
+    idle.build(pid=510)
+    idle.build(pid=511)
+    idle.advance(IDLE_S)
+    assert idle.opened[-2].last(layer_messages.Collect).terminal
+    assert (("-v",), "collecting") in states(idle)
+
+
 def test_run_of_another_command_line_is_forked_from_the_project_layer(idle: FakeDaemon) -> None:
     """The status says why."""
     collect(idle)

@@ -36,8 +36,8 @@ class Backoff:
         return self._ineligible[key][1] if key in self._ineligible else None
 
     def holds(self, key: Key, below: object) -> bool:
-        """Return whether no session can be collected on this layer; another one gets another chance."""
-        return key in self._ineligible and self._ineligible[key][0] is below
+        """Return whether no session can be collected on this layer; another, or one to come, gets another chance."""
+        return below is not None and key in self._ineligible and self._ineligible[key][0] is below
 
     def forget(self) -> None:
         """Give all another chance: files have changed, and the cause may be gone."""

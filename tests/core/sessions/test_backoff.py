@@ -27,6 +27,7 @@ def test_changed_files_give_another_chance() -> None:
     refusals.add(KEY, below, REASON)
     refusals.forget()
     assert not refusals.holds(KEY, below)
+    assert not refusals.holds(KEY, None)
     assert refusals.reason(KEY) == REASON  # for the status, until there is a session
     refusals.use(KEY)
     assert not refusals.reason(KEY)
