@@ -18,6 +18,7 @@ from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
 from pytest_zygote.adapters.pytest.header_filter import HeaderFilter
 from pytest_zygote.adapters.pytest.private import configuration, terminal
 from pytest_zygote.core.layers import layer_fit
+from pytest_zygote.core.layers.import_log import executed_by
 from pytest_zygote.core.layers.layer_inputs import MISSING, OURS
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
 from pytest_zygote.core.protocol import run_messages
@@ -46,6 +47,7 @@ class RunPlugin:
         self._path: tuple[str, ...] = ()
         self._context: dict[str, str] = {}
         self._leaves: dict[str, str] = {}
+        self._admitted: frozenset[str] = frozenset()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_load_initial_conftests(
@@ -54,6 +56,7 @@ class RunPlugin:
         """Start over if the layer is not exact for these options, before anything was printed."""
         del parser, args
         self._facts = facts_of(early_config)
+        self._admitted = frozenset(self._run.import_replay.admitted)
         layer = self._run.layer
         if layer.facts or layer.base_files:
             found = layer_fit.shallower(layer.traits(), self._facts)
@@ -69,8 +72,16 @@ class RunPlugin:
         return self._run.loaded()
 
     def _look_for_hidden(self, folders: Iterable[str]) -> None:
-        """Start over if the run would import a module of its own in the place of an installed package."""
-        found = self._run.layer.homes.hidden(folders, self._run.layer.names)
+        """Start over if the run would import a module of its own in the place of an installed package.
+
+        What plugins have imported before any conftest file could add a folder is there already: a project that is
+        installed, and tested where its source lies.
+        """
+        places, layer = tuple(folders), self._run.layer
+        found = layer.homes.hidden(places, layer.names)
+        if found is not None:
+            executed = executed_by(self._admitted, layer.ledger.log)
+            found = layer.homes.hidden(places, layer.names - executed)
         if found is not None:
             text = f"{found[0]} is {found[1]} for this run, and an installed package otherwise"
             self._run.start_over("cold", Reason("shadowed-package", text))

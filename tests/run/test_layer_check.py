@@ -26,6 +26,7 @@ class Run:
     def __init__(self, kind: str) -> None:
         """Be forked from a layer of this kind, which fits all options."""
         homes = SimpleNamespace(hidden=lambda *_: None)
+        self.import_replay = SimpleNamespace(admitted=())
         self.layer = SimpleNamespace(kind=kind, facts={"a": "b"}, traits=lambda: None, homes=homes, names=())
 
     def start_over(self, depth: str, reason: Reason) -> NoReturn:

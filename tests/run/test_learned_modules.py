@@ -12,6 +12,7 @@ import pytest
 
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.core.layers import layer_fit
+from pytest_zygote.core.layers.import_effects import Imported
 from pytest_zygote.core.layers.layer_inputs import MISSING
 from pytest_zygote.core.protocol import run_messages
 from pytest_zygote.run.layer_check import RunPlugin, facts_of
@@ -59,12 +60,13 @@ class FakeRun:
         self.is_collecting = True
         self.header = None
         self.request = SimpleNamespace(debugger=(), environ={"HOME": "/home"}, path=["/project"], seen="")
-        self.import_replay = SimpleNamespace(finish=lambda: None, given=None, started=[])
+        self.import_replay = SimpleNamespace(finish=lambda: None, given=None, started=[], admitted=set())
         self.layer = SimpleNamespace(
+            ledger=SimpleNamespace(log={"plugin": [Imported("yaml")]}),
             facts=facts_of(self.config()),
             kind="project",
             base_files=(),
-            names=frozenset(),
+            names=frozenset({"yaml", "plugin"}),
             homes=SimpleNamespace(hidden=self._hidden),
             namespaces=SimpleNamespace(forget=lambda: None),
         )
@@ -72,8 +74,8 @@ class FakeRun:
         self.plugin = RunPlugin(cast("RunProcess", self))
 
     def _hidden(self, folders: Iterable[str], names: frozenset[str]) -> tuple[str, str] | None:
-        del folders, names
-        return self.hidden
+        del folders
+        return self.hidden if self.hidden and self.hidden[0] in names else None
 
     def start_over(self, depth: str, reason: Reason) -> None:
         """Note where, and end."""
@@ -162,6 +164,17 @@ def test_a_module_in_the_place_of_a_package_makes_the_run_cold(run: FakeRun) -> 
         run.load_conftests()
 
     assert run.started_over == ("cold", "shadowed-package")
+
+
+def test_a_module_in_the_place_of_a_package_that_plugins_have_imported_before_is_never_imported(run: FakeRun) -> None:
+    """The run goes on: plain pytest has the package, too."""
+    run.hidden = ("yaml", "/project/yaml.py")
+    run.import_replay.admitted.add("plugin")
+
+    run.load_conftests()
+    run.collect("app")
+
+    assert run.started_over is None
 
 
 def test_modules_are_learned_in_the_order_in_which_they_were_begun(run: FakeRun) -> None:

@@ -85,6 +85,7 @@ class ImportReplay:
     """The modules of a layer that a run has imported so far.
 
     Attributes:
+        admitted: the modules of the layer that the run's code has imported.
         started: the modules that the run loaded itself, in the order in which they were begun.
         given: the environment when the first module of the project was imported.
         is_exact: whether changes of modules still count: while tests run, they are the tests' affair.
@@ -95,7 +96,7 @@ class ImportReplay:
     def __init__(self, surroundings: RunState) -> None:
         """Start with none."""
         self._s = surroundings
-        self._admitted: set[str] = set()
+        self.admitted: set[str] = set()
         self._named: list[str] = []
         self._walk = DigestWalk(surroundings.digests)
         self._compared: set[str] = set()
@@ -114,7 +115,7 @@ class ImportReplay:
     def start(self) -> None:
         """Be told of first imports from now on."""
         known = self._s.known
-        admitted = self._admitted
+        admitted = self.admitted
 
         def lock_unlock(name: str) -> None:
             if name in known and name not in admitted:
@@ -146,7 +147,7 @@ class ImportReplay:
 
         def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
             package = name.rpartition(".")[0]
-            if package in self._s.known and package not in self._admitted:
+            if package in self._s.known and package not in self.admitted:
                 # The interpreter imports a package before its submodule only if it is not loaded; ``import six.moves``
                 # is found by a hook that executing `six` installs.
                 self._see(package)
@@ -166,7 +167,7 @@ class ImportReplay:
 
     def _see(self, name: str) -> None:
         for prefix in lineage(name):
-            if prefix in self._s.known and prefix not in self._admitted:
+            if prefix in self._s.known and prefix not in self.admitted:
                 self._admit(prefix)
 
     def _admit(self, name: str) -> None:
@@ -176,7 +177,7 @@ class ImportReplay:
             if self.is_exact:
                 self._check(name)
             self._named.append(name)
-        self._admitted.add(name)
+        self.admitted.add(name)
         self._s.unmark(name)
         self._replay(name)
 
@@ -245,7 +246,7 @@ class ImportReplay:
 
     def _executed(self) -> set[str]:
         """Return what a fresh interpreter would have executed by now."""
-        return executed_by(self._admitted, self._s.log)
+        return executed_by(self.admitted, self._s.log)
 
     def _replay(self, name: str) -> None:
         for names, event in self._walk.events(name):
