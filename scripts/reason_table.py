@@ -395,8 +395,8 @@ TABLE: dict[str, Entry] = {
     ),
     "coverage-incomplete": Entry(
         "`--affected` has left out tests, and coverage is measured in a way in which the lines that they covered "
-        "before cannot be added: branches, contexts, plugins of coverage, workers, `sys.monitoring` as its core.",
-        "Measure lines alone, in one process (`COVERAGE_CORE=ctrace`), or measure with all tests: `--affected=all`.",
+        "before cannot be added: contexts, plugins of coverage, workers, `sys.monitoring` as its core.",
+        "Measure without these, in one process (`COVERAGE_CORE=ctrace`), or measure with all tests: `--affected=all`.",
         "Totals are those of the tests that ran.",
     ),
     "results-remembered": Entry(

@@ -12,32 +12,32 @@ import contextlib
 import json
 import sys
 import zlib
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import pytest
 
 from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns
 from pytest_zygote.core.affected.fingerprints import checksum
-from pytest_zygote.core.affected.line_places import lines_at, places_of, units_of
+from pytest_zygote.core.affected.line_places import arcs_at, lines_at, places_of, places_of_arcs, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
-    from coverage import Coverage
+    from coverage import Coverage, CoverageData
 
     from pytest_zygote.affected.current_tree import CurrentTree
     from pytest_zygote.affected.store import Store
     from pytest_zygote.core.affected.impact import Row
-    from pytest_zygote.core.affected.line_places import Places, Units
+    from pytest_zygote.core.affected.line_places import Arc, Places, Units
 
-    Lines: TypeAlias = "dict[str, set[int]]"
-    """File, as needs have it → lines."""
+    Lines: TypeAlias = "dict[str, set[int] | set[Arc]]"
+    """File, as needs have it → lines, or arcs where branches are measured."""
 
-_NEVER = ("branch", "dynamic_context", "context", "plugins", "relative_files", "patch")
-"""Settings with which coverage measures more than lines by one context, or names files in another way."""
+_NEVER = ("dynamic_context", "context", "plugins", "relative_files", "patch")
+"""Settings with which coverage measures by other contexts, or other processes, or names files in another way."""
 
-_COUNTING = ("source", "source_pkgs", "source_dirs", "include", "omit", "cover_pylib")
+_COUNTING = ("branch", "source", "source_pkgs", "source_dirs", "include", "omit", "cover_pylib")
 
 
 def measured(config: pytest.Config) -> Coverage | None:
@@ -81,7 +81,9 @@ class CoveredLines:
         self._started_ns = started_ns
         self._units: dict[str, Units | None] = {}
         self._ran: set[str] = set()
+        self._added: dict[str, set[object]] = {}
         self._is_lost = False
+        self._has_arcs = bool(_option(coverage, "branch"))
         version = getattr(sys.modules.get("coverage"), "__version__", "")
         settings = "\n".join(f"{name}={_option(coverage, name)!r}" for name in _COUNTING)
         self._settings = checksum(f"{version}\n{settings}".encode("utf-8", "surrogateescape"))
@@ -107,19 +109,17 @@ class CoveredLines:
         found: Lines = {}
         for path, places in stored.items():
             units = self._units_in(path)
-            lines = None if units is None else lines_at(units, places)
+            lines = None if units is None else (arcs_at if self._has_arcs else lines_at)(units, places)
             if lines is None:
                 return None
             found[path] = lines
         return found
 
     def add(self, tests: Iterable[Lines]) -> None:
-        """Count these lines as covered."""
-        union: Lines = {}
+        """Count these lines as covered, at the end of the run: only then does coverage look for what has no data."""
         for lines in tests:
-            for path, numbers in lines.items():
-                union.setdefault(path, set()).update(numbers)
-        self._coverage.get_data().add_lines({self._tree.absolute(path): numbers for path, numbers in union.items()})
+            for path, found in lines.items():
+                self._added.setdefault(self._tree.absolute(path), set()).update(found)
 
     def _units_in(self, path: str) -> Units | None:
         """Return the lines of a file's units; None if it is no Python file, or has changed since the run began."""
@@ -151,27 +151,40 @@ class CoveredLines:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Store the lines before pytest-cov puts them together."""
+        """Store the lines before pytest-cov puts them together, and add those of other tests."""
         try:
             return (yield)
         finally:
-            if not self._is_lost:
-                with contextlib.suppress(StoreError):
-                    _add(self._store, self._settings, dict(self._packed()))
+            if self._ran or self._added:
+                data = self._coverage.get_data()
+                if not self._is_lost:
+                    with contextlib.suppress(StoreError):
+                        _add(self._store, self._settings, dict(self._packed(data)))
+                if self._has_arcs:
+                    data.add_arcs(cast("dict[str, set[Arc]]", self._added))
+                else:
+                    data.add_lines(cast("dict[str, set[int]]", self._added))
 
-    def _packed(self) -> Generator[tuple[str, bytes], None, None]:
-        found: dict[str, Lines] = {nodeid: {} for nodeid in self._ran}
-        data = self._coverage.get_data()
+    def _packed(self, data: CoverageData) -> Generator[tuple[str, bytes], None, None]:
+        found: dict[str, dict[str, set[int]]] = {nodeid: {} for nodeid in self._ran}
         for file in data.measured_files():
             path = self._tree.relative(file)
             for line, contexts in data.contexts_by_lineno(file).items():
                 for nodeid in self._ran.intersection(contexts):
                     found[nodeid].setdefault(path, set()).add(line)
         for nodeid, lines in found.items():
-            units = {path: self._units_in(path) for path in lines}
-            known = {path: places_of(found, lines[path]) for path, found in units.items() if found is not None}
-            if len(known) == len(lines):
-                yield nodeid, zlib.compress(json.dumps(known).encode())
+            data.set_query_context(nodeid)
+            places = {path: self._places(data, path, numbers) for path, numbers in lines.items()}
+            if None not in places.values():
+                yield nodeid, zlib.compress(json.dumps(places).encode())
+        data.set_query_contexts(None)
+
+    def _places(self, data: CoverageData, path: str, lines: set[int]) -> Places | None:
+        """Return what the test that is asked for has covered in a file; None if that cannot be found again."""
+        units = self._units_in(path)
+        if units is None or not self._has_arcs:
+            return None if units is None else places_of(units, lines)
+        return places_of_arcs(units, data.arcs(self._tree.absolute(path)) or [])
 
 
 def _add(store: Store, settings: bytes, lines: dict[str, bytes]) -> None:

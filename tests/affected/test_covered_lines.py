@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from coverage import Coverage
 
+    from pytest_zygote.affected.covered_lines import Lines
+
 APP = "def f(x):\n    if x:\n        return 1\n    return 2\n"
 
 
@@ -28,6 +30,7 @@ class FakeCoverage:
         context: of what is measured now.
         covered: file → line → contexts.
         added: file → lines.
+        added_arcs: file → arcs.
     """
 
     def __init__(self, **options: object) -> None:
@@ -35,6 +38,8 @@ class FakeCoverage:
         self.context = ""
         self.covered: dict[str, dict[int, list[str]]] = {}
         self.added: dict[str, set[int]] = {}
+        self.added_arcs: dict[str, set[tuple[int, int]]] = {}
+        self._asked = ""
         self._options = {"concurrency": [], "core": "CTracer", **options}
         self.is_stopped = False
 
@@ -68,6 +73,23 @@ class FakeCoverage:
     def contexts_by_lineno(self, file: str) -> dict[int, list[str]]:
         """Return what covered the lines of a file."""
         return self.covered[file]
+
+    def set_query_context(self, context: str) -> None:
+        """Ask of one test."""
+        self._asked = context
+
+    def set_query_contexts(self, _contexts: None) -> None:
+        """Ask of all."""
+        self._asked = ""
+
+    def arcs(self, file: str) -> list[tuple[int, int]]:
+        """Return the way through the lines of a file."""
+        lines = [line for line, contexts in self.covered[file].items() if self._asked in contexts]
+        return list(zip([-1, *lines], [*lines, -1], strict=True))
+
+    def add_arcs(self, arcs: dict[str, set[tuple[int, int]]]) -> None:
+        """Note what is added."""
+        self.added_arcs.update(arcs)
 
     def add_lines(self, lines: dict[str, set[int]]) -> None:
         """Note what is added."""
@@ -113,7 +135,7 @@ def recorded(root: Path, store: Store, coverage: FakeCoverage, later_ns: int = 1
     end(covered)
 
 
-def known(root: Path, store: Store, coverage: FakeCoverage) -> dict[str, dict[str, set[int]]]:
+def known(root: Path, store: Store, coverage: FakeCoverage) -> dict[str, Lines]:
     """Return the lines that are known in the next run."""
     rows = {nodeid: found[0] for nodeid, found in store.rows(1).items()}
     return lines_of(root, store, coverage).of_rows(rows)
@@ -126,12 +148,27 @@ def test_lines_are_those_of_the_test_alone(store: Store, tmp_path: Path) -> None
     (tmp_path / "app.py").write_text(f"# moved\n{APP}")
     coverage = FakeCoverage()
 
-    lines_of(tmp_path, store, coverage).add(known(tmp_path, store, coverage).values())
+    covered = lines_of(tmp_path, store, coverage)
+    covered.add(known(tmp_path, store, coverage).values())
+    end(covered)
 
     assert coverage.added == {str(tmp_path / "app.py"): {3, 4}}
 
 
-@pytest.mark.parametrize("settings", [{"source": ["other"]}, {"omit": ["a*"]}])
+def test_branches_are_added_as_such(store: Store, tmp_path: Path) -> None:
+    """Where they stand now."""
+    recorded(tmp_path, store, FakeCoverage(branch=True))
+    (tmp_path / "app.py").write_text(f"# moved\n{APP}")
+    coverage = FakeCoverage(branch=True)
+
+    covered = lines_of(tmp_path, store, coverage)
+    covered.add(known(tmp_path, store, coverage).values())
+    end(covered)
+
+    assert coverage.added_arcs == {str(tmp_path / "app.py"): {(-2, 3), (3, 4), (4, -2)}}
+
+
+@pytest.mark.parametrize("settings", [{"source": ["other"]}, {"omit": ["a*"]}, {"branch": True}])
 def test_with_other_settings_nothing_is_known(store: Store, tmp_path: Path, settings: dict[str, object]) -> None:
     """Other files were measured."""
     recorded(tmp_path, store, FakeCoverage())
@@ -174,7 +211,8 @@ def test_lines_of_rows_that_are_gone_are_removed(store: Store, tmp_path: Path) -
     [
         ({}, {}, {}, ""),
         ({"concurrency": ["thread"]}, {}, {}, ""),
-        ({"branch": True}, {}, {}, "coverage is measured with branch"),
+        ({"branch": True}, {}, {}, ""),
+        ({"plugins": ["jinja"]}, {}, {}, "coverage is measured with plugins"),
         ({"concurrency": ["gevent"]}, {}, {}, "coverage is measured with concurrency"),
         ({"core": "SysMonitor"}, {}, {}, "coverage is measured by sys.monitoring"),
         ({}, {"cov_context": "test"}, {}, "--cov-context is given"),

@@ -131,31 +131,37 @@ class TestCoverage:
 
     COVERED = ("-p", "pytest_cov", "--cov=app", "--cov-report=term")
 
-    def test_tests_that_are_left_out_keep_their_lines(self, project: AffectedProject) -> None:
-        """Also where they have moved; a test that ran without coverage runs again."""
+    @pytest.mark.parametrize("more", [(), ("--cov-branch",)])
+    def test_tests_that_are_left_out_keep_their_lines(self, project: AffectedProject, more: tuple[str, ...]) -> None:
+        """Also where they have moved, and branches; a test that ran without coverage runs again."""
         if not CTRACE:
             pytest.skip("coverage measures by sys.monitoring")
+        project.replace("app/calc.py", "return a + b", "if a:\n        a += 1 - 1\n    return a + b")
         project.affected()
-        first = project.affected(*self.COVERED)
+        options = (*self.COVERED, *more)
+        first = project.affected(*options)
         assert first.names == {"test_add", "test_sub", "test_other"}
         project.replace("app/calc.py", "class Base", "# a comment\nclass Base")
         project.replace("tests/test_other.py", "assert True", "assert not []")
 
-        second = project.affected(*self.COVERED, "--cov-fail-under=85")
+        second = project.affected(*options, "--cov-fail-under=80")
 
-        assert (second.names, second.status) == ({"test_other"}, 0)
+        assert (second.names, second.status) == ({"test_other"}, 0), second.output
         assert "affected: the coverage of 2 tests comes from the store" in second.said
-        plain = project.run(*self.COVERED)
-        assert total(first) == total(second) == total(plain) == ["TOTAL", "9", "1", "89%"]
+        plain = project.run(*options)
+        expected = ["TOTAL", "11", "1", "2", "1", "85%"] if more else ["TOTAL", "11", "1", "91%"]
+        assert total(first) == total(second) == total(plain) == expected
 
     def test_what_cannot_be_added_is_said(self, project: AffectedProject) -> None:
-        """Branches are measured: totals are those of the tests that run."""
-        project.affected(*self.COVERED, "--cov-branch")
+        """Coverage keeps contexts of its own: totals are those of the tests that run."""
+        project.affected(*self.COVERED, "--cov-context=test")
 
-        second = project.affected(*self.COVERED, "--cov-branch")
+        second = project.affected(*self.COVERED, "--cov-context=test")
 
         assert second.names == set()
-        assert "affected: less coverage [coverage-incomplete]: coverage is measured with branch" in second.output
+        assert (
+            "affected: less coverage [coverage-incomplete]: --cov-context is given; what 3 tests cover" in second.output
+        )
 
 
 class TestAudit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_zygote.core.affected.line_places import lines_at, places_of, units_of
+from pytest_zygote.core.affected.line_places import arcs_at, lines_at, places_of, places_of_arcs, units_of
 
 TEXT = """\
 LIMIT = 1
@@ -45,3 +45,25 @@ def test_nothing_is_known_of_a_unit_that_is_formatted_anew() -> None:
     assert lines_at(other, places_of(units, {5})) is None
     assert lines_at({}, places_of(units, {5})) is None
     assert lines_at(other, places_of(units, {10})) == {9}
+
+
+def test_arcs_are_found_where_they_have_moved_to() -> None:
+    """Those that enter and leave a function, too."""
+    units = units_of(compile(TEXT, "", "exec", dont_inherit=True))
+    moved = units_of(compile(f"# moved\n{TEXT}", "", "exec", dont_inherit=True))
+    arcs = {(-3, 4), (4, 6), (6, -3), (-9, 10)}
+
+    places = places_of_arcs(units, arcs)
+
+    assert places is not None
+    assert arcs_at(units, places) == arcs
+    assert arcs_at(moved, places) == {(-4, 5), (5, 7), (7, -4), (-10, 11)}
+    assert arcs_at({}, places) is None
+
+
+def test_an_arc_between_units_is_none() -> None:
+    """Nor is one to a line without code."""
+    units = units_of(compile(TEXT, "", "exec", dont_inherit=True))
+
+    assert places_of_arcs(units, {(4, 10)}) is None
+    assert places_of_arcs(units, {(4, 7)}) is None
