@@ -56,12 +56,13 @@ def users() -> dict[str, set[str]]:
 
 def _names_used(tree: ast.AST) -> Iterator[str]:
     modules: set[str] = set()
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(tree)]
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in ROOMS:
             modules.update(alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and str(node.module).rpartition(".")[0] in ROOMS:
             yield from (alias.name for alias in node.names)
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             yield node.attr
 
