@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test test-fast check test-all test-edits test-sessions test-databases differential \
+.PHONY: help demo daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
 	differential-sessions libraries plugins plugins-sessions bench mutants clean
 
 help: ## list the targets
@@ -62,6 +62,9 @@ check: $(VENV)/.installed-dev ## the gate: format, lint, types, layers, tests, c
 	$(BIN)/coverage run -m pytest $(PARALLEL) --ignore=$(EDITS) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+check-others: $(VENV)/.installed-dev ## run a fast part of the tests on the other Pythons that are found
+	$(BIN)/python -m scripts.other_pythons $(PYTHONS)
 
 test-all: ## run the tests on every Python 3.11 to 3.15 found, with pytest 8 and 9
 	@test -n "$(strip $(PYTHONS))" || { echo 'No Python 3.11 to 3.15 found; name them: PYTHONS="..."' >&2; exit 1; }

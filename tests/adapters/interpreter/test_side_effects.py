@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import socket
 import sys
@@ -130,3 +131,18 @@ def test_another_profiler_is_noticed() -> None:
 def test_what_a_call_would_do_to_a_layer(function: object, first: object, effect: str | None) -> None:
     """Only functions of C are asked for their names: anything else that is called may be anybody's object."""
     assert effect_of(function, first) == effect
+
+
+def test_what_the_garbage_collector_calls_is_nobodys() -> None:
+    """It may be in the middle of any import; hypothesis has a clock there."""
+    times: list[float] = []
+
+    def look_at_the_clock(_phase: str, _info: dict[str, int]) -> None:
+        times.append(time.perf_counter())
+
+    gc.callbacks.append(look_at_the_clock)
+    try:
+        assert not found_in("import gc; gc.collect()")
+    finally:
+        gc.callbacks.remove(look_at_the_clock)
+    assert times

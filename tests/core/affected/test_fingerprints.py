@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -147,3 +148,13 @@ def test_annotations_belong_to_what_is_around_the_function() -> None:
         new_text = "def f(x: int): pass\nclass A:\n    y: int\n    def g(self, x: int): pass\n"
         new = fingerprint(code_of(new_text.replace(text.replace("str", "int"), text)))
         assert {name for name in old if old[name] != new[name]} == {MODULE}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the syntax came with 3.14")
+@pytest.mark.parametrize("new", ["t'b {x}'", "t'a {y}'", "t'a {x!r}'", "t'a {x:>3}'", "f'a {x}'"])
+def test_template_strings_count_with_all_their_parts(new: str) -> None:
+    """Texts, expressions, conversions and formats; and they are no f-strings."""
+    text = "def f(x, y): return t'a {x}'\n"
+
+    assert fingerprint(code_of(text)) == fingerprint(code_of(f"# moved\n{text}"))
+    assert fingerprint(code_of(text)) != fingerprint(code_of(text.replace("t'a {x}'", new)))
