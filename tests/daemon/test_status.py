@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pytest_zygote.core.reasons import Reason
 from pytest_zygote.daemon.status import render
 from pytest_zygote.daemon.status_snapshot import FixtureFacts, LayerFacts, SessionFacts, StatusSnapshot
 
@@ -93,11 +94,13 @@ def test_layer_is_shown_with_its_reason_and_slowest_imports() -> None:
 
 def test_session_is_shown_with_the_reason_why_it_was_closed() -> None:
     """And why the last run had none."""
-    lines = render(snapshot(sessions=[SESSION], session_unused="--lf reads"), "table", NOW).splitlines()[3:]
+    unused = str(Reason("session-debugged", "the session would join the debugger in place of the run"))
+    assert unused.startswith("[session-debugged] ")
+    lines = render(snapshot(sessions=[SESSION], session_unused=unused), "table", NOW).splitlines()[3:]
     assert lines == [
         "collected session, pid 8, closed (a.py changed): pytest -q",
         "  2 tests, up 1 min 1 s, 2 MiB of its own, 3 runs",
-        "  the last run was forked from no collected session: --lf reads",
+        f"  the last run was forked from no collected session: {unused}",
     ]
 
 
