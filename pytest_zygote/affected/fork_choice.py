@@ -118,8 +118,12 @@ def _loops(item: pytest.Item) -> Iterator[tuple[str, str]]:
     default = item.config.getini("asyncio_default_fixture_loop_scope")
     for definition in (found for definitions in info.name2fixturedefs.values() for found in definitions):
         own = getattr(definition.func, "_loop_scope", None)
-        if own or inspect.iscoroutinefunction(definition.func) or inspect.isasyncgenfunction(definition.func):
+        if own or _is_asynchronous(definition.func):
             yield "event loop", loop_scope(own, default, definition.scope)
+
+
+def _is_asynchronous(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _wide_scopes(item: pytest.Item) -> set[str]:

@@ -59,12 +59,7 @@ class LayerProcesses:
     """
 
     def __init__(
-        self,
-        loop: EventLoop,
-        queue: EventQueue,
-        history: RunHistory,
-        processes: ProcessTable,
-        import_timeout_s: float,
+        self, loop: EventLoop, queue: EventQueue, history: RunHistory, processes: ProcessTable, import_timeout_s: float
     ) -> None:
         """Start without layers."""
         self._loop = loop
@@ -294,8 +289,8 @@ class LayerProcesses:
 
     def _on_death(self, layer: Layer, module: str) -> None:
         """Report a zygote that died while it imported."""
-        text = f"the zygote died while importing {module}" if module else "the zygote died before its first import"
         if module:
             self.builds.deaths.add(module)
-        layer.failure = Reason("zygote-died", text)
+        where = f"while importing {module}" if module else "before its first import"
+        layer.failure = Reason("zygote-died", f"the zygote died {where}")
         self._queue.append(events.BuildFailed(layer, self.builds.deaths.rejected(module), layer.failure))

@@ -24,6 +24,7 @@ from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.parallel import fast_hooks, messages, run_limits, terminal
 from pytest_zygote.parallel.collection_barrier import CollectionBarrier
 from pytest_zygote.parallel.event_wait import EventWait
+from pytest_zygote.parallel.fixture_replies import fixture_reply
 from pytest_zygote.parallel.report_replay import ReportReplay
 from pytest_zygote.parallel.work_queue import END
 from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S
@@ -153,9 +154,7 @@ class Controller:
             case ItemStarted() | ItemFinished() | QueueEmpty() | WorkerFinished() | WorkerOutgrown():
                 self._handle_progress(handle, message)
             case messages.FixtureRequested(item, name):
-                handle.send(
-                    messages.fixture_reply(self._shared_fixtures.value_for_worker(self._session.items[item], name))
-                )
+                handle.send(fixture_reply(self._shared_fixtures.value_for_worker(self._session.items[item], name)))
             case messages.Collected():
                 text = self._barrier.accept(handle, message)
                 if text:

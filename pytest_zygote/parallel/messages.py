@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, get_args
 
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished, WorkerOutgrown
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
-from pytest_zygote.fixtures import transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -275,24 +274,6 @@ def decode_from_controller(data: bytes | memoryview) -> list[ControllerMessage]:
         RemoteProtocolError: one is of no known kind.
     """
     return _decode(data, CONTROLLER_MESSAGES)
-
-
-def fixture_reply(value: object) -> FixtureReply | FixtureUnavailable:
-    """Return the reply to a worker that waits for the value of a shared fixture, or for why it has none."""
-    if isinstance(value, transfer.NotTransferable):
-        return FixtureUnavailable(value.reason)
-    try:
-        return FixtureReply(pickle.dumps(value, protocol=5))
-    except Exception as error:  # noqa: BLE001 - __reduce__ of a foreign class may raise anything
-        return FixtureUnavailable(f"it cannot be sent to another process ({error})")
-
-
-def fixture_value(reply: FixtureReply | FixtureUnavailable) -> object:
-    """Return the value that a reply carries, or why there is none, as `fixtures.shared` has it."""
-    if isinstance(reply, FixtureUnavailable):
-        return transfer.NotTransferable(reply.reason)
-    value: object = pickle.loads(reply.payload)  # noqa: S301 - our own parent wrote it
-    return value
 
 
 def _decode(data: bytes | memoryview, kinds: tuple[type[_M], ...]) -> list[_M]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system import procfs
 from pytest_zygote.core.protocol.errors import RemoteProtocolError, ZygoteError
 from pytest_zygote.parallel import after_fork, messages
+from pytest_zygote.parallel.fixture_replies import fixture_value
 from pytest_zygote.parallel.framing import Frame, FrameReader
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class WorkerChannel:
         """Return the value of a shared fixture that was not set up before the fork, or why there is none."""
         match self._request(messages.FixtureRequested(item, name)):
             case messages.FixtureReply() | messages.FixtureUnavailable() as reply:
-                return messages.fixture_value(reply)
+                return fixture_value(reply)
             case messages.TerminalReply() | messages.CollectionReply() as reply:
                 raise RemoteProtocolError(f"{reply!r} is no answer to a request for a fixture")
 

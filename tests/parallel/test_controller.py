@@ -9,7 +9,7 @@ import pytest
 
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished
 from pytest_zygote.parallel import controller as module
-from pytest_zygote.parallel import messages, worker_starter
+from pytest_zygote.parallel import fixture_replies, messages, worker_starter
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.plan import ParallelPlan
 from pytest_zygote.parallel.work_queue import END
@@ -294,7 +294,7 @@ def test_a_fixture_that_is_asked_for_is_sent(stage: Stage) -> None:
         yield messages.FixtureRequested(1, "database")
         reply = worker.replies[-1]
         assert isinstance(reply, messages.FixtureReply)
-        replies.append(messages.fixture_value(reply))
+        replies.append(fixture_replies.fixture_value(reply))
 
     stage.bodies[1] = ask
     stage.controller.run()

@@ -10,7 +10,7 @@ import pytest
 from pytest_zygote.core.parallel.events import ItemFinished, ItemStarted, QueueEmpty, WorkerFinished, WorkerOutgrown
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
 from pytest_zygote.fixtures.transfer import NotTransferable
-from pytest_zygote.parallel import messages
+from pytest_zygote.parallel import fixture_replies, messages
 
 EXAMPLES: tuple[messages.WorkerMessage | messages.ControllerMessage, ...] = (
     ItemStarted(3, 1),
@@ -69,14 +69,14 @@ def test_an_unknown_message_is_an_error_that_names_it(decode: object) -> None:
 
 def test_the_value_of_a_fixture_travels() -> None:
     """So does why there is none."""
-    assert messages.fixture_value(messages.fixture_reply({"port": 80})) == {"port": 80}
-    unavailable = messages.fixture_value(messages.fixture_reply(NotTransferable("it raised")))
+    assert fixture_replies.fixture_value(fixture_replies.fixture_reply({"port": 80})) == {"port": 80}
+    unavailable = fixture_replies.fixture_value(fixture_replies.fixture_reply(NotTransferable("it raised")))
     assert isinstance(unavailable, NotTransferable)
     assert unavailable.reason == "it raised"
 
 
 def test_a_fixture_that_cannot_be_pickled_is_unavailable() -> None:
     """The worker learns why."""
-    reply = messages.fixture_reply(lambda: None)
+    reply = fixture_replies.fixture_reply(lambda: None)
     assert isinstance(reply, messages.FixtureUnavailable)
     assert reply.reason.startswith("it cannot be sent to another process (")

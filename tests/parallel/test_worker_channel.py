@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.core.protocol.errors import RemoteProtocolError
-from pytest_zygote.parallel import messages
+from pytest_zygote.parallel import fixture_replies, messages
 from pytest_zygote.parallel.framing import Frame, FrameReader
 from pytest_zygote.parallel.messages import InterruptRaised, LogStart, TerminalReleased
 from pytest_zygote.parallel.ring_buffer import RingBuffer
@@ -119,7 +119,7 @@ def test_a_user_who_wants_to_see_what_begins_sees_it_at_once() -> None:
 
 def test_a_fixture_is_requested(ends: Ends) -> None:
     """Its value comes back."""
-    ends.reply(messages.fixture_reply("value"))
+    ends.reply(fixture_replies.fixture_reply("value"))
     assert ends.channel.request_fixture(3, "database") == "value"
     assert ends.committed() == [messages.FixtureRequested(3, "database")]
     assert len(ends.woken()) == 1

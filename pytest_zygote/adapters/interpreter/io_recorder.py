@@ -219,11 +219,7 @@ class FileRecorder:
             self.on_descriptor(caller)
         if not args or not _is_path(args[0]) or self._is_exempt(caller):
             return ""
-        path = os.fsdecode(args[0])  # type: ignore[arg-type]  # see above
-        if not os.path.isabs(path):
-            self.on_folder() if os.path.lexists(path) else self.on_absent(path)
-            path = os.path.abspath(path)
-        path = os.path.normpath(path)
+        path = self._absolute(os.fsdecode(args[0]))  # type: ignore[arg-type]  # see above
         if path.startswith(("/proc/", "/sys/", "/dev/")):
             if _OF_DESCRIPTORS.match(path):
                 self.on_descriptor(caller)
@@ -231,6 +227,11 @@ class FileRecorder:
         if not is_own_caller(caller):
             self.known_to_others.add(path)
         return path
+
+    def _absolute(self, path: str) -> str:
+        if not os.path.isabs(path):
+            self.on_folder() if os.path.lexists(path) else self.on_absent(path)
+        return os.path.abspath(path)
 
     def _add(self, args: tuple[object, ...], caller: FrameType, *, is_probe: bool = False) -> str:
         path = self._path(args, caller)

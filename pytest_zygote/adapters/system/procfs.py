@@ -44,8 +44,7 @@ def open_descriptors(folder: str = SELF_FD) -> list[int]:
 def open_files() -> dict[int, str]:
     """Return the descriptors of this process, each with the path or kind of what is open.
 
-    libffi's own file is left out, which it keeps open for ever once `ctypes` is imported (from 3.4 on, if it is built
-    so): it is only mapped, which forks may share.
+    libffi's own file is left out: from 3.4 on it stays open once `ctypes` is imported, and forks may share its map.
 
     Raises:
         OSError: the system does not tell.
@@ -103,10 +102,7 @@ def thread_links() -> int:
 
 
 def started_ns() -> int:
-    """Return when this process started, in the form of `time.time_ns`; 0 where the system does not tell.
-
-    A fork started when it was forked.
-    """
+    """Return when this process started or was forked, as `time.time_ns` has it; 0 where the system does not tell."""
     fields = _stat("self")
     if len(fields) <= _STARTED:
         return 0

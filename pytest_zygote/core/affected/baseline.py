@@ -8,6 +8,7 @@ of a wrong type or range, and the whole text is refused.
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.affected.dependency import KINDS, Need
@@ -125,10 +126,10 @@ def joined(parts: Sequence[tuple[Baseline, Collection[str]]]) -> Baseline:
     first = parts[0][0]
     for one, _ in parts:
         _check_alike(first, one)
-    versions = sorted({version for one, _ in parts for version in one.versions})
+    versions = sorted(set(chain.from_iterable(one.versions for one, _ in parts)))
     place_of = {version: place for place, version in enumerate(versions)}
     renumbered = [_renumbered(one, place_of) for one, _ in parts]
-    sets = sorted({members for own_sets in renumbered for members in own_sets})
+    sets = sorted(set(chain.from_iterable(renumbered)))
     number_of = {members: number for number, members in enumerate(sets)}
     tests: dict[str, Row] = {}
     for (one, chosen), own_sets in zip(parts, renumbered, strict=True):
