@@ -285,11 +285,16 @@ def put(owner: str, key: object, value: object) -> None:
         target = target.get(attribute)  # type: ignore[attr-defined]  # the module's names
     if is_a(target, type):
         type.__delattr__(target, key) if value is MISSING else type.__setattr__(target, key, value)  # type: ignore[arg-type]  # a class, and a name
-    elif type(target) is list and key is ADDED:
-        target.append(value)
-    elif type(target) is set and key is ADDED:
-        target.add(value)
+    elif key is ADDED:
+        _add_to(target, value)
     elif type(target) is dict and value is MISSING:
         target.pop(key, None)
     elif type(target) is dict:
         target[key] = value
+
+
+def _add_to(target: object, value: object) -> None:
+    if type(target) is list:
+        target.append(value)
+    elif type(target) is set:
+        target.add(value)
