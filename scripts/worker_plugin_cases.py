@@ -140,6 +140,7 @@ MORE = (
                     assert await defer.succeed(4) == 4
                 """
         },
+        requirements=("twisted",),
     ),
     Case(
         "pytest-bdd",
@@ -259,7 +260,6 @@ MORE = (
         commands=(("--disable-socket", "--allow-unix-socket"),),
     ),
     Case("pytest-durations", {}),
-    Case("pytest-tap", {}, commands=(("--tap-combined", "--tap-outdir=tap"),), artifacts=("tap/*",), masks=RUN),
     Case("pytest-md", {}, commands=(("--md=report.md",),), artifacts=("report.md",), masks=RUN),
     Case("pytest-testdox", {}, commands=(("--testdox",),)),
     Case(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = REPOSITORY / "docs" / "plugins.md"
 WORKERS = ("-n", "2")
+NOTHING = "pytest did not begin"
 XDIST = "--no-zygote-workers"
 HEAD = """\
 # Plugins, with workers
@@ -73,6 +74,8 @@ class WorkerTrial(Trial):
             words = command if any(word.startswith("-n") for word in command) else (*command, *WORKERS)
             self._keep()
             theirs, again, ours = (self._look((*words, *extra)) for extra in ((XDIST,), (XDIST,), ()))
+            if any(line.startswith(NOTHING) for line in ours["outcomes"]):
+                row.problems.append(f"`{' '.join(words)}`: {'; '.join(ours['outcomes'])}")
             row.tests += len({line.rsplit(maxsplit=2)[0] for line in ours["outcomes"]})
             for what, found in ours.items():
                 noise = (theirs[what] - again[what]) + (again[what] - theirs[what])
@@ -102,7 +105,7 @@ class WorkerTrial(Trial):
 
 def _outcomes(run: Run) -> Counter[str]:
     if run.recording is None:
-        return Counter([f"no recording: {run.text[-300:]}"])
+        return Counter([f"{NOTHING}: {run.text[-300:]}"])
     return Counter(
         f"{result.nodeid} {phase.when} {phase.outcome}" for result in run.recording.results for phase in result.phases
     )

@@ -152,11 +152,21 @@ def ratio(seed: int, workers: int, *, has_history: bool) -> float:
     return span / max((sum(durations) + sum(unit.cost_s for unit in units)) / workers, longest)
 
 
-@pytest.mark.parametrize("workers", [4, 8, 16])
-@pytest.mark.parametrize(("has_history", "limit"), [(True, 1.05), (False, 1.4)])
-def test_the_last_worker_is_hardly_late(workers: int, *, has_history: bool, limit: float) -> None:
-    """The time that a run takes is near the least that any schedule could reach."""
-    assert median(ratio(seed, workers, has_history=has_history) for seed in range(8)) <= limit
+@pytest.mark.parametrize(
+    ("workers", "has_history", "usual", "worst"),
+    [
+        (4, True, 1.01, 1.02),
+        (8, True, 1.03, 1.05),
+        (16, True, 1.05, 1.15),
+        (4, False, 1.02, 1.1),
+        (16, False, 1.3, 1.4),
+    ],
+)
+def test_the_last_worker_is_hardly_late(workers: int, *, has_history: bool, usual: float, worst: float) -> None:
+    """The time that a run takes is near the least that any schedule could reach, which is less than any can."""
+    ratios = [ratio(seed, workers, has_history=has_history) for seed in range(8)]
+    assert median(ratios) <= usual
+    assert max(ratios) <= worst
 
 
 def drawn_units(data: st.DataObject) -> list[Unit]:
