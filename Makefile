@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
-	differential-sessions libraries plugins plugins-sessions bench mutants clean
+	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -103,6 +103,9 @@ libraries: $(VENV)/.installed-$(EXTRA) ## try a hundred libraries plain and warm
 
 plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use popular plugins and libraries, plain and warm
 	$(BIN)/python -m scripts.plugins $(ARGS)
+
+worker-plugins: $(VENV)/.installed-$(EXTRA) ## run projects that use plugins by our workers and by pytest-xdist's
+	$(BIN)/python -m scripts.worker_plugins $(ARGS)
 
 plugins-sessions: $(VENV)/.installed-$(EXTRA) ## the same, with all runs from collected sessions that can be
 	$(SESSIONS) $(BIN)/python -m scripts.plugins $(ARGS)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 
-class FileStore:
+class LocalFileStoreMixin:
+    """Accepted, and not used; stores of a project's own are derived from it."""
+
+
+class FileStore(LocalFileStoreMixin):
     """Accepted, and not used."""
 
 

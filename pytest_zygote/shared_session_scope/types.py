@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Protocol
 
 
 class SetupToken(enum.Enum):
@@ -15,6 +16,10 @@ class CleanupToken(enum.Enum):
     """What the second ``yield`` of a fixture gives."""
 
     LAST = "last"
+
+
+class Store(Protocol):
+    """What a store of a project's own may say that it is; here no store is asked."""
 
 
 class StoreValueNotExists(Exception):  # noqa: N818 - the name of pytest-shared-session-scope

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.shared_session_examples import EXAMPLES, PACKAGE
 from tests.e2e.test_workers import count
 
 if TYPE_CHECKING:
@@ -204,3 +205,29 @@ def test_decorators_of_shared_session_scope(project: Project, name: str, end: st
     lines = sorted((project.root / "log").read_text().splitlines())
     late = ["down late True", "up late"] if "late" in end else []
     assert lines == sorted(["down 1 True", "down 2 True", "returned", "up 1", "up 2", *late])
+
+
+def test_documented_examples_of_shared_session_scope(project: Project) -> None:
+    """All of them, but for the name of the package; a stand-in takes the place of polars."""
+    for name, text in EXAMPLES.items():
+        project.write(f"test_{name}.py", text.replace(PACKAGE, "pytest_zygote.shared_session_scope"))
+    project.write(
+        "polars.py",
+        """
+        class DataFrame:
+            def __init__(self, data): self.data = data
+        """,
+    )
+    result = project.plain("-n2", "-rA")
+    passed = {line.partition(" ")[2] for line in result.stdout.splitlines() if line.startswith("PASSED ")}
+    assert passed == {
+        "test_cache.py::test",
+        "test_custom_store.py::test_polars",
+        "test_main.py::test",
+        "test_main.py::test_return",
+        "test_non_serializable.py::test_datetime",
+        "test_non_serializable_parse.py::test_connection",
+        "test_pickle.py::test_custom_object",
+        "test_returning_functions.py::test_thing_with_ids",
+    }, result.stdout
+    assert "8 passed" in result.stdout
