@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path"]
 
-SCHEMA = 3
+SCHEMA = 4
 APPLICATION = 0x7A796774
 ROWS_PER_TEST = 8
 """Kept at most: this many states of the project can come back without a run."""
