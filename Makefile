@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
-	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants clean
+	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -115,6 +115,9 @@ bench: $(VENV)/.installed-$(EXTRA) ## measure cold, parallel and warm runs
 
 mutants: $(VENV)/.installed-$(EXTRA) ## check that --affected misses nothing: ARGS="FOLDER SOURCES --count 100 --exact"
 	$(BIN)/python -m scripts.mutants $(ARGS)
+
+changes: $(VENV)/.installed-$(EXTRA) ## change generated projects at random; --affected must leave out nothing: ARGS="--projects 200 --seed 1"
+	$(BIN)/python -m scripts.changes $(ARGS)
 
 clean: ## remove environments, caches and reports
 	rm -rf .venv .venvs .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

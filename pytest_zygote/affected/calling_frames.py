@@ -21,7 +21,6 @@ _MAPPING = frozenset({"os", "collections.abc"})
 """Modules of the methods that `os.environ` has."""
 
 _IMPORTS = ("<frozen importlib", "<frozen zipimport")
-_COMPILED = (".py", ".pyc", ".pyo")
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 
 
@@ -114,7 +113,7 @@ class Readers:
         while frame is not None:
             filename = frame.f_code.co_filename
             if filename.startswith(_IMPORTS) and is_import(frame):
-                return None if path.endswith(_COMPILED) or not path else self._nearest(frame)
+                return None if path.endswith(".py") or not path else self._nearest(frame)
             if frame.f_globals.get("__name__") == "linecache":
                 return None if is_ours(frame) else ""  # all tests share what it keeps
             if not is_standard(filename):

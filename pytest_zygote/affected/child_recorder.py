@@ -22,12 +22,15 @@ from pytest_zygote.affected.system_questions import (
     FOLDERS,
     IMPORT_SYSTEM,
     LOOKS,
+    MADE,
     STARTS,
     is_import_system,
     is_importing,
     is_write,
     looking_functions,
+    paths_of,
     presence,
+    source_of,
     status,
 )
 
@@ -157,24 +160,26 @@ class ChildRecorder:
             frame = frame.f_back
         is_standard = frame is not None and frame.f_code.co_filename.startswith(("<frozen ", _STANDARD))
         asker = frame.f_code.co_name if frame is not None and is_standard else ""
-        if isinstance(value, int):
-            value = os.readlink(f"/proc/self/fd/{value}")
-        if isinstance(value, (str, bytes, os.PathLike)):
-            path = os.path.abspath(os.fsdecode(value))
-            if (path, name, asker) not in self._asked and _thread.get_ident() != self._busy_thread:
-                self._busy_thread = _thread.get_ident()
-                try:
+        if self._busy_thread == _thread.get_ident():
+            return
+        self._busy_thread = _thread.get_ident()
+        try:
+            for path in paths_of(value):
+                if (path, name, asker) not in self._asked:
                     self._asked[path, name, asker] = (presence(path), status(path))
-                finally:
-                    self._busy_thread = 0
+        finally:
+            self._busy_thread = 0
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event not in EVENTS or self._busy_thread == _thread.get_ident():
             return
+        self._busy_thread = _thread.get_ident()
         try:
             self._see(event, args, _frame_above(0).f_back)  # none, where the interpreter opens the program
         except Exception:  # noqa: BLE001 - it must not reach the program
             self._may_be_anything = True
+        finally:
+            self._busy_thread = 0
 
     def _see(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
         if event in STARTS:
@@ -185,14 +190,14 @@ class ChildRecorder:
             self._on_folder(args[0])
 
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
-        name = args[1 if event in ("import", "os.rename") else 0]
-        if isinstance(name, (str, bytes, os.PathLike)):
-            text = os.fsdecode(name)
-            path = os.path.abspath(self._database(text) if event == "sqlite3.connect" else text)
-            if event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
-                self._written.add(path)
-            elif event == "import" or not is_importing(frame, path):
-                self._read.add(path)
+        name = args[1 if event == "import" else MADE.get(event, 0)]
+        if event == "sqlite3.connect" and isinstance(name, (str, bytes, os.PathLike)):
+            name = self._database(os.fsdecode(name))
+        paths = [source_of(path, frame) for path in paths_of(name)]
+        if event in MADE or (event == "open" and is_write(args[1], args[2])):
+            self._written.update(paths[:1] if len(paths) == 1 else ())  # else any may be as it was
+        else:
+            self._read.update(path for path in paths if event == "import" or not is_importing(frame, path))
 
     def _database(self, name: str) -> str:
         """Return the file of a database, whose name may be a URI."""
@@ -202,15 +207,12 @@ class ChildRecorder:
         return name[len("file:") :].partition("?")[0]
 
     def _on_folder(self, name: object) -> None:
-        path = os.path.abspath("." if not isinstance(name, (str, bytes, os.PathLike)) else os.fsdecode(name))
-        if path not in self._listed:
-            self._busy_thread = _thread.get_ident()
-            try:
-                self._listed[path] = os.listdir(path)
-            except OSError:
-                self._listed[path] = []
-            finally:
-                self._busy_thread = 0
+        for path in paths_of("." if name is None else name):
+            if path not in self._listed:
+                try:
+                    self._listed[path] = os.listdir(path)
+                except OSError:
+                    self._listed[path] = []
 
     # The end
 

@@ -193,9 +193,12 @@ class ChildReports:
                 yield need, self._tree.now(need)
 
     def _settled(self, path: str, kind: str) -> bytes:
-        """Return the checksum of a file; if the file changed since the run began, one of no content."""
+        """Return the checksum of a file; if the file changed since the run began, one of no content.
+
+        A folder that is opened has none: what is read by it has events of its own.
+        """
         need = Need(kind, self._tree.relative(path))
-        return self._tree.now(need) if self._is_settled(path) else os.urandom(8)
+        return self._tree.now(need) if os.path.isdir(path) or self._is_settled(path) else os.urandom(8)
 
     def _is_settled(self, path: str) -> bool:
         return changed_ns(path) < self._since_ns - TICK_NS

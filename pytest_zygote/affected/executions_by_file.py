@@ -11,6 +11,7 @@ adds one frame of the same file to tracebacks that pass through them (``os.envir
 from __future__ import annotations
 
 import genericpath
+import importlib
 import os
 import pathlib
 import sys
@@ -68,6 +69,8 @@ class FileExecutions:
         lookers = (*_LOOKERS, pathlib.Path.stat, pathlib.Path.lstat)
         looks = {function: see for function in lookers if isinstance(function, FunctionType)}
         for function, on_call in {**watched, **looks}.items():
+            if function is importlib.import_module:
+                continue  # a frame more would stand in the traceback of a failed import; all loaded files count anyway
             self._originals.append((function, function.__code__))
             _call_first(function, on_call)
         self.knows_reads = True

@@ -11,23 +11,32 @@ and that a test has written anew, is an input of other tests.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
-import tempfile
 import threading
 from types import FunctionType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.callers import only_looks_for
+from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.adapters.system import procfs
-from pytest_zygote.affected.calling_frames import Readers, asks, database_files, is_git, is_patched, key_of, place_in
+from pytest_zygote.affected.calling_frames import (
+    Readers,
+    asks,
+    database_files,
+    is_git,
+    is_patched,
+    key_of,
+    place_in,
+)
 from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.declarations import RECEIVERS
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
-from pytest_zygote.affected.project_files import TOOL_FOLDERS
+from pytest_zygote.affected.input_files import InputFiles
+from pytest_zygote.affected.run_time_imports import RunTimeImports
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
-from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, STARTS, is_write
+from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, MADE, STARTS, is_write, paths_of, source_of
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
@@ -39,11 +48,13 @@ if TYPE_CHECKING:
 
     from pytest_zygote.affected.current_tree import CurrentTree
 
-_SYSTEM = ("/proc/", "/dev/", "/sys/", "/run/")
-
 
 class ExternalInputs:
-    """Collects what is read from now on."""
+    """Collects what is read from now on.
+
+    Attributes:
+        files: which of them are inputs.
+    """
 
     def __init__(
         self,
@@ -62,19 +73,16 @@ class ExternalInputs:
         """
         self._tree = tree
         self._readers = Readers(is_own, tree.relative)
+        self._imports = RunTimeImports(tree, self._readers)
         self._started_ns = started_ns
         self._read: dict[Need, tuple[bytes, str]] = {}
         self._set: set[str] = set()
-        self._made: set[str] = set()
-        self._rewritten: set[str] = set()
+        self.files = InputFiles(tree.root, started_ns, on_written)
         self._copying: tuple[CodeType, int] | None = None
-        self._on_written = on_written
         self._busy_thread = 0
         self._is_active = False
         self._silent = SilentProcesses()
-        self._reports = ChildReports(tree, is_own, self._is_input, started_ns)
-        temporary = os.path.join(tempfile.gettempdir(), "pytest-of-")
-        self._foreign = (temporary, f"{sys.prefix}/", f"{sys.base_prefix}/", *_SYSTEM)
+        self._reports = ChildReports(tree, is_own, self.files.is_input, started_ns)
 
     def start(self) -> None:
         """Collect from now on."""
@@ -101,7 +109,7 @@ class ExternalInputs:
 
     def is_quiet(self) -> bool:
         """Return whether there is nothing to drain."""
-        is_silent = not (self._read or self._set or self._reports.are_awaited)
+        is_silent = not (self._read or self._imports.are_pending or self._set or self._reports.are_awaited)
         return is_silent and not self._silent.have_traces()
 
     def drain(self) -> dict[Need, tuple[bytes, str]]:
@@ -111,17 +119,10 @@ class ExternalInputs:
             self._need_anything("")
         for need, checksum in (reported or {}).items():
             self._read.setdefault(need, (checksum, ""))
+        self._read = {**self._imports.drain(), **self._read}
         found, self._read = self._read, {}
         self._set.clear()
         return found
-
-    def begin_test(self) -> None:
-        """Forget which files the last test has written anew: to other tests they are inputs."""
-        self._rewritten.clear()
-
-    def end_fixture(self) -> None:
-        """Remember them instead: each run sets the fixture up, which writes them, before tests read them."""
-        self._made |= self._rewritten
 
     # Files
 
@@ -169,15 +170,12 @@ class ExternalInputs:
         if event == "sqlite3.connect":
             for file in database_files(args[0]):
                 self._on_file(file, dependency.DATA, frame)
-        elif event == "os.rename" or (event == "open" and is_write(args[1], args[2])):
-            self._on_write(self._path(args[event == "os.rename"]))
+        elif event in MADE or (event == "open" and is_write(args[1], args[2])):
+            paths = paths_of(args[MADE.get(event, 0)])
+            if len(paths) == 1:  # else any of them may be an input as before
+                self.files.write(paths[0])
         elif event != "ctypes.dlopen" or "/" in str(args[0]):  # else the system's loader finds it
             self._on_file(args[0], dependency.DATA, frame)
-
-    def _on_write(self, path: str) -> None:
-        if path not in self._made and path not in self._rewritten:
-            (self._rewritten if os.path.lexists(path) else self._made).add(path)
-            self._on_written(path)
 
     def _on_process(self, event: str, args: tuple[object, ...], frame: FrameType) -> None:
         """Note what a process that is about to start reads."""
@@ -197,15 +195,15 @@ class ExternalInputs:
             if need not in self._read:
                 self._read[need] = (self._tree.now(need), str(reader))
 
-    def _path(self, name: object) -> str:
-        if isinstance(name, int) and name > 2:  # noqa: PLR2004 - not of a standard stream
-            name = os.readlink(f"{procfs.SELF_FD}/{name}")
-        return os.path.abspath(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) and name else ""
-
     def _on_file(self, name: object, kind: str, frame: FrameType) -> None:
-        path = self._path(name)
-        if not path or not self._is_input(path):
-            return
+        for path in paths_of(name):
+            source = source_of(path, frame)
+            if self.files.is_of_other_test(source):
+                self._need_anything(self._readers.reader(frame, source))
+            elif self.files.is_input(source):
+                self._on_input(source, kind, frame)
+
+    def _on_input(self, path: str, kind: str, frame: FrameType) -> None:
         need = Need(kind, self._tree.relative(path))
         is_fresh = kind == dependency.DATA and changed_ns(path) >= self._started_ns - TICK_NS
         known = self._read.get(need)
@@ -219,16 +217,6 @@ class ExternalInputs:
     def _checksum(self, need: Need, path: str, *, is_fresh: bool) -> bytes:
         """Return the checksum of a need now. That of a file which changed during the run is not stored."""
         return content(path, stamp(path)) if is_fresh and os.path.exists(path) else self._tree.now(need)
-
-    def _is_input(self, path: str) -> bool:
-        if path in self._made or path in self._rewritten:
-            return False
-        if path.startswith(f"{self._tree.root}/") or path == self._tree.root:
-            return TOOL_FOLDERS.isdisjoint(path.split("/"))
-        if path.startswith(self._foreign):
-            return False
-        # Another program's file that changes all the time is no edit of the project.
-        return changed_ns(path) < self._started_ns
 
     def declare(self, thing: str, frame: FrameType) -> None:
         """Note what code says that it depends on, as if it had read it.
@@ -252,6 +240,9 @@ class ExternalInputs:
             environ.__getitem__: self._on_key,
             environ.__setitem__: self._on_set,
             environ.__iter__: self._on_environ,
+            importlib.import_module: self._imports.note,
+            importlib.util.find_spec: self._imports.note,
+            importing.find_spec.function: self._imports.note,
         }
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
@@ -287,11 +278,12 @@ class ExternalInputs:
             value: its first argument.
             frame: that calls it.
         """
-        path = self._path(value) if self._is_active and self._busy_thread != threading.get_ident() else ""
-        if not path or not self._is_input(path):
+        if not self._is_active or self._busy_thread == threading.get_ident():
             return
         is_probe = name.startswith("is_") or only_looks_for(frame)
-        need = Need(dependency.PRESENCE if is_probe else dependency.STATUS, self._tree.relative(path))
-        reader = self._readers.reader(frame, "") if need not in self._read else None
-        if reader is not None:
-            self._read[need] = (self._tree.presence(need.path) if is_probe else self._tree.status(need.path), reader)
+        for path in filter(self.files.is_input, paths_of(value)):
+            need = Need(dependency.PRESENCE if is_probe else dependency.STATUS, self._tree.relative(path))
+            reader = self._readers.reader(frame, "") if need not in self._read else None
+            if reader is not None:
+                found = self._tree.presence(need.path) if is_probe else self._tree.status(need.path)
+                self._read[need] = (found, reader)

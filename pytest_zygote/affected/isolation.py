@@ -127,9 +127,7 @@ class Isolation:
         hook, config = item.ihook, item.config
         sent, warned, recorded, stops = result
         for data in sent:
-            report = config.hook.pytest_report_from_serializable(config=config, data=data)
-            running.count_subtest(config, report)
-            hook.pytest_runtest_logreport(report=report)
+            hook.pytest_runtest_logreport(report=running.report_from(config, item, data))
         for message in warned:
             hook.pytest_warning_recorded.call_historic(kwargs=message)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

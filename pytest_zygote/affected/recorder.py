@@ -20,7 +20,8 @@ from pytest_zygote.affected.external_inputs import ExternalInputs
 from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
-from pytest_zygote.core.affected.dependency import ENVIRON, PROJECT, Need
+from pytest_zygote.core.affected.dependency import ENVIRON, FOUND, PROJECT, Need
+from pytest_zygote.core.affected.fingerprints import MODULE
 from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
@@ -160,6 +161,8 @@ class Recorder:
             self._now.units |= self._files.units_of(started)
             for need, (found, reader) in self._inputs.drain().items():
                 self._now.needs.setdefault(need, found)
+                if need.kind == FOUND and (target := self._tree.find("", need.name)) in self._files.files:
+                    self._now.units.add((target, MODULE))  # loaded already, by whomever
                 self._attribution.add_read(reader, need, found)
         finally:
             self._inputs.resume(was_active)
@@ -195,7 +198,9 @@ class Recorder:
         runs in them: only other code need be reported. That is little, or none.
         """
         self._drain()
-        self._inputs.begin_test()
+        if not self.tests_run:
+            self._inputs.files.end_fixture()  # what was written while tests were collected is for all of them
+        self._inputs.files.begin_test()
         between, self._now = self._now, Observation()
         if self.tests_run:
             self._attribution.add_wide(between)
@@ -242,7 +247,7 @@ class Recorder:
         if not is_known and fixture not in self._known_fixtures:
             self._now.needs[Need(PROJECT)] = self._tree.now(Need(PROJECT))
         self._known_fixtures.add(fixture)
-        self._inputs.end_fixture()
+        self._inputs.files.end_fixture()
         self._attribution.add_wide(self._now)
         self._now.add(before)
 

@@ -1,11 +1,15 @@
-"""What tests keep in their own files for the tests after them: attributes of modules and classes, items of lists.
+"""What tests leave for the tests after them, in their own files and in the process.
 
-Test steps that build on each other, or a list that a fixture returns and tests add to, need one process. Other modules
-of the project are not looked at: what tests change there are mostly caches.
+Test steps that build on each other, or a list that a fixture returns and tests add to, need one process. So do tests
+that change the environment, the working folder or where imports look. Other modules of the project are not looked at:
+what tests change there are mostly caches.
 """
 
 from __future__ import annotations
 
+import builtins
+import os
+import sys
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,6 +22,9 @@ from pytest_zygote.affected.executions import identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import ModuleType
+
+RUNNING = "PYTEST_CURRENT_TEST"
+"""The environment key that pytest sets for each test."""
 
 DEPTH = 5
 MOST = 1_000
@@ -35,14 +42,24 @@ class SharedState:
         self._modules: dict[str, list[ModuleType]] = {}
 
     def of(self, item: pytest.Item) -> object:
-        """Return a value that differs once the file of a test, or a conftest file of it, keeps something else."""
+        """Return a value that differs once a file of the test, or the process, keeps something else."""
         modules = self._modules.get(str(item.path))
         if modules is None:
             conftests = configuration.conftest_modules(item.config, item.path)
             parent = item.getparent(pytest.Module)
-            modules = self._modules[str(item.path)] = [*conftests, *([] if parent is None else [parent.obj])]
+            own = None if parent is None else parent.obj  # of a text with doctests there is none
+            modules = self._modules[str(item.path)] = [*conftests, *([] if own is None else [own])]
         files = {module.__name__ for module in modules}
-        return [_names(vars(module), files, DEPTH) for module in modules]
+        return [_of_process(), *(_names(vars(module), files, DEPTH) for module in modules)]
+
+
+def _of_process() -> object:
+    environ = {key: value for key, value in os.environ.items() if key != RUNNING}
+    try:
+        folder = os.getcwd()
+    except OSError:  # a test has removed it
+        folder = ""
+    return environ, folder, list(sys.path), list(vars(builtins))
 
 
 def _names(namespace: Mapping[str, object], modules: set[str], depth: int) -> list[object]:

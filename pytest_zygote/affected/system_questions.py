@@ -16,7 +16,10 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 """Audit events of what starts another process."""
 
 FOLDERS = frozenset({"os.listdir", "os.scandir"})
-EVENTS = STARTS | FOLDERS | {"open", "import", "sqlite3.connect", "ctypes.dlopen", "os.rename"}
+MADE = {"os.mkdir": 0, "os.rename": 1}
+"""Audit events of what makes files and folders without opening them, each with the number of the argument for it."""
+
+EVENTS = STARTS | FOLDERS | MADE.keys() | {"open", "import", "sqlite3.connect", "ctypes.dlopen"}
 """Audit events that matter, here and in the process of the test."""
 
 IMPORT_SYSTEM = "<frozen importlib"
@@ -27,6 +30,9 @@ _KIND, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000
 
 LOOKS = frozenset({"stat", "lstat", "access", "readlink", "is_dir", "is_file", "is_symlink"})
 """Names of functions that look at a path without opening it. They are written in C, and raise no audit event."""
+
+_DESCRIPTORS = "/proc/self/fd"
+_LAST_STREAM = 2
 
 _identity = object.__hash__
 """What `id` is for, without an audit event."""
@@ -64,6 +70,29 @@ def status(path: str) -> bytes:
     return b"%o %d %d %b" % (found.st_mode, found.st_size, found.st_mtime_ns, link)
 
 
+def paths_of(name: object) -> list[str]:
+    """Return the absolute paths that the argument of a function may mean.
+
+    A relative one may start at any folder that is open: no event shows a ``dir_fd``.
+    """
+    if isinstance(name, int):
+        link = os.readlink(f"{_DESCRIPTORS}/{name}") if name > _LAST_STREAM else ""
+        return [link] if os.path.isabs(link) else []  # else it is a pipe
+    if not isinstance(name, (str, bytes, os.PathLike)) or not name:
+        return []
+    path = os.fsdecode(name)
+    starts = [] if os.path.isabs(path) else _open_folders()
+    return list(dict.fromkeys(os.path.abspath(os.path.join(start, path)) for start in ("", *starts)))
+
+
+def _open_folders() -> list[str]:
+    try:
+        links = [f"{_DESCRIPTORS}/{name}" for name in os.listdir(_DESCRIPTORS)]
+    except OSError:  # the system does not tell
+        return []
+    return [os.readlink(link) for link in links if os.path.isdir(link)]
+
+
 def is_write(mode: object, flags: object) -> bool:
     """Return from the arguments of the event ``open`` whether the file may be written."""
     if isinstance(mode, str):
@@ -73,12 +102,18 @@ def is_write(mode: object, flags: object) -> bool:
 
 def is_importing(frame: FrameType | None, path: str) -> bool:
     """Return whether the import system reads a Python file: code has fingerprints of its own."""
-    if path.endswith((".py", ".pyc")):
+    if path.endswith(".py"):
         while frame is not None and is_import_system(frame):
             if frame.f_code.co_name == "get_code":
                 return True
             frame = frame.f_back
     return False
+
+
+def source_of(path: str, frame: FrameType | None) -> str:
+    """Return the text that the import system takes a compiled file for, which it does not read then."""
+    outer = frame.f_back if frame is not None and is_import_system(frame) and path.endswith(".pyc") else None
+    return str(outer.f_locals.get("source_path", path)) if outer is not None and is_import_system(outer) else path
 
 
 def is_import_system(frame: FrameType | None) -> bool:

@@ -172,6 +172,11 @@ def imports(code: CodeType) -> Iterator[Import]:
             level, names = names, (operation, argument)
 
 
+def imports_at(code: CodeType, offset: int) -> bool:
+    """Return whether the instruction at this offset is that of an import statement."""
+    return code.co_code[offset] == _IMPORT
+
+
 def _loaded(code: CodeType, operation: int, argument: int) -> object:
     if operation == _SMALL:
         return argument

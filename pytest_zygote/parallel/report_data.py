@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_zygote.adapters.pytest.private.running import report_from
 from pytest_zygote.fixtures import transfer
 
 _OUTCOME = ("nodeid", "location", "outcome", "when", "duration", "start", "stop", "wasxfail")
@@ -27,14 +28,14 @@ def dump_report(config: pytest.Config, report: pytest.TestReport) -> tuple[bytes
     return dumped, f"what cannot be sent to another process is text now: {', '.join(replaced)}" if replaced else ""
 
 
-def load_report(config: pytest.Config, data: bytes) -> tuple[pytest.TestReport, str]:
-    """Return a report from what `dump_report` has made of it, and what was lost on the way; '' for nothing."""
+def load_report(config: pytest.Config, item: pytest.Item | None, data: bytes) -> tuple[pytest.TestReport, str]:
+    """Return a test's report from what `dump_report` has made of it, and what was lost on the way; '' for nothing."""
     loaded = transfer.load(data)
     assert isinstance(loaded, dict)  # noqa: S101 - see `dump_report`
     if _PLAIN in loaded:
         return _outcome_of(loaded[_PLAIN], loaded[_PLAIN]["why"]), ""
     try:
-        report: pytest.TestReport = config.hook.pytest_report_from_serializable(config=config, data=loaded)
+        report = report_from(config, item, loaded)
     except Exception as error:  # noqa: BLE001 - see above
         why = f"{_RESTORE} ({_described(error)})"
         return _outcome_of(loaded, why), why

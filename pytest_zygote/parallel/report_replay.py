@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import pytest
 
-from pytest_zygote.adapters.pytest.private.running import TestCaseFunction, count_subtest
 from pytest_zygote.core.parallel.slow_tests import SlowTests
 from pytest_zygote.fixtures import transfer
 from pytest_zygote.parallel import crash_report, messages, places, report_data
@@ -219,13 +218,12 @@ class ReportReplay:
         return ReportContext(hook, marks, decoder)
 
     def _load(self, sent: messages.FullReport, marks: dict[str, object]) -> pytest.TestReport:
-        report, lost = report_data.load_report(self._config, sent.data)
+        number = marks["item_index"]
+        item = self._session.items[number] if isinstance(number, int) else None
+        report, lost = report_data.load_report(self._config, item, sent.data)
         for why in filter(None, (sent.changed, lost)):
             self._warn(f"report of {report.nodeid} ({report.when}): {why}", report.nodeid)
         vars(report).update(marks)
-        item = marks["item_index"]
-        if isinstance(item, int) and not isinstance(self._session.items[item], TestCaseFunction):
-            count_subtest(self._config, report)
         return report
 
     def _report(self, context: ReportContext, report: pytest.TestReport) -> None:

@@ -123,15 +123,30 @@ def test_a_thread_of_the_standard_library_reads_for_somebody(inputs: ExternalInp
     assert [reader for _, reader in inputs.drain().values()] == [""]
 
 
+def test_a_relative_path_may_start_at_any_open_folder(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """No event shows a ``dir_fd``: what might be read is needed, and what might be written is as it was."""
+    (root / "deep").mkdir()
+    (root / "deep/data.txt").write_text("1")
+    folder = os.open(root / "deep", os.O_RDONLY)
+    try:
+        inputs.on_event("open", ("data.txt", None, os.O_WRONLY), frame_of("/srv/reader.py"))
+        assert read(inputs, "data.txt") == {Need(DATA, "data.txt"), Need(DATA, "deep/data.txt")}
+        inputs.on_look("stat", "data.txt", frame_of("/srv/reader.py"))
+        assert {*inputs.drain()} == {Need(STATUS, "data.txt"), Need(STATUS, "deep/data.txt")}
+    finally:
+        os.close(folder)
+    assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+
+
 def test_a_file_written_anew_is_an_input_of_other_tests(inputs: ExternalInputs) -> None:
     """Unless a fixture of a wider scope has written it: each run does."""
     inputs.on_event("open", ("data.txt", "w", 0), frame_of("/srv/reader.py"))
     assert read(inputs, "data.txt") == set()
-    inputs.begin_test()
+    inputs.files.begin_test()
     assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
     inputs.on_event("open", ("data.txt", "w", 0), frame_of("/srv/reader.py"))
-    inputs.end_fixture()
-    inputs.begin_test()
+    inputs.files.end_fixture()
+    inputs.files.begin_test()
 
     assert read(inputs, "data.txt") == set()
 

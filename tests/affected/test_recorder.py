@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_zygote.affected import recorder as recording
+from pytest_zygote.affected.input_files import InputFiles
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.recorder import Recorder
 from pytest_zygote.core.affected.dependency import BODY, DATA, FILE, PROJECT, Need
@@ -68,6 +69,7 @@ class FakeInputs:
     def __init__(self) -> None:
         """Read nothing yet."""
         self.read: dict[Need, tuple[bytes, str]] = {}
+        self.files = InputFiles("/p", 0, lambda _: None)
 
     def watched(self) -> dict[object, object]:
         """Return no functions."""
@@ -89,12 +91,6 @@ class FakeInputs:
     def is_quiet(self) -> bool:
         """Return whether nothing was read."""
         return not self.read
-
-    def begin_test(self) -> None:
-        """Do nothing."""
-
-    def end_fixture(self) -> None:
-        """Do nothing."""
 
     def drain(self) -> dict[Need, tuple[bytes, str]]:
         """Return what was read."""

@@ -649,7 +649,8 @@ class TestOutside:
         """Write a test with this body, and record it."""
         project.write("tests/test_other.py", f"import os, pathlib\n\ndef test_other():\n    {body}\n")
         project.affected()
-        assert project.affected().names == set()
+        again = project.affected()
+        assert again.names == set(), again.output
 
     @pytest.mark.parametrize(
         "body", ["open('data.txt').read()", "pathlib.Path('data.txt').read_text()", "os.open('data.txt', os.O_RDONLY)"]
@@ -670,6 +671,49 @@ class TestOutside:
         project.write("app/data.txt", "two")
 
         assert project.affected().ran == {"test_other": "FAILED"}
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            "__import__('importlib.util').util.find_spec('app.more')",
+            "__import__('importlib').import_module('app.more')",
+            "__import__('app.more')",
+        ],
+    )
+    def test_a_module_that_code_asks_for(self, project: AffectedProject, ask: str) -> None:
+        """Before it comes, and what it holds once it is there."""
+        self.read(project, f"\n    try: {ask}.MORE\n    except (ImportError, AttributeError): pass")
+        project.write("app/more.py", "MORE = 1\n")
+        assert project.affected().names == {"test_other"}
+        project.write("app/more.py", "MORE = 2\n")
+        assert project.affected().names == ({"test_other"} if "find_spec" not in ask else set())
+
+    @precisely
+    def test_a_constant_of_a_module_that_others_have_loaded(self, project: AffectedProject) -> None:
+        """No code of it runs in the test."""
+        project.write("app/more.py", "MORE = 1\n")
+        project.write("tests/test_calc.py", "from app import more\n\ndef test_more(): pass\n")
+        self.read(project, "import importlib; assert importlib.import_module('app.more').MORE == 1")
+        project.write("app/more.py", "MORE = 2\n")
+        assert project.affected().ran["test_other"] == "FAILED"
+
+    def test_a_script_that_is_compiled(self, project: AffectedProject) -> None:
+        """Python reads the compiled one from the second time on."""
+        project.write("bin/tool", "X = 1\n")
+        load = "importlib.machinery.SourceFileLoader('tool', 'bin/tool').load_module()"
+        project.write(
+            "tests/test_other.py",
+            f"""
+            import importlib.machinery
+
+            def test_one(): assert {load}.X == 1
+            def test_two(): assert {load}.X == 1
+            """,
+        )
+        project.affected()
+        assert project.affected().names == set()
+        project.write("bin/tool", "X = 2\n")
+        assert project.affected().ran == {"test_one": "FAILED", "test_two": "FAILED"}
 
     def test_a_file_that_is_not_there(self, project: AffectedProject) -> None:
         """Until it is."""
@@ -1322,6 +1366,7 @@ class TestGroups:
         )
         assert self.second.status == 1
         assert "assert number == calc.LIMIT" in self.second.output
+        assert "(number=10)" in self.second.output
         assert "careful" in self.second.output
         assert "1 failed the last time" in project.affected().output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,44 @@ def test_a_file_that_cannot_be_collected_is_an_error_in_each_run(project: Affect
     project.affected()
 
     assert "not collected" not in project.affected().output + project.affected().output
+
+
+def test_what_a_test_leaves_in_the_process_is_there_for_the_next(project: AffectedProject) -> None:
+    """In the environment, or as the working folder: tests do not run in forks of their own then."""
+    project.write(
+        "test_a.py",
+        """
+        import os
+
+        def test_environ(): os.environ["LEFT"] = "1"
+        def test_folder(): os.chdir(os.environ["LEFT"] and "/")
+        def test_both(): assert (os.environ["LEFT"], os.getcwd()) == ("1", "/")
+        """,
+    )
+    assert [project.affected().status for _ in range(2)] == [0, 0]
+    assert project.affected().names == set()
+
+
+@precisely
+@pytest.mark.parametrize("word", ["explain", "exact"])
+def test_a_file_that_one_test_makes_for_another(project: AffectedProject, word: str) -> None:
+    """The second depends on what the first does, in forks of their own, too."""
+    project.write("app.py", "def value(): return 1\n")
+    with tempfile.TemporaryDirectory() as folder:  # that of pytest does not count
+        project.write(
+            "test_a.py",
+            f"""
+            import app, pathlib
+            PATH = pathlib.Path({folder!r}, "made")
+            def test_makes(): PATH.write_text(str(app.value()))
+            def test_reads():
+                assert PATH.read_text() == "1"
+                PATH.unlink()
+            """,
+        )
+        assert project.run(f"--affected={word}").status == 0
+        project.write("app.py", "def value(): return 2\n")
+        assert project.affected().ran == {"test_makes": "PASSED", "test_reads": "FAILED"}
 
 
 def test_tests_with_one_name_run_again(project: AffectedProject) -> None:

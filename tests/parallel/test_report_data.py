@@ -60,7 +60,7 @@ def sent(report: pytest.TestReport, fails: str = "") -> tuple[pytest.TestReport,
     """Return what arrives of a report, and what is said of it."""
     config = make_config(Serializer(fails))
     data, changed = report_data.dump_report(config, report)
-    received, lost = report_data.load_report(config, data)
+    received, lost = report_data.load_report(config, None, data)
     return received, changed or lost
 
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 # Each line is a command: folder, arguments, environment, file for the output. The answer is the exit code.
 _SERVER = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 import pytest, sqlite3, pytest_zygote.plugin, _pytest.pytester, pytest_zygote.affected.plugin
+gc.freeze()  # else each fork would copy all pages when it looks for garbage
 for line in sys.stdin:
     order = json.loads(line)
     pid = os.fork()

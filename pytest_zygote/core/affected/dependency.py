@@ -31,6 +31,9 @@ FILE = "W"
 NAMES = "N"
 """The files of the project that the import statements of a file lead to."""
 
+FOUND = "A"
+"""The file of the project that a name leads to which code asks for when it runs."""
+
 DATA = "D"
 """The bytes of a file; none if it is not there."""
 
@@ -164,6 +167,11 @@ KINDS: dict[str, Kind] = {
         text="{path}: an import leads to another file",
         checksum=lambda tree, need: tree.names(need.path, tree.imports(need.path)),
         differs=lambda changes, need: changes.may_lead_elsewhere(need.path),
+    ),
+    FOUND: Kind(
+        text="an import of {key} leads to another file",
+        checksum=lambda tree, need: tree.names("", (need.name,)),
+        differs=lambda changes, need: changes.has_moved(need.name),
     ),
     DATA: Kind(
         text="{path} changed",

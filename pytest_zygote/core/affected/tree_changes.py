@@ -61,7 +61,10 @@ class TreeChanges:
 
     def may_lead_elsewhere(self, path: str) -> bool:
         """Return whether a file that was added or removed has a name that another file imports."""
-        imports = self._units_now(path).get(IMPORTS, b"").decode().split()
-        words = {word for name in imports for word in name.split(".")}
+        return self.has_moved(*self._units_now(path).get(IMPORTS, b"").decode().split())
+
+    def has_moved(self, *names: str) -> bool:
+        """Return whether a file that was added or removed has a part of one of these names of modules."""
+        words = {word for name in names for word in name.split(".")}
         parts = {part.partition(".")[0] for other in self._came_or_went for part in other.split("/")}
         return not words.isdisjoint(parts)

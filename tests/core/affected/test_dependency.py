@@ -78,6 +78,7 @@ class FakeTree:
         (Need(dependency.SKELETON, "gone.py", MODULE), b""),
         (Need(dependency.FILE, "app.py"), whole({MODULE: b"m", "A.method": b"f"})),
         (Need(dependency.NAMES, "app.py"), b"app.py from app.py"),
+        (Need(dependency.FOUND, "", "app.x"), b" app.x"),
         (Need(dependency.DATA, "a.txt"), b"digest a.txt"),
         (Need(dependency.PRESENCE, "a.txt"), b"presence a.txt"),
         (Need(dependency.STATUS, "a.txt"), b"status a.txt"),
@@ -101,6 +102,7 @@ def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
         (Need(dependency.SKELETON, "app.py"), "app.py: what its import executes changed"),
         (Need(dependency.FILE, "app.py"), "app.py changed"),
         (Need(dependency.NAMES, "app.py"), "app.py: an import leads to another file"),
+        (Need(dependency.FOUND, "", "app.x"), "an import of app.x leads to another file"),
         (Need(dependency.DATA, "{data}.txt"), "{data}.txt changed"),
         (Need(dependency.STATUS, "a.txt"), "a.txt has another size, mode or time"),
         (Need(dependency.PRESENCE, "a.txt"), "a.txt came or went"),
@@ -119,7 +121,7 @@ def test_the_words_for_each_kind(need: Need, text: str) -> None:
 
 def test_no_kind_is_forgotten_here() -> None:
     """A new row needs a case in the tables above."""
-    assert KINDS.keys() == set("FMWNDXSLIEOGP")
+    assert KINDS.keys() == set("FMWNADXSLIEOGP")
 
 
 THEN = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 1\ndef g(): return 2\n", "app.py")}

@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from _pytest import runner
 from _pytest.nodes import Node
@@ -16,7 +16,7 @@ from pluggy import HookCaller, PluginManager, _manager
 from pytest_zygote.core.internals import Feature, Internal, parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pytest
     from pluggy import HookImpl
@@ -64,14 +64,20 @@ def run_protocol(item: pytest.Item, following: pytest.Item | None) -> bool:
     return bool(runner.pytest_runtest_protocol(item, following))
 
 
-def count_subtest(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Count a failed subtest: pytest fails a test that has some when it shows the report.
+def report_from(config: pytest.Config, item: pytest.Item | None, data: Mapping[str, object]) -> pytest.TestReport:
+    """Return a report that was made in another process, from its serialized form.
 
-    The fixture of pytest counts them, ``self.subTest`` of a TestCase does not.
+    pytest takes the texts of a subtest's parameters for values, and shows them in quotes. The process that shows a
+    failed subtest must count it, so that its test fails; that of a TestCase counts for nothing.
     """
+    report = cast("pytest.TestReport", config.hook.pytest_report_from_serializable(config=config, data=data))
     subtests = sys.modules.get("_pytest.subtests")  # from pytest 9 on
-    if subtests is not None and isinstance(report, subtests.SubtestReport) and report.failed:
-        config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
+    if subtests is not None and isinstance(report, subtests.SubtestReport):
+        context = cast("Mapping[str, object]", data["_subtest.context"])
+        object.__setattr__(report.context, "kwargs", context["kwargs"])  # it is frozen
+        if report.failed and item is not None and not isinstance(item, TestCaseFunction):
+            config.stash[subtests.failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
+    return report
 
 
 # Hooks
@@ -114,9 +120,9 @@ INTERNALS = (
     ),
     Internal(
         "_pytest.subtests.SubtestReport, failed_subtests_key (9 on)",
-        ("count_subtest",),
+        ("report_from",),
         Feature.WORKERS,
-        "a test with failed subtests fails",
+        "a test with failed subtests fails, and they are shown with their parameters",
         lambda: (
             "_pytest.subtests" not in sys.modules
             or {"SubtestReport", "failed_subtests_key"} <= vars(sys.modules["_pytest.subtests"]).keys()
