@@ -36,6 +36,10 @@ SLOW_S = 1.0
 
 RATIO = 0.3
 SHOWN = 6
+REASONS = 3
+"""How many reasons why modules are in no layer the page shows of a library."""
+
+UNTRIED = ("cannot be installed", "fails in plain pytest")
 
 HEAD = """\
 # Libraries
@@ -45,8 +49,9 @@ this page: {good} are warm and equal, and as fast as they should be.
 
 Each was tried in an environment of its own, by a small project that imports and uses it. *Second run*: against plain
 pytest, while the project is still being learned. `pz`: against plain pytest, once it is (the median of runs taken
-alternately, on a machine that had other work too). What is in no layer is imported by each run itself: that costs time
-only.
+alternately). The machine had much other work: times and ratios say how large something is, not more. What is in no
+layer is imported by each run itself: that costs time only. A library that cannot be installed, or fails in plain
+pytest, is listed and does not count as tried.
 
 Made by `python -m scripts.libraries --page`; do not edit.
 
@@ -84,7 +89,10 @@ class Row:
         """Return the row of the table."""
         second = f"{self.learning[1]:.2f}" if len(self.learning) > 1 else ""
         reasons = dict.fromkeys(reason.replace("|", "/") for reason in self.in_no_layer.values())
-        cells = (f"{self.plain_s:.2f} s", second, f"{self.pz:.2f}", self.state, "; ".join(reasons))
+        shown = [*reasons][:REASONS]
+        if len(reasons) > REASONS:
+            shown.append(f"and {len(reasons) - REASONS} reasons more")
+        cells = (f"{self.plain_s:.2f} s", second, f"{self.pz:.2f}", self.state, "; ".join(shown))
         return f"| {self.name} {self.version} | {' | '.join(cells)} |"
 
 
@@ -146,7 +154,7 @@ class Trial:
         plain, again = self._runner.plain("-q"), self._runner.plain("-q")
         self._row.plain_s = round(min(plain.seconds, again.seconds), 2)
         if plain.code != 0:
-            self._row.state = "fails in plain pytest"
+            self._row.state = UNTRIED[1]
             self._row.problems.append(plain.text[-1500:])
             return
         noise = differences(plain, again)
@@ -180,7 +188,7 @@ def examine(case: LibraryCase, rounds: int) -> Row:
     try:
         scripts = install(case)
     except subprocess.CalledProcessError as error:
-        row.state = "cannot be installed"
+        row.state = UNTRIED[0]
         row.problems.append(str(error.stderr)[-1500:])
         return row
     row.version = _version_of(scripts, case.name)
@@ -205,7 +213,7 @@ def kept_rows() -> list[Row]:
 def write_page(rows: list[Row]) -> None:
     """Write the table of what came out."""
     good = sum(row.state == "good" for row in rows)
-    head = HEAD.format(cases=len(CASES), good=good, all=len(rows))
+    head = HEAD.format(cases=len(CASES), good=good, all=sum(row.state not in UNTRIED for row in rows))
     PAGE.write_text(head + "".join(f"{row.line}\n" for row in rows), encoding="utf-8")
 
 
