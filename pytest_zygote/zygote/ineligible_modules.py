@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,9 @@ class IneligibleModules:
 
     def on_pid(self, file: str) -> None:
         """Note that the code in this file has asked for the process id."""
-        if code_origin.is_own(file):
+        # What Cython has compiled has the name of a file that was somewhere else, relative to there.
+        stack = self._ledger.stack
+        if code_origin.is_own(file) if os.path.isabs(file) or not stack else _is_own(stack[-1]):
             self.reject("asks for the process id")
 
     def on_variable(self, key: str, is_another: bool) -> None:  # noqa: FBT001 - a callback

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_zygote.adapters.interpreter import frozen_objects
+from pytest_zygote.adapters.interpreter.context_variables import own_context
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.adapters.self_checks import lost_reason
 from pytest_zygote.adapters.system import processes, signals, sockets
@@ -100,8 +100,7 @@ class Zygote(LayerProcess[layer_messages.FromZygote]):
         self._runs = self._new_forker()  # what runs of another layer write to says nothing of ours
         try:
             # In a context of its own: a variable that an import has set cannot be unset for runs without that import.
-            context = contextvars.copy_context()
-            built = context.run(build, plan, self._ledger, self._announce, updater)
+            built = own_context().run(build, plan, self._ledger, self._announce, updater)
             self._layer.add_build(plan, built)
             if updater is not None:
                 self._hooks.watched = updater.executing

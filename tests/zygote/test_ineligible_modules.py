@@ -237,7 +237,10 @@ def test_what_is_left_open_does_not_hide_the_thread_that_holds_it(project: World
 def test_only_code_of_the_project_may_not_ask_for_the_process_id(project: World, tmp_path: Path) -> None:
     """Packages do so to find out whether they were forked."""
     project.modules.on_pid(pytest.__file__)
+    project.ledger.stack[:] = ["pytest"]
+    project.modules.on_pid("compiled/by_cython.pyx")
     assert project.reasons == {}
+    project.ledger.stack[:] = ["app"]
 
     project.modules.on_pid(str(tmp_path / "app.py"))
     assert project.reasons["app"] == "app asks for the process id when it is imported"

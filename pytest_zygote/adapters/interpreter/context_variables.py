@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ _OF_DECIMAL = "decimal_context"
 """What it holds is changed in place, and compared part by part (`process_kinds.LATER`)."""
 
 _variables: dict[str, contextvars.ContextVar[Any]] = {}  # type: ignore[explicit-any]  # of any type
+
+
+def own_context() -> contextvars.Context:
+    """Return a copy of the present context, with one of the context of `decimal`: that is changed in place."""
+    context = contextvars.copy_context()
+    decimal: Any = sys.modules.get("decimal")  # type: ignore[explicit-any]  # importing it takes time
+    if decimal is not None:
+        context.run(lambda: decimal.setcontext(decimal.getcontext().copy()))
+    return context
 
 
 def values() -> Iterator[tuple[str, object]]:

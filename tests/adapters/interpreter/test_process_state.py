@@ -16,6 +16,7 @@ import pytest
 
 from pytest_zygote.adapters.interpreter import process_kinds, process_state
 from pytest_zygote.adapters.interpreter.attribute_writes import MISSING, REPLACED
+from pytest_zygote.adapters.interpreter.context_variables import own_context
 from pytest_zygote.adapters.interpreter.process_kinds import is_same
 from pytest_zygote.adapters.interpreter.process_state import ProcessState, become
 from pytest_zygote.core.layers.import_effects import Became
@@ -102,6 +103,15 @@ def test_changes_of_the_process_are_undone_and_done_again(state: ProcessState) -
     signal.signal(signal.SIGWINCH, handler)
     gc.enable()
     decimal.getcontext().prec = precision
+
+
+def test_a_layer_has_a_decimal_context_of_its_own() -> None:
+    """Whoever sets its precision changes the one object that there is."""
+    precision = decimal.getcontext().prec
+
+    own_context().run(lambda: setattr(decimal.getcontext(), "prec", precision + 1))
+
+    assert decimal.getcontext().prec == precision
 
 
 def test_filters_of_warnings_are_added_to_those_of_a_run() -> None:
