@@ -314,5 +314,7 @@ SKIPPED = frozenset({"pytest-xdist", "celery", "freezegun", "responses", "pytest
 
 ALL = (*MORE, *(case for case in CASES if case.name not in SKIPPED and not case.needs))
 
-SENTENCES: dict[str, str] = {}
+SENTENCES: dict[str, str] = {
+    "pytest-timeout": "of a test whose worker `--timeout-method=thread` ends, that its set-up passed is not reported",
+}
 """What is said in the table of a plugin that differs, by its name."""
