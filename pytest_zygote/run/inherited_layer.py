@@ -14,10 +14,10 @@ from pytest_zygote.adapters.interpreter.attribute_writes import may_read
 from pytest_zygote.adapters.interpreter.exit_handlers import ExitHandlers
 from pytest_zygote.adapters.interpreter.import_answers import answer
 from pytest_zygote.adapters.interpreter.import_hooks import ImportHooks
-from pytest_zygote.adapters.interpreter.import_replay import RunState
 from pytest_zygote.adapters.interpreter.namespace_watch import NamespaceWatch
 from pytest_zygote.adapters.interpreter.private.importing import mark
 from pytest_zygote.adapters.interpreter.process_state import become
+from pytest_zygote.adapters.interpreter.run_state import RunState
 from pytest_zygote.adapters.pytest.assert_rewriting import PluginMarks
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers import layer_fit
@@ -129,6 +129,7 @@ class InheritedLayer:
         return RunState(
             log=ledger.log,
             importers=ledger.importers,
+            touched=ledger.touched,
             digests=ledger.digests,
             own=self.own,
             known=self.known,

@@ -97,10 +97,10 @@ class RunPlugin:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what collection imported; from here on tests may import under any conditions."""
         self._look_for_hidden(entry for entry in sys.path if entry not in self._run.request.path)
+        self._run.import_replay.finish()
         self._run.is_collecting = False
         if self._run.header is not None:
             self._run.header.lift()
-        self._run.import_replay.finish()
         self._run.layer.namespaces.forget()
         self._names = self._run.loaded()
         self._path = tuple(sys.path)

@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import callers, code_origin, io_recorder, side_effects
-from pytest_zygote.adapters.interpreter.import_finders import MissRecorder
+from pytest_zygote.adapters.interpreter import callers, code_origin, io_recorder, numpy_generator, side_effects
+from pytest_zygote.adapters.interpreter.import_finders import SearchRecorder
 from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
 from pytest_zygote.core.protocol import layer_messages
@@ -41,7 +41,7 @@ class CollectionInputs:
             self._files.on_descriptor = lambda frame: self._side_effects.note(side_effects.DESCRIPTOR, frame)
         self._files.is_probe = _is_probe
         self._files.is_import = lambda path: path in self._modules
-        self._misses = MissRecorder()
+        self._searches = SearchRecorder()
         self._modules: dict[str, tuple[int, ...]] = {}
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class CollectionInputs:
         self._started = time.perf_counter()
         self._since_ns = time.time_ns() - CLOCK_TICK_NS
         self._files.start()
-        sys.meta_path.append(self._misses)
+        sys.meta_path.insert(0, self._searches)
         self._side_effects.start()
 
     def found(self, path: str) -> None:
@@ -61,7 +61,7 @@ class CollectionInputs:
         """Watch no longer; return what was read."""
         self._side_effects.stop()
         self._files.stop(loaded)
-        sys.meta_path.remove(self._misses)
+        sys.meta_path.remove(self._searches)
         late = self._late(loaded)
         # Compiled files follow their sources, which are inputs themselves.
         read = {path: known for path, known in self._files.paths.items() if not path.endswith(".pyc")}
@@ -70,9 +70,15 @@ class CollectionInputs:
             folders.update(dict.fromkeys(package_folders(name), f"{name}."))
         return layer_messages.Built(
             names=loaded,
-            files={**late, **read, **self._modules, TIME_ZONE: files.identity(TIME_ZONE)},
+            files={
+                **{place: files.presence(place) for place in self._searches.places()},
+                **late,
+                **read,
+                **self._modules,
+                TIME_ZONE: files.identity(TIME_ZONE),
+            },
             directories=folders,
-            missing=tuple(sorted(self._misses.names)),
+            missing=self._searches.not_loaded(),
             environ={},
             readers={},
             written=(),
@@ -113,7 +119,7 @@ class CollectionInputs:
         def restore() -> None:
             if state is not None:
                 random.setstate(state)
-            side_effects.restore_numpy(numpy_state)
+            numpy_generator.restore(numpy_state)
 
         return restore
 

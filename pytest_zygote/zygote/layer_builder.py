@@ -19,8 +19,8 @@ from pytest_zygote.adapters.interpreter.environ_recorder import EnvironRecorder
 from pytest_zygote.adapters.interpreter.import_finders import (
     LeafGuard,
     LeafReached,
-    MissRecorder,
     PathLender,
+    SearchRecorder,
     homes_of,
 )
 from pytest_zygote.adapters.interpreter.private.state import show_warnings_by
@@ -38,6 +38,7 @@ from pytest_zygote.zygote.environ_inputs import EnvironInputs
 from pytest_zygote.zygote.import_questions import ImportQuestions
 from pytest_zygote.zygote.import_warnings import ImportWarnings
 from pytest_zygote.zygote.ineligible_modules import IneligibleModules
+from pytest_zygote.zygote.touched_modules import TouchedModules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +115,7 @@ class _Builder:
         self._inputs = EnvironInputs(ledger, plan.environ, self.ineligible.reject)
         self._environ = EnvironRecorder(self._inputs.on_read, self._inputs.on_write)
         self._guard = LeafGuard(plan.leaves, tuple(plan.facts.get("exclude", "").split()))
-        self._misses = MissRecorder()
+        self._searches = SearchRecorder()
         homes = homes_of(zip(plan.modules, plan.origins, strict=True))
         self._lender = PathLender(plan.path, homes, ledger.lend)
         self._warnings = ImportWarnings(ledger, _Builder.import_early.__code__)
@@ -125,6 +126,7 @@ class _Builder:
             self._on_exit_handler,
             self.ineligible.on_variable,
         )
+        self._touched = TouchedModules(ledger, code_origin.is_own_module)
         self._questions = ImportQuestions(ledger, CodeStarts("pytest_zygote questions"), self.ineligible.reject)
         self._files.on_folder = self._questions.note_folder
         self._files.on_absent = self._questions.note_absent
@@ -132,6 +134,7 @@ class _Builder:
             self._files.is_probe = only_looks_for
             self._questions.on_folder_found = self._files.on_folder_found
             self._files.on_write = lambda frame: self._questions.judge(WRITE, frame)
+            self._files.on_process = lambda frame: self._questions.judge("asks for its process", frame)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -143,8 +146,7 @@ class _Builder:
         path = list(sys.path)
         sys.path[:] = self._plan.client_path
         self._look_again_for_new_files()
-        sys.meta_path[:0] = [self._guard, self._lender]
-        sys.meta_path.append(self._misses)
+        sys.meta_path[:0] = [self._guard, self._lender, self._searches]
         self._ledger.on_loaded = self._on_loaded
         self._files.is_import = self._ledger.is_loading
         limit = sys.getrecursionlimit()
@@ -195,9 +197,8 @@ class _Builder:
         self._files.stop(new)
         self._questions.stop()
         self._environ.stop()
-        sys.meta_path.remove(self._misses)
-        sys.meta_path.remove(self._guard)
-        sys.meta_path.remove(self._lender)
+        for finder in (self._guard, self._lender, self._searches):
+            sys.meta_path.remove(finder)
 
     def import_early(self, name: str, origin: str) -> None:
         """Import one module, unless it fails or turns out to be another file's."""
@@ -236,6 +237,8 @@ class _Builder:
             )
 
     def _on_loaded(self, name: str) -> None:
+        if self._plan.kind == "project":
+            self._touched.on_loaded(name)
         self.ineligible.on_loaded(name)
         self._files.on_loaded(name)
 
@@ -268,12 +271,13 @@ class _Builder:
             # A module that asks whether its own file is there is an input as a whole all the same.
             files={
                 **layer_inventory.hiding_packages(new),
+                **{place: files.presence(place) for place in self._searches.places()},
                 **self._files.paths,
                 **self._ledger.files,
                 **layer_inventory.installed_files(self._plan),
             },
             directories=layer_inventory.import_folders(self._plan.path, new),
-            missing=tuple(sorted(self._misses.names)),
+            missing=self._searches.not_loaded(),
             environ=self._inputs.reads,
             readers=self._inputs.readers,
             written=self._ledger.written(),

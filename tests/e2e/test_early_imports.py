@@ -538,7 +538,7 @@ _TOLD = pytest.mark.skipif(sys.version_info < (3, 12), reason="calls are not tol
         ("KEPT = open(__file__)", "app leaves a file open"),
         ("import os; KEPT = os.pipe()", "app leaves a pipe open"),
         ("import mmap; KEPT = mmap.mmap(-1, 8)", "app leaves memory that forks share"),
-        ("import sys; KEPT = sys.stdout", "app keeps a standard stream"),
+        ("import logging; KEPT = logging.StreamHandler()", "app keeps a standard stream"),
         ("import os; PID = os.getpid()", "app asks for the process id"),
         ("import sys; sys.argv[1:] = []", "app reads the command line"),
         ("import os; os.fork = None", "app changes os.fork"),
@@ -549,6 +549,8 @@ _TOLD = pytest.mark.skipif(sys.version_info < (3, 12), reason="calls are not tol
         pytest.param("import datetime; START = datetime.datetime.now()", "app reads the clock", marks=_TOLD),
         pytest.param("import os; os.chmod(__file__, 0o644)", "app changes files", marks=_TOLD),
         ("open('written', 'w').close()", "app changes files"),
+        pytest.param("import os; os.umask(os.umask(0))", "app asks what its process may do", marks=_TOLD),
+        pytest.param("open('/proc/self/environ').close()", "app asks for its process", marks=_TOLD),
         pytest.param("import codecs; codecs.register(lambda _: None)", "app registers a codec", marks=_TOLD),
         pytest.param("import faulthandler; faulthandler.disable()", "app changes faulthandler", marks=_TOLD),
     ],
@@ -562,6 +564,24 @@ def test_what_only_the_process_of_a_run_can_do(project: Project, code: str, reas
     result = project.pytest()
     assert result.was_warm
     assert result.returncode == 0, result.stdout
+
+
+def test_what_a_module_registers_with_another(project: Project) -> None:
+    """A run that imports the other alone does not see it; from then on each run imports the one that registers."""
+    project.write(
+        "registry.py", "class Registry:\n    def __init__(self):\n        self.names = []\n\nALL = Registry()\n"
+    )
+    project.write("app.py", "import registry\n\nregistry.ALL.names.append('app')\n")
+    project.write("test_all.py", "import app, registry\n\ndef test_it():\n    assert registry.ALL.names == ['app']\n")
+    project.write("test_alone.py", "import registry\n\ndef test_it():\n    assert registry.ALL.names == []\n")
+    assert project.warm_up("test_all.py").returncode == 0
+
+    alone = project.pytest("test_alone.py")
+
+    assert alone.was_warm
+    assert alone.returncode == 0, alone.stdout
+    assert "app changes what registry holds" in project.status().rejected["app"]  # [imported-too-early]
+    assert project.pytest().returncode == 1  # as in plain pytest: test_all imports it first
 
 
 def test_modules_that_nobody_has_imported_into_their_package(project: Project) -> None:

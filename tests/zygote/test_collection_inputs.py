@@ -112,6 +112,19 @@ def test_names_that_are_not_found_are_inputs(collection: Collection) -> None:
     assert "never_there" in collection.end().missing
 
 
+def test_a_module_that_is_only_looked_for_is_an_input(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may go, as one that is not there may come."""
+    (tmp_path / "only_looked_for.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    collection.execute("import importlib.util; importlib.util.find_spec('only_looked_for')")
+
+    built = collection.end()
+    assert str(tmp_path / "only_looked_for.py") in built.files
+    assert "only_looked_for" in built.missing
+
+
 def test_a_module_that_was_found_by_other_means_must_not_be_newer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

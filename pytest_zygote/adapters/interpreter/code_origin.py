@@ -55,6 +55,12 @@ def origin_of(module: object) -> str:
     return spec.origin if type(spec.origin) is str else ""
 
 
+def is_own_module(name: str) -> bool:
+    """Return whether a module is loaded, from a file of the project."""
+    origin = origin_of(sys.modules.get(name))
+    return bool(origin) and is_own(origin)
+
+
 def own_modules(names: Iterable[str]) -> frozenset[str]:
     """Return those of the loaded modules that belong to the project."""
     own = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, AnyStr
 
 from pytest_zygote.adapters.interpreter.callers import is_own_caller
 from pytest_zygote.adapters.interpreter.private import reading
@@ -21,36 +21,38 @@ class EnvironRecorder:
         """Report reads and writes with the key and the value (None: not set, or deleted)."""
 
         class RecordingEnviron(reading.Environ):  # type: ignore[type-arg]  # not generic at run time before 3.12
-            def __getitem__(self, key: str) -> str:
-                value: str | None = None
+            def __getitem__(self, key: AnyStr) -> AnyStr:
+                value: AnyStr | None = None
                 try:
                     value = super().__getitem__(key)
                 finally:
-                    # Also a str that is an enum's member; what is no str has raised already.
-                    if isinstance(key, str) and not is_own_caller(frame_above(1)):  # type: ignore[redundant-expr]
-                        read(key, value)
+                    # Also a str that is an enum's member; what is neither has raised already.
+                    if isinstance(key, (str, bytes)) and not is_own_caller(frame_above(1)):  # type: ignore[redundant-expr]
+                        read(os.fsdecode(key), None if value is None else os.fsdecode(value))
                 return value
 
-            def __iter__(self) -> Iterator[str]:
+            def __iter__(self) -> Iterator[AnyStr]:
                 if not is_own_caller(frame_above(1)):
                     read(WHOLE, "")
                 return super().__iter__()
 
-            def __setitem__(self, key: str, value: str) -> None:
+            def __setitem__(self, key: AnyStr, value: AnyStr) -> None:
                 super().__setitem__(key, value)
-                wrote(key, value)
+                wrote(os.fsdecode(key), os.fsdecode(value))
 
-            def __delitem__(self, key: str) -> None:
+            def __delitem__(self, key: AnyStr) -> None:
                 super().__delitem__(key)
-                wrote(key, None)
+                wrote(os.fsdecode(key), None)
 
         self._plain = type(os.environ)
         self._recording = RecordingEnviron
 
     def start(self) -> None:
         """Record from now on."""
-        os.environ.__class__ = self._recording  # same layout: no slots
+        for environ in (os.environ, os.environb):
+            environ.__class__ = self._recording  # same layout: no slots
 
     def stop(self) -> None:
         """Stop recording."""
-        os.environ.__class__ = self._plain
+        for environ in (os.environ, os.environb):
+            environ.__class__ = self._plain

@@ -1,4 +1,4 @@
-"""Finders that find nothing: they stop an import, or learn that nobody found a module."""
+"""Finders that find nothing: they stop an import, or learn which modules are looked for."""
 
 from __future__ import annotations
 
@@ -73,7 +73,13 @@ class PathLender:
                 self._lend(next((sys.path.index(other) for other in later if other in sys.path), len(sys.path)), entry)
 
     def _homes_of(self, name: str, missing: Sequence[str]) -> set[str]:
-        """Return where a run has found a module, or else the first of the entries where it is found."""
+        """Return where a run has found a module, or else the first of the entries where it is found.
+
+        A package without an ``__init__`` file is in all folders that have a part of it.
+        """
+        spec = PathFinder.find_spec(name, self._wanted)
+        if spec is not None and spec.origin is None:
+            return {os.path.normpath(os.path.dirname(part)) for part in spec.submodule_search_locations or ()}
         known = self._homes.get(name)
         if known is not None:
             return set(known)
@@ -98,16 +104,29 @@ def homes_of(modules: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-class MissRecorder:
-    """A finder that is asked last, and so learns the names that nobody found."""
+class SearchRecorder:
+    """A finder that is asked first, and so learns which modules are looked for."""
 
     def __init__(self) -> None:
-        """Start with no names."""
-        self.names: set[str] = set()
+        """Start with none."""
+        self._sought: dict[str, Sequence[str] | None] = {}
 
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: object = None) -> None:
         """Find nothing, ever; remember the name."""
-        self.names.add(name)
+        self._sought[name] = path
+
+    def not_loaded(self) -> tuple[str, ...]:
+        """Return the names under which nothing was found, or loaded: ``importlib.util.find_spec`` only looks."""
+        return tuple(sorted(self._sought.keys() - sys.modules.keys()))
+
+    def places(self) -> list[str]:
+        """Return the files and folders of what was found and not loaded."""
+        found: list[str] = []
+        for name in self.not_loaded():
+            spec = PathFinder.find_spec(name, self._sought[name])
+            if spec is not None:
+                found += spec.submodule_search_locations or [spec.origin or ""]
+        return list(filter(None, found))
 
 
 class ClosedImports:

@@ -52,6 +52,7 @@ class Ledger:
         files: path → identity, of the modules of the layer that was built last.
         log: name → what executing the module did, in order.
         importers: name → the modules that import it.
+        touched: module of the project → others of it that change, when they are imported, what it holds.
         digests: of the logs, once the layer is built.
         duration_s: name → duration of its import, with what it imported; of that layer, in the order
             in which the imports ended.
@@ -69,6 +70,7 @@ class Ledger:
         self.files: dict[str, tuple[int, ...]] = {}
         self.log: dict[str, list[Event]] = {}
         self.importers: dict[str, set[str]] = {}
+        self.touched: dict[str, set[str]] = {}
         self.digests = ImportDigests()
         self.duration_s: dict[str, float] = {}
         self.stack: list[str] = []

@@ -12,7 +12,7 @@ many they are.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.effect_replay import repeat, unbind
 from pytest_zygote.adapters.interpreter.private import importing
@@ -20,65 +20,18 @@ from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of
 from pytest_zygote.adapters.interpreter.warning_replay import WarningReplay
 from pytest_zygote.core.layers.disturbance import Disturbance
 from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Asked, Became, PathGrew, Read, Warned
-from pytest_zygote.core.layers.import_log import DigestWalk, executed_by, imported_by, lineage
+from pytest_zygote.core.layers.import_log import DigestWalk, changed_too_early, executed_by, imported_by, lineage
 from pytest_zygote.core.layers.layer_inputs import environ_differences
 from pytest_zygote.core.layers.module_graph import WRITTEN
 from pytest_zygote.core.reachable import reachable
 from pytest_zygote.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Iterable
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_zygote.core.layers.import_effects import Event
-    from pytest_zygote.core.layers.import_log import ImportDigests
-
-
-class RunState(NamedTuple):
-    """What an admission needs of its run and layer.
-
-    Attributes:
-        log: name → what executing the module did.
-        importers: name → the modules that import it.
-        digests: what of the logs must be done again.
-        own: modules of the project that the layer holds.
-        known: own modules, and those with a digest.
-        environ: the environment in which the layer was built.
-        changed: gives the modules that the run changed, with what; told what it has imported, and which attributes it
-            has from libraries.
-        readers: module and attribute → modules of the project that may have read it, of all that libraries write.
-        submodules: packages and modules in them that only those who import them find there.
-        moved: gives the modules that `sys.path` does not lead to now, with where it leads.
-        home_of: gives the folder in which a module that has moved was found.
-        hook: gives an import hook that the run has installed, '' for none.
-        rewritten: gives the file of a module if it is not what the layer has imported, '' if it is.
-        answer: gives the answer of this process to what a module asked.
-        become: changes something of the process.
-        refuse: ends the run, or notes that it is too late to; told the reason and the suspects.
-        unmark: has the import system tell no more of a module.
-        is_own: tells whether a file belongs to the project, and is no test module.
-    """
-
-    log: Mapping[str, list[Event]]
-    importers: Mapping[str, set[str]]
-    digests: ImportDigests
-    own: frozenset[str]
-    known: frozenset[str]
-    environ: Mapping[str, str]
-    changed: Callable[[Iterable[str], Mapping[tuple[str, object], object]], Mapping[str, str]]
-    readers: Mapping[tuple[str, object], AbstractSet[str]]
-    submodules: Iterable[tuple[str, str]]
-    moved: Callable[[], Mapping[str, str]]
-    home_of: Callable[[str], str]
-    hook: Callable[[], str]
-    rewritten: Callable[[str], str]
-    answer: Callable[[str], object]
-    become: Callable[[str, object], None]
-    refuse: Callable[[Reason, tuple[str, ...]], None]
-    unmark: Callable[[str], None]
-    is_own: Callable[[str], bool]
+    from pytest_zygote.adapters.interpreter.run_state import RunState
 
 
 class ImportReplay:
@@ -294,5 +247,13 @@ class ImportReplay:
             self._s.refuse(reason, suspects)
 
     def finish(self) -> None:
-        """Collection has ended: from now on only the environment is compared."""
+        """Collection has ended: from now on only the environment is compared.
+
+        What a module has put into another is there although the run has not imported it: then that was too early.
+        """
+        early = changed_too_early(self._s.touched, self._executed() if self._s.touched else ())
+        if early:
+            module, name = min(early.items())
+            text = f"{module} changes what {name} holds when it is imported, and this run has imported {name} alone"
+            self._refuse(Reason("imported-too-early", text), tuple(sorted(early)))
         self.is_exact = False

@@ -37,6 +37,7 @@ class FileRecorder:
         on_write: called with the frame that opens a file to write.
         on_descriptor: called with the frame that asks for an open file by its number: ``open(7)``, ``/dev/fd/7``.
         on_folder: called when somebody asks for the working directory, by itself or by the relative path of something.
+        on_process: called with the frame that reads in /proc of this process.
         on_absent: called with a relative path at which somebody has found nothing.
         is_import: returns whether a file is being read to import a module, which is recorded elsewhere.
         is_probe: tells whether the frame that calls `os.stat` only wants to know whether there is something.
@@ -67,6 +68,7 @@ class FileRecorder:
         self.on_write: Callable[[FrameType], None] = _nothing
         self.on_descriptor: Callable[[FrameType], None] = _nothing
         self.on_folder: Callable[[], None] = _nothing
+        self.on_process: Callable[[FrameType], None] = _nothing
         self.on_absent: Callable[[str], None] = _nothing
         self.is_import: Callable[[str], bool] = _always
         self.is_probe: Callable[[FrameType], bool] = _always
@@ -223,6 +225,8 @@ class FileRecorder:
         if path.startswith(("/proc/", "/sys/", "/dev/")):
             if _OF_DESCRIPTORS.match(path):
                 self.on_descriptor(caller)
+            if path.startswith(("/proc/self/", f"/proc/{os.getpid()}/")):
+                self.on_process(caller)
             return ""
         if not is_own_caller(caller):
             self.known_to_others.add(path)

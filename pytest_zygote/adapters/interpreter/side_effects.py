@@ -23,18 +23,17 @@ from pathlib import PosixPath
 from types import BuiltinFunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.numpy_generator import DRAWS, NumpyGenerator
 from pytest_zygote.adapters.interpreter.private.state import generator
 from pytest_zygote.core.runner_code import OBSERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Any, TypeAlias
 
-    _State: TypeAlias = tuple[Any, ...] | None  # type: ignore[explicit-any]  # numpy is not a dependency
+    from pytest_zygote.adapters.interpreter.numpy_generator import State
 
 _CLOCK = "reads the clock"
-_RANDOM = "draws random numbers"
 _PROCESS = "asks for its process id"
 _CHILD = "starts a process"
 _THREAD = "starts a thread"
@@ -54,7 +53,7 @@ _FUNCTIONS: dict[tuple[str, str], str] = {
         ],
         _CLOCK,
     ),
-    **dict.fromkeys([("posix", "urandom"), ("posix", "getrandom"), ("_uuid", "generate_time_safe")], _RANDOM),
+    **dict.fromkeys([("posix", "urandom"), ("posix", "getrandom"), ("_uuid", "generate_time_safe")], DRAWS),
     **dict.fromkeys([("posix", "getpid"), ("posix", "getppid"), ("posix", "getpgid")], _PROCESS),
     **dict.fromkeys(
         [
@@ -89,17 +88,13 @@ _DESCRIPTOR_ARGUMENT = re.compile(r"\$module, (/, )?(\w*fd\w*[,)]|src, dst, coun
 
 _NAMES = frozenset(name for _, name in _FUNCTIONS) | {"random", "getrandbits", "seed", "setstate"}
 
-_BLOCK = 624
-_BLOCKS = 64
-"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
-
 _EXEMPT = OBSERVERS | {"importlib", "logging", "_strptime", "calendar", "_hypothesis_pytestplugin"}
 """Who acts for these acts for pytest, or asks the clock for nothing but the names of days."""
 
 _EXEMPT_FUNCTIONS = frozenset({"_get_default_tempdir"})
 """Of the standard library: whether a file can be made says only where temporary files are to be."""
 
-_ANEW = (_CLOCK, _RANDOM, _PROCESS, _NETWORK, WRITE)
+_ANEW = (_CLOCK, DRAWS, _PROCESS, _NETWORK, WRITE)
 
 _OF_IMPORTS = {
     # Found by what they leave: processes, threads, timers; and the file of a database is an input.
@@ -107,6 +102,10 @@ _OF_IMPORTS = {
     **{("_codecs", name): "registers a codec" for name in ("register", "register_error")},
     ("posix", "mkdir"): MAKE,
     ("sys", "addaudithook"): "adds an audit hook",
+    **dict.fromkeys(
+        [*(("posix", name) for name in ("umask", "sched_getaffinity", "getpriority")), ("resource", "getrlimit")],
+        "asks what its process may do",
+    ),
     **dict.fromkeys(
         [("faulthandler", name) for name in ("enable", "disable", "register", "dump_traceback_later")],
         "changes faulthandler",
@@ -125,7 +124,7 @@ def effect_of(function: object, first: object) -> str | None:
     elif type(function) is BuiltinFunctionType:
         home = _home_of(function)
     else:
-        return None
+        return "calls C code" if _is_foreign(function) else None
     if function.__name__ in ("localtime", "gmtime", "ctime") and type(first) in (int, float):
         return ""
     what = _OF_IMPORTS.get((home, function.__name__))
@@ -148,6 +147,12 @@ def _descriptor_functions() -> dict[tuple[str, str], str]:
     return found
 
 
+def _is_foreign(function: object) -> bool:
+    """Return whether it is a function of a library that was loaded by `ctypes`: what it does, nobody can tell."""
+    module = sys.modules.get("_ctypes")
+    return module is not None and module.CFuncPtr in type.mro(type(function))
+
+
 class SideEffects:
     """The first thing that somebody did who was not to.
 
@@ -165,7 +170,7 @@ class SideEffects:
         self.found = ""
         self._on_found = on_found
         self.is_seeded = False
-        self._numpy = _Numpy()
+        self._numpy = NumpyGenerator()
         self._functions = {**_descriptor_functions(), **_FUNCTIONS} if has_descriptors else _FUNCTIONS
         self._profiler = self._make_profiler()
 
@@ -188,11 +193,12 @@ class SideEffects:
         if sys.getprofile() is not self._profiler:
             self.found = self.found or "something else profiles"
         sys.setprofile(None)
-        self.found = self.found or self._numpy.judge()
+        what = self._numpy.judge()
+        self.found = self.found or (what and f"collection {what}")
         return self.found
 
     @property
-    def numpy_state(self) -> _State:
+    def numpy_state(self) -> State:
         """What collection has seeded numpy's global generator to; None if it has not."""
         return self._numpy.seeded
 
@@ -203,7 +209,7 @@ class SideEffects:
         elif name == "setstate":
             self.is_seeded = True
         elif not self.is_seeded:
-            self.note(_RANDOM, frame)
+            self.note(DRAWS, frame)
 
     def note(self, what: str, frame: FrameType | None) -> None:
         """Blame the code that is behind this frame, if it is neither pytest's nor the import system's."""
@@ -218,58 +224,6 @@ class SideEffects:
         what = self._functions.get((_home_of(function), function.__name__))  # type: ignore[attr-defined]  # see above
         if what is not None:
             self.note(what, frame)
-
-
-class _Numpy:
-    """The global generator of numpy, whose methods no profiler sees."""
-
-    def __init__(self) -> None:
-        self._before: _State = None
-        self.seeded: _State = None
-
-    def begin(self) -> None:
-        """Take a state that the next draw changes in its position only."""
-        self.seeded = None
-        if _numpy_state() is not None:
-            sys.modules["numpy.random"].bytes(4)
-        self._before = _numpy_state()
-
-    def judge(self) -> str:
-        """Keep a state that was set; return what is wrong with one that was not, '' if nothing."""
-        now = _numpy_state()
-        if now is None or self._before is None:
-            return "" if now is None else "collection imports numpy.random"
-        if _vector(now) == _vector(self._before):
-            return "" if now[2] == self._before[2] else f"collection {_RANDOM} from numpy"
-        if _vector(now) in self._successors():
-            return f"collection {_RANDOM} from numpy"
-        self.seeded = now
-        return ""
-
-    def _successors(self) -> list[bytes]:
-        """Return what draws alone make of the state."""
-        generator = sys.modules["numpy.random"].RandomState()
-        generator.set_state(self._before)
-        found = []
-        for _ in range(_BLOCKS):
-            generator.bytes(4 * _BLOCK)
-            found.append(_vector(generator.get_state()))
-        return found
-
-
-def _vector(state: _State) -> bytes:
-    return b"" if state is None else state[1].tobytes()
-
-
-def _numpy_state() -> _State:
-    get_state: Callable[[], _State] | None = getattr(sys.modules.get("numpy.random"), "get_state", None)
-    return None if get_state is None else get_state()
-
-
-def restore_numpy(state: _State) -> None:
-    """Give numpy's global generator a state."""
-    if state is not None:
-        sys.modules["numpy.random"].set_state(state)
 
 
 def _home_of(function: object) -> str:

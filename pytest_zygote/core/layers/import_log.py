@@ -20,7 +20,7 @@ from pytest_zygote.core.layers.import_effects import Imported
 from pytest_zygote.core.reachable import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_zygote.core.layers.import_effects import Event
 
@@ -177,3 +177,19 @@ def executed_by(names: Iterable[str], log: Mapping[str, Sequence[Event]]) -> set
 def imported_by(name: str, log: Mapping[str, Sequence[Event]]) -> list[str]:
     """Return the modules that executing a module imports, in order."""
     return [event.name for event in log.get(name, ()) if isinstance(event, Imported)]
+
+
+def changed_too_early(touched: Mapping[str, Iterable[str]], executed: Collection[str]) -> dict[str, str]:
+    """Return modules that were not executed, each with one that was, and which it has changed.
+
+    Args:
+        touched: module → those that change what it holds when they are executed.
+        executed: modules that a fresh interpreter would have executed.
+    """
+    return {
+        module: name
+        for name, modules in touched.items()
+        if name in executed
+        for module in modules
+        if module not in executed
+    }

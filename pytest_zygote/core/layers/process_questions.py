@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 ARGUMENTS = frozenset({"argv", "orig_argv"})
 TERMINAL = frozenset({"isatty", "get_terminal_size"})
+STREAMS = frozenset({"stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"})
 MAIN = "__main__"
 MODULES = "modules"
 RECURSION = "getrecursionlimit"
 
-WORDS = ARGUMENTS | TERMINAL | {MAIN, MODULES, RECURSION}
+WORDS = ARGUMENTS | TERMINAL | STREAMS | {MAIN, MODULES, RECURSION}
 """Code that has none of these for names asks for nothing."""
 
 
@@ -41,7 +42,8 @@ def questions_of(code: CodeType, *, is_library: bool = False) -> Questions:
     Args:
         code: what starts to run.
         is_library: whether it is no code of the project's. Such code asks for the recursion limit to guard itself
-            (`inspect.unwrap`, and so each dataclass): what it returns does not depend on it.
+            (`inspect.unwrap`, and so each dataclass): what it returns does not depend on it. A stream that it
+            keeps is found by other means.
     """
     names, texts = _words(code)
     modules = (
@@ -57,16 +59,28 @@ def _unanswered(names: AbstractSet[str], modules: list[str], *, is_library: bool
         return "reads the command line"
     if MAIN in names or MAIN in modules:
         return "looks at the program that is running"
-    return "reads the recursion limit" if RECURSION in names and not is_library else ""
+    if is_library:
+        return ""
+    if names & STREAMS:
+        return "uses a standard stream"
+    return "reads the recursion limit" if RECURSION in names else ""
 
 
 def _words(code: CodeType) -> tuple[AbstractSet[str], list[str]]:
     """Return the names and the texts in a code; all that there are if its bytecode is not known."""
     if why_unknown():
         return set(code.co_names), texts_of(code.co_consts)
-    found = _without_main(steps(code))
+    found = _without_terminals(_without_main(steps(code)))
     names = {str(step.value) for step in found if step.kind not in (Kind.CONSTANT, Kind.OTHER)}
     return names & set(code.co_names), texts_of(step.value for step in found if step.kind is Kind.CONSTANT)
+
+
+def _without_terminals(found: list[Step]) -> list[Step]:
+    """Return instructions, but for the stream in ``sys.stdout.isatty()``: that is a question with an answer."""
+    following = [*(step.value for step in found[1:]), None]
+    return [
+        step for step, after in zip(found, following, strict=True) if not (step.value in STREAMS and after in TERMINAL)
+    ]
 
 
 def _without_main(found: Iterable[Step]) -> list[Step]:

@@ -131,7 +131,7 @@ class Built(Record):
 
     Attributes:
         names: all modules that are loaded.
-        files: path → (mtime_ns, size, inode), of all that was imported or opened.
+        files: path → identity (`adapters.system.files`), of all that was imported or opened.
         directories: path → prefix of the modules found there ('' or 'package.').
         missing: names that were looked up and not found.
         environ: key → value of the environment keys read (`core.layers.layer_inputs.MISSING` for a missing key).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.import_finders import PathLender, homes_of
+from pytest_zygote.adapters.interpreter.import_finders import PathLender, SearchRecorder, homes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,18 @@ def test_a_module_that_no_run_has_reported_is_looked_for(tmp_path: Path, monkeyp
     assert sys.path == [str(tmp_path)]
 
 
+def test_all_parts_of_a_namespace_package_are_lent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of which a run has loaded no module: somebody may list them."""
+    for folder in ("first", "second"):
+        (tmp_path / folder / "in_parts").mkdir(parents=True)
+    parts = [str(tmp_path / folder) for folder in ("first", "second")]
+    monkeypatch.setattr(sys, "path", [])
+
+    PathLender(parts, homes_of([("in_parts.x", f"{parts[1]}/in_parts/x.py")]), _lend).find_spec("in_parts")
+
+    assert sys.path == parts
+
+
 def test_a_folder_that_a_module_has_added_is_not_lent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """However it is spelled."""
     monkeypatch.setattr(sys, "path", ["/top/tests/../lib"])
@@ -48,6 +60,19 @@ def test_a_folder_that_a_module_has_added_is_not_lent_again(monkeypatch: pytest.
     PathLender(["/top/lib"], homes_of([("libmod", "/top/lib/libmod.py")]), _lend).find_spec("libmod")
 
     assert sys.path == ["/top/tests/../lib"]
+
+
+def test_what_is_looked_for_and_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the place where it was found, if it was."""
+    (tmp_path / "only_looked_for.py").touch()
+    (tmp_path / "without_init").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    recorder = SearchRecorder()
+    for name in ("only_looked_for", "without_init", "never_there", "sys"):
+        recorder.find_spec(name)
+
+    assert recorder.not_loaded() == ("never_there", "only_looked_for", "without_init")
+    assert recorder.places() == [str(tmp_path / "only_looked_for.py"), str(tmp_path / "without_init")]
 
 
 def test_the_home_of_a_module_is_that_of_its_outermost_package() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter.import_replay import ImportReplay, RunState
+from pytest_zygote.adapters.interpreter.import_replay import ImportReplay
+from pytest_zygote.adapters.interpreter.run_state import RunState
 from pytest_zygote.core.layers.import_effects import Asked, Read
 from pytest_zygote.core.layers.import_log import ImportDigests
 from pytest_zygote.core.reasons import Reason
@@ -28,6 +29,7 @@ def replay(event: Event, *, answer: object = None) -> list[tuple[Reason, tuple[s
     state = RunState(
         log=log,
         importers={},
+        touched={},
         digests=digests,
         own=frozenset({"app"}),
         known=frozenset({"app"}),

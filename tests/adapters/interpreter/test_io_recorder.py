@@ -56,6 +56,17 @@ def test_every_way_to_read_a_key_is_seen(environ: Seen) -> None:
     assert environ.reads == [("KEY", "value")] * 3 + [("ABSENT", None)] * 2
 
 
+def test_keys_in_bytes_are_the_same_keys(environ: Seen) -> None:
+    """Both mappings hold one environment."""
+    assert os.environb[b"KEY"] == b"value"
+    assert os.environb.get(b"ABSENT") is None
+    os.environb[b"KEY"] = b"other"
+    del os.environb[b"KEY"]
+
+    assert environ.reads == [("KEY", "value"), ("ABSENT", None)]
+    assert environ.writes[-2:] == [("KEY", "other"), ("KEY", None)]
+
+
 def test_who_goes_through_all_keys_reads_the_whole(environ: Seen) -> None:
     """A copy, a loop, a length of the list of keys."""
     assert "KEY" in list(os.environ)

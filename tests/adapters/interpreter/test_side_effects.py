@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import gc
 import os
@@ -124,6 +125,8 @@ def test_another_profiler_is_noticed() -> None:
         (os.rmdir, os.curdir, "changes files"),
         (socket.SocketType.connect, None, "uses the network"),
         (faulthandler.disable, None, "changes faulthandler"),
+        (os.umask, 0, "asks what its process may do"),
+        (ctypes.CDLL(None).getenv, b"KEY", "calls C code"),
         (len, [], None),
         (lambda: None, None, None),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_zygote.core.layers.import_effects import Imported, Read
-from pytest_zygote.core.layers.import_log import DigestWalk, ImportDigests, executed_by, lineage
+from pytest_zygote.core.layers.import_log import DigestWalk, ImportDigests, changed_too_early, executed_by, lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -114,3 +114,11 @@ def test_what_executing_a_module_executes() -> None:
     """What it imports, directly or not, and the packages of these; a circle ends."""
     log: Log = {"app.main": [Read("KEY", ""), Imported("lib.part")], "lib.part": [Imported("app.main")], "other": []}
     assert executed_by(["app.main"], log) == {"app", "app.main", "lib", "lib.part"}
+
+
+def test_what_changes_a_module_that_a_run_has_imported_without_it() -> None:
+    """Its change is there too early; one of a module that nobody has imported does not show."""
+    touched = {"registry": {"one", "two"}, "other": {"three"}}
+
+    assert changed_too_early(touched, {"registry", "one"}) == {"two": "registry"}
+    assert changed_too_early(touched, {"one", "two", "three"}) == {}

@@ -21,6 +21,11 @@ PROGRAM = "looks at the program that is running"
         ("import sys\nX = sys.modules[__name__]\n", Questions()),
         ("import sys\nX = sys.getrecursionlimit()\n", Questions("reads the recursion limit")),
         ("import sys\nX = sys.stdout.isatty()\n", Questions(of_terminal=True)),
+        ("import sys\nX = sys.stdin is sys.__stdin__\n", Questions("uses a standard stream")),
+        (
+            "import sys\nX = sys.stdout.isatty() and sys.stdout.write('')\n",
+            Questions("uses a standard stream", of_terminal=True),
+        ),
         ("import sys\nX = 'a.b' in sys.modules, 'not a name'\n", Questions(modules=("a.b",))),
     ],
 )
@@ -38,10 +43,11 @@ def test_what_a_module_does_as_a_program_alone_is_no_question(condition: str) ->
     assert questions_of(compile(f"{text}X = sys.orig_argv\n", "m.py", "exec")) == Questions(ARGUMENTS)
 
 
-def test_a_library_guards_itself_by_the_recursion_limit() -> None:
+def test_a_library_may_ask_for_the_recursion_limit_and_for_streams() -> None:
     """As `inspect.unwrap` does, which each dataclass calls; other questions count wherever they are asked."""
     limit = compile("import sys\nX = sys.getrecursionlimit()\n", "inspect.py", "exec")
+    stream = compile("import sys\nX = sys.stderr\n", "warnings.py", "exec")
     arguments = compile("import sys\nX = sys.argv\n", "argparse.py", "exec")
 
-    assert questions_of(limit, is_library=True) == Questions()
+    assert questions_of(limit, is_library=True) == questions_of(stream, is_library=True) == Questions()
     assert questions_of(arguments, is_library=True) == Questions(ARGUMENTS)

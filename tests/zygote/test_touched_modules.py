@@ -1,0 +1,36 @@
+"""Which modules change what others hold."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pytest_zygote.adapters.interpreter.import_recorder import Ledger
+from pytest_zygote.core.layers.import_effects import Became, Imported
+from pytest_zygote.zygote.touched_modules import TouchedModules
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_who_imports_a_module_may_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is undone for runs that do not import it does not count."""
+    registry = ModuleType("registry")
+    registry.names = [[]]  # type: ignore[attr-defined]  # any attribute
+    monkeypatch.setitem(sys.modules, "registry", registry)
+    ledger = Ledger(lambda _path: ())
+    modules = TouchedModules(ledger, lambda name: name != "library")
+    modules.on_loaded("registry")
+
+    for name in ("silent", "writes", "registers", "library"):
+        ledger.log[name] = [Imported("registry")]
+    modules.on_loaded("silent")
+    registry.names = [[]]  # type: ignore[attr-defined]  # see above
+    ledger.log["writes"].append(Became("attribute of registry.names", ("registry", "names", registry.names)))
+    modules.on_loaded("writes")
+    registry.names[0].append("x")
+    modules.on_loaded("library")
+    modules.on_loaded("registers")
+
+    assert ledger.touched == {"registry": {"registers"}}
