@@ -14,7 +14,7 @@ from pytest_zygote.adapters.system.descriptor_doubles import DescriptorDoubles
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NUMBER, OTHER = 231, 240
+NUMBER, OTHER = 931, 940
 
 
 @pytest.fixture
