@@ -8,6 +8,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +23,7 @@ from pytest_zygote.core.layers import layer_fit
 from pytest_zygote.core.layers.import_log import executed_by
 from pytest_zygote.core.layers.layer_inputs import MISSING, OURS
 from pytest_zygote.core.layers.module_graph import EXCLUDED, FIRST, NEUTRAL, REWRITTEN, THIRD, is_excluded
+from pytest_zygote.core.layers.process_questions import draws_at_import
 from pytest_zygote.core.protocol import run_messages
 from pytest_zygote.core.reasons import Reason
 
@@ -123,7 +126,7 @@ class RunPlugin:
         """
         if not self._names or self._facts[layer_fit.COVERAGE] or self._run.request.debugger:
             return
-        rows = self._rows()
+        rows = self._rows(_drawing_plugins(config, self._run.loaded()))
         if not rows and self._facts == self._run.layer.facts:
             return
         cache = configuration.cache_folder(config)
@@ -138,14 +141,34 @@ class RunPlugin:
             )
         )
 
-    def _rows(self) -> list[Row]:
+    def _rows(self, drawing: Iterable[str]) -> list[Row]:
         """Return the modules that a layer may hold, in the order in which they were begun."""
-        excluded = (*EXCLUDED, *self._facts["exclude"].split())
+        excluded = (*EXCLUDED, *self._facts["exclude"].split(), *drawing)
         late = [name for name in self._run.loaded() if name not in self._leaves and not is_excluded(name, excluded)]
         collected = frozenset(self._names)
         begun = {name: at for at, name in enumerate(self._run.import_replay.started)}
         rows = [row for name in late if (row := _row(name)) and (row[2] == THIRD or name in collected)]
         return sorted(rows, key=lambda row: begun.get(row[0], -1))
+
+
+def _drawing_plugins(config: pytest.Config, names: Iterable[str]) -> list[str]:
+    """Return which of these modules are plugins that draw a number of their run when they are imported.
+
+    pytest-randomly 3 does so for its seed. What other packages draw, once and for all, serves all runs.
+    """
+    plugins = {plugin.__name__ for plugin in config.pluginmanager.get_plugins() if type(plugin) is ModuleType}
+    return [name for name in names if name in plugins and _draws(name)]
+
+
+def _draws(name: str) -> bool:
+    origin = code_origin.origin_of(sys.modules.get(name))
+    if not origin.endswith(".py"):
+        return False
+    try:
+        code = SourceFileLoader(name, origin).get_code(name)
+    except (OSError, SyntaxError, ImportError):
+        return False
+    return code is not None and draws_at_import(code)
 
 
 def _row(name: str) -> Row | None:

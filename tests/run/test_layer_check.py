@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -13,6 +15,8 @@ from pytest_zygote.run import layer_check
 from pytest_zygote.run.layer_check import RunPlugin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_zygote.run.process import RunProcess
 
 
@@ -56,3 +60,26 @@ def test_selection_must_see_the_imports_of_the_project(monkeypatch: pytest.Monke
 def test_a_layer_that_fits_serves(monkeypatch: pytest.MonkeyPatch, kind: str, affected: str) -> None:
     """Packages are nobody's to select by."""
     load_conftests(monkeypatch, kind, affected)
+
+
+SEEDED = "import random\nseed = random.Random().getrandbits(32)\n"
+LAZY = "import random\ndef seed():\n    return random.Random().getrandbits(32)\n"
+
+
+@pytest.mark.parametrize(("text", "expected"), [(SEEDED, ["own_seed"]), (LAZY, [])])
+def test_plugins_that_draw_a_seed_are_left_to_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: list[str]
+) -> None:
+    """Else all runs of a layer would have one order of tests; a module that is no plugin may draw what it likes."""
+    (tmp_path / "own_seed.py").write_text(text)
+    (tmp_path / "library.py").write_text(SEEDED)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    for name in ("own_seed", "library"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    manager = pytest.PytestPluginManager()
+    manager.register(sys.modules["own_seed"])
+    config = cast("pytest.Config", SimpleNamespace(pluginmanager=manager))
+
+    assert layer_check._drawing_plugins(config, ["library", "own_seed"]) == expected  # noqa: SLF001 - the decision

@@ -99,7 +99,7 @@ class FakeRun:
             inipath=None,
             getini=lambda name: ini.get(name, []),
             cache=None,
-            pluginmanager=SimpleNamespace(getplugin=lambda _name: None),
+            pluginmanager=SimpleNamespace(getplugin=lambda _name: None, get_plugins=set),
         )
         return cast("pytest.Config", made)
 

@@ -18,6 +18,11 @@ MAIN = "__main__"
 MODULES = "modules"
 RECURSION = "getrecursionlimit"
 
+ENTROPY = frozenset(
+    {"getrandbits", "randbytes", "urandom", "getrandom", "SystemRandom", "uuid1", "uuid4", "token_bytes", "token_hex"}
+)
+"""By these names code draws what is to be another in each process."""
+
 WORDS = ARGUMENTS | TERMINAL | STREAMS | {MAIN, MODULES, RECURSION}
 """Code that has none of these for names asks for nothing."""
 
@@ -34,6 +39,11 @@ class Questions(NamedTuple):
     unanswered: str = ""
     of_terminal: bool = False
     modules: tuple[str, ...] = ()
+
+
+def draws_at_import(code: CodeType) -> bool:
+    """Return whether the code of a module, apart from its functions, draws what is to be another in each process."""
+    return not ENTROPY.isdisjoint(code.co_names)
 
 
 def questions_of(code: CodeType, *, is_library: bool = False) -> Questions:
