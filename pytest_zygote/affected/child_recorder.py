@@ -42,11 +42,8 @@ if TYPE_CHECKING:
 FOLDER = "PYTEST_ZYGOTE_REPORTS"
 """Environment key: where to write a report."""
 
-BEGUN = ".begun"
-"""Ends the name of an empty file: this process will write a report."""
-
-REPORT = ".report"
-"""Ends the name of a report."""
+BEGUN, REPORT = ".begun", ".report"
+"""End the names of an empty file, which says that this process will write a report, and of that report."""
 
 READ_AT_START = ("PYTHONPATH", "PYTHONIOENCODING")
 """Environment keys that decide what a process does before `begin`, and do not hold for all tests (`run_key`)."""
@@ -190,14 +187,16 @@ class ChildRecorder:
             self._on_folder(args[0])
 
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
-        name = args[1 if event == "import" else MADE.get(event, 0)]
-        if event == "sqlite3.connect" and isinstance(name, (str, bytes, os.PathLike)):
-            name = self._database(os.fsdecode(name))
-        paths = [source_of(path, frame) for path in paths_of(name)]
+        paths = [source_of(path, frame) for path in paths_of(self._file_of(event, args))]
         if event in MADE or (event == "open" and is_write(args[1], args[2])):
             self._written.update(paths[:1] if len(paths) == 1 else ())  # else any may be as it was
         else:
             self._read.update(path for path in paths if event == "import" or not is_importing(frame, path))
+
+    def _file_of(self, event: str, args: tuple[object, ...]) -> object:
+        name = args[1 if event == "import" else MADE.get(event, 0)]
+        is_database = event == "sqlite3.connect" and isinstance(name, (str, bytes, os.PathLike))
+        return self._database(os.fsdecode(name)) if is_database else name  # type: ignore[arg-type]  # just asked
 
     def _database(self, name: str) -> str:
         """Return the file of a database, whose name may be a URI."""

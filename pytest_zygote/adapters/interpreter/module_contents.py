@@ -68,6 +68,10 @@ class ModuleContents:
             if type(key) is str and not key.startswith("__") and type(value) is not ModuleType:
                 yield key, _mark(value)
                 waiting += self._below_name(name, value)
+        yield from self._objects(waiting)
+
+    def _objects(self, waiting: list[object]) -> Iterator[tuple[object, object]]:
+        """Give what is in each of these objects, and of those below them, by address."""
         seen: set[int] = set()
         while waiting and len(seen) < _MOST_OBJECTS:
             value = waiting.pop()
@@ -100,15 +104,17 @@ class ModuleContents:
             return held if len(held) <= _MOST else [len(held)]
         if type(value) is FunctionType:
             return [value.__defaults__, value.__kwdefaults__, value.__closure__] if self._counts(value) else None
-        if is_a(value, type) or not self._is_own(module_of(value)):
-            return None
-        attributes = dict_of(value)
-        slots = [held for held in gc.get_referents(value) if held is not kind and held is not attributes]
-        return [*(attributes or {}).values(), *slots]
+        return None if is_a(value, type) or not self._is_own(module_of(value)) else _attributes(value)
 
     def _counts(self, function: FunctionType) -> bool:
         home = function.__module__
         return type(home) is str and (home == _DECORATORS or self._is_own(home))
+
+
+def _attributes(value: object) -> list[object]:
+    attributes = dict_of(value)
+    slots = [held for held in gc.get_referents(value) if held is not type(value) and held is not attributes]
+    return [*(attributes or {}).values(), *slots]
 
 
 def _is_plain(value: object) -> bool:
