@@ -407,23 +407,24 @@ def without_times(text: str) -> list[str]:
 @pytest.mark.measured
 def test_import_that_changes_what_it_reads_makes_runs_cold(warm: Project) -> None:
     """Layers that are stale as soon as they are built do not keep a client waiting."""
-    warm.write("counter.txt", "0")
     warm.write(
         "app/__init__.py",
         """
-        import ctypes
         import pathlib
+        import sqlite3
 
-        file = pathlib.Path(__file__).parent.parent / "counter.txt"
-        file.read_text()
-        ctypes.CDLL(None).utime(str(file).encode(), None)  # C code is not seen to write
+        file = pathlib.Path(__file__).parent.parent / "counter.db"
+        with sqlite3.connect(file) as database:  # C code is not seen to write
+            database.execute("CREATE TABLE IF NOT EXISTS counted (at)")
+            database.execute("INSERT INTO counted VALUES (datetime())")
+        database.close()
         VALUE = 1
         """,
     )
     result = warm.pytest("-q", "test_app.py")
     assert result.returncode == 0
     assert not result.was_warm
-    assert "cold run [inputs-unstable]: counter.txt changed while the run waited for a layer" in result.stderr
+    assert "cold run [inputs-unstable]: counter.db changed while the run waited for a layer" in result.stderr
 
 
 # What the daemon says and does about changes

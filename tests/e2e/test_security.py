@@ -169,6 +169,7 @@ def descriptor_count(pid: int) -> int:
 TOLD_BY_OWN_FORKS = (
     "affected/isolation.py",
     "affected/fork_server.py",
+    "parallel/fixture_replies.py",
     "parallel/messages.py",
     "parallel/worker_zygote.py",
 )

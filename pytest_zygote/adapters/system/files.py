@@ -19,6 +19,9 @@ LINK = 2
 BASIC = 4
 """Length of what is told of files and folders alike."""
 
+TEXT = 3
+"""Length of the part of an identity that says whether a file was written; the rest also changes with its mode."""
+
 WITH_HIDDEN = "/."
 """The end of a path of a folder whose hidden entries count, too."""
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from _pytest import unittest
 
-from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.adapters.pytest.private.running import report_from
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_failed_subtests_are_counted_for_their_test(
 ) -> None:
     """The test fails when its report is shown; that of a TestCase has passed, as in plain pytest."""
     counts = config.stash[subtests.failed_subtests_key]
-    report_from(config, object.__new__(running.TestCaseFunction), sent)
+    report_from(config, object.__new__(unittest.TestCaseFunction), sent)
     report_from(config, None, sent)
     assert not counts
     report_from(config, request.node, sent)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     TearDown = Callable[[pytest.Item | None], None]
 
-__all__ = ["Node", "TestCaseFunction"]
+__all__ = ["Node"]
 
 
 # What is set up
@@ -130,9 +130,9 @@ INTERNALS = (
     ),
     Internal(
         "_pytest.unittest.TestCaseFunction, _pytest.nodes.Node",
-        ("TestCaseFunction", "Node"),
+        ("report_from", "Node"),
         Feature.WORKERS,
-        "reports of unittest's tests are put in order as pytest does it",
+        "failed subtests of unittest's tests are counted as pytest does it",
         lambda: isinstance(TestCaseFunction, type),
     ),
     Internal(
