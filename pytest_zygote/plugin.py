@@ -80,7 +80,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
     run_limits.begin(early_config)
     options = early_config.known_args_namespace
-    if options.shard or options.shard_result:
+    if options.shard is not None or options.shard_result:
         from pytest_zygote.shards import plugin as shards
 
         shards.begin(early_config)  # before selection by changes, which chooses from the tests of a shard

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Needs", "Store", "StoreError", "read_setting", "reads_path", "store_path"]
 
 SCHEMA = 4
+"""Of the tables; a store of another is given those that it lacks."""
+
 APPLICATION = 0x7A796774
 ROWS_PER_TEST = 8
 """Kept at most: this many states of the project can come back without a run."""
@@ -82,8 +84,8 @@ set another process has removed counts as none."""
 
 _REMOVE_COVERED = "DELETE FROM covered WHERE (test, own, shared) NOT IN (SELECT test, own, shared FROM row)"
 
-FILE = os.path.join("zygote", f"affected-{SCHEMA}.db")
-"""Below pytest's cache folder."""
+FILE = os.path.join("zygote", "affected-3.db")
+"""Below pytest's cache folder. Another number is another file: for tables that have changed, not for new ones."""
 
 
 def store_path(cache: str) -> str:

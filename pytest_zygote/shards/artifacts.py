@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.affected.baseline import BaselineError, decode, encode, joined
-from pytest_zygote.core.shards.errors import ShardError
+from pytest_zygote.core.shards.errors import NoSourcesError, ShardError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from pytest_zygote.shards.result_folder import ResultFolder
 
 
-def prepare(config: pytest.Config, folder: ResultFolder) -> float:
-    """Have a run leave its map of affected tests, and not judge the coverage of a part; return the per cent wanted."""
-    option = config.option
-    if option.affected and not option.affected_export:
-        option.affected_export = str(folder.affected)
+def defer_coverage_limit(config: pytest.Config) -> float:
+    """Have a run not judge the coverage of a part; return the per cent that the whole must cover, 0 for none."""
     plugin = config.pluginmanager.get_plugin("_cov")
     if plugin is None or not plugin.options.cov_fail_under:
         return 0.0
@@ -35,7 +32,11 @@ def prepare(config: pytest.Config, folder: ResultFolder) -> float:
 
 
 def keep(config: pytest.Config, folder: ResultFolder) -> None:
-    """Copy what pytest-cov has measured."""
+    """Copy what pytest-cov has measured, and the map of affected tests if that was to be elsewhere."""
+    export = getattr(config.known_args_namespace, "affected_export", None)
+    path = config.invocation_params.dir / (export or "")
+    if export and path != folder.affected and path.exists():
+        shutil.copyfile(path, folder.affected)
     if not config.pluginmanager.has_plugin("_cov") or not config.getoption("cov_source", default=None):
         return
     import coverage
@@ -64,6 +65,7 @@ def merge_coverage(data: Sequence[Path], roots: Sequence[str], into: Path) -> fl
         return None
     try:
         import coverage
+        from coverage.exceptions import NoSource
     except ImportError as error:
         message = "the shards have measured coverage: install coverage to put it together"
         raise ShardError(message) from error
@@ -78,6 +80,9 @@ def merge_coverage(data: Sequence[Path], roots: Sequence[str], into: Path) -> fl
             whole.combine([str(path) for path in data], keep=True)
         whole.save()
         return whole.report()
+    except NoSource as error:
+        message = f"coverage: {error} here: the data is in {into}, and a report needs the sources"
+        raise NoSourcesError(message) from error
     except (coverage.CoverageException, Warning) as error:
         message = f"coverage: {error}"
         raise ShardError(message) from error

@@ -58,9 +58,10 @@ def facts_of(config: pytest.Config, share: Share, items: Iterable[pytest.Item], 
         plan=share.plan.digest,
         durations=share.durations,
         collected=share.collected,
+        share=tuple(nodeid for nodeid in share.collected if share.plan.shards[nodeid] == share.position.number),
         selected=tuple(item.nodeid for item in items),
         left_out=share.left_out,
-        args=tuple(word for word in args if word not in paths),
+        args=_without_last(args, paths),
         paths=paths,
         folder=os.path.relpath(config.invocation_params.dir, config.rootpath),
         root=str(config.rootpath),
@@ -74,10 +75,19 @@ def facts_of(config: pytest.Config, share: Share, items: Iterable[pytest.Item], 
     )
 
 
+def _without_last(words: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
+    """Return a command line without the last of each of these words: ``-k tests tests`` has a value of that name."""
+    left = list(words)
+    for path in paths:
+        if path in left:
+            del left[len(left) - 1 - left[::-1].index(path)]
+    return tuple(left)
+
+
 def display_of(config: pytest.Config) -> tuple[str, ...]:
     """Return options that show results elsewhere as this run shows them."""
     values = vars(config.option)
-    level = config.option.verbose
+    level = values.get("verbose", 0)
     volume = [("v" if level > 0 else "q") * abs(level)] if level else []
     words = [text.format(values[name]) for name, text in DISPLAY.items() if values.get(name)]
     settings = (word for name in DISPLAY_INI for word in _setting(config, name))

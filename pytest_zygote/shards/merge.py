@@ -13,8 +13,8 @@ import pytest
 from pytest_zygote.core.cli.wording import counted
 from pytest_zygote.core.shards import junit
 from pytest_zygote.core.shards.durations import measured_durations, write_durations
-from pytest_zygote.core.shards.errors import ShardError
-from pytest_zygote.core.shards.result import ShardResult, check_whole, status_of
+from pytest_zygote.core.shards.errors import NoSourcesError, ShardError
+from pytest_zygote.core.shards.result import ShardResult, check_whole, listed, status_of
 from pytest_zygote.shards import artifacts
 from pytest_zygote.shards.recorded_events import RecordedEvents
 from pytest_zygote.shards.replay import Replay
@@ -70,15 +70,30 @@ class _Merge:
         self._folders = [folder for folder, _ in self._shards]
         self._results = [result for _, result in self._shards]
         self._first = self._results[0]
-        self._measured = [RecordedEvents([folder.reported()]).measured() for folder in self._folders]
+        of_shards = [RecordedEvents([folder.reported()]) for folder in self._folders]
+        self._measured = [events.measured() for events in of_shards]
+        self._missing = [
+            (result, events.unfinished(result.selected))
+            for result, events in zip(self._results, of_shards, strict=True)
+        ]
         self._events = RecordedEvents(folder.reported() for folder in self._folders)
         self._into = into
 
     def show(self, args: Sequence[str]) -> int:
-        """Print the whole, write its files, and return its exit code."""
+        """Print the whole, write its files, and return its exit code.
+
+        Raises:
+            ShardError: reports are missing of a shard that has succeeded, or other files cannot be read.
+        """
+        for result, missing in self._missing:
+            if missing and result.status in {0, int(pytest.ExitCode.NO_TESTS_COLLECTED)}:
+                message = f"shard {result.position} has succeeded, but reports of {listed(missing)} are missing"
+                raise ShardError(message)
         os.environ.pop("PYTEST_ADDOPTS", None)
-        collected = list(dict.fromkeys(self._first.collected))
-        replay = Replay(self._events, collected, self._first.left_out, self._summary())
+        selected = {nodeid for result in self._results for nodeid in result.selected}
+        collected = [nodeid for nodeid in dict.fromkeys(self._first.collected) if nodeid in selected]
+        left_out = self._first.left_out + len(set(self._first.collected)) - len(collected)
+        replay = Replay(self._events, collected, left_out, self._summary())
         # The shards' own ini-file and conftest files have had their say: here there may be no project to import.
         here = ("-c", os.devnull, "--rootdir", str(Path.cwd()), "--noconftest", f"--junitxml={self._into / JUNIT}")
         status = int(pytest.main([*here, *self._first.display, *args], plugins=[replay]))
@@ -90,12 +105,15 @@ class _Merge:
         status = status_of(self._results, status)
         return status if self._is_covered() else status or int(pytest.ExitCode.TESTS_FAILED)
 
-    def _summary(self) -> str:
+    def _summary(self) -> list[str]:
+        ended = [
+            f"zygote: shard {result.position} ended with exit code {result.status} before {listed(missing)} ran"
+            for result, missing in self._missing
+            if missing
+        ]
         seconds = [sum(test.setup_s + test.other_s for test in tests) for tests in self._measured]
-        return (
-            f"zygote: {counted(len(seconds), 'shard')}, of which the longest ran tests for {max(seconds):.1f} s,"
-            f" and all together for {sum(seconds):.1f} s"
-        )
+        longest = f"of which the longest ran tests for {max(seconds):.1f} s, and all together for {sum(seconds):.1f} s"
+        return [*ended, f"zygote: {counted(len(seconds), 'shard')}, {longest}"]
 
     def _write(self, name: str, text: str) -> None:
         (self._into / name).write_text(text, encoding="utf-8")
@@ -110,8 +128,12 @@ class _Merge:
         """Put coverage together and print it; return whether it is enough."""
         data = [folder.coverage for folder in self._folders if folder.coverage.exists()]
         roots = [str(Path.cwd()), *(result.root for result in self._results)]
-        total = artifacts.merge_coverage(data, roots, self._into / "coverage")
         wanted = self._first.wanted_coverage
+        try:
+            total = artifacts.merge_coverage(data, roots, self._into / "coverage")
+        except NoSourcesError as error:
+            sys.stderr.write(f"{'ERROR' if wanted else 'zygote'}: {error}\n")
+            return not wanted
         if total is None or total >= wanted:
             return True
         sys.stderr.write(f"ERROR: {total:.2f} % of the code are covered, and {wanted:.2f} % are wanted\n")

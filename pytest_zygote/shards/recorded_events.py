@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_zygote.core.shards.durations import Measured
@@ -42,13 +43,16 @@ class RecordedEvents:
         self.early_warnings: list[Event] = []
         self._seen: set[str] = set()
         for events in shards:
+            counts: Counter[str] = Counter()  # a module and the doctests of its file have one id
             for event in events:
-                self._add(event)
+                self._add(event, counts)
 
-    def _add(self, event: Event) -> None:
+    def _add(self, event: Event, counts: Counter[str]) -> None:
         kind = event.get(KIND)
         if kind == "CollectReport":
-            self._add_once(self.collected, event, str(event.get("nodeid")))
+            nodeid = str(event.get("nodeid"))
+            counts[nodeid] += 1
+            self._add_once(self.collected, event, f"{counts[nodeid]} {nodeid}")
         elif kind == "WarningMessage" and event.get("when") != "runtest":
             self._add_once(self.early_warnings, event, repr(sorted(event.items())))
         else:

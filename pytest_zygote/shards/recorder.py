@@ -41,27 +41,36 @@ class ResultRecorder:
         self._file: TextIO | None = None
         self._result: ShardResult | None = None
         self._wanted_coverage = 0.0
+        self._early: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Make the folder, and have other plugins write what belongs into it.
+        """Have pytest-cov leave its judgement to the whole."""
+        self._wanted_coverage = artifacts.defer_coverage_limit(config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Make the folder, or clear it: not before, since the daemon configures sessions ahead that it gives up then.
 
         Raises:
             pytest.UsageError: something else is there.
         """
-        if hasattr(config, "workerinput"):
+        if hasattr(session.config, "workerinput"):
             return  # the run process reports for its workers
         try:
             self._folder.clear()
+            self._file = self._folder.events.open("w", encoding="utf-8", buffering=1)
         except (ShardError, OSError) as error:
             message = f"--shard-result: {error}"
             raise pytest.UsageError(message) from error
-        self._file = self._folder.events.open("w", encoding="utf-8", buffering=1)
-        self._wanted_coverage = artifacts.prepare(config, self._folder)
+        self._file.writelines(self._early)
 
     def _write(self, **values: object) -> None:
+        line = json.dumps(values, default=repr) + "\n"
         if self._file is not None:
-            self._file.write(json.dumps(values, default=repr) + "\n")
+            self._file.write(line)
+        elif self._result is None:
+            self._early.append(line)
 
     def _write_report(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)

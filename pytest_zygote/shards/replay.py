@@ -32,14 +32,14 @@ class ReplayedTest(pytest.Item):
 class Replay:
     """Collects and runs what shards have recorded."""
 
-    def __init__(self, events: RecordedEvents, collected: Sequence[str], left_out: int, summary: str) -> None:
+    def __init__(self, events: RecordedEvents, collected: Sequence[str], left_out: int, summary: Sequence[str]) -> None:
         """Replay these events.
 
         Args:
             events: what was reported.
             collected: ids of all tests, in the order in which they are shown.
             left_out: how many tests were left out before.
-            summary: a line for the end.
+            summary: lines for the end.
         """
         self._events = events
         self._collected = collected
@@ -76,8 +76,9 @@ class Replay:
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say how long the machines were busy."""
-        terminalreporter.write_line(self._summary)
+        """Say what did not run, and how long the machines were busy."""
+        for line in self._summary:
+            terminalreporter.write_line(line)
 
 
 def _replay(config: pytest.Config, data: Event) -> None:

@@ -58,9 +58,7 @@ def chosen(folder: ResultFolder, result: ShardResult, *, only_failed: bool) -> l
     if not only_failed:
         return list(result.selected)
     events = RecordedEvents([folder.reported()])
-    again = set(events.failed())
-    if result.status is None:
-        again |= set(events.unfinished(result.selected))
+    again = {*events.failed(), *events.unfinished(result.selected)}
     files = [nodeid for nodeid in events.failed() if nodeid not in result.selected]
     return [*files, *(nodeid for nodeid in result.selected if nodeid in again)]
 
@@ -84,13 +82,15 @@ def command_line(result: ShardResult, tests: Sequence[str], here: Path) -> list[
     seeds = [f"{flag}={seed}" for flag, seed in result.seeds.items() if seed]
     if "--randomly-seed" in result.seeds:
         seeds.append("--randomly-dont-reorganize")  # it has been, there
-    return [*args, *seeds, *names]
+    whole = ["--shard=1/1", "--shard-result="]  # whatever `addopts` says
+    limit = ["--cov-fail-under=0"] if result.wanted_coverage else []
+    return [*args, *seeds, *whole, *limit, *names]
 
 
 def _differences(result: ShardResult) -> list[str]:
     root = Path.cwd() / os.path.relpath(".", result.folder)
     here = ShardResult(
-        *(1, 1, "", "", (), ()),
+        *(1, 1, "", "", (), (), ()),
         surroundings=facts.surroundings(),
         packages=facts.packages(),
         files=facts.checksums(root, result.files),

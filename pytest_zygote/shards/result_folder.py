@@ -44,10 +44,12 @@ class ResultFolder:
             ShardError: something else is there.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        if any(self.path.iterdir()) and not self._result.exists():
+        files = (self._result, self.events, self.junit, self.coverage, self.affected)
+        others = [path for path in self.path.iterdir() if path not in files and path.stem != self._result.stem]
+        if others and not self._result.exists():
             message = f"{self.path} is not empty, and holds no result of a shard: name another folder"
             raise ShardError(message)
-        for file in (self._result, self.events, self.junit, self.coverage, self.affected):
+        for file in files:
             file.unlink(missing_ok=True)
 
     def write(self, result: ShardResult) -> None:
@@ -81,7 +83,7 @@ class ResultFolder:
             with self.events.open(encoding="utf-8") as lines:
                 for line in lines:
                     if line.endswith("\n"):
-                        yield json.loads(line)
-        except (OSError, ValueError) as error:
+                        yield dict(json.loads(line))
+        except (OSError, ValueError, TypeError) as error:
             message = f"{self.events}: {error}"
             raise ShardError(message) from error

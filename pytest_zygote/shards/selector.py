@@ -94,7 +94,7 @@ class ShardSelector:
         if not named and not path.exists():  # what pytest's cache knows differs from machine to machine
             return Durations({}, {}), ""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
             return read_durations(text, ids), _digest(text)
         except (OSError, UnicodeDecodeError, ShardError) as error:
             message = f"--shard-durations: {path}: {error}"
@@ -115,10 +115,10 @@ class ShardSelector:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Succeed where there are fewer units than shards: a job with nothing to do has not failed."""
-        is_empty = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-        if is_empty and self.share is not None and self.share.plan.shards and self._position != ALONE:
-            own = self._position.number in self.share.plan.shards.values()
-            session.exitstatus = exitstatus if own else pytest.ExitCode.OK
+        shards = {} if self.share is None or self._position == ALONE else self.share.plan.shards
+        has_none = bool(shards) and self._position.number not in shards.values()
+        if has_none and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
 
 
 def _digest(text: str) -> str:

@@ -243,3 +243,33 @@ def test_the_workflows_of_the_documents(suite: Project) -> None:
     merged = suite.run(["bash", "-c", ending], COLD)
     assert outcomes(merged) == OUTCOMES
     assert (suite.root / "durations.json").exists()
+
+
+def test_reports_that_are_missing_are_no_success(suite: Project) -> None:
+    """They are named; nothing is shown that could be taken for the whole."""
+    suite.plain("tests/test_two.py", "--shard-result=results")
+    (suite.root / "results/reports.jsonl").write_text("")
+    merged = suite.pz("merge", "results", **COLD)
+    assert (merged.returncode, merged.stdout) == (4, "")
+    assert "shard 1/1 has succeeded, but reports of tests/test_two.py::test_late are missing" in merged.stderr
+
+
+def test_what_did_not_run_is_named(suite: Project) -> None:
+    """An interrupted shard is repeated by what it had left."""
+    suite.write("tests/test_two.py", "def test_bad(): assert 0\ndef test_late(): pass\n")
+    suite.plain("tests/test_two.py", "-x", "--shard-result=results")
+    merged = suite.pz("merge", "results", **COLD)
+    assert merged.returncode == 1
+    assert "zygote: shard 1/1 ended with exit code 1 before tests/test_two.py::test_late ran" in merged.stdout
+    assert outcomes(suite.pz("rerun", "results", "--failed", "--maxfail=9", **COLD)) == {"failed": 1, "passed": 1}
+
+
+def test_selection_by_changes_within_shards(suite: Project) -> None:
+    """What is left out is no hole in the whole, and the maps are put together."""
+    options = ("--affected", "-k", "not value and not broken")
+    run_shards(suite, 2, *options)
+    results = run_shards(suite, 2, *options)
+    assert [result.returncode for result in results] == [0, 0]
+    merged = suite.pz("merge", "results", **COLD)
+    assert merged.returncode in {0, 5}
+    assert (suite.root / "merged-shards/affected.json").exists()

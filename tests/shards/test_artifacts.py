@@ -10,7 +10,7 @@ import pytest
 
 from pytest_zygote.core.affected.baseline import Baseline, decode, encode
 from pytest_zygote.core.affected.impact import Row
-from pytest_zygote.core.shards.errors import ShardError
+from pytest_zygote.core.shards.errors import NoSourcesError, ShardError
 from pytest_zygote.shards import artifacts
 from pytest_zygote.shards.result_folder import ResultFolder
 from tests.parallel.fakes import make_config
@@ -54,16 +54,28 @@ def test_maps_that_do_not_fit(tmp_path: Path) -> None:
         artifacts.merge_maps([(one, {"a"}), (two, {"b"})], tmp_path / "whole")
 
 
-def test_a_run_leaves_its_map_and_does_not_judge_coverage(tmp_path: Path) -> None:
+def test_a_part_does_not_judge_coverage() -> None:
     """The limit is the whole's."""
     options = SimpleNamespace(cov_fail_under=90)
-    config = make_config(affected="1", affected_export=None)
+    config = make_config()
     config.pluginmanager.register(SimpleNamespace(options=options), "_cov")
-    folder = ResultFolder(str(tmp_path))
-    assert artifacts.prepare(config, folder) == 90.0
+    assert artifacts.defer_coverage_limit(config) == 90.0
     assert options.cov_fail_under is None
-    assert config.option.affected_export == str(folder.affected)
-    assert artifacts.prepare(make_config(affected=None), folder) == 0.0
+    assert artifacts.defer_coverage_limit(make_config()) == 0.0
+
+
+def test_a_map_that_was_to_be_elsewhere_is_copied(tmp_path: Path) -> None:
+    """It belongs to the result, too."""
+    (tmp_path / "own.json").write_text("{}")
+    folder = ResultFolder(str(tmp_path / "results"))
+    folder.clear()
+    config = make_config()
+    vars(config).update(
+        known_args_namespace=SimpleNamespace(affected_export="own.json"),
+        invocation_params=SimpleNamespace(dir=tmp_path),
+    )
+    artifacts.keep(config, folder)
+    assert folder.affected.read_text() == "{}"
 
 
 def measure(root: Path, lines: list[int]) -> Path:
@@ -83,6 +95,16 @@ def test_coverage_of_other_trees_is_that_of_this_one(tmp_path: Path, monkeypatch
     data = [measure(one, [1]), measure(two, [2])]
     monkeypatch.chdir(one)
     assert artifacts.merge_coverage(data, [str(one), str(two)], one / "whole") == 100.0
+
+
+def test_coverage_without_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data is put together all the same."""
+    data = measure(tmp_path / "one", [1])
+    (tmp_path / "one" / "calc.py").unlink()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoSourcesError, match="a report needs the sources"):
+        artifacts.merge_coverage([data], [str(tmp_path)], tmp_path / "whole")
+    assert (tmp_path / "whole").exists()
 
 
 def test_nothing_was_measured(tmp_path: Path) -> None:

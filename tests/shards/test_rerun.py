@@ -17,12 +17,13 @@ from pytest_zygote.shards.result_folder import ResultFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+OWN = ("--shard=1/1", "--shard-result=")
 TESTS = ("tests/test_a.py::x", "tests/test_a.py::y[a b]", "tests/test_b.py::z")
 
 
 def make(**values: object) -> ShardResult:
     """Return a result that differs in these values."""
-    return ShardResult(1, 2, "plan", "", TESTS, TESTS, **{"status": 1, **values})  # type: ignore[arg-type]  # any of them
+    return ShardResult(1, 2, "plan", "", TESTS, TESTS, TESTS, **{"status": 1, **values})  # type: ignore[arg-type]  # any of them
 
 
 @pytest.fixture(name="root")
@@ -47,14 +48,14 @@ def test_options_and_seeds_are_those_of_the_shard(root: Path) -> None:
     """But for those that would choose by what is left here."""
     result = make(args=("-q", "--lf", "-m", "slow"), seeds={"--randomly-seed": "7"})
     assert rerun.command_line(result, TESTS[:1], root) == [
-        *("-q", "-m", "slow", "--randomly-seed=7", "--randomly-dont-reorganize"),
+        *("-q", "-m", "slow", "--randomly-seed=7", "--randomly-dont-reorganize", *OWN),
         TESTS[0],
     ]
 
 
 def test_tests_are_found_from_a_folder_below(root: Path) -> None:
     """Node ids are relative to rootdir, paths to the folder of the command."""
-    assert rerun.command_line(make(folder="tests"), TESTS[:1], root / "tests") == ["../tests/test_a.py::x"]
+    assert rerun.command_line(make(folder="tests"), TESTS[:1], root / "tests") == [*OWN, "../tests/test_a.py::x"]
 
 
 def test_a_file_that_is_not_here_is_named(root: Path) -> None:
@@ -63,9 +64,9 @@ def test_a_file_that_is_not_here_is_named(root: Path) -> None:
         rerun.command_line(make(folder="sub"), TESTS, root / "elsewhere" / "sub")
 
 
-@pytest.mark.parametrize(("status", "expected"), [(1, [TESTS[1]]), (None, [TESTS[1], TESTS[2]])], ids=["ended", "died"])
-def test_only_what_failed(root: Path, status: int | None, expected: list[str]) -> None:
-    """And what did not come to its end, if the shard died."""
+@pytest.mark.parametrize("status", [1, 2, None])
+def test_only_what_failed(root: Path, status: int | None) -> None:
+    """And what did not come to its end: the shard died, was interrupted, or had `-x`."""
     events: list[dict[str, object]] = [
         {"$report_type": "LogFinish", "nodeid": TESTS[0]},
         {"$report_type": "LogFinish", "nodeid": TESTS[1]},
@@ -74,7 +75,7 @@ def test_only_what_failed(root: Path, status: int | None, expected: list[str]) -
     ]
     result = make(status=status)
     folder = kept(root, result, *events)
-    assert rerun.chosen(folder, result, only_failed=True) == ["tests/test_b.py", *expected]
+    assert rerun.chosen(folder, result, only_failed=True) == ["tests/test_b.py", *TESTS[1:]]
     assert rerun.chosen(folder, result, only_failed=False) == list(TESTS)
 
 
@@ -88,7 +89,7 @@ def test_pytest_takes_the_place_of_the_command(
     rerun.rerun(["results", "-x"])
 
     ((program, command, environ),) = started
-    assert (program, command) == (sys.executable, [sys.executable, "-m", "pytest_zygote", "-q", *TESTS, "-x"])
+    assert (program, command) == (sys.executable, [sys.executable, "-m", "pytest_zygote", "-q", *OWN, *TESTS, "-x"])
     assert environ["PYTHONHASHSEED"] == "3"
     assert "zygote: not as it was there: Python: CPython 2.7 there, " in capsys.readouterr().err
 
@@ -109,7 +110,8 @@ def test_too_many_tests_for_a_command_line(
 
 def test_nothing_to_repeat(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """That is no failure; a folder that holds nothing is."""
-    kept(root, make(status=0))
+    ends: list[dict[str, object]] = [{"$report_type": "LogFinish", "nodeid": nodeid} for nodeid in TESTS]
+    kept(root, make(status=0), *ends)
     assert rerun.rerun(["results", "--failed"]) == 0
     assert capsys.readouterr().err == "zygote: no test of shard 1/2 has failed\n"
     assert rerun.rerun(["elsewhere"]) == 4

@@ -13,7 +13,7 @@ from pytest_zygote.shards.result_folder import ResultFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULT = ShardResult(1, 2, "plan", "", ("a",), ("a",))
+RESULT = ShardResult(1, 2, "plan", "", ("a",), ("a",), ("a",))
 
 
 @pytest.fixture(name="folder")
@@ -31,6 +31,15 @@ def test_an_old_result_is_replaced(folder: ResultFolder) -> None:
 
     folder.clear()
     assert list(folder.path.iterdir()) == []
+
+
+def test_a_result_that_was_only_begun_is_replaced(folder: ResultFolder) -> None:
+    """Its shard died before it had collected."""
+    folder.path.mkdir(parents=True)
+    folder.events.write_text("")
+    (folder.path / "shard.123").write_text("")
+    folder.clear()
+    assert not folder.events.exists()
 
 
 def test_nothing_else_is_removed(folder: ResultFolder) -> None:
@@ -62,6 +71,6 @@ def test_a_line_that_was_not_written_to_its_end_is_left_out(folder: ResultFolder
 def test_a_damaged_line_is_an_error(folder: ResultFolder) -> None:
     """It is not taken for nothing."""
     folder.clear()
-    folder.events.write_text("{\n")
+    folder.events.write_text("[1]\n")
     with pytest.raises(ShardError, match=r"reports\.jsonl: "):
         list(folder.reported())

@@ -10,6 +10,7 @@ ZygoteError
 ├─ WorkerLost (`parallel.collection_barrier`)            a worker that collects by itself has ended before it had
 ├─ DifferentCollections (`parallel.collection_barrier`)  such workers have collected different tests
 ├─ ShardError (`core.shards.errors`)  a file of durations, or results of shards, cannot be used
+│  └─ NoSourcesError (`core.shards.errors`)  coverage cannot be reported where the sources are not
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
 ├─ NotPatchable (`core.patching.errors`)  only a fresh import is right after an edit

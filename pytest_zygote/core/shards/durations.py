@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DIGITS = 6
+LONGEST_S = 1e9
+"""What takes longer, or has no end, is no duration."""
 WORTH_KNOWING_S = 0.05
 """What shared fixtures cost, at least, to be told from noise."""
 
@@ -76,7 +78,7 @@ def read_durations(text: str, ids: Iterable[str]) -> Durations:
         return Durations(junit.durations_in(text, ids), {})
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"it is neither JSON nor XML ({error})"
         raise ShardError(message) from error
     if isinstance(found, list):
@@ -105,5 +107,5 @@ def _seconds(found: object) -> dict[str, float]:
     return {
         str(name): float(seconds)
         for name, seconds in entries.items()
-        if isinstance(seconds, (int, float)) and seconds >= 0
+        if isinstance(seconds, (int, float)) and 0 <= seconds <= LONGEST_S
     }

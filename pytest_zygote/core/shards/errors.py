@@ -7,3 +7,7 @@ from pytest_zygote.core.protocol.errors import ZygoteError
 
 class ShardError(ZygoteError):
     """A file of durations, or the results of shards, cannot be used; the text says why."""
+
+
+class NoSourcesError(ShardError):
+    """Coverage cannot be reported, because the sources are not here; the text says where the data is."""

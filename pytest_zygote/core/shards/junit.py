@@ -64,7 +64,10 @@ def merged(texts: Sequence[str], ids: Sequence[str]) -> str:
     if properties:
         ET.SubElement(whole, "properties").extend(properties)
     cases = [case for suite in suites for case in suite.iter("testcase")]
-    whole.extend(sorted(cases, key=lambda case: _place(order, case)))
+    met = {_key(case): case for case in cases if _is_of_collection(case)}  # by all shards
+    repeated = [case for case in cases if _is_of_collection(case) and met[_key(case)] is not case]
+    _subtract(whole, repeated)
+    whole.extend(sorted((case for case in cases if case not in repeated), key=lambda case: _place(order, case)))
     root = ET.Element("testsuites", {"name": "pytest tests"})
     root.append(whole)
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
@@ -91,6 +94,17 @@ def _sums(suites: Sequence[ET.Element]) -> dict[str, str]:
     counts = {name: str(sum(int(_number(suite.get(name))) for suite in suites)) for name in COUNTS}
     started = min((suite.get("timestamp", "") for suite in suites), default="")
     return {**counts, "time": f"{sum(_number(suite.get('time')) for suite in suites):.3f}", "timestamp": started}
+
+
+def _is_of_collection(case: ET.Element) -> bool:
+    return any(part.get("message", "") in ("collection failure", "collection skipped") for part in case)
+
+
+def _subtract(suite: ET.Element, cases: Iterable[ET.Element]) -> None:
+    for case in cases:
+        for name, tag in (("tests", "*"), ("errors", "error"), ("skipped", "skipped")):
+            if case.find(tag) is not None:
+                suite.set(name, str(int(_number(suite.get(name))) - 1))
 
 
 def _properties(suites: Iterable[ET.Element]) -> list[ET.Element]:

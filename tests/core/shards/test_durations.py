@@ -67,4 +67,4 @@ def test_what_is_no_file_of_durations(text: str, expected: str) -> None:
 
 def test_values_that_are_no_durations_are_left_out() -> None:
     """The others count."""
-    assert read_durations('{"a": -1, "b": "x", "c": 1}', ()).tests == {"c": 1.0}
+    assert read_durations('{"a": -1, "b": "x", "c": 1, "d": Infinity, "e": 1' + "0" * 400 + "}", ()).tests == {"c": 1.0}

@@ -53,6 +53,17 @@ def test_files_are_put_together() -> None:
     assert suite.findtext("testcase/failure") == "text"
 
 
+BROKEN = """<testsuites><testsuite errors="1" failures="0" skipped="0" tests="1" time="0" timestamp="">
+<testcase classname="" name="broken"><error message="collection failure">text</error></testcase>
+</testsuite></testsuites>"""
+
+
+def test_what_all_shards_could_not_collect_counts_once() -> None:
+    """As in one run."""
+    (suite,) = ET.fromstring(junit.merged([BROKEN, BROKEN], IDS))  # noqa: S314 - it is our own
+    assert (suite.get("errors"), suite.get("tests"), len(list(suite))) == ("1", "1", 1)
+
+
 @pytest.mark.parametrize(("text", "expected"), [("<a/>", "it has no <testsuite>"), ("x", "it is no XML")])
 def test_what_is_no_junit_file(text: str, expected: str) -> None:
     """It is said what is wrong."""

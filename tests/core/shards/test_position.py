@@ -28,6 +28,13 @@ def test_from_a_ci_service(environ: dict[str, str]) -> None:
     assert position_of("auto", environ) == Position(2, 4)
 
 
+def test_what_is_complete_counts() -> None:
+    """GitLab says that there is one job, and no number, for a job without `parallel`."""
+    circle = {"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "4"}
+    assert position_of("auto", {"CI_NODE_TOTAL": "1", **circle}) == Position(2, 4)
+    assert position_of("auto", {"CI_NODE_TOTAL": "1"}) == Position(1, 1)
+
+
 @pytest.mark.parametrize(
     ("text", "environ", "expected"),
     [
@@ -40,6 +47,7 @@ def test_from_a_ci_service(environ: dict[str, str]) -> None:
         ("-1/4", {}, "use whole numbers"),
         ("1/99999999999999", {}, "use whole numbers"),
         ("auto", {}, "the environment has none of the pairs CI_NODE_INDEX and CI_NODE_TOTAL, "),
+        ("", {}, "--shard is '': use K/N"),
         ("auto", {"CI_NODE_INDEX": "1"}, "CI_NODE_INDEX is '1' and CI_NODE_TOTAL is ''"),
         ("auto", {"CIRCLE_NODE_INDEX": "4", "CIRCLE_NODE_TOTAL": "4"}, "the shards are 0 to 3"),
     ],

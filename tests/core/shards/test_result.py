@@ -15,7 +15,7 @@ IDS = ("a", "b", "c")
 
 def make(number: int, selected: tuple[str, ...], status: int | None = 0) -> ShardResult:
     """Return the result of one of two shards."""
-    return ShardResult(number, 2, "plan", "durations", IDS, selected, status=status)
+    return ShardResult(number, 2, "plan", "durations", IDS, selected, selected, status=status)
 
 
 WHOLE = {"one": make(1, ("a", "c")), "two": make(2, ("b",))}
@@ -24,7 +24,7 @@ WHOLE = {"one": make(1, ("a", "c")), "two": make(2, ("b",))}
 def test_what_is_written_can_be_read() -> None:
     """Each field."""
     result = ShardResult(
-        *(1, 2, "plan", "durations", IDS, ("a",)),
+        *(1, 2, "plan", "durations", IDS, ("a", "c"), ("a",)),
         left_out=3,
         args=("-q",),
         paths=("tests",),
@@ -105,7 +105,7 @@ def test_what_is_no_whole(changes: dict[str, ShardResult | None], expected: str)
 def test_many_tests_are_not_all_listed() -> None:
     """The first few say what kind they are."""
     many = tuple(f"t{at}" for at in range(9))
-    results = {"one": replace(WHOLE["one"], collected=many, selected=())}
+    results = {"one": replace(WHOLE["one"], collected=many, share=(), selected=())}
     results["two"] = replace(results["one"], number=2)
     with pytest.raises(ShardError, match="9 tests belong to no shard: t0, t1, t2, t3, t4 and 4 more"):
         check_whole(results)
@@ -113,7 +113,16 @@ def test_many_tests_are_not_all_listed() -> None:
 
 @pytest.mark.parametrize(
     ("statuses", "shown", "expected"),
-    [((0, 5), 0, 0), ((1, 0), 1, 1), ((1, 0), 0, 1), ((0, 2), 1, 2), ((5, 5), 5, 5), ((0, 3), 0, 3), ((0, 0), 5, 5)],
+    [
+        ((0, 5), 0, 0),
+        ((1, 0), 1, 1),
+        ((1, 0), 0, 1),
+        ((0, 2), 1, 2),
+        ((5, 5), 5, 5),
+        ((0, 3), 0, 3),
+        ((0, 0), 5, 5),
+        ((0, 0), 1, 0),
+    ],
 )
 def test_exit_code_of_a_whole(statuses: tuple[int, int], shown: int, expected: int) -> None:
     """That of the session that has shown all reports, unless a shard knows of something worse."""
