@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -71,13 +71,12 @@ def test_plugins_that_draw_a_seed_are_left_to_each_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: list[str]
 ) -> None:
     """Else all runs of a layer would have one order of tests; a module that is no plugin may draw what it likes."""
-    (tmp_path / "own_seed.py").write_text(text)
-    (tmp_path / "library.py").write_text(SEEDED)
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    for name in ("own_seed", "library"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    for name, source in (("own_seed", text), ("library", SEEDED)):
+        file = tmp_path / f"{name}.py"
+        file.write_text(source)
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        monkeypatch.setitem(sys.modules, name, importlib.util.module_from_spec(spec))
     manager = pytest.PytestPluginManager()
     manager.register(sys.modules["own_seed"])
     config = cast("pytest.Config", SimpleNamespace(pluginmanager=manager))
