@@ -83,7 +83,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if options.shard is not None or options.shard_result:
         from pytest_zygote.shards import plugin as shards
 
-        shards.begin(early_config)  # before selection by changes, which chooses from the tests of a shard
+        # Before selection by changes, which chooses from the tests of a shard.
+        shards.begin(early_config, _settings(early_config).text("--shard-by"))
     if options.affected and not early_config.pluginmanager.has_plugin("zygote_served"):
         from pytest_zygote.affected.plugin import begin
 

@@ -7,13 +7,13 @@ of which it left the test out. Tests that it did not collect keep theirs.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.system import files
 from pytest_zygote.core.affected.baseline import Baseline, BaselineError, decode, encode
 from pytest_zygote.core.affected.impact import Row
 from pytest_zygote.core.affected.number_sets import unpack
@@ -117,7 +117,7 @@ class Baselines:
             self._save_rows(self._name, surroundings, rows)
             lines.append(f"affected: baseline {self._name} has {count}")
         if self._file:
-            self._write(encode(self._baseline(digest, parts, known)))
+            files.replace(self._path(self._file), encode(self._baseline(digest, parts, known)))
             lines.append(f"affected: {self._file} has {count}")
         return lines
 
@@ -171,18 +171,6 @@ class Baselines:
                 for nodeid, row in rows.items()
             },
         )
-
-    def _write(self, text: str) -> None:
-        """Replace the file as a whole, or not at all."""
-        path = self._path(self._file)
-        passing = f"{path}.{os.getpid()}"
-        try:
-            with open(passing, "x", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(passing, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(passing)
 
 
 def names(store: Store) -> list[str]:

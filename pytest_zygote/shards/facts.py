@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.core.affected.fingerprints import checksum
 from pytest_zygote.core.cli.options import OPTIONS, without_commands
 from pytest_zygote.core.shards.result import ShardResult
 
@@ -122,7 +122,7 @@ def checksums(root: Path, files: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in sorted(set(files)):
         try:
-            found[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()[:16]
+            found[name] = checksum((root / name).read_bytes()).hex()
         except OSError:
             continue
     return found

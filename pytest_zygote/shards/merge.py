@@ -56,7 +56,7 @@ def _folders(names: Sequence[str]) -> Iterator[ResultFolder]:
     for name in names:
         inner = sorted(path.parent for path in Path(name).glob(f"*/{RESULT}"))
         if inner and not (Path(name) / RESULT).exists():
-            yield from (ResultFolder(str(path)) for path in inner)
+            yield from (ResultFolder(path) for path in inner)
         else:
             yield ResultFolder(name)
 
@@ -70,13 +70,14 @@ class _Merge:
         self._folders = [folder for folder, _ in self._shards]
         self._results = [result for _, result in self._shards]
         self._first = self._results[0]
-        of_shards = [RecordedEvents([folder.reported()]) for folder in self._folders]
+        reported = [list(folder.reported()) for folder in self._folders]
+        of_shards = [RecordedEvents([events]) for events in reported]
         self._measured = [events.measured() for events in of_shards]
         self._missing = [
             (result, events.unfinished(result.selected))
             for result, events in zip(self._results, of_shards, strict=True)
         ]
-        self._events = RecordedEvents(folder.reported() for folder in self._folders)
+        self._events = RecordedEvents(reported)
         self._into = into
 
     def show(self, args: Sequence[str]) -> int:

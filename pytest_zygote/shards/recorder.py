@@ -16,7 +16,6 @@ from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.shards import artifacts
 from pytest_zygote.shards.facts import facts_of
 from pytest_zygote.shards.recorded_events import KIND
-from pytest_zygote.shards.result_folder import ResultFolder
 
 if TYPE_CHECKING:
     import warnings
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from pytest_zygote.core.shards.result import ShardResult
+    from pytest_zygote.shards.recorded_events import Event
+    from pytest_zygote.shards.result_folder import ResultFolder
     from pytest_zygote.shards.selector import ShardSelector
 
 OF_WORKERS = frozenset({"node", "worker_id", "testrun_uid", "item_index"})
@@ -33,11 +34,11 @@ OF_WORKERS = frozenset({"node", "worker_id", "testrun_uid", "item_index"})
 class ResultRecorder:
     """Writes each report as it comes: what a shard has done is known even if it dies."""
 
-    def __init__(self, config: pytest.Config, selector: ShardSelector, folder: str) -> None:
+    def __init__(self, config: pytest.Config, selector: ShardSelector, folder: ResultFolder) -> None:
         """Write nothing yet."""
         self._config = config
         self._selector = selector
-        self._folder = ResultFolder(str(config.invocation_params.dir / folder))
+        self._folder = folder
         self._file: TextIO | None = None
         self._result: ShardResult | None = None
         self._wanted_coverage = 0.0
@@ -65,8 +66,8 @@ class ResultRecorder:
             raise pytest.UsageError(message) from error
         self._file.writelines(self._early)
 
-    def _write(self, **values: object) -> None:
-        line = json.dumps(values, default=repr) + "\n"
+    def _write(self, event: Event) -> None:
+        line = json.dumps(event, default=repr) + "\n"
         if self._file is not None:
             self._file.write(line)
         elif self._result is None:
@@ -75,7 +76,7 @@ class ResultRecorder:
     def _write_report(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         if data is not None:
-            self._write(**{name: value for name, value in data.items() if name not in OF_WORKERS})
+            self._write({name: value for name, value in data.items() if name not in OF_WORKERS})
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -99,7 +100,7 @@ class ResultRecorder:
     @pytest.hookimpl
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Keep it."""
-        self._write(**{KIND: "LogStart"}, nodeid=nodeid, location=location)
+        self._write({KIND: "LogStart", "nodeid": nodeid, "location": location})
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -109,7 +110,7 @@ class ResultRecorder:
     @pytest.hookimpl
     def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Keep it."""
-        self._write(**{KIND: "LogFinish"}, nodeid=nodeid, location=location)
+        self._write({KIND: "LogFinish", "nodeid": nodeid, "location": location})
 
     @pytest.hookimpl
     def pytest_warning_recorded(
@@ -122,14 +123,16 @@ class ResultRecorder:
         """Keep it, as text."""
         category = warning_message.category
         self._write(
-            **{KIND: "WarningMessage"},
-            category=f"{category.__module__}.{category.__qualname__}",
-            message=str(warning_message.message),
-            filename=warning_message.filename,
-            lineno=warning_message.lineno,
-            when=when,
-            nodeid=nodeid,
-            location=location,
+            {
+                KIND: "WarningMessage",
+                "category": f"{category.__module__}.{category.__qualname__}",
+                "message": str(warning_message.message),
+                "filename": warning_message.filename,
+                "lineno": warning_message.lineno,
+                "when": when,
+                "nodeid": nodeid,
+                "location": location,
+            }
         )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -15,7 +15,7 @@ from pytest_zygote.shards.recorded_events import RecordedEvents
 from pytest_zygote.shards.result_folder import ResultFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CHOOSING = frozenset(
     {
@@ -79,12 +79,18 @@ def command_line(result: ShardResult, tests: Sequence[str], here: Path) -> list[
     base = os.path.relpath(root, here)
     names = [nodeid if base == "." else os.path.join(base, nodeid) for nodeid in tests]
     args = [word for word in result.args if word not in CHOOSING]
-    seeds = [f"{flag}={seed}" for flag, seed in result.seeds.items() if seed]
-    if "--randomly-seed" in result.seeds:
-        seeds.append("--randomly-dont-reorganize")  # it has been, there
-    whole = ["--shard=1/1", "--shard-result="]  # whatever `addopts` says
-    limit = ["--cov-fail-under=0"] if result.wanted_coverage else []
-    return [*args, *seeds, *whole, *limit, *names]
+    return [*args, *_same_order(result.seeds), *_as_a_whole(result), *names]
+
+
+def _same_order(seeds: Mapping[str, str]) -> list[str]:
+    """Return the options that have plugins draw what they drew there, and keep the order, which has been drawn."""
+    order = ["--randomly-dont-reorganize"] if "--randomly-seed" in seeds else []
+    return [*(f"{flag}={seed}" for flag, seed in seeds.items() if seed), *order]
+
+
+def _as_a_whole(result: ShardResult) -> list[str]:
+    """Return the options by which this is no shard, whatever `addopts` says, and no coverage is asked of a part."""
+    return ["--shard=1/1", "--shard-result=", *(["--cov-fail-under=0"] if result.wanted_coverage else [])]
 
 
 def _differences(result: ShardResult) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.system import files
 from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.core.shards.result import ShardResult, decode, encode
 
@@ -28,7 +28,7 @@ class ResultFolder:
         affected: what ``--affected-export`` writes.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | Path) -> None:
         """Name the files; nothing is read or written."""
         self.path = Path(path)
         self._result = self.path / RESULT
@@ -44,19 +44,17 @@ class ResultFolder:
             ShardError: something else is there.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        files = (self._result, self.events, self.junit, self.coverage, self.affected)
-        others = [path for path in self.path.iterdir() if path not in files and path.stem != self._result.stem]
+        own = (self._result, self.events, self.junit, self.coverage, self.affected)
+        others = [path for path in self.path.iterdir() if path not in own and path.stem != self._result.stem]
         if others and not self._result.exists():
             message = f"{self.path} is not empty, and holds no result of a shard: name another folder"
             raise ShardError(message)
-        for file in files:
+        for file in own:
             file.unlink(missing_ok=True)
 
     def write(self, result: ShardResult) -> None:
         """Write what the shard says of itself: all of it, or nothing."""
-        passing = self._result.with_suffix(f".{os.getpid()}")
-        passing.write_text(encode(result), encoding="utf-8")
-        passing.replace(self._result)
+        files.replace(str(self._result), encode(result))
 
     def read(self) -> ShardResult:
         """Return what the shard says of itself.

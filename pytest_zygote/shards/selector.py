@@ -5,11 +5,11 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pytest_zygote.core.affected.fingerprints import text_checksum
 from pytest_zygote.core.shards.durations import Durations, read_durations
 from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.core.shards.plan import ShardPlan, make_plan
@@ -95,7 +95,7 @@ class ShardSelector:
             return Durations({}, {}), ""
         try:
             text = path.read_text(encoding="utf-8-sig")
-            return read_durations(text, ids), _digest(text)
+            return read_durations(text, ids), text_checksum(text).hex()
         except (OSError, UnicodeDecodeError, ShardError) as error:
             message = f"--shard-durations: {path}: {error}"
             raise pytest.UsageError(message) from error
@@ -119,7 +119,3 @@ class ShardSelector:
         has_none = bool(shards) and self._position.number not in shards.values()
         if has_none and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -10,6 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.support.suites import OTHER_OUTCOMES
+
 if TYPE_CHECKING:
     from tests.support.daemon import Project, Result
 
@@ -27,24 +29,6 @@ SUITE = """
     def test_value(value, database):
         print("shown", value)
         assert value != 3
-
-    def test_skipped():
-        pytest.skip("not now")
-
-    @pytest.mark.xfail
-    def test_expected():
-        assert False
-
-    def test_warns():
-        warnings.warn("careful")
-
-    class TestTearDown:
-        @pytest.fixture
-        def broken(self):
-            yield
-            raise ValueError("in teardown")
-
-        def test_broken(self, broken): ...
 """
 OUTCOMES = {"passed": 10, "failed": 1, "skipped": 1, "xfailed": 1, "error": 1, "warning": 1}
 DURATIONS = {"two.py::test_late": 100.0, "one.py::test_warns": 1.0, "one.py::test_skipped": 1.0}
@@ -68,7 +52,7 @@ def without_times(result: Result) -> list[str]:
 
 @pytest.fixture(name="suite")
 def _suite(project: Project) -> Project:
-    project.write("tests/test_one.py", SUITE)
+    project.write("tests/test_one.py", SUITE + OTHER_OUTCOMES)
     project.write("tests/test_two.py", "def test_late():\n    pass\n")
     return project
 
@@ -193,6 +177,8 @@ def test_what_is_not_understood(suite: Project) -> None:
     """It is a usage error that says what to do, and nothing is removed."""
     result = suite.plain("--shard=3/2")
     assert (result.returncode, "--shard is '3/2': the shards are 1 to 2" in result.stderr) == (4, True)
+    result = suite.plain("--shard=1/2", "-o", "zygote_shard_by=size")
+    assert (result.returncode, "--shard-by is 'size': use one of auto, test, file" in result.stderr) == (4, True)
     result = suite.plain("--shard-result=tests")
     expected = "tests is not empty, and holds no result of a shard: name another folder"
     assert (result.returncode, expected in result.stderr) == (4, True)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.daemon import UNIT_S, eventually
+from tests.support.suites import OTHER_OUTCOMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,24 +35,6 @@ MIXED = """
         record_property("value", str(value))
         assert module == os.getpid()
         assert value != 7
-
-    def test_skipped():
-        pytest.skip("not now")
-
-    @pytest.mark.xfail(strict=False)
-    def test_expected():
-        assert False
-
-    def test_warns():
-        warnings.warn("careful")
-
-    class TestTearDown:
-        @pytest.fixture
-        def broken(self):
-            yield
-            raise ValueError("in teardown")
-
-        def test_broken(self, broken): ...
 """
 
 
@@ -59,7 +42,7 @@ def mixed(project: Project) -> None:
     """Write two test files of the same name, with all kinds of outcomes."""
     for folder in ("one", "two"):
         project.write(f"{folder}/__init__.py", "")
-        project.write(f"{folder}/test_same.py", MIXED)
+        project.write(f"{folder}/test_same.py", MIXED + OTHER_OUTCOMES)
 
 
 def traced(project: Project, *, tests: int, body: str) -> None:

@@ -31,7 +31,7 @@ def test_what_is_not_understood(options: dict[str, str], expected: str) -> None:
     known = SimpleNamespace(**{**USUAL, **options})
     vars(config)["known_args_namespace"] = known
     with pytest.raises(pytest.UsageError) as raised:
-        shards.begin(config)
+        shards.begin(config, options.get("shard_by", "auto"))
     assert str(raised.value) == expected
 
 
@@ -40,6 +40,6 @@ def test_it_takes_part_and_keeps_results_if_that_is_wanted() -> None:
     config = make_config()
     vars(config)["known_args_namespace"] = SimpleNamespace(**{**USUAL, "shard": "1/2", "shard_result": "results"})
     vars(config)["invocation_params"] = SimpleNamespace(dir=Path())
-    shards.begin(config)
+    shards.begin(config, "auto")
     assert config.pluginmanager.has_plugin("zygote_shard")
     assert config.pluginmanager.has_plugin("zygote_shard_result")

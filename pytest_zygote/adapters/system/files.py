@@ -159,3 +159,19 @@ def drop_bytecode(sources: Iterable[str]) -> None:
         for compiled in glob.glob(f"{stem}.{sys.implementation.cache_tag}*.pyc"):
             with contextlib.suppress(OSError):
                 os.unlink(compiled)
+
+
+def replace(path: str, text: str) -> None:
+    """Write a file as a whole, or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    passing = f"{path}.{os.getpid()}"
+    try:
+        with open(passing, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(passing, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(passing)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.affected.dependency import KINDS, Need
 from pytest_zygote.core.affected.impact import Row
 from pytest_zygote.core.affected.outcomes import OUTCOMES
+from pytest_zygote.core.documents import read_document
 from pytest_zygote.core.protocol.errors import ZygoteError
 from pytest_zygote.core.record import Record
 
@@ -86,16 +87,9 @@ def decode(text: str) -> Baseline:
         BaselineError: it holds none, or a damaged one.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = f"it is no JSON ({error})"
-        raise BaselineError(message) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        message = "it was not written by --affected-export"
-        raise BaselineError(message)
-    if found.get("version") != VERSION:
-        message = f"it has version {found.get('version')!r} of the format, and this is {VERSION}"
-        raise BaselineError(message)
+        found = read_document(text, FORMAT, VERSION, "--affected-export")
+    except ValueError as error:
+        raise BaselineError(str(error)) from error
     return _decoded(found)
 
 

@@ -86,6 +86,7 @@ OPTIONS = (
         "what is not divided: a costly fixture's tests (auto, the default), a test, a file",
         value="auto|test|file",
         ini="zygote_shard_by",
+        default="auto",
     ),
     Option("--shard-durations", "durations of earlier runs: ours, pytest-split's or a junit.xml", value="FILE"),
     Option("--shard-result", "keep all of this run in a folder, for `pz merge` and `pz rerun`", value="DIR"),

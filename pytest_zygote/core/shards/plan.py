@@ -7,11 +7,11 @@ tests; both ways are tried, and the one whose longest shard is shorter is taken.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_zygote.core.affected.fingerprints import text_checksum
 from pytest_zygote.core.parallel.work_units import Estimates, Piece, Unit, split
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make_plan(ids: Sequence[str], units: Sequence[Unit], seconds: Mapping[str, f
     assigned = min((_assign(cut, units, total) for cut in pieces), key=lambda found: max(found[1]))
     shards = {ids[item]: shard + 1 for item, shard in sorted(assigned[0].items())}
     text = json.dumps([total, sorted(shards.items())])
-    return ShardPlan(shards, assigned[1], len(known), hashlib.sha256(text.encode()).hexdigest()[:16])
+    return ShardPlan(shards, assigned[1], len(known), text_checksum(text).hex())
 
 
 def _assign(pieces: Sequence[Piece], units: Sequence[Unit], total: int) -> tuple[dict[int, int], tuple[float, ...]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from pytest_zygote.core.documents import read_document
 from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.core.shards.position import Position
 
@@ -92,16 +93,9 @@ def decode(text: str) -> ShardResult:
         ShardError: it holds none, one of another version, or a damaged one.
     """
     try:
-        found = json.loads(text)
+        found = read_document(text, FORMAT, VERSION, "--shard-result")
     except ValueError as error:
-        message = f"it is no JSON ({error})"
-        raise ShardError(message) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        message = "it was not written by --shard-result"
-        raise ShardError(message)
-    if found.get("version") != VERSION:
-        message = f"it has version {found.get('version')!r} of the format, and this is {VERSION}"
-        raise ShardError(message)
+        raise ShardError(str(error)) from error
     wanted_coverage, status = found.get("wanted_coverage"), found.get("status")
     return ShardResult(
         number=_count(found, "number"),
