@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
@@ -27,6 +28,8 @@ from scripts.output_comparison import compare_output, unexplained
 from scripts.plugin_cases import APP, CASES, LIBRARIES, Case
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_zygote.core.cli.recording import Result
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
@@ -220,14 +223,20 @@ def _served(run: Run) -> str:
     return next((line.removeprefix("zygote: ") for line in run.told if "cold" in line), "warm")
 
 
-def examine(case: Case, scripts: Path) -> Row:
-    """Run a case in an environment."""
-    row = Row(case, version_of(scripts, case.name))
+@contextmanager
+def made_project(case: Case, version: str, scripts: Path) -> Iterator[tuple[Path, Runner]]:
+    """Write the project of a case for a while; give its folder, and what runs commands in it."""
     # A short path: the name of a unix socket has little more than a hundred characters.
     with tempfile.TemporaryDirectory(prefix="pz") as runtime, tempfile.TemporaryDirectory(prefix="pj") as home:
         root = Path(home) / "project"
         write_project(case, root)
-        runner = Runner(Project(case.name, row.version, root, scripts, (), ()), Path(runtime))
+        yield root, Runner(Project(case.name, version, root, scripts, (), ()), Path(runtime))
+
+
+def examine(case: Case, scripts: Path) -> Row:
+    """Run a case in an environment."""
+    row = Row(case, version_of(scripts, case.name))
+    with made_project(case, row.version, scripts) as (root, runner):
         try:
             Trial(case, root, runner).run(row)
             print(runner.told_of_sessions(), flush=True)

@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.differential import REPOSITORY, Project, Run, Runner
-from scripts.plugins import Trial, environment_of, install, version_of, write_project
+from scripts.differential import REPOSITORY
+from scripts.plugins import Trial, environment_of, install, made_project, version_of
 from scripts.worker_plugin_cases import ALL, SENTENCES
 
 if TYPE_CHECKING:
+    from scripts.differential import Run
     from scripts.plugin_cases import Case
 
 PAGE = REPOSITORY / "docs" / "plugins.md"
@@ -116,10 +115,7 @@ def examine(case: Case) -> Row:
     wanted = replace(case, requirements=(*case.requirements, "pytest-xdist"))
     scripts = install(environment_of(wanted), wanted)
     row = Row(case, version_of(scripts, case.name))
-    with tempfile.TemporaryDirectory(prefix="pz") as runtime, tempfile.TemporaryDirectory(prefix="pj") as home:
-        root = Path(home) / "project"
-        write_project(case, root)
-        runner = Runner(Project(case.name, row.version, root, scripts, (), ()), Path(runtime))
+    with made_project(case, row.version, scripts) as (root, runner):
         WorkerTrial(case, root, runner).compare(row)
     return row
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter import callers, code_origin, io_recorder, numpy_generator, side_effects
+from pytest_zygote.adapters.interpreter import callers, code_origin, io_recorder, numpy_random, side_effects
 from pytest_zygote.adapters.interpreter.import_finders import SearchRecorder
 from pytest_zygote.adapters.interpreter.private.bare_objects import package_folders
 from pytest_zygote.adapters.system import files
@@ -119,7 +119,7 @@ class CollectionInputs:
         def restore() -> None:
             if state is not None:
                 random.setstate(state)
-            numpy_generator.restore(numpy_state)
+            numpy_random.restore(numpy_state)
 
         return restore
 

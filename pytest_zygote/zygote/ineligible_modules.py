@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin, process_state
@@ -49,7 +48,7 @@ class IneligibleModules:
 
     def start(self) -> None:
         """Take the process as it is for what each layer may have."""
-        self.state = process_state.ProcessState(_is_own)
+        self.state = process_state.ProcessState(code_origin.is_own_module)
         self._leaks = LeakCheck()
 
     def stop(self) -> None:
@@ -84,19 +83,19 @@ class IneligibleModules:
     def on_loaded(self, name: str) -> None:
         """Look at what is written into a module that has been executed."""
         self.state.loaded(name)
-        if _is_own(name):
+        if code_origin.is_own_module(name):
             self.state.may_change(name)
 
     def on_first_import(self, name: str) -> None:
         """Look at what code of the project may write into a module that it has imported."""
-        if _is_own(self._ledger.stack[-1]):
+        if code_origin.is_own_module(self._ledger.stack[-1]):
             self.state.may_change(name)
 
     def on_turn(self) -> None:
         """Look at what the module has changed, and started, that was being executed until now."""
         stack = tuple(self._ledger.stack)
         if stack:
-            started = self._leaks.threads(lambda: _is_own(stack[-1]))
+            started = self._leaks.threads(lambda: code_origin.is_own_module(stack[-1]))
             if started:
                 for module in stack:
                     self.reasons.setdefault(module, f"{stack[-1]} starts a thread when it is imported ({started})")
@@ -112,7 +111,7 @@ class IneligibleModules:
         """Note that the code in this file has asked for the process id."""
         # What Cython has compiled has the name of a file that was somewhere else, relative to there.
         stack = self._ledger.stack
-        if code_origin.is_own(file) if os.path.isabs(file) or not stack else _is_own(stack[-1]):
+        if code_origin.is_own(file) if os.path.isabs(file) or not stack else code_origin.is_own_module(stack[-1]):
             self.reject("asks for the process id")
 
     def on_variable(self, key: str, is_another: bool) -> None:  # noqa: FBT001 - a callback
@@ -123,7 +122,7 @@ class IneligibleModules:
             self._variables.pop(key, None)
 
     def _note_change(self, change: Became, stack: tuple[str, ...]) -> None:
-        if change.what in process_state.PRIVATE and not _is_own(stack[-1]):
+        if change.what in process_state.PRIVATE and not code_origin.is_own_module(stack[-1]):
             return
         what = process_state.ineligible(change)
         if not what and change.what.startswith("root ") and not self._is_base:
@@ -138,7 +137,7 @@ class IneligibleModules:
 
         What installed packages ask the system (``ldconfig``, ``uname``) is taken to stay as it is.
         """
-        if self._leaks.has_waited() and name and _is_own(name):
+        if self._leaks.has_waited() and name and code_origin.is_own_module(name):
             self._reject("starts a process", (*self._ledger.stack, name))
 
     # Between two imports
@@ -164,11 +163,6 @@ class IneligibleModules:
         for stack in self._variables.values():
             self._reject("changes the environment past os.environ", stack)
         self._leaks.look((name,))
-        for module, reason in self._leaks.settle(_is_own).items():
+        for module, reason in self._leaks.settle(code_origin.is_own_module).items():
             if self.reasons.get(module, FAILED).startswith(FAILED):  # a thread says more than the stream it holds
                 self.reasons[module] = reason
-
-
-def _is_own(name: str) -> bool:
-    origin = code_origin.origin_of(sys.modules[name]) if name in sys.modules else ""
-    return bool(origin) and code_origin.is_own(origin)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter.module_contents import ModuleContents
-from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became, Imported
+from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became
+from pytest_zygote.core.layers.import_log import imported_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ class TouchedModules:
         if not self._is_own(name):
             return
         log = self._ledger.log.get(name, ())
-        for other in {event.name for event in log if type(event) is Imported and event.name in self._contents}:
+        for other in {one for one in imported_by(name, self._ledger.log) if one in self._contents}:
             if self._contents.has_changed(other, _undone(log, other)):
                 self._ledger.touched.setdefault(other, set()).add(name)
         self._contents.has_changed(name)

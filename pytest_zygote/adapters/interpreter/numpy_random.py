@@ -1,10 +1,26 @@
-"""The global generator of numpy: a fork begins with the numbers of its parent, where a new process draws its own."""
+"""The global generator of numpy, whose methods no profiler sees: what is done with it is told by its state.
+
+A fork begins with the numbers of its parent, where a new process draws its own.
+"""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    State: TypeAlias = tuple[Any, ...] | None  # type: ignore[explicit-any]  # numpy is not a dependency
 
 NAME = "numpy.random"
+DRAWS = "draws random numbers"
+
+_BLOCK = 624
+_BLOCKS = 64
+"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
+
 _renewed: list[bytes] = []
 """What `renew` has seeded the generator to last."""
 
@@ -14,7 +30,7 @@ def renew() -> None:
     generator = sys.modules.get(NAME)
     if generator is not None and hasattr(generator, "seed"):
         generator.seed()
-        _renewed[:] = [generator.get_state()[1].tobytes()]
+        _renewed[:] = [_vector(_state())]
 
 
 def renew_unless_seeded() -> None:
@@ -23,5 +39,62 @@ def renew_unless_seeded() -> None:
     if generator is None or not hasattr(generator, "get_bit_generator"):  # numpy 1.24 has it
         return
     is_by_chance = generator.get_bit_generator().seed_seq is not None  # what it was made with: None after a seed
-    if is_by_chance or generator.get_state()[1].tobytes() in _renewed:
+    if is_by_chance or _vector(_state()) in _renewed:
         renew()
+
+
+class NumpyGenerator:
+    """Tells by its state what was done with it.
+
+    Attributes:
+        seeded: the state that it was given; None if it was given none.
+    """
+
+    def __init__(self) -> None:
+        """Start without a state to compare with."""
+        self._before: State = None
+        self.seeded: State = None
+
+    def begin(self) -> None:
+        """Take a state that the next draw changes in its position only."""
+        self.seeded = None
+        if _state() is not None:
+            sys.modules[NAME].bytes(4)
+        self._before = _state()
+
+    def judge(self) -> str:
+        """Keep a state that was set; return what is wrong with one that was not, '' if nothing."""
+        now = _state()
+        if now is None or self._before is None:
+            return "" if now is None else "imports numpy.random"
+        if _vector(now) == _vector(self._before):
+            return "" if now[2] == self._before[2] else f"{DRAWS} from numpy"
+        if _vector(now) in self._successors():
+            return f"{DRAWS} from numpy"
+        self.seeded = now
+        return ""
+
+    def _successors(self) -> list[bytes]:
+        """Return what draws alone make of the state."""
+        generator = sys.modules[NAME].RandomState()
+        generator.set_state(self._before)
+        found = []
+        for _ in range(_BLOCKS):
+            generator.bytes(4 * _BLOCK)
+            found.append(_vector(generator.get_state()))
+        return found
+
+
+def _vector(state: State) -> bytes:
+    return b"" if state is None else state[1].tobytes()
+
+
+def _state() -> State:
+    get_state: Callable[[], State] | None = getattr(sys.modules.get(NAME), "get_state", None)
+    return None if get_state is None else get_state()
+
+
+def restore(state: State) -> None:
+    """Give numpy's global generator a state."""
+    if state is not None:
+        sys.modules[NAME].set_state(state)

@@ -23,7 +23,7 @@ from pathlib import PosixPath
 from types import BuiltinFunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.numpy_generator import DRAWS, NumpyGenerator
+from pytest_zygote.adapters.interpreter.numpy_random import DRAWS, NumpyGenerator
 from pytest_zygote.adapters.interpreter.private.state import generator
 from pytest_zygote.core.runner_code import OBSERVERS
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pytest_zygote.adapters.interpreter.numpy_generator import State
+    from pytest_zygote.adapters.interpreter.numpy_random import State
 
 _CLOCK = "reads the clock"
 _PROCESS = "asks for its process id"

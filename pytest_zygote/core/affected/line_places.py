@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_zygote.core.affected.fingerprints import owners
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import CodeType
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 Units: TypeAlias = "dict[str, tuple[int, ...]]"
 """Name of a unit → the lines that its code has, in order."""
@@ -45,13 +48,7 @@ def places_of(units: Units, lines: Collection[int]) -> Places:
 
 def lines_at(units: Units, places: Mapping[str, list[int]]) -> set[int] | None:
     """Return the lines at these places; None if a unit is not there, or has another number of lines."""
-    found: set[int] = set()
-    for unit, (count, *known) in places.items():
-        lines = units.get(unit, ())
-        if len(lines) != count:
-            return None
-        found.update(lines[at] for at in known)
-    return found
+    return _found_at(units, places, lambda lines, known: [lines[at] for at in known])
 
 
 def places_of_arcs(units: Units, arcs: Collection[Arc]) -> Places | None:
@@ -78,11 +75,21 @@ def _place(lines: tuple[int, ...], line: int) -> int:
 
 def arcs_at(units: Units, places: Mapping[str, list[int]]) -> set[Arc] | None:
     """Return the arcs at these places; None if a unit is not there, or has another number of lines."""
-    found: set[Arc] = set()
+    return _found_at(units, places, _arcs)
+
+
+def _arcs(lines: tuple[int, ...], known: list[int]) -> Iterable[Arc]:
+    ends = [lines[at - 1] if at > 0 else -lines[-at - 1] for at in known]
+    return zip(ends[::2], ends[1::2], strict=True)
+
+
+def _found_at(
+    units: Units, places: Mapping[str, list[int]], read: Callable[[tuple[int, ...], list[int]], Iterable[T]]
+) -> set[T] | None:
+    found: set[T] = set()
     for unit, (count, *known) in places.items():
         lines = units.get(unit, ())
         if len(lines) != count:
             return None
-        ends = [lines[at - 1] if at > 0 else -lines[-at - 1] for at in known]
-        found.update(zip(ends[::2], ends[1::2], strict=True))
+        found.update(read(lines, known))
     return found
