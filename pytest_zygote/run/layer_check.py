@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters import coverage_settings
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.private.bare_objects import spec_of
 from pytest_zygote.adapters.pytest.assert_rewriting import is_rewritten
@@ -218,7 +219,5 @@ def _measured(options: object) -> str:
 
 
 def _configured_sources(file: str) -> list[str]:
-    from coverage import Coverage
-
-    config = Coverage(data_file=None, config_file=file or False).config
-    return [*(config.source or ()), *(config.source_pkgs or ())]
+    settings = coverage_settings.read(file)
+    return [*(settings.source or ()), *(settings.source_pkgs or ())]

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters import coverage_settings
 from pytest_zygote.core.affected.baseline import BaselineError, decode, encode, joined
 from pytest_zygote.core.shards.errors import NoSourcesError, ShardError
 
@@ -39,10 +40,7 @@ def keep(config: pytest.Config, folder: ResultFolder) -> None:
         shutil.copyfile(path, folder.affected)
     if not config.pluginmanager.has_plugin("_cov") or not config.getoption("cov_source", default=None):
         return
-    import coverage
-
-    measured = coverage.Coverage(config_file=config.option.cov_config or True)
-    path = Path(str(measured.get_option("run:data_file")))
+    path = Path(coverage_settings.read(config.option.cov_config).data_file)
     if path.exists():
         shutil.copyfile(path, folder.coverage)
 
