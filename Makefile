@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
+.PHONY: help demo docs daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
 	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes clean
 
 help: ## list the targets
@@ -39,6 +39,9 @@ help: ## list the targets
 
 demo: $(VENV)/.installed-demo ## see it: cold and warm runs of tests that import pandas and friends
 	$(BIN)/python -m scripts.demo $(ARGS)
+
+docs: $(VENV)/.installed-docs ## build the documents as a site, in build/docs; a broken link is an error
+	$(BIN)/python -m sphinx -W -n --keep-going -q -d build/doctrees docs build/docs $(ARGS)
 
 daemon: $(VENV)/.installed-$(EXTRA) ## run this project's daemon in the foreground
 	$(BIN)/python -m pytest -p pytest_zygote --daemon $(ARGS)

@@ -130,9 +130,9 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 MARK = "depends_on"
 
 LISTS = {
-    "zygote_preload": "modules to import early, beside those that runs imported",
+    "zygote_preload": "modules to import early although no run has imported them",
     "zygote_exclude": "modules, packages or patterns never to import early",
-    "zygote_always_reload": "globs of modules that are never patched in place",
+    "zygote_always_reload": "globs of paths, or of file names, of modules that are never patched in place",
     "zygote_workarounds": "modules that register workarounds",
 }
 """Settings of the ini-file that are lists."""
@@ -153,7 +153,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             group.addoption(option.flag, action="store_true", help=option.help)
         if option.ini:
             parser.addini(option.ini, option.help, default=None)
-    _add_settings(parser)
+    add_settings(parser)
     config = pluginmanager.get_plugin("pytestconfig")
     if config is None:  # a program made a plugin manager of its own
         return
@@ -208,10 +208,12 @@ def _stand_in(pluginmanager: pytest.PytestPluginManager, settings: Settings) -> 
     return xdist_plugin.register_in_place(pluginmanager, settings.args)
 
 
-def _add_settings(parser: pytest.Parser) -> None:
+def add_settings(parser: pytest.Parser) -> None:
+    """Register the keys of the ini-file that belong to no option."""
     for name, text in LISTS.items():
         parser.addini(name, text, type="args", default=[])
-    parser.addini("zygote_recheck", "run failed tests again from fresh imports if modules were patched", type="bool")
+    text = "run tests that failed again from fresh imports, if modules were patched; say loudly if one passes then"
+    parser.addini("zygote_recheck", text, type="bool")
 
 
 def _current_run() -> RunProcess | None:

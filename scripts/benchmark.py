@@ -2,7 +2,7 @@
 
     python -m scripts.benchmark                         everything, as a table on the terminal
     python -m scripts.benchmark --only pz edited-body   some figures; --list names them
-    python -m scripts.benchmark --json results.json --write-readme
+    python -m scripts.benchmark --json results.json --write-page
 
 The numbers are true only of a quiet machine. Linux only: memory and processor time are read from /proc.
 """
@@ -23,8 +23,14 @@ from scripts.experiments import EXPERIMENTS
 from scripts.figures import FIGURES, Figure, Samples, is_in, table
 from scripts.stopwatch import UntrueRunError
 
-README = REPOSITORY / "README.md"
-_MARKED = re.compile(r"(<!-- benchmark -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
+PAGE, README = REPOSITORY / "docs" / "benchmarks.md", REPOSITORY / "README.md"
+HEADLINE = {
+    "plain pytest": ("one test: cold / `pytest` warm", 0),
+    "`pytest`, warm": ("one test: cold / `pytest` warm", 1),
+    "`pz`, warm": ("one test: cold / `pz`", 1),
+    "`pz`, collected ahead": ("one test again, collected ahead: cold / `pz`", 1),
+}
+"""The README's figures: a row of the table, and which of its two medians."""
 
 
 def main() -> int:
@@ -43,8 +49,8 @@ def main() -> int:
     print(text)
     if options.json:
         options.json.write_text(json.dumps(_record(machine, measured, figures), indent=1), encoding="utf-8")
-    if options.write_readme:
-        write_readme(text)
+    if options.write_page:
+        write_page(text)
     return 1 if failures else 0
 
 
@@ -57,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1000, metavar="N", help="runs in a row (default 1000)")
     parser.add_argument("--idle-seconds", type=float, default=60, metavar="S", help="how long to watch an idle daemon")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
-    parser.add_argument("--write-readme", action="store_true", help="put the table into the README")
+    parser.add_argument("--write-page", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where to keep the virtual environments")
     parser.add_argument("--python", type=Path, metavar="FILE", help="measure this interpreter's installation of us")
     return parser.parse_args()
@@ -112,17 +118,44 @@ def _record(machine: Mapping[str, str], measured: Mapping[str, Samples], figures
     }
 
 
-def write_readme(text: str) -> None:
-    """Replace what stands between the README's benchmark marks.
+def write_page(text: str) -> None:
+    """Put the table into its page, and its first figures into the README."""
+    _replace(PAGE, "benchmark", text)
+    _replace(README, "figures", headline(PAGE.read_text(encoding="utf-8")))
+
+
+def headline(page: str) -> str:
+    """Return the README's figures, from the page with the table.
 
     Raises:
-        LookupError: the README has no such marks.
+        KeyError: the table has no such row.
     """
-    readme = README.read_text(encoding="utf-8")
-    updated, count = _MARKED.subn(lambda marks: f"{marks[1]}{text}\n{marks[2]}", readme)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    medians = {row[0]: row[-1].split(" / ") for row in rows}
+    lines = [f"| {title} | {medians[row][which]} |" for title, (row, which) in HEADLINE.items()]
+    (machine,) = re.findall(r"\d+ cores, .*", page)
+    return "\n".join(
+        [
+            "| one test of the project that `make demo` makes | time |",
+            "|---|---|",
+            *lines,
+            "",
+            f"Medians on {machine}",
+        ]
+    )
+
+
+def _replace(path: Path, name: str, text: str) -> None:
+    """Replace what stands between two marks of a page.
+
+    Raises:
+        LookupError: the page has no such marks.
+    """
+    marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    updated, count = marked.subn(lambda marks: f"{marks[1]}{text}\n{marks[2]}", path.read_text(encoding="utf-8"))
     if count != 1:
-        raise LookupError(f"{README.name} needs one pair of <!-- benchmark --> and <!-- /benchmark -->, has {count}")
-    README.write_text(updated, encoding="utf-8")
+        raise LookupError(f"{path.name} needs one pair of <!-- {name} --> and <!-- /{name} -->, has {count}")
+    path.write_text(updated, encoding="utf-8")
 
 
 def _say(text: str) -> None:

@@ -1,9 +1,9 @@
-"""Runs a project with each plugin that people have installed, warm and plain, and makes the README's tables of it.
+"""Runs a project with each plugin that people have installed, warm and plain, and makes tables of it.
 
 So it does with libraries that hold something when they are imported. Each has an environment of its own, in a cache
 folder. Of each command line the plain run is made twice (what differs there already is chance), then some warm runs,
 until there is nothing to learn for the daemon any more, and the last is compared: results, order, warnings, exit code,
-every line of the output, and the files that the plugin writes.
+every line of the output, and the files that the plugin writes. The tables stand in docs/plugins-and-libraries.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_zygote.core.cli.recording import Result
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pytest-zygote-plugins"
+PAGE = REPOSITORY / "docs" / "plugins-and-libraries.md"
 WORKERS = ("-n", "2")
 BY_CHANCE = ("output", "run order", "collected order", "warning order")
 """What differs with workers anyhow: who is first, and lines that name a worker."""
@@ -42,7 +43,7 @@ WARM_RUNS = 4
 
 SHOWN = 8
 MARKS = {"plugins": CASES, "libraries": LIBRARIES}
-"""The tables in the README, and what stands in each."""
+"""The tables in the page, and what stands in each."""
 
 
 @dataclass
@@ -246,17 +247,16 @@ def examine(case: Case, scripts: Path) -> Row:
 
 
 def table(what: str, rows: list[Row]) -> str:
-    """Return a table for the README."""
+    """Return a table for the page."""
     head = [f"| {what} | commands | served | warm and plain | with `-n 2` |", "|---|---|---|---|---|"]
     return "\n".join([*head, *(row.line for row in rows)])
 
 
-def write_readme(name: str, text: str) -> None:
-    """Replace a table in the README."""
-    path = REPOSITORY / "README.md"
-    before, begin, rest = path.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
+def write_table(name: str, text: str) -> None:
+    """Replace a table in the page."""
+    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
     end = f"<!-- /{name} -->"
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def examine_all(cases: tuple[Case, ...]) -> list[Row]:
@@ -275,14 +275,14 @@ def main() -> int:
     """Examine the chosen plugins and libraries, and print the tables."""
     parser = argparse.ArgumentParser(description="Run projects with plugins warm and plain, and compare.")
     parser.add_argument("--only", metavar="NAME", action="append", help="this one; may be given several times")
-    parser.add_argument("--readme", action="store_true", help="write the tables into the README")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/plugins-and-libraries.md")
     options = parser.parse_args()
     problems = 0
     for name, cases in MARKS.items():
         rows = examine_all(tuple(case for case in cases if case.name in (options.only or [case.name])))
         problems += sum(len(row.problems) + len(row.parallel or ()) for row in rows)
-        if options.readme:
-            write_readme(name, table(name.replace("ies", "y").removesuffix("s"), rows))
+        if options.write:
+            write_table(name, table(name.replace("ies", "y").removesuffix("s"), rows))
     return int(problems > 0)
 
 

@@ -32,7 +32,7 @@ HEAD = """\
 
 `make worker-plugins` installs each of these plugins beside pytest-xdist, runs a small project that uses it with `-n 2`,
 by our workers and by those of pytest-xdist, and compares the outcomes of all tests, the exit codes, and the files that
-the plugin writes. How plugins do in warm runs is in the [README](../README.md#plugins-and-libraries).
+the plugin writes. How plugins do in warm runs is on [another page](plugins-and-libraries.md).
 
 | plugin | commands | tests | against pytest-xdist |
 |---|---|---|---|

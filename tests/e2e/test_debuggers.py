@@ -127,11 +127,12 @@ def test_the_hook_of_the_environment(project: Project, hook: str, shown: str) ->
     assert warm.stdout.partition(" in ")[0].split("passed")[0] == plain.stdout.partition(" in ")[0].split("passed")[0]
 
 
-def test_the_launch_configuration_of_the_readme() -> None:
-    """It is what the test above has launched, and JSON."""
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    examples = [json.loads(part.partition("```")[0]) for part in readme.split("```json\n")[1:]]
-    (launch,) = [example["configurations"][0] for example in examples if "configurations" in example]
+def test_the_documented_configurations() -> None:
+    """The launch configuration is what the test above has launched; both are JSON."""
+    docs = Path(__file__).parents[2] / "docs"
+    pages = [docs.joinpath(name).read_text(encoding="utf-8") for name in ("debuggers.md", "containers.md")]
+    examples = [json.loads(part.partition("```")[0]) for page in pages for part in page.split("```json\n")[1:]]
+    launch, container = examples
+    (launch,) = launch["configurations"]
     assert (launch["module"], launch["args"], launch["subProcess"]) == ("pytest", ["--daemon"], True)
-    (container,) = [example for example in examples if "postStartCommand" in example]
     assert container["postStartCommand"].endswith("pytest --daemon --detach")

@@ -1,4 +1,4 @@
-"""Plugins that many people have installed; `make plugins` tries all of the README's table."""
+"""Plugins that many people have installed; `make plugins` tries all of docs/plugins-and-libraries.md."""
 
 from __future__ import annotations
 

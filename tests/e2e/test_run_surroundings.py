@@ -28,7 +28,7 @@ DIFFERENT = {
     "descriptor 200": "the line to the daemon",
     "descriptor 201": "libffi itself, which it keeps open on some systems: plain runs have it where they import ctypes",
 }
-"""What a test can see that it runs warm, and why; README tells the user."""
+"""What a test can see that it runs warm, and why; docs/limits.md tells the user."""
 
 LEAD = "import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])"
 

@@ -55,15 +55,29 @@ OPTIONS = (
     Option("--daemon", "be the daemon, in the foreground; Ctrl-C ends it", is_command=True),
     Option("--detach", "with --daemon: return when it is ready, leave it in the background", command="--daemon"),
     Option("--stop-daemon", "stop the daemon of this project", is_command=True),
-    Option("--daemon-status", "describe the daemon; =json for programs", value="[json]", is_command=True),
+    Option(
+        "--daemon-status",
+        "show layers, slow imports, reloads and why, memory; =json for programs",
+        value="[json]",
+        is_command=True,
+    ),
     Option("--daemon-reload", "have the daemon import everything anew", is_command=True),
     Option(
         "--daemon-reset-fixtures",
         "tear down the fixtures that outlive runs: the next run sets them up again",
         is_command=True,
     ),
-    Option("--daemon-verify", "run cold and warm, compare, exit 1 if they differ", is_command=True),
-    Option("--daemon-disable", "plain pytest, no daemon", environ="PYTEST_DAEMON_DISABLE", ini="zygote_disable"),
+    Option(
+        "--daemon-verify",
+        "run cold and warm and compare; the exit code is 1 if they differ, else theirs",
+        is_command=True,
+    ),
+    Option(
+        "--daemon-disable",
+        "no daemon and no warm run; other options work",
+        environ="PYTEST_DAEMON_DISABLE",
+        ini="zygote_disable",
+    ),
     Option("--no-zygote-workers", "leave -n to pytest-xdist", ini="zygote_no_workers"),
     Option(
         "--affected",
@@ -74,12 +88,12 @@ OPTIONS = (
     Option("--affected-since", "run the tests that changes since a git revision reach", value="REV"),
     Option(
         "--affected-frozen",
-        "the same since this branch left the main one, or since a baseline or REV; the store is not written",
+        "the same since this branch left the main one, or since a baseline or a revision; nothing is written",
         value="[NAME]",
     ),
     Option("--affected-baseline", "like --affected, and keep the results under a name", value="NAME"),
-    Option("--affected-export", "like --affected, and write the results to a file, for elsewhere", value="FILE"),
-    Option("--affected-import", "like --affected, with results of elsewhere", value="FILE"),
+    Option("--affected-export", "like --affected, and write the results to a file", value="FILE"),
+    Option("--affected-import", "like --affected, starting from results that were exported elsewhere", value="FILE"),
     Option("--shard", "run one of N parts of the tests, in any kind of run; auto: as the CI service says", value="K/N"),
     Option(
         "--shard-by",
@@ -97,14 +111,14 @@ OPTIONS = (
     Option("--on-fail", "with --watch: a command to run when a run has failed", value="CMD", command="--watch"),
     Option(
         "--daemon-port",
-        "name of one of several daemons of a project (no TCP)",
+        "name of one of several daemons of a project (no TCP port)",
         value="NAME",
         environ="PYTEST_DAEMON_PORT",
         ini="zygote_name",
     ),
     Option(
         "--daemon-start-if-needed",
-        "start a daemon if none runs (the default)",
+        "start a daemon if none runs (the default); off: a run is cold then, with one line",
         environ="PYTEST_DAEMON_START_IF_NEEDED",
         ini="zygote_start",
         default="1",
@@ -144,7 +158,7 @@ OPTIONS = (
     ),
     Option(
         "--daemon-timeout",
-        "seconds without a run after which the daemon leaves",
+        "seconds without a run after which the daemon ends",
         value="SECONDS",
         environ="PYTEST_DAEMON_TIMEOUT",
         ini="zygote_idle",
@@ -162,7 +176,7 @@ OPTIONS = (
     ),
     Option(
         "--daemon-sessions",
-        "collected sessions that are kept, for the next runs of the same command line",
+        "how many collected sessions the daemon keeps, for the next runs of their command lines",
         value="N",
         environ="PYTEST_DAEMON_SESSIONS",
         ini="zygote_sessions",

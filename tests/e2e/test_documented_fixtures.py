@@ -1,4 +1,4 @@
-"""What the README says of shared fixtures: its snippets, and its table of what survives a fork."""
+"""What docs/shared-fixtures.md says: its snippets, and its table of what survives a fork."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.test_workers import count
 if TYPE_CHECKING:
     from tests.support.daemon import Project
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "shared-fixtures.md"
 HELPERS = """
     class Server:
         url = "http://server"
@@ -35,8 +35,8 @@ HELPERS = """
 
 
 def snippet(name: str) -> str:
-    """Return the README's fixture of this name, as it stands there."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """Return the page's fixture of this name, as it stands there."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (found,) = [block for block in blocks if f"def {name}(" in block]
     return str(found)
 

@@ -1,0 +1,116 @@
+"""README.md and docs/ hang together: links lead somewhere, and what is made from the code is up to date."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pytest_zygote
+from pytest_zygote import hookspecs
+from pytest_zygote.core.cli.options import OPTIONS
+from pytest_zygote.parallel import xdist_plugin
+from scripts import benchmark, reference, terminal_picture
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+MOST_LINES = 150
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
+
+
+def prose(page: Path) -> str:
+    """Return a page without its blocks of code."""
+    return CODE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return where in a page links may lead, as GitHub and MyST name it."""
+    headings = (heading.lower() for heading in HEADING.findall(prose(page)))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in headings}
+
+
+def broken(page: Path) -> list[str]:
+    """Return the links of a page to files that do not exist, or to headings that they do not have."""
+    found = []
+    for link in LINK.findall(prose(page)):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not link.startswith("http") and (not target.exists() or (anchor and anchor not in anchors(target))):
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file that exists, and a heading in it."""
+    assert broken(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    """A file that is missing, a heading that is missing; not what stands in code."""
+    page = tmp_path / "page.md"
+    page.write_text("# `pz merge`\n[a](#pz-merge) [b](#other) [c](gone.md)\n```\n[d](x.md)\n```\n", encoding="utf-8")
+
+    assert broken(page) == ["#other", "gone.md"]
+
+
+def test_all_pages_are_in_the_index() -> None:
+    """Sphinx makes the menu of it."""
+    lines = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
+
+    assert {page.stem for page in PAGES} - {"index"} == {line for line in lines if re.fullmatch(r"[a-z-]+", line)}
+
+
+def test_the_readme_leads_to_all_pages() -> None:
+    """It is the map of the documents, and short."""
+    text = README.read_text(encoding="utf-8")
+    expected = {f"docs/{page.name}" for page in PAGES} - {"docs/index.md", "docs/changelog.md"}
+
+    assert expected <= set(LINK.findall(text))
+    assert len(text.splitlines()) <= MOST_LINES
+
+
+def test_the_figures_of_the_readme_are_those_of_the_benchmark() -> None:
+    """``python -m scripts.benchmark --write-page`` writes both."""
+    figures = benchmark.headline(benchmark.PAGE.read_text(encoding="utf-8"))
+
+    assert f"<!-- figures -->\n{figures}\n<!-- /figures -->" in README.read_text(encoding="utf-8")
+
+
+def test_the_reference_is_made_from_the_code() -> None:
+    """``python -m scripts.reference`` writes it."""
+    page = reference.DOCUMENT.read_text(encoding="utf-8")
+
+    assert page == "".join(reference.render()), "run `python -m scripts.reference`"
+
+
+def test_the_reference_names_all_that_users_may_write() -> None:
+    """Options, ini keys, environment keys, hooks and names of the package."""
+    text = reference.DOCUMENT.read_text(encoding="utf-8")
+    names = [name for option in OPTIONS for name in (option.flag, option.environ, option.ini) if name]
+    names += [flag for flag in xdist_plugin.OURS if flag.startswith("-")]
+    names += [name for name in vars(hookspecs) if name.startswith("pytest_")]
+    names += [f"pytest_zygote.{name}" for name in pytest_zygote.__all__]
+
+    assert [name for name in names if name not in text] == []
+
+
+def test_sections_of_docstrings_become_lists() -> None:
+    """As Markdown knows them."""
+    docstring = "Do ``this``.\n\nArgs:\n    one: the first,\n        explained.\n    *more: the rest."
+
+    assert reference.as_markdown(docstring) == (
+        "Do `this`.\n\nArgs:\n\n* `one`: the first,\n  explained.\n* `more`: the rest.\n"
+    )
+
+
+def test_the_picture_of_a_terminal_is_drawn_from_its_text() -> None:
+    """``python -m scripts.terminal_picture`` draws it."""
+    text = terminal_picture.TEXT.read_text(encoding="utf-8")
+
+    assert terminal_picture.PICTURE.read_text(encoding="utf-8") == terminal_picture.draw(text)
