@@ -52,7 +52,7 @@ class Option(Record):
 
 
 OPTIONS = (
-    Option("--daemon", "be the daemon, in the foreground; Ctrl-C ends it", is_command=True),
+    Option("--daemon", "be the daemon, in the foreground, in place of one that runs; Ctrl-C ends it", is_command=True),
     Option("--detach", "with --daemon: return when it is ready, leave it in the background", command="--daemon"),
     Option("--stop-daemon", "stop the daemon of this project", is_command=True),
     Option(
