@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,10 @@ from pytest_zygote import hookspecs
 from pytest_zygote.core.cli.options import OPTIONS
 from pytest_zygote.parallel import xdist_plugin
 from scripts import benchmark, reference, terminal_picture
+from scripts.reason_table import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -21,6 +26,15 @@ MOST_LINES = 150
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
+
+OPTION = re.compile(r"(?<![\w-])--(?:daemon|affected|shard|watch|stop|on-p|on-f|fork-w|retry-k|max-worker-m)[a-z-]*")
+ENVIRON = re.compile(r"\bPYTEST_(?:DAEMON|ZYGOTE)_[A-Z_]+")
+INI = re.compile(r"(?<![\w./])zygote_[a-z_]+")
+TARGET = re.compile(r"^\$ make ([a-z-]+)|`make ([a-z-]+)", re.MULTILINE)
+SCRIPT = re.compile(r"\bpython -m scripts\.(\w+)")
+REASON = re.compile(r"(?<=\[)[a-z]+(?:-[a-z]+)+(?=\])(?!\]\()")
+PLUGIN_NAMES = {"zygote_run", "zygote_around"}
+"""What ``--trace-config`` shows of us."""
 
 
 def prose(page: Path) -> str:
@@ -98,6 +112,40 @@ def test_the_reference_names_all_that_users_may_write() -> None:
     names += [f"pytest_zygote.{name}" for name in pytest_zygote.__all__]
 
     assert [name for name in names if name not in text] == []
+
+
+def mentioned(pattern: re.Pattern[str]) -> set[str]:
+    """Return what matches in the README and in all pages that are written by hand, also in code."""
+    pages = [README, *(page for page in PAGES if page != reference.DOCUMENT)]
+    return {name for page in pages for found in pattern.findall(page.read_text("utf-8")) for name in [*_words(found)]}
+
+
+def _words(found: str | tuple[str, ...]) -> Iterator[str]:
+    yield from (word for word in ((found,) if isinstance(found, str) else found) if word)
+
+
+@pytest.mark.parametrize("pattern", [OPTION, ENVIRON, INI], ids=["options", "environment", "ini keys"])
+def test_settings_that_pages_mention_exist(pattern: re.Pattern[str]) -> None:
+    """They are in the reference, which is made from the code."""
+    known = set(pattern.findall(reference.DOCUMENT.read_text(encoding="utf-8"))) | PLUGIN_NAMES
+
+    assert mentioned(pattern) - known == set()
+
+
+def test_commands_that_pages_mention_exist() -> None:
+    """Targets of the Makefile, and scripts."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert mentioned(TARGET) - targets == set()
+    assert [name for name in mentioned(SCRIPT) if not (ROOT / "scripts" / f"{name}.py").exists()] == []
+
+
+def test_codes_that_pages_show_exist() -> None:
+    """What outputs in the pages have in brackets is a reason."""
+    shown = mentioned(REASON)
+
+    assert shown >= {"import-differs", "modules-learned"}
+    assert shown - set(CODES) == set()
 
 
 def test_sections_of_docstrings_become_lists() -> None:
