@@ -28,7 +28,7 @@ HEADLINE = {
     "plain pytest": ("one test: cold / `pytest` warm", 0),
     "`pytest`, warm": ("one test: cold / `pytest` warm", 1),
     "`pz`, warm": ("one test: cold / `pz`", 1),
-    "`pz`, collected ahead": ("one test again, collected ahead: cold / `pz`", 1),
+    "`pz`, tests collected ahead": ("one test again, collected ahead: cold / `pz`", 1),
 }
 """The README's figures: a row of the table, and which of its two medians."""
 
