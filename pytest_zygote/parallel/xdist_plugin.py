@@ -41,6 +41,7 @@ OURS = (
     fork_point.OPTION,
 )
 FOREIGN = ("--tx", "--px", "--rsyncdir", "--rsyncignore", "-f", "--looponfail", "xdist.plugin")
+UNDIVIDED = "what is not divided: files (loadfile, fixed), modules and classes (loadscope), else only groups"
 MODES = ("each", "load", "loadscope", "loadfile", "loadgroup", "worksteal", "fixed", "no")
 GROUP_MARK = "xdist_group(name): tests of one group run in the same worker, one after the other."
 
@@ -96,7 +97,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("-n", "--numprocesses", dest="numprocesses", metavar="N", type=_processes, help="workers: N, auto or logical")
     add("--maxprocesses", dest="maxprocesses", metavar="N", type=int, help="not more workers than this with auto")
     add("--max-worker-restart", dest="maxworkerrestart", metavar="N", help="dead workers that are replaced (4 each)")
-    add("--dist", dest="dist", metavar="MODE", choices=MODES, default="no", help="load, loadfile, loadscope, …")
+    add("--dist", dest="dist", metavar="MODE", choices=MODES, default="no", help=UNDIVIDED)
     add("-d", dest="distload", action="store_true", default=False, help="short for --dist=load")
     add("--testrunuid", dest="testrunuid", metavar="ID", help="what the fixture testrun_uid returns")
     add("--replay", dest="zygote_replay", metavar="gwN", help="run what this worker of the last run ran, in its order")
