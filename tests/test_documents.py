@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import configparser
+import json
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +20,7 @@ from scripts import benchmark, reference, terminal_picture
 from scripts.reason_table import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -33,6 +37,14 @@ INI = re.compile(r"(?<![\w./])zygote_[a-z_]+")
 TARGET = re.compile(r"^\$ make ([a-z-]+)|`make ([a-z-]+)", re.MULTILINE)
 SCRIPT = re.compile(r"\bpython -m scripts\.(\w+)")
 REASON = re.compile(r"(?<=\[)[a-z]+(?:-[a-z]+)+(?=\])(?!\]\()")
+FILE = re.compile(r"`((?:pytest_zygote|scripts|tests|docs)/[\w./-]+)`")
+BLOCK = re.compile(r"^```(python|json|toml|ini)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+READERS: dict[str, Callable[[str], object]] = {
+    "python": ast.parse,
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "ini": lambda text: configparser.ConfigParser().read_string(text),
+}
 PLUGIN_NAMES = {"zygote_run", "zygote_around"}
 """What ``--trace-config`` shows of us."""
 
@@ -138,6 +150,21 @@ def test_commands_that_pages_mention_exist() -> None:
 
     assert mentioned(TARGET) - targets == set()
     assert [name for name in mentioned(SCRIPT) if not (ROOT / "scripts" / f"{name}.py").exists()] == []
+
+
+def test_files_that_pages_mention_exist() -> None:
+    """A file that was moved is found where a page says."""
+    names = mentioned(FILE)
+
+    assert names
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_examples_are_what_they_claim_to_be(page: Path) -> None:
+    """Python that compiles, settings and data that can be read."""
+    for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        READERS[kind](text)
 
 
 def test_codes_that_pages_show_exist() -> None:
