@@ -79,8 +79,11 @@ def test_files_that_code_opens_are_inputs(collection: Collection, tmp_path: Path
     assert (built.tests, built.rejected, built.environ) == (3, {}, {})
 
 
-def test_hidden_entries_are_inputs_of_who_asks_for_them(collection: Collection, tmp_path: Path) -> None:
-    """Unless the folder has changed since it was listed: nobody knows which of them were there."""
+def test_hidden_entries_are_inputs_of_who_asks_for_them(tmp_path: Path, collection: Collection) -> None:
+    """Unless the folder has changed since it was listed: nobody knows which of them were there.
+
+    The folder is made before: to find a name for it, pytest lists the one above.
+    """
     collection.execute("import os; os.listdir(folder); open(data).close()", folder=str(tmp_path), data=__file__)
     built = collection.end()
 

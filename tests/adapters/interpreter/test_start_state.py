@@ -32,6 +32,13 @@ class Hostile:
     __hash__ = None  # type: ignore[assignment]
 
 
+def state_with(monkeypatch: pytest.MonkeyPatch, modules: dict[str, ModuleType]) -> tuple[str, ...]:
+    """Return the state where these are all modules; at the end of a test, pytest 8 needs its own."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "modules", modules)
+        return state()
+
+
 def test_a_builtin_that_a_launcher_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """As ``kernprof`` does with ``profile``."""
     before = state()
@@ -42,7 +49,7 @@ def test_a_builtin_that_a_launcher_put_there(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_hostile_builtin_is_named_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its type is looked at."""
-    monkeypatch.setattr(builtins, "placeholder", Hostile(), raising=False)
+    monkeypatch.setitem(vars(builtins), "placeholder", Hostile())
 
     assert "builtin placeholder" in state()
 
@@ -76,24 +83,22 @@ def test_an_exception_hook(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_modules_before_pytest_count_and_those_after_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Early plugins (``-p``) are imported by pytest itself, and again in the run."""
     modules = {"sys": sys, "gevent": sys, "gevent.monkey": sys, "_pytest.pastebin": sys, "an_early_plugin": sys}
-    monkeypatch.setattr(sys, "modules", modules)
 
-    assert [name for name in state() if name.startswith("module ")] == ["module gevent"]
+    assert [name for name in state_with(monkeypatch, modules) if name.startswith("module ")] == ["module gevent"]
 
 
 def test_runners_of_editors_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyCharm's and VS Code's load helpers before they call pytest."""
-    monkeypatch.setattr(sys, "modules", {"_jb_runner_tools": sys, "teamcity.common": sys, "_pytest.pastebin": sys})
+    modules = {"_jb_runner_tools": sys, "teamcity.common": sys, "_pytest.pastebin": sys}
 
-    assert not [name for name in state() if name.startswith("module ")]
+    assert not [name for name in state_with(monkeypatch, modules) if name.startswith("module ")]
 
 
 def test_a_debugger_that_follows_the_run_hides_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """It loads and replaces so much that nothing can be told apart."""
-    monkeypatch.setattr(sys, "modules", {"pydevd": sys, "django": sys, "_pytest.pastebin": sys})
-    monkeypatch.setattr(builtins, "runfile", Hostile(), raising=False)
+    monkeypatch.setitem(vars(builtins), "runfile", Hostile())
 
-    assert state() == ("debugger",)
+    assert state_with(monkeypatch, {"pydevd": sys, "django": sys, "_pytest.pastebin": sys}) == ("debugger",)
 
 
 def test_patches_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
