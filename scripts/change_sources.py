@@ -182,7 +182,7 @@ SOURCES: dict[str, Source] = {
     ),
     "reload": helped("import importlib, lib.more#\n    return importlib.reload(lib.more#).X", "X = VALUE\n"),
     "package": helped("import pack#\n    return pack#.f()", "from .inner import f\n", "pack#/__init__.py"),
-    "script without suffix": helped("from importlib.machinery import SourceFileLoader as L\n    return L('t#', 'bin/tool#').load_module().X", "X = VALUE\n", "bin/tool#"),
+    "script without suffix": helped("import types\n    from importlib.machinery import SourceFileLoader as L\n    m = types.ModuleType('t#')\n    L('t#', 'bin/tool#').exec_module(m)\n    return m.X", "X = VALUE\n", "bin/tool#"),
     "child": helped(PROGRAM.format("[sys.executable, '-c', 'import lib.more#; print(lib.more#.f())']"), "def f(): return VALUE\n"),
     "child that reads": reads(PROGRAM.format("[sys.executable, '-c', 'print(open(\"FILE\").read())']")),
     "program": reads(PROGRAM.format("['cat', 'FILE']")),

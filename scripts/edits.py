@@ -101,7 +101,6 @@ NAMES = [
     "types",
     "typing",
     "uuid",
-    "warnings",
     "wave",
     "weakref",
     "zipfile",

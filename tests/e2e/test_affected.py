@@ -700,14 +700,18 @@ class TestOutside:
     def test_a_script_that_is_compiled(self, project: AffectedProject) -> None:
         """Python reads the compiled one from the second time on."""
         project.write("bin/tool", "X = 1\n")
-        load = "importlib.machinery.SourceFileLoader('tool', 'bin/tool').load_module()"
         project.write(
             "tests/test_other.py",
-            f"""
-            import importlib.machinery
+            """
+            import importlib.machinery, types
 
-            def test_one(): assert {load}.X == 1
-            def test_two(): assert {load}.X == 1
+            def load():
+                module = types.ModuleType("tool")
+                importlib.machinery.SourceFileLoader("tool", "bin/tool").exec_module(module)
+                return module
+
+            def test_one(): assert load().X == 1
+            def test_two(): assert load().X == 1
             """,
         )
         project.affected()

@@ -156,12 +156,16 @@ class TestImports:
         assert "test_other.py:1: DeprecationWarning: old" in project.run("--affected").output
 
     def test_compiled_files_are_those_of_the_compiler(self, project: AffectedProject) -> None:
-        """They are what the compiler makes of the text: other runs read them."""
+        """They are what the compiler makes of the text: other runs read them.
+
+        The bytes of one code differ with how many refer to it, so codes are compared.
+        """
         project.affected()
         file = project.root / "app/calc.py"
         compiled = Path(cache_from_source(str(file))).read_bytes()
 
-        assert compiled[16:] == marshal.dumps(compile(file.read_bytes(), str(file), "exec", dont_inherit=True))
+        made = compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+        assert marshal.loads(compiled[16:]) == made  # noqa: S302 - this test had it made
         assert all(b"Slots" not in path.read_bytes() for path in project.root.rglob("*.pyc"))
 
 

@@ -242,13 +242,21 @@ def _function(function: types.FunctionType) -> dict[str, object]:
         "code": _code(function.__code__),
         "defaults": _value(function.__defaults__),
         "kwdefaults": _value(function.__kwdefaults__),
-        "annotations": _value(getattr(function, "__annotations__", None)),
+        "annotations": _annotations(function),
         "doc": function.__doc__,
         "dict": sorted(vars(function)),
         "closure": closure,
         "name": function.__name__,
         "type_params": _value(getattr(function, "__type_params__", ())),
     }
+
+
+def _annotations(function: types.FunctionType) -> str:
+    """Return what asking for them shows: from Python 3.14 on that runs code, which may name what does not exist."""
+    try:
+        return _value(function.__annotations__)
+    except Exception as error:  # noqa: BLE001 - compared like a value
+        return f"{type(error).__name__}: {error}"
 
 
 def _cell(cell: types.CellType) -> str:
