@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.interpreter import code_origin
 from pytest_zygote.adapters.interpreter.callers import is_own_caller
 from pytest_zygote.adapters.interpreter.code_events import DISABLE
-from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, THERE, answer
+from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, PATH, TERMINAL, THERE, answer
 from pytest_zygote.adapters.interpreter.private.light import frame_above
 from pytest_zygote.adapters.interpreter.side_effects import acting_frame, effect_of
 from pytest_zygote.core.layers.import_effects import Asked
-from pytest_zygote.core.layers.process_questions import WORDS, questions_of
+from pytest_zygote.core.layers.process_questions import may_ask, questions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +51,10 @@ class ImportQuestions:
 
     def start(self) -> None:
         """Judge all code that starts from now on."""
-        words, disable = WORDS, DISABLE
+        disable = DISABLE
 
         def on_start(code: CodeType, _offset: int) -> object:
-            if words.isdisjoint(code.co_names):
+            if not may_ask(code):
                 return disable
             self._judge(code, frame_above(1))
             return None  # the next who calls it may be another module
@@ -106,6 +106,8 @@ class ImportQuestions:
             self._on_unanswered(questions.unanswered)
         if questions.of_terminal:
             self.note(TERMINAL)
+        if questions.of_path:
+            self.note(PATH)
         for name in questions.modules:
             if name not in sys.modules:
                 self.note(f"{LOADED}{name}")

@@ -77,7 +77,7 @@ AS_PLAIN: dict[str, dict[str, str]] = {
     "atexit": {"app/main.py": "import atexit\nMODE = atexit.register(int) is int\n"},
     "libraries": {
         "app/main.py": """
-            import click, copyreg, decimal, gc, json, logging, multiprocessing, os, sys, time
+            import click, copyreg, csv, decimal, gc, json, logging, multiprocessing, os, sys, time
             decimal.getcontext().prec = 6
             gc.disable()
             multiprocessing.set_start_method('spawn')
@@ -89,6 +89,8 @@ AS_PLAIN: dict[str, dict[str, str]] = {
                 find_spec = staticmethod(lambda *args: None)
             sys.meta_path.append(Finder)
             sys.set_int_max_str_digits(1000)
+            sys.set_coroutine_origin_tracking_depth(3)
+            csv.field_size_limit(999)
             json.JSONEncoder.default = lambda self, value: str(value)
             copyreg.pickle(Finder, str)
             logging.getLogger('some').setLevel('ERROR')
@@ -96,14 +98,15 @@ AS_PLAIN: dict[str, dict[str, str]] = {
             click.Command.name = click.echo = None
             """,
         "test_main.py": """
-            import click, copyreg, decimal, gc, json, logging, multiprocessing, sys, time
+            import click, copyreg, csv, decimal, gc, json, logging, multiprocessing, sys, time
             SEEN = []
             def look():
                 SEEN.append((
                     decimal.getcontext().prec, gc.isenabled(), multiprocessing.get_start_method(allow_none=True),
                     json.dumps.__name__, time.sleep.__name__, type(sys.unraisablehook).__name__, time.tzname,
                     [type(finder).__name__ for finder in sys.meta_path],
-                    sys.get_int_max_str_digits(), json.JSONEncoder.default.__name__, len(copyreg.dispatch_table),
+                    sys.get_int_max_str_digits(), sys.get_coroutine_origin_tracking_depth(),
+                    csv.field_size_limit(), json.JSONEncoder.default.__name__, len(copyreg.dispatch_table),
                     logging.getLogger('some').level, logging.getLevelName(5),
                     hasattr(click.Command, 'name'), click.echo is None,
                 ))
@@ -262,7 +265,12 @@ ASKS = {
         "",
     ),
     "variables": ("import os\nos.putenv('X', '1')\nMODE = 1\n", "changes the environment past os.environ"),
-    "modules": ("import sys\nMODE = 'reactor' in sys.modules\n", "imported too early"),
+    "the import path": ("import sys\nMODE = sys.path[-1], len(list(sys.path))\n", "asks for the import path"),
+    "the import path to add to it": (
+        "import sys\nMODE = 1\nif '/app' not in sys.path:\n    sys.path.insert(0, '/app')\n",
+        "",
+    ),
+    "modules": ("import sys\nMODE = 'reactor' in sys.modules\n", "asks for whether there is a module reactor"),
 }
 """What a module asks of its process, and why it is not imported early ('' if it is)."""
 
@@ -277,14 +285,15 @@ def test_what_a_module_asks_of_its_process(project: Project, what: str) -> None:
         {
             "app/main.py": text,
             "reactor.py": "import socket\nPAIR = socket.socketpair()\n",
-            "conftest.py": "def pytest_configure(config):\n    import reactor\n",
+            "conftest.py": "import sys\ndef pytest_configure(config):\n"
+            "    import reactor\n    sys.path.append('/of/the/run')\n",
         },
     )
     warm = project.warm_up("-x")
 
     assert _shown(warm.stdout) == _shown(project.plain("-x").stdout)
     rejected = project.status().rejected
-    assert why.split(" ")[0] in rejected.get("app.main", "") if why else "app.main" not in rejected
+    assert why in rejected.get("app.main", "") if why else "app.main" not in rejected
 
 
 def test_a_module_that_asks_for_the_working_directory(project: Project) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_zygote.adapters.interpreter.code_events import DISABLE
-from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL
+from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, PATH, TERMINAL
 from pytest_zygote.adapters.interpreter.import_recorder import Ledger
 from pytest_zygote.core.layers.import_effects import Asked
 from pytest_zygote.zygote.import_questions import ImportQuestions
@@ -100,6 +100,13 @@ def test_a_question_with_an_answer_is_noted_once(world: World) -> None:
     (asked,) = world.log
     assert isinstance(asked, Asked)
     assert asked.what == TERMINAL
+
+
+def test_what_the_import_path_is_is_noted(world: World) -> None:
+    """A run that has another, since it has collected other folders, imports the module itself."""
+    world.execute("import sys; sys.path[0]")
+
+    assert world.log == [Asked(PATH, tuple(sys.path))]
 
 
 def test_a_question_without_an_answer_is_left_to_runs(world: World) -> None:

@@ -44,7 +44,6 @@ _SKIPPED = {
         {"modules", "path", "path_importer_cache", "last_exc", "last_type", "last_value", "last_traceback"}
     ),
     "time": frozenset({"tzname", "timezone", "altzone", "daylight"}),
-    "builtins": frozenset({"_"}),
     "warnings": frozenset({"filters", "_showwarnmsg_impl", "_filters_version"}),
 }
 _SKIPPED_IN_CLASSES = frozenset(

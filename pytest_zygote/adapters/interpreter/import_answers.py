@@ -7,6 +7,7 @@ import sys
 
 FOLDER = "the working directory"
 TERMINAL = "the terminal"
+PATH = "the import path"
 THERE = "the file "
 """What the question of something in the working directory begins with; its relative path follows."""
 
@@ -18,6 +19,8 @@ def answer(what: str) -> object:
     """Return the answer that this process gives now."""
     if what == FOLDER:
         return _folder()
+    if what == PATH:
+        return tuple(sys.path)
     if what == TERMINAL:
         return tuple(_is_terminal(name) for name in ("stdin", "stdout", "stderr"))
     if what.startswith(THERE):

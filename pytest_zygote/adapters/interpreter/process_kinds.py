@@ -14,12 +14,13 @@ import random
 import resource
 import socket
 import sys
+import threading
 import time
 import warnings
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from pytest_zygote.adapters.interpreter import context_variables
+from pytest_zygote.adapters.interpreter import context_variables, generator_states
 from pytest_zygote.adapters.interpreter.logger_state import AS_MADE, add_handlers, changed_loggers, set_logger
 from pytest_zygote.adapters.interpreter.private.bare_objects import dict_of, module_of
 from pytest_zygote.adapters.interpreter.private.ending import count_of_finalizers
@@ -30,14 +31,14 @@ from pytest_zygote.adapters.interpreter.private.light import signal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Setter = Callable[[Any], object]  # type: ignore[explicit-any]  # each takes what its reader has given
+    Setter = Callable[..., object]  # type: ignore[explicit-any]  # each takes what its reader has given
 
 SIGNAL = "the handler of signal "
 LOGGER = "the logger "
 CONTEXT = "the context variable "
 FILTERS = "warning filters"
+ZONE = "time zone"
 FINALIZERS = "what is finalized at the end"
-GENERATORS = ("random", "numpy.random")
 
 _SIGNALS = {
     f"{SIGNAL}{number}": number
@@ -61,18 +62,6 @@ class _Kind(NamedTuple):
     put: Setter | None = None
 
 
-class Vector:
-    """An array that is compared as a value."""
-
-    def __init__(self, array: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN401 - numpy is not a dependency
-        self.array = array
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vector) and bool((self.array == other.array).all())
-
-    __hash__ = None  # type: ignore[assignment]  # never a key
-
-
 def is_same(before: object, now: object) -> bool:
     """Return whether two values are one object, or plain and equal."""
     if before is now:
@@ -82,7 +71,7 @@ def is_same(before: object, now: object) -> bool:
     if type(before) is tuple:
         assert type(now) is tuple  # noqa: S101 - see above
         return len(before) == len(now) and (all(map(is_, before, now)) or all(map(is_same, before, now)))
-    return (type(before) in _PLAIN or type(before) is Vector) and before == now
+    return (type(before) in _PLAIN or type(before) is generator_states.Vector) and before == now
 
 
 def _mask() -> int:
@@ -135,38 +124,20 @@ def _add_callbacks(callbacks: tuple[Any, ...]) -> None:  # type: ignore[explicit
     gc.callbacks.extend(callback for callback in callbacks if id(callback) not in known)
 
 
-def vector_of(state: object) -> object:
-    """Return the numbers of a generator's state, without its position in them."""
-    vector = cast("tuple[Any, ...]", state)[1]  # type: ignore[explicit-any]  # as both generators' states are
-    return vector if isinstance(vector, Vector) else vector[:-1]
-
-
-def has_drawn(what: str, before: object, now: object) -> bool:
-    """Return whether some draws alone lead from one state to another."""
-    if what != "random":
-        return False
-    generator = random.Random()  # noqa: S311 - nothing is kept secret
-    generator.setstate(cast("tuple[Any, ...]", before))  # type: ignore[explicit-any]  # see above
-    for _ in range(_BLOCKS):
-        generator.getrandbits(32 * _BLOCK)
-        if vector_of(generator.getstate()) == vector_of(now):
-            return True
-    return False
-
-
-_BLOCK = 624
-_BLOCKS = 64
-"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
-
-
 KINDS: dict[str, _Kind] = {
     "folder": _Kind(os.getcwd, os.chdir),
     "mask": _Kind(_mask, os.umask),
     "locale": _Kind(lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
-    "time zone": _Kind(lambda: (time.tzname, time.timezone, time.altzone, time.daylight), lambda _: time.tzset()),
+    ZONE: _Kind(lambda: _zone(), lambda _: time.tzset()),  # noqa: PLW0108 - it stands below
     "random": _Kind(random.getstate, random.setstate),
     "recursion limit": _Kind(sys.getrecursionlimit, sys.setrecursionlimit),
-    "switch interval": _Kind(sys.getswitchinterval, sys.setswitchinterval),
+    # Less than a microsecond is cut off, and what is read may be less than what was set.
+    "switch interval": _Kind(sys.getswitchinterval, lambda value: sys.setswitchinterval(round(value, 6))),
+    "depth of coroutines' origins": _Kind(
+        sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth
+    ),
+    "size of stacks": _Kind(lambda: _stack_size(), threading.stack_size),  # noqa: PLW0108 - it stands below
+    "flags of shared libraries": _Kind(sys.getdlopenflags, sys.setdlopenflags),
     "limit of digits": _Kind(sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     "socket timeout": _Kind(socket.getdefaulttimeout, socket.setdefaulttimeout),
     FILTERS: _Kind(lambda: tuple(warnings.filters), _add_filters),
@@ -188,25 +159,40 @@ KINDS: dict[str, _Kind] = {
     ),
     "resource limits": _Kind(lambda: tuple(map(resource.getrlimit, _LIMITS))),
     "the priority": _Kind(lambda: os.getpriority(os.PRIO_PROCESS, 0)),
+    "processors and scheduling": _Kind(lambda: _scheduling()),  # noqa: PLW0108 - it stands below
+    "which signals are blocked": _Kind(lambda: tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))),
     "which imports are lazy": _Kind(lambda: _lazy_imports()),  # noqa: PLW0108 - it stands below
 }
 """What each process has."""
+
+
+def _stack_size() -> int:
+    """Return the size of the stacks of new threads; to ask for it sets it to 0."""
+    size = threading.stack_size()
+    if size:
+        threading.stack_size(size)
+    return size
+
+
+def _zone() -> tuple[object, ...]:
+    return time.tzname, time.timezone, time.altzone, time.daylight
+
+
+def is_zone_of_environment() -> bool:
+    """Return whether the time zone is the one that the environment says, which is set if it is not."""
+    before = _zone()
+    time.tzset()
+    return _zone() == before
+
+
+def _scheduling() -> tuple[object, ...]:
+    return (tuple(sorted(os.sched_getaffinity(0))), os.sched_getscheduler(0)) if sys.platform == "linux" else ()
 
 
 def _lazy_imports() -> tuple[object, ...]:
     if sys.version_info >= (3, 15):
         return sys.get_lazy_imports(), sys.get_lazy_imports_filter()
     return ()
-
-
-def _numpy_state() -> object:
-    name, vector, *rest = sys.modules["numpy.random"].get_state()
-    return (name, Vector(vector), *rest)
-
-
-def _set_numpy(state: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # as numpy gives it
-    name, vector, *rest = state
-    sys.modules["numpy.random"].set_state((name, vector.array, *rest))
 
 
 def _decimal_state() -> object:
@@ -229,9 +215,24 @@ def _set_decimal(state: Any) -> None:  # type: ignore[explicit-any]  # noqa: ANN
     decimal.setcontext(_contexts[state].copy() if type(state) is str else state)
 
 
+def _late(module: str, function: str) -> Setter:
+    return lambda *value: getattr(sys.modules[module], function)(*value)  # noqa: PLW0108 - not imported yet
+
+
 LATER: dict[str, tuple[str, str, _Kind]] = {
-    "numpy.random": ("numpy.random", "get_state", _Kind(_numpy_state, _set_numpy)),
+    "numpy.random": ("numpy.random", "get_state", _Kind(generator_states.numpy_state, generator_states.set_numpy)),
     "decimal context": ("decimal", "getcontext", _Kind(_decimal_state, _set_decimal)),
+    "the decimal context of new threads": (
+        "decimal",
+        "DefaultContext",
+        _Kind(lambda: repr(sys.modules["decimal"].DefaultContext)),
+    ),
+    "limit of csv's fields": (
+        "csv",
+        "field_size_limit",
+        _Kind(_late("csv", "field_size_limit"), _late("csv", "field_size_limit")),
+    ),
+    "tracemalloc": ("tracemalloc", "is_tracing", _Kind(_late("tracemalloc", "is_tracing"))),
     "start method": (
         "multiprocessing",
         "get_start_method",

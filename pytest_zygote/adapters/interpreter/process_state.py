@@ -11,7 +11,8 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pytest_zygote.adapters.interpreter import attribute_writes, process_kinds
-from pytest_zygote.adapters.interpreter.process_kinds import GENERATORS, UNKNOWN, is_same, vector_of, without
+from pytest_zygote.adapters.interpreter.generator_states import GENERATORS, has_drawn, vector_of
+from pytest_zygote.adapters.interpreter.process_kinds import UNKNOWN, is_same, without
 from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became, added_around
 
 if TYPE_CHECKING:
@@ -101,11 +102,7 @@ class ProcessState:
 
         Drawing moves the position in the generator's vector, or makes the next one of it; only seeding makes another.
         """
-        if (
-            what in GENERATORS
-            and vector_of(before) != vector_of(now)
-            and not process_kinds.has_drawn(what, before, now)
-        ):
+        if what in GENERATORS and vector_of(before) != vector_of(now) and not has_drawn(what, before, now):
             self._seeded.add(what)
         return what not in GENERATORS or what in self._seeded
 
@@ -124,6 +121,8 @@ def ineligible(change: Became) -> str:
     """Return what a module does that makes such a change, if no other process can do it again; '' if one can."""
     if change.what == DRAWS:
         return DRAWS
+    if change.what == process_kinds.ZONE and not process_kinds.is_zone_of_environment():
+        return "changes the time zone and not TZ"
     if change.what.startswith(ATTRIBUTE):
         if cast("tuple[object, ...]", change.value)[1] is attribute_writes.REPLACED:
             return f"changes {change.what.removeprefix(ATTRIBUTE).removesuffix('.[…]')}"

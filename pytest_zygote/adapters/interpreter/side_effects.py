@@ -102,6 +102,8 @@ _OF_IMPORTS = {
     **{("_codecs", name): "registers a codec" for name in ("register", "register_error")},
     ("posix", "mkdir"): MAKE,
     ("sys", "addaudithook"): "adds an audit hook",
+    ("_signal", "siginterrupt"): "changes how signals interrupt calls",
+    **{("gc", name): "freezes objects" for name in ("freeze", "unfreeze")},
     **dict.fromkeys(
         [*(("posix", name) for name in ("umask", "sched_getaffinity", "getpriority")), ("resource", "getrlimit")],
         "asks what its process may do",

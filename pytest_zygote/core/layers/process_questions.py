@@ -17,6 +17,7 @@ STREAMS = frozenset({"stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__
 MAIN = "__main__"
 MODULES = "modules"
 RECURSION = "getrecursionlimit"
+SYS, PATH = "sys", "path"
 
 ENTROPY = frozenset(
     {"getrandbits", "randbytes", "urandom", "getrandom", "SystemRandom", "uuid1", "uuid4", "token_bytes", "token_hex"}
@@ -24,7 +25,10 @@ ENTROPY = frozenset(
 """By these names code draws what is to be another in each process."""
 
 WORDS = ARGUMENTS | TERMINAL | STREAMS | {MAIN, MODULES, RECURSION}
-"""Code that has none of these for names asks for nothing."""
+"""Code that has none of these for names asks for nothing but the import path, perhaps."""
+
+_ADDING = frozenset({"insert", "append", "extend"})
+"""What is called on the import path to add to it, which a layer records."""
 
 
 class Questions(NamedTuple):
@@ -33,12 +37,20 @@ class Questions(NamedTuple):
     Attributes:
         unanswered: what a layer cannot answer as a run would, in words; '' for nothing.
         of_terminal: whether it asks if there is a terminal.
+        of_path: whether it reads the import path for more than to add to it.
         modules: names that may be those of modules of which it asks whether they are loaded.
     """
 
     unanswered: str = ""
     of_terminal: bool = False
+    of_path: bool = False
     modules: tuple[str, ...] = ()
+
+
+def may_ask(code: CodeType) -> bool:
+    """Return whether a code has a word for anything that could be asked for."""
+    names = code.co_names
+    return not WORDS.isdisjoint(names) or (PATH in names and SYS in names)
 
 
 def draws_at_import(code: CodeType) -> bool:
@@ -53,14 +65,18 @@ def questions_of(code: CodeType, *, is_library: bool = False) -> Questions:
         code: what starts to run.
         is_library: whether it is no code of the project's. Such code asks for the recursion limit to guard itself
             (`inspect.unwrap`, and so each dataclass): what it returns does not depend on it. A stream that it
-            keeps is found by other means.
+            keeps is found by other means, and so is what it looks for on the import path.
     """
-    names, texts = _words(code)
+    found = [] if why_unknown() else _without_main(steps(code))
+    names, texts = _words(code, found)
     modules = (
         [text for text in texts if all(part.isidentifier() for part in text.split("."))] if MODULES in names else []
     )
     return Questions(
-        _unanswered(names, modules, is_library=is_library), bool(names & TERMINAL), tuple(dict.fromkeys(modules))
+        _unanswered(names, modules, is_library=is_library),
+        bool(names & TERMINAL),
+        not is_library and {SYS, PATH} <= {*code.co_names} and (not found or _reads_path(found)),
+        tuple(dict.fromkeys(modules)),
     )
 
 
@@ -76,11 +92,28 @@ def _unanswered(names: AbstractSet[str], modules: list[str], *, is_library: bool
     return "reads the recursion limit" if RECURSION in names else ""
 
 
-def _words(code: CodeType) -> tuple[AbstractSet[str], list[str]]:
+def _reads_path(found: list[Step]) -> bool:
+    """Return whether code reads `sys.path` for more than to add to it.
+
+    Who asks whether an entry is there, and adds to the path as well, asks so as not to add it twice.
+    """
+    imported, names, uses = "", {SYS}, set()
+    for before, step, after in zip(found, found[1:], found[2:], strict=False):
+        if before.kind is Kind.IMPORT:
+            imported = str(before.value)
+            names |= {str(step.value)} if imported == SYS and step.kind is Kind.WRITE else set()
+        is_attribute = step.kind is Kind.ATTRIBUTE and before.value in names
+        if step.value == PATH and (is_attribute or (step.kind is Kind.MEMBER and imported == SYS)):
+            uses.add(str(after.value) if after.value in _ADDING else after.opname)
+    adds = uses & _ADDING
+    return bool(uses - _ADDING - ({"CONTAINS_OP"} if adds else set()))
+
+
+def _words(code: CodeType, found: list[Step]) -> tuple[AbstractSet[str], list[str]]:
     """Return the names and the texts in a code; all that there are if its bytecode is not known."""
-    if why_unknown():
+    if not found:
         return set(code.co_names), texts_of(code.co_consts)
-    found = _without_terminals(_without_main(steps(code)))
+    found = _without_terminals(found)
     names = {str(step.value) for step in found if step.kind not in (Kind.CONSTANT, Kind.OTHER)}
     return names & set(code.co_names), texts_of(step.value for step in found if step.kind is Kind.CONSTANT)
 

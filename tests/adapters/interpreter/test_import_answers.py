@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, TERMINAL, THERE, answer
+from pytest_zygote.adapters.interpreter.import_answers import FOLDER, LOADED, PATH, TERMINAL, THERE, answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,14 @@ def test_streams_that_are_closed_or_missing_are_no_terminal(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stderr", io.StringIO())
 
     assert answer(TERMINAL) == (False, False, False)
+
+
+def test_the_import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is now, and not the list, which changes."""
+    before = answer(PATH)
+    monkeypatch.syspath_prepend("/some/where")
+
+    assert answer(PATH) == ("/some/where", *sys.path[1:]) != before
 
 
 def test_a_file_and_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import contextvars
+import csv
 import decimal
 import gc
 import json
 import logging
+import os
 import random
 import signal
 import sys
+import threading
+import time
+import tracemalloc
 import warnings
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +28,11 @@ from pytest_zygote.adapters.interpreter.context_variables import own_context
 from pytest_zygote.adapters.interpreter.process_kinds import is_same
 from pytest_zygote.adapters.interpreter.process_state import ProcessState, become
 from pytest_zygote.core.layers.import_effects import Became
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Setting = tuple[Callable[..., object], Callable[..., object], object]  # type: ignore[explicit-any]  # of any value
 
 
 class Hostile:
@@ -70,6 +83,18 @@ def test_a_patched_function_is_undone_and_done_again(state: ProcessState, monkey
     assert vars(json)["extra"] is vars(json)["dumps"] is other
 
 
+def test_what_gettext_installs_is_undone_and_done_again(state: ProcessState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gettext.install` puts ``_`` among the builtins, where nobody else has it while a layer is built."""
+    monkeypatch.setattr("builtins._", translate := Hostile(), raising=False)
+
+    (change,) = state.changes("app")
+    state.restore()
+
+    assert "_" not in vars(builtins)
+    become(*change)
+    assert vars(builtins)["_"] is translate
+
+
 def test_the_standard_library_may_write_into_itself(state: ProcessState, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a module of it is executed, this is nobody's change, and stays."""
     monkeypatch.setattr(json, "dumps", other := Hostile())
@@ -103,6 +128,90 @@ def test_changes_of_the_process_are_undone_and_done_again(state: ProcessState) -
     signal.signal(signal.SIGWINCH, handler)
     gc.enable()
     decimal.getcontext().prec = precision
+
+
+SETTINGS: dict[str, Setting] = {
+    "switch interval": (sys.getswitchinterval, sys.setswitchinterval, 0.1),
+    "depth of coroutines' origins": (
+        sys.get_coroutine_origin_tracking_depth,
+        sys.set_coroutine_origin_tracking_depth,
+        3,
+    ),
+    "size of stacks": (process_kinds.KINDS["size of stacks"].read, threading.stack_size, 1 << 22),
+    "flags of shared libraries": (sys.getdlopenflags, sys.setdlopenflags, os.RTLD_NOW | os.RTLD_GLOBAL),
+    "limit of csv's fields": (csv.field_size_limit, csv.field_size_limit, 999),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_a_setting_is_undone_and_set_again(what: str, state: ProcessState) -> None:
+    """Exactly: it is read as it would be in the process that set it."""
+    read, put, value = SETTINGS[what]
+    before = read()
+    put(value)
+    now = read()
+
+    (change,) = state.changes("app")
+    state.restore()
+
+    assert (change.what, read()) == (what, before)
+    become(*change)
+    assert read() == now
+    put(before)
+
+
+@contextlib.contextmanager
+def _blocking() -> Iterator[None]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    yield
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+
+
+@contextlib.contextmanager
+def _tracing() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Set the time zone, and have nothing say so afterwards."""
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    del os.environ["TZ"]
+    yield
+    time.tzset()
+
+
+@contextlib.contextmanager
+def _less_precise() -> Iterator[None]:
+    before, decimal.DefaultContext.prec = decimal.DefaultContext.prec, 5
+    yield
+    decimal.DefaultContext.prec = before
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason"),
+    [
+        (_blocking, "changes which signals are blocked"),
+        (_tracing, "changes tracemalloc"),
+        (_elsewhere, "changes the time zone and not TZ"),
+        (_less_precise, "changes the decimal context of new threads"),
+    ],
+)
+def test_what_no_other_process_can_have_done(
+    effect: Callable[[], contextlib.AbstractContextManager[None]],
+    reason: str,
+    state: ProcessState,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such a module is left to each run."""
+    monkeypatch.delenv("TZ", raising=False)
+    with effect():
+        (change,) = state.changes("app")
+        assert process_state.ineligible(change) == reason
+        state.restore()
 
 
 def test_a_layer_has_a_decimal_context_of_its_own() -> None:
