@@ -6,6 +6,8 @@ import random
 import sys
 from typing import TYPE_CHECKING, cast
 
+from pytest_zygote.adapters.interpreter import numpy_random
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -33,7 +35,7 @@ def vector_of(state: object) -> object:
 def has_drawn(what: str, before: object, now: object) -> bool:
     """Return whether some draws alone lead from one state to another."""
     if what != "random":
-        return False
+        return numpy_random.has_drawn(_as_given(before), _as_given(now))
     generator = random.Random()  # noqa: S311 - nothing is kept secret
     generator.setstate(cast("tuple[Any, ...]", before))  # type: ignore[explicit-any]  # see above
     for _ in range(_BLOCKS):
@@ -48,6 +50,11 @@ _BLOCKS = 64
 """A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
 
 
+def _as_given(state: object) -> tuple[Any, ...]:  # type: ignore[explicit-any]  # as numpy gives it
+    name, vector, *rest = cast("tuple[Any, ...]", state)  # type: ignore[explicit-any]  # see above
+    return (name, vector.array, *rest)
+
+
 def numpy_state() -> object:
     """Return the state of numpy's global generator, to be compared with others."""
     name, vector, *rest = sys.modules["numpy.random"].get_state()
@@ -56,5 +63,4 @@ def numpy_state() -> object:
 
 def set_numpy(state: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # as numpy gives it
     """Give numpy's global generator a state that `numpy_state` has returned."""
-    name, vector, *rest = state
-    sys.modules["numpy.random"].set_state((name, vector.array, *rest))
+    sys.modules["numpy.random"].set_state(_as_given(state))

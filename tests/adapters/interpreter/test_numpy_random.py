@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from pytest_zygote.adapters.interpreter import numpy_random
+from tests.support.twister import Twister
 
 
 class Generator(ModuleType):
@@ -33,7 +35,7 @@ class Generator(ModuleType):
 
     def get_state(self) -> tuple[object, ...]:
         """Return the numbers, as an array in the second place."""
-        return "MT19937", SimpleNamespace(tobytes=lambda: self.state), 624
+        return "MT19937", SimpleNamespace(tobytes=partial(bytes, self.state)), 624
 
     def get_bit_generator(self) -> Generator:
         """Return what knows what it was made with."""
@@ -61,6 +63,40 @@ def test_a_seed_is_kept(generator: Generator) -> None:
     generator.seed(7)
     numpy_random.renew_unless_seeded()
     assert generator.state == b"7 1"
+
+
+@pytest.fixture(name="watched")
+def _watched(monkeypatch: pytest.MonkeyPatch) -> numpy_random.NumpyGenerator:
+    """What looks at a generator that is renewed once it looks, as in a session."""
+    monkeypatch.setitem(sys.modules, numpy_random.NAME, Twister())
+    watched = numpy_random.NumpyGenerator()
+    watched.begin()
+    numpy_random.renew()
+    return watched
+
+
+def test_what_a_session_renews_is_no_seed(watched: numpy_random.NumpyGenerator) -> None:
+    """Else all runs that are forked from it would draw the same numbers."""
+    assert watched.judge() == ""
+    assert watched.seeded is None
+
+
+@pytest.mark.parametrize("count", [4, 4 * 624, 4 * 2000])
+def test_draws_are_told_from_seeds(watched: numpy_random.NumpyGenerator, count: int) -> None:
+    """However many there are."""
+    sys.modules[numpy_random.NAME].bytes(count)
+    assert watched.judge() == "draws random numbers from numpy"
+    assert watched.seeded is None
+
+
+def test_a_seed_of_the_tests_is_kept(watched: numpy_random.NumpyGenerator) -> None:
+    """Each run has it, and what was drawn since."""
+    numpy = sys.modules[numpy_random.NAME]
+    numpy.seed(7)
+    numpy.bytes(4)
+    assert watched.judge() == ""
+    assert watched.seeded is not None
+    assert watched.seeded[1].tobytes() == numpy.get_state()[1].tobytes()
 
 
 @pytest.mark.parametrize("module", [None, ModuleType("numpy.random")])

@@ -28,6 +28,8 @@ from pytest_zygote.adapters.interpreter.context_variables import own_context
 from pytest_zygote.adapters.interpreter.process_kinds import is_same
 from pytest_zygote.adapters.interpreter.process_state import ProcessState, become
 from pytest_zygote.core.layers.import_effects import Became
+from tests.support.twister import NAME as NUMPY
+from tests.support.twister import Twister
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +66,23 @@ def test_who_draws_random_numbers_is_told(state: ProcessState) -> None:
     state.restore()
     assert process_state.ineligible(change) == "draws random numbers"
     assert change.what in process_state.PRIVATE
+
+
+@pytest.mark.parametrize("count", [4, 4 * 624, 4 * 2000])
+def test_draws_from_numpy_are_told_from_seeds(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Its first draw makes other numbers of its state, as seeding does; what was seeded is made again in each run."""
+    numpy = Twister()
+    monkeypatch.setitem(sys.modules, NUMPY, numpy)
+    state = ProcessState(lambda _name: False)
+    numpy.bytes(count)
+    (drawn,) = state.changes("app")
+    numpy.seed(7)
+    numpy.bytes(count)
+    (seeded,) = state.changes("app")
+    state.restore()
+
+    assert process_state.ineligible(drawn) == "draws random numbers"
+    assert (seeded.what, process_state.ineligible(seeded)) == (NUMPY, "")
 
 
 def test_a_patched_function_is_undone_and_done_again(state: ProcessState, monkeypatch: pytest.MonkeyPatch) -> None:
