@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo docs daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
-	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes clean
+	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes random-suites clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; \
@@ -121,6 +121,9 @@ mutants: $(VENV)/.installed-$(EXTRA) ## check that --affected misses nothing: AR
 
 changes: $(VENV)/.installed-$(EXTRA) ## change generated projects at random; --affected must leave out nothing: ARGS="--projects 200 --seed 1"
 	$(BIN)/python -m scripts.changes $(ARGS)
+
+random-suites: $(VENV)/.installed-$(EXTRA) ## compare what workers do in random suites with plain pytest: ARGS="--suites 200 --seed 1"
+	$(BIN)/python -m scripts.random_suites $(ARGS)
 
 clean: ## remove environments, caches and reports
 	rm -rf .venv .venvs .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

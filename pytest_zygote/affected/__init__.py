@@ -15,6 +15,7 @@
 `fork_choice`          which tests, and in which groups
 `fork_server`          the process that forks them
 `shared_state`         what tests keep for the tests after them
+`traces`               and which tests come after those that do
 `recorder`             divides what happens among session, fixtures and tests
 `attribution`          what a test depends on, given what was observed
 `observation`          what ran and was read in some stretch of time

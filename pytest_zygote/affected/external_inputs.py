@@ -189,9 +189,10 @@ class ExternalInputs:
         for file in reading.files or (os.path.join(git, name) for name in ("HEAD", "index") if is_git(args)):
             self._on_file(file, dependency.DATA, frame)
 
-    def _need_anything(self, reader: str | None) -> None:
-        """Note all files of the project and the whole environment as read."""
-        for need in (Need(dependency.PROJECT), Need(dependency.ENVIRON, "", WHOLE)) if reader is not None else ():
+    def _need_anything(self, reader: str | None, *more: Need) -> None:
+        """Note all files of the project and the whole environment as read, and more."""
+        anything = (Need(dependency.PROJECT), Need(dependency.ENVIRON, "", WHOLE), *more)
+        for need in anything if reader is not None else ():
             if need not in self._read:
                 self._read[need] = (self._tree.now(need), str(reader))
 
@@ -199,7 +200,7 @@ class ExternalInputs:
         for path in paths_of(name):
             source = source_of(path, frame)
             if self.files.is_of_other_test(source):
-                self._need_anything(self._readers.reader(frame, source))
+                self._need_anything(self._readers.reader(frame, source), Need(dependency.AFTER, source))
             elif self.files.is_input(source):
                 self._on_input(source, kind, frame)
 

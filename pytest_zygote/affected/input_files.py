@@ -49,6 +49,10 @@ class InputFiles:
             (self._rewritten if is_old else self._now).add(path)
             self._on_written(path)
 
+    def written(self) -> set[str]:
+        """Return the files that the present test has written, and the folders that it has made."""
+        return self._now | self._rewritten
+
     def begin_test(self) -> None:
         """Forget which files the last test has written anew, and remember which ones it has made."""
         self._earlier |= self._now

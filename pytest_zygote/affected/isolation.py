@@ -17,7 +17,6 @@ import pytest
 from pytest_zygote.adapters.interpreter.private import ending
 from pytest_zygote.adapters.pytest.private import running
 from pytest_zygote.affected.fork_server import Death, ForkServer
-from pytest_zygote.affected.shared_state import SharedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,7 +74,7 @@ class Isolation:
         self._fork_server: ForkServer | None = None
         self._listener: _Listener | None = None
         self._record: object = None
-        self._state = SharedState()
+        self._has_left = False
         self._debugged = mmap.mmap(-1, 1)  # whether a fork is at the prompt of a debugger
 
     @property
@@ -83,9 +82,14 @@ class Isolation:
         """Whether this process is a fork."""
         return self._listener is not None
 
-    def set_record(self, record: object) -> None:
-        """Let the parent of this fork store a record."""
-        self._record = record
+    def set_record(self, record: object, *, has_left: bool) -> None:
+        """Let the parent of this fork store a record.
+
+        Args:
+            record: of the test that has ended.
+            has_left: whether the test has left something for those after it: they must run in this fork, too.
+        """
+        self._record, self._has_left = record, has_left
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
@@ -169,7 +173,6 @@ class Isolation:
             self._begin()
         self._listener.reports.clear()
         self._listener.warned.clear()
-        before = self._state.of(item)
         try:
             item.ihook.pytest_runtest_protocol(item=item, nextitem=None if is_last else self._next[item])
         except KeyboardInterrupt:
@@ -179,7 +182,7 @@ class Isolation:
         dump = item.config.hook.pytest_report_to_serializable
         sent = [_picklable(dump(config=item.config, report=report)) for report in self._listener.reports]
         result = (sent, self._listener.picklable(), self._record, _stops(item))
-        return result, self._state.of(item) != before
+        return result, self._has_left
 
     def _leave(self) -> None:
         """Tear down what is still set up, and end as a process of its own does."""

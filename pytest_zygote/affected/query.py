@@ -24,7 +24,14 @@ from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.skip_collection import SkipCollection
 from pytest_zygote.affected.store import StoreError
 from pytest_zygote.core.affected.fork_limits import remembering
-from pytest_zygote.core.affected.impact import FAILED_BEFORE, Selected, ambiguous, new_tests, widened
+from pytest_zygote.core.affected.impact import (
+    FAILED_BEFORE,
+    Selected,
+    ambiguous,
+    new_tests,
+    widened,
+    with_companions,
+)
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED
 from pytest_zygote.core.reasons import Reason
 
@@ -161,6 +168,7 @@ class AffectedQuery:
             self._note_what_moved()
         self.ambiguous = ambiguous(nodeids)
         found = {**self._select(selection, nodeids), **self.ambiguous}
+        found = with_companions(found, nodeids, selection.makers()) if found else found
         return self._with_all(found, nodeids) if found and len(found) < len(nodeids) else found
 
     def _with_all(self, found: dict[str, Selected], nodeids: tuple[str, ...]) -> dict[str, Selected]:

@@ -217,6 +217,10 @@ class Recorder:
         self._now.needs.update((need, self._tree.anew(need)) for need in needs)
         self._inputs.resume(was_active)
 
+    def written(self) -> set[str]:
+        """Return the files that the present test has written."""
+        return self._inputs.files.written()
+
     def _ignored(self, place: Place) -> frozenset[str]:
         """Return the files whose code need not be reported during a test."""
         is_known = self.tests_run and self.is_precise and not self._is_group

@@ -15,6 +15,7 @@ from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.declarations import declared
 from pytest_zygote.affected.pytest_facts import is_due_to_mark, is_from_elsewhere, is_of_module
+from pytest_zygote.affected.traces import Traces
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED, worst
 
 if TYPE_CHECKING:
@@ -49,7 +50,14 @@ class Recording:
         ran: names of the tests that ran, here or in a worker.
     """
 
-    def __init__(self, config: pytest.Config, recorder: Recorder, store: Store, query: AffectedQuery) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        recorder: Recorder,
+        store: Store,
+        query: AffectedQuery,
+        traces: Traces | None = None,
+    ) -> None:
         """Record nothing yet."""
         self.isolation: Isolation | None = None
         self.ran: set[str] = set()
@@ -63,6 +71,7 @@ class Recording:
         self._started_s = 0.0
         self._is_stored = False
         self._declared: dict[pytest.Item, list[Need]] = {}
+        self._traces = traces or Traces()
 
     def declare(self, items: Iterable[pytest.Item]) -> None:
         """Find out what tests say that they depend on.
@@ -83,15 +92,19 @@ class Recording:
         """Record one test."""
         self._present = Present(item, item.nodeid, self._place_of(item))
         self._outcomes.pop(self._present.nodeid, None)
+        self._traces.begin_test(item)
         self._recorder.begin_test(self._present.place)
         self._started_s = time.perf_counter()
         self._is_stored = False
         outcome = yield
-        if self.isolation is not None and self.isolation.is_fork:
-            result, own, shared = self._end(item)
-            self.isolation.set_record((result, own, self._recorder.shorten(shared)))
-        elif not self._is_stored:
-            self.store(item, self._end(item))
+        is_fork = self.isolation is not None and self.isolation.is_fork
+        if is_fork or not self._is_stored:
+            (result, own, shared), has_left = self._end(item)
+            written = self._recorder.written()
+            if self.isolation is not None and is_fork:
+                self.isolation.set_record((result, own, self._recorder.shorten(shared), written), has_left=has_left)
+            else:
+                self.store(item, (result, own, shared, written))
         return outcome
 
     @pytest.hookimpl(tryfirst=True)
@@ -100,10 +113,13 @@ class Recording:
         if item in self._declared:
             self._recorder.declare(self._declared[item])
 
-    def _end(self, item: pytest.Item) -> tuple[Result, Needs, Needs]:
+    def _end(self, item: pytest.Item) -> tuple[tuple[Result, Needs, Needs], bool]:
         duration_s = time.perf_counter() - self._started_s
+        nodeid = self._nodeid_of(item)
         is_exact, own, shared = self._recorder.end_test(self._place_of(item), is_code=isinstance(item, pytest.Function))
-        return (self._outcomes.get(self._nodeid_of(item), ""), is_exact, duration_s), own, shared
+        before, has_left = self._traces.end_test(item, nodeid)
+        own = {**own, **before} if before else own
+        return ((self._outcomes.get(nodeid, ""), is_exact, duration_s), own, shared), has_left
 
     def _place_of(self, item: pytest.Item) -> Place:
         """Return the file of a test, and the conftest files that hold for it."""
@@ -118,11 +134,13 @@ class Recording:
         self._is_stored = True
         if record is None or self._store.is_broken or self._query.is_frozen or item.nodeid in self._query.ambiguous:
             return
-        result, own, shared = cast("tuple[Result, Needs, Needs | int]", record)
+        result, own, shared, written = cast("tuple[Result, Needs, Needs | int, set[str]]", record)
+        nodeid = self._nodeid_of(item)
+        own = self._traces.named(nodeid, own, written)
         if result[0]:
             needs = self._recorder.spell_out(shared)
             with contextlib.suppress(StoreError):
-                self._store.add(self._query.surroundings, self._nodeid_of(item), result, own, needs)
+                self._store.add(self._query.surroundings, nodeid, result, own, needs)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

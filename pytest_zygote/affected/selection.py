@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.affected.dependency import describe
+from pytest_zygote.core.affected.dependency import AFTER, describe
 from pytest_zygote.core.affected.impact import Selected, judge
 from pytest_zygote.core.affected.number_sets import unpack
 
@@ -55,6 +55,18 @@ class Selection:
         rows = (row for nodeid in nodeids if (row := self.holding(nodeid)) is not None)
         sets = {number for row in rows for number in row.sets}
         return dict(self._versions[version] for number in sets for version in unpack(self._sets[number]))
+
+    def makers(self) -> dict[str, set[str]]:
+        """Return for each test that has found what others had left, which tests these were."""
+        named = {number: need.name for number, (need, _) in self._versions.items() if need.kind == AFTER}
+        if not named:
+            return {}
+        sets = {number: {named[one] for one in unpack(packed) if one in named} for number, packed in self._sets.items()}
+        found = {
+            nodeid: set().union(*(sets[number] for row in rows for number in row.sets))
+            for nodeid, rows in self.rows.items()
+        }
+        return {nodeid: makers for nodeid, makers in found.items() if makers}
 
     def _is_whole(self, row: Row) -> bool:
         return all(self._first_broken(number) is None for number in row.sets)

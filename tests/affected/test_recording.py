@@ -11,6 +11,7 @@ import pytest
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.recording import Recording
+from pytest_zygote.affected.traces import Traces
 from pytest_zygote.core.affected.dependency import DATA, Need
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Fakes:
     Attributes:
         stored: what was stored: name, outcome, needs.
         events: calls of the recorder.
+        state: what the process keeps when it is looked at for a test.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class Fakes:
         self.stored: list[tuple[str, str, object, object]] = []
         self.events: list[str] = []
         self.is_broken = False
+        self.state: dict[str, object] = {}
 
     def begin_test(self, _place: object) -> None:
         """Note it."""
@@ -58,6 +61,10 @@ class Fakes:
     def end_fixture(self, _fixture: object, before: str, *, is_known: bool) -> None:
         """Note it."""
         self.events.append(f"end fixture {before} {is_known}")
+
+    def written(self) -> set[str]:
+        """Return no file."""
+        return set()
 
     def shorten(self, _shared: object) -> int:
         """Return a number."""
@@ -87,7 +94,11 @@ def _recording(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Recording:
     query = SimpleNamespace(surroundings=1, is_frozen=False, ambiguous={})
     config = SimpleNamespace()
     return Recording(
-        cast("pytest.Config", config), cast("Recorder", fakes), cast("Store", fakes), cast("AffectedQuery", query)
+        cast("pytest.Config", config),
+        cast("Recorder", fakes),
+        cast("Store", fakes),
+        cast("AffectedQuery", query),
+        Traces(lambda item: fakes.state.get(item.nodeid)),
     )
 
 
@@ -143,13 +154,17 @@ def test_a_store_that_fails_does_not_fail_the_test(recording: Recording, fakes: 
 
 def test_a_fork_hands_its_record_to_the_run(recording: Recording, fakes: Fakes) -> None:
     """Which stores it, unless the fork died."""
-    records: list[object] = []
-    isolation = SimpleNamespace(is_fork=True, set_record=records.append)
+    records: list[tuple[object, bool]] = []
+    isolation = SimpleNamespace(is_fork=True, set_record=lambda record, *, has_left: records.append((record, has_left)))
     recording.isolation = cast("Isolation", isolation)
     run(recording, "t::a", "passed")
+    fakes.state["t::c"] = 1
+    run(recording, "t::c", "passed")
     assert fakes.stored == []
 
-    recording.store(item_of("t::a"), records[0])
+    (record, has_left), (_, has_left_then) = records
+    assert (has_left, has_left_then) == (False, True)
+    recording.store(item_of("t::a"), record)
     recording.store(item_of("t::b"), None)
 
     assert fakes.stored == [("t::a", "passed", OWN, SHARED)]

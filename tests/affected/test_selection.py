@@ -8,7 +8,7 @@ import pytest
 
 from pytest_zygote.affected.selection import Selection
 from pytest_zygote.affected.store import Store, store_path
-from pytest_zygote.core.affected.dependency import DATA, Need
+from pytest_zygote.core.affected.dependency import AFTER, DATA, Need
 from tests.affected.fakes import tree_at
 
 if TYPE_CHECKING:
@@ -86,3 +86,11 @@ def test_the_answer_rests_on_the_rows_that_hold(store: Store, tmp_path: Path) ->
     tree = tree_at(tmp_path)
 
     assert selection(store, tmp_path).rests_on(["ab", "new"]) == {A: tree.now(A), B: tree.now(B)}
+
+
+def test_whom_a_test_comes_after_is_known_from_all_its_rows(store: Store, tmp_path: Path) -> None:
+    """It may have run without the other the last time."""
+    assert selection(store, tmp_path).makers() == {}
+    store.add(1, "a", ("passed", True, 0.1), {Need(AFTER, "", "ab"): b""}, {})
+    store.add(1, "a", ("passed", True, 0.1), {}, {})
+    assert selection(store, tmp_path).makers() == {"a": {"ab"}}

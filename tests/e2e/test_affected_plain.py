@@ -77,6 +77,30 @@ def test_a_file_that_one_test_makes_for_another(project: AffectedProject, word: 
         assert project.run(f"--affected={word}").status == 0
         project.write("app.py", "def value(): return 2\n")
         assert project.affected().ran == {"test_makes": "PASSED", "test_reads": "FAILED"}
+        project.replace("test_a.py", '== "1"', '== "2"')
+        assert project.affected().ran == {"test_makes": "PASSED", "test_reads": "PASSED"}
+
+
+@precisely
+def test_what_tests_of_a_file_keep_for_each_other(project: AffectedProject) -> None:
+    """One that is edited, or new, runs after those that leave what it finds; in one process and in forks."""
+    text = """
+        KEPT = []
+        def test_begins(): KEPT.append(1)
+        def test_goes_on(): assert KEPT == [1]
+        def test_alone(): pass
+        """
+    many = project.write(
+        "test_many.py", "import pytest\n@pytest.mark.parametrize('n', range(45))\ndef test_many(n): ...\n"
+    )
+    for name in ("test_a.py", "test_b.py"):
+        project.write(name, text)
+        assert project.affected().status == 0
+        project.replace(name, "== [1]", "== [1] and True")
+        assert {"test_begins": "PASSED", "test_goes_on": "PASSED"}.items() <= project.affected().ran.items()
+        project.write(name, text.replace("test_alone", "test_new", 1).replace("pass", "assert KEPT"))
+        assert {"test_begins": "PASSED", "test_new": "PASSED"}.items() <= project.affected().ran.items()
+        many.unlink(missing_ok=True)
 
 
 def test_tests_with_one_name_run_again(project: AffectedProject) -> None:

@@ -61,6 +61,10 @@ FILES = "G"
 PACKAGE = "P"
 """An installed package: only declared."""
 
+AFTER = "T"
+"""A test that ran before, and left what this one finds: in its file, its process, or a file that it has made. It never
+differs: where one of them runs, the other one does, too."""
+
 ROOT_FOLDER = "the root folder"
 
 
@@ -221,6 +225,11 @@ KINDS: dict[str, Kind] = {
     PACKAGE: Kind(
         text="package {key} changed",
         checksum=lambda tree, need: tree.package(need.name),
+        differs=lambda _changes, _need: False,
+    ),
+    AFTER: Kind(
+        text="{key} leaves something else",
+        checksum=lambda _tree, _need: b"",
         differs=lambda _changes, _need: False,
     ),
 }

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_zygote.core.affected.dependency import describe
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED, SKIPPED, UNSURE
 from pytest_zygote.core.cli.wording import counted
+from pytest_zygote.core.reachable import reachable
 from pytest_zygote.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_zygote.core.affected.dependency import Need
     from pytest_zygote.core.reasons import Reason
@@ -30,6 +31,7 @@ GOOD = frozenset({PASSED, SKIPPED})
 """Outcomes after which a test need not run while the row holds."""
 
 NEW = "new"
+TOGETHER = "another test finds what it leaves, or it finds what another leaves"
 AMBIGUOUS = "several tests have this name"
 FAILED_BEFORE = "failed the last time"
 SKIPPED_ITSELF = "skipped itself the last time"
@@ -83,6 +85,34 @@ def _again(nodeid: str, outcome: str) -> Selected:
 def new_tests(nodeids: Iterable[str], reason: str = NEW) -> dict[str, Selected]:
     """Return tests of which nothing is known, as selected."""
     return {nodeid: Selected(nodeid, NEW, reason) for nodeid in nodeids}
+
+
+def with_companions(
+    selected: Mapping[str, Selected], nodeids: Iterable[str], makers: Mapping[str, Collection[str]]
+) -> dict[str, Selected]:
+    """Return the selected tests with those that must run with them.
+
+    These are the tests that find what a changed one leaves, and the ones that leave what any of these finds. A new test
+    may find all that tests of its file leave.
+
+    Args:
+        selected: the tests that must run.
+        nodeids: of all tests.
+        makers: test → the tests that leave what it finds.
+    """
+    finders: dict[str, set[str]] = {}
+    of_file: dict[str, set[str]] = {}
+    for finder, found in makers.items():
+        of_file.setdefault(finder.partition("::")[0], set()).update(found)
+        for maker in found:
+            finders.setdefault(maker, set()).add(finder)
+    changed = (nodeid for nodeid, entry in selected.items() if entry.kind == "changed")
+    starts = {*selected, *reachable(changed, lambda nodeid: finders.get(nodeid, ()))}
+    new = [nodeid for nodeid, entry in selected.items() if entry.kind == NEW]
+    starts.update(*(of_file.get(nodeid.partition("::")[0], ()) for nodeid in new))
+    together = set(reachable(starts, lambda nodeid: makers.get(nodeid, ())))
+    more = (nodeid for nodeid in nodeids if nodeid in together and nodeid not in selected)
+    return {**selected, **{nodeid: Selected(nodeid, "changed", TOGETHER) for nodeid in more}}
 
 
 def ambiguous(nodeids: Iterable[str]) -> dict[str, Selected]:

@@ -88,6 +88,7 @@ class FakeTree:
         (Need(dependency.PROJECT), b"project"),
         (Need(dependency.FILES, "data/*.json"), b"matching data/*.json"),
         (Need(dependency.PACKAGE, "", "numpy"), b"package numpy"),
+        (Need(dependency.AFTER, "", "t.py::test"), b""),
     ],
 )
 def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
@@ -112,6 +113,7 @@ def test_the_checksum_of_each_kind(need: Need, expected: bytes) -> None:
         (Need(dependency.PROJECT), "it may read any file, and a file of the project changed"),
         (Need(dependency.FILES, "data"), "data changed: a file, or the files there are"),
         (Need(dependency.PACKAGE, "", "numpy"), "package numpy changed"),
+        (Need(dependency.AFTER, "", "t.py::test"), "t.py::test leaves something else"),
     ],
 )
 def test_the_words_for_each_kind(need: Need, text: str) -> None:
@@ -121,7 +123,7 @@ def test_the_words_for_each_kind(need: Need, text: str) -> None:
 
 def test_no_kind_is_forgotten_here() -> None:
     """A new row needs a case in the tables above."""
-    assert KINDS.keys() == set("FMWNADXSLIEOGP")
+    assert KINDS.keys() == set("FMWNADXSLIEOGPT")
 
 
 THEN = {"app.py": compiled_text(b"import lib.speedups\ndef f(): return 1\ndef g(): return 2\n", "app.py")}

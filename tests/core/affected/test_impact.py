@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_zygote.core.affected.dependency import BODY, Need
-from pytest_zygote.core.affected.impact import Row, Selected, judge, summary
+from pytest_zygote.core.affected.impact import Row, Selected, judge, new_tests, summary, with_companions
 
 CHANGED = Need(BODY, "app.py", "A.method")
 
@@ -54,3 +54,17 @@ def test_the_summary_is_one_line() -> None:
 
     assert summary(selected, 10) == "affected: 3 of 10 tests (2 by changes, 1 failed the last time)"
     assert summary([], 1) == "affected: 0 of 1 test"
+
+
+def test_tests_that_find_what_others_leave_run_with_them() -> None:
+    """Also what these find in turn; what a changed test leaves may be something else now."""
+    makers = {"t.py::b": {"t.py::a"}, "t.py::c": {"t.py::b"}, "u.py::b": {"u.py::a"}}
+    names = ["t.py::a", "t.py::b", "t.py::c", "u.py::a", "u.py::b"]
+
+    def together(nodeid: str, kind: str) -> list[str]:
+        return list(with_companions({nodeid: Selected(nodeid, kind, "")}, names, makers))
+
+    assert together("t.py::b", "failed") == ["t.py::b", "t.py::a"]
+    assert together("t.py::b", "changed") == ["t.py::b", "t.py::a", "t.py::c"]
+    assert together("u.py::c", "failed") == ["u.py::c"]
+    assert list(with_companions(new_tests(["u.py::c"]), names, makers)) == ["u.py::c", "u.py::a"]

@@ -1,0 +1,70 @@
+"""Which tests find what others have left: those must run together, or a test is told from what it does alone.
+
+A test has left something if its file or the process keeps something else than before (`shared_state`): what comes after
+it in the same file, in the same process, counts as finding it. Of files that tests write, it is seen who reads them.
+
+Each test names only the last one before it that has left something; that one names the one before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_zygote.affected.shared_state import SharedState
+from pytest_zygote.core.affected.dependency import AFTER, Need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pytest
+
+    from pytest_zygote.affected.attribution import Needs
+
+
+class Traces:
+    """What the tests of one process, and of its forks, have left."""
+
+    def __init__(self, state_of: Callable[[pytest.Item], object] | None = None) -> None:
+        """Know of none; `state_of` returns what differs once a test has left something."""
+        self._state_of = state_of or SharedState().of
+        self._state: tuple[str, object] = ("", None)
+        self._last: dict[str, str] = {}
+        self._writers: dict[str, str] = {}
+
+    def begin_test(self, item: pytest.Item) -> None:
+        """Look before a test: not again, if the test before it was of the same file."""
+        if self._state[0] != str(item.path):
+            self._state = (str(item.path), self._look(item))
+
+    def _look(self, item: pytest.Item) -> object:
+        try:
+            return self._state_of(item)
+        except RuntimeError:  # a thread that the test has left changes what is looked at
+            return object()
+
+    def end_test(self, item: pytest.Item, nodeid: str) -> tuple[Needs, bool]:
+        """Return which test this one comes after, and whether it has left something itself."""
+        path, before = self._state
+        last = self._last.get(path, nodeid)
+        needs = {} if last == nodeid else {Need(AFTER, "", last): b""}
+        self._state = (path, self._look(item))
+        has_left = self._state[1] != before
+        if has_left:
+            self._last[path] = nodeid
+        return needs, has_left
+
+    def named(self, nodeid: str, own: Needs, written: Iterable[str]) -> Needs:
+        """Return the needs of a test with names instead of the files of other tests that it has read.
+
+        Args:
+            nodeid: of the test.
+            own: what it needs.
+            written: the files that it has written itself, for tests that come later.
+        """
+        files = {need for need in own if need.kind == AFTER and need.path}
+        writers = {self._writers.get(need.path, nodeid) for need in files} - {nodeid}
+        self._writers.update(dict.fromkeys(written, nodeid))
+        if not files:
+            return own
+        others = {need: found for need, found in own.items() if need not in files}
+        return {**others, **{Need(AFTER, "", writer): b"" for writer in writers}}

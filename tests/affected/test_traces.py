@@ -1,0 +1,56 @@
+"""Which tests come after those that leave something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+from pytest_zygote.affected.traces import Traces
+from pytest_zygote.core.affected.dependency import AFTER, DATA, PROJECT, Need
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def run(traces: Traces, nodeid: str) -> tuple[set[Need], bool]:
+    """Run a test; return what it comes after, and whether it has left something."""
+    item = cast("pytest.Item", SimpleNamespace(path=Path(nodeid.partition("::")[0])))
+    traces.begin_test(item)
+    needs, has_left = traces.end_test(item, nodeid)
+    return set(needs), has_left
+
+
+def test_a_test_comes_after_the_last_one_of_its_file_that_left_something() -> None:
+    """One look at a time: that after a test is the one before the next of this file."""
+    looks = iter([0, 1, 1, 2, 5, 5, 2, 2])
+    traces = Traces(lambda _: next(looks))
+
+    assert run(traces, "t.py::makes") == (set(), True)
+    assert run(traces, "t.py::reads") == ({Need(AFTER, "", "t.py::makes")}, False)
+    assert run(traces, "t.py::adds") == ({Need(AFTER, "", "t.py::makes")}, True)
+    assert run(traces, "other.py::test") == (set(), False)
+    assert run(traces, "t.py::last") == ({Need(AFTER, "", "t.py::adds")}, False)
+
+
+def test_what_changes_while_it_is_looked_at_is_left() -> None:
+    """By a thread, say; a test that runs again does not come after itself."""
+
+    def state_of(_item: pytest.Item) -> object:
+        raise RuntimeError
+
+    traces = Traces(state_of)
+    assert [run(traces, "t.py::test") for _ in range(2)] == [(set(), True)] * 2
+
+
+def test_files_of_other_tests_get_their_names() -> None:
+    """In the process that stores records: a fork does not know what others have written."""
+    traces = Traces(lambda _: 0)
+    plain, read = (
+        {Need(DATA, "a"): b"1"},
+        {Need(PROJECT): b"1", Need(AFTER, "/made"): b"", Need(AFTER, "/foreign"): b""},
+    )
+
+    assert traces.named("t.py::writes", plain, ["/made"]) is plain
+    assert traces.named("t.py::reads", read, ()) == {Need(PROJECT): b"1", Need(AFTER, "", "t.py::writes"): b""}
+    assert traces.named("t.py::writes", read, ()) == {Need(PROJECT): b"1"}, "its own"
