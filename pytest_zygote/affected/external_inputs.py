@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
 import threading
 from types import FunctionType
 from typing import TYPE_CHECKING
@@ -41,6 +42,9 @@ from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
 from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
 from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
+
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+"""Keys that name the folder for temporary files."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,6 +245,7 @@ class ExternalInputs:
             environ.__getitem__: self._on_key,
             environ.__setitem__: self._on_set,
             environ.__iter__: self._on_environ,
+            tempfile.gettempdir: self._on_temporary_folder,
             importlib.import_module: self._imports.note,
             importlib.util.find_spec: self._imports.note,
             importing.find_spec.function: self._imports.note,
@@ -260,6 +265,11 @@ class ExternalInputs:
             outer = frame.f_back if asks(frame, "__iter__") else frame  # `keys` makes a view that iterates
             self._copying = place_in(outer)
             self._note_environ(WHOLE, frame)
+
+    def _on_temporary_folder(self, frame: FrameType) -> None:
+        """Note the keys that name it: they are read only once, perhaps by us."""
+        for key in TEMPORARY if self._is_active else ():
+            self._note_environ(key, frame)
 
     def _on_set(self, frame: FrameType) -> None:
         if self._is_active:

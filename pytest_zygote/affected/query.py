@@ -168,8 +168,9 @@ class AffectedQuery:
             self._note_what_moved()
         self.ambiguous = ambiguous(nodeids)
         found = {**self._select(selection, nodeids), **self.ambiguous}
-        found = with_companions(found, nodeids, selection.makers()) if found else found
-        return self._with_all(found, nodeids) if found and len(found) < len(nodeids) else found
+        if found and len(found) < len(nodeids):
+            found = with_companions(self._with_all(found, nodeids), nodeids, selection.makers())
+        return found
 
     def _with_all(self, found: dict[str, Selected], nodeids: tuple[str, ...]) -> dict[str, Selected]:
         """Return all tests instead, if some are selected and hooks decide about them by the results of others."""

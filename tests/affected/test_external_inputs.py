@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pathlib
+import tempfile
 import threading
 import time
 from types import CodeType, FunctionType
@@ -215,6 +216,7 @@ def test_environment_keys_that_are_read_are_needed(inputs: ExternalInputs) -> No
     setting = next(function for function in inputs.watched() if function.__name__ == "__setitem__")
     inputs.watched()[setting](frame_of("/srv/reader.py", key="OTHER"))
     assert call(inputs, environ.__getitem__, key="OTHER") == set()
+    assert call(inputs, tempfile.gettempdir) == {Need(ENVIRON, "", key) for key in ("TMPDIR", "TEMP", "TMP")}
 
 
 @pytest.mark.parametrize(
