@@ -1,8 +1,11 @@
 """What tests leave for the tests after them, in their own files and in the process.
 
 Test steps that build on each other, or a list that a fixture returns and tests add to, need one process. So do tests
-that change the environment, the working folder or where imports look. Other modules of the project are not looked at:
-what tests change there are mostly caches.
+that change what a process has one of: its environment and folder, where imports look, the state of ``random``, a
+handler of a signal, and whatever else counts where modules change it at import (`process_kinds`). Drawing without a
+seed counts, too: a conftest file may have set one. What is to be finalized at the end does not: no test can see it.
+
+Other modules of the project are not looked at: what tests change there are mostly caches.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.interpreter import process_kinds
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.executions import identity
 
@@ -56,10 +60,18 @@ class SharedState:
 def _of_process() -> object:
     environ = {key: value for key, value in os.environ.items() if key != RUNNING}
     try:
-        folder = os.getcwd()
-    except OSError:  # a test has removed it
-        folder = ""
-    return environ, folder, list(sys.path), list(vars(builtins))
+        kinds = process_kinds.read()
+    except OSError:  # a test has removed the working folder
+        kinds = {"folder": object()}
+    found = {what: _comparable(value) for what, value in kinds.items() if what != process_kinds.FINALIZERS}
+    return environ, found, list(sys.path), list(vars(builtins))
+
+
+def _comparable(value: object) -> object:
+    """Return a value that is equal to another where `process_kinds.is_same` holds: objects of others are not asked."""
+    if type(value) is tuple:
+        return tuple(map(_comparable, value))
+    return value if type(value) in (*_VALUES, process_kinds.Vector) else identity(value)
 
 
 def _names(namespace: Mapping[str, object], modules: set[str], depth: int) -> list[object]:

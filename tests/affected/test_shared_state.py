@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import decimal
+import logging
 import os
+import random
+import signal
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -33,28 +37,34 @@ def test_what_a_list_of_the_file_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "undo"),
     [
-        "os.environ['LEFT'] = '1'",
-        "os.chdir('..')",
-        "sys.path.append('/left')",
-        "builtins.left = 1",
+        ("os.environ['LEFT'] = '1'", "del os.environ['LEFT']"),
+        ("os.chdir('..')", "pass"),
+        ("sys.path.append('/left')", "sys.path.pop()"),
+        ("builtins.left = 1", "del builtins.left"),
+        ("random.seed(7)", "random.seed()"),
+        ("random.random()", "random.seed()"),
+        ("signal.signal(signal.SIGUSR1, signal.SIG_IGN)", "signal.signal(signal.SIGUSR1, signal.SIG_DFL)"),
+        ("logging.getLogger('left').setLevel(10)", "del logging.root.manager.loggerDict['left']"),
+        ("decimal.setcontext(decimal.Context(prec=5))", "decimal.setcontext(decimal.Context())"),
+        ("mask = os.umask(0o707)", "os.umask(mask)"),
     ],
 )
-def test_what_a_test_leaves_in_the_process(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_test_leaves_in_the_process(code: str, undo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests after it find it; which test runs is no trace."""
     state, test = SharedState(), item(None, monkeypatch)
+    names = {module.__name__: module for module in (builtins, decimal, logging, os, random, signal, sys)}
     for key in ("LEFT", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(key, raising=False)
     monkeypatch.chdir(".")
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(builtins, "left", 1, raising=False)
-    monkeypatch.delattr(builtins, "left")
     before = state.of(test)
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "test_it.py::test (call)")
     assert state.of(test) == before
-    exec(code, {"os": os, "sys": sys, "builtins": builtins})  # noqa: S102 - a line of a test
-    assert state.of(test) != before
+    exec(code, names)  # noqa: S102 - a line of a test
+    after = state.of(test)
+    exec(undo, names)  # noqa: S102 - see above
+    assert after != before
 
 
 def test_a_text_with_doctests_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,15 +42,17 @@ def test_a_file_that_cannot_be_collected_is_an_error_in_each_run(project: Affect
 
 
 def test_what_a_test_leaves_in_the_process_is_there_for_the_next(project: AffectedProject) -> None:
-    """In the environment, or as the working folder: tests do not run in forks of their own then."""
+    """In the environment, as the working folder, or as a seed: tests do not run in forks of their own then."""
     project.write(
         "test_a.py",
         """
-        import os
+        import os, random
 
         def test_environ(): os.environ["LEFT"] = "1"
         def test_folder(): os.chdir(os.environ["LEFT"] and "/")
         def test_both(): assert (os.environ["LEFT"], os.getcwd()) == ("1", "/")
+        def test_seed(): random.seed(7)
+        def test_draw(): assert random.random() == random.Random(7).random()
         """,
     )
     assert [project.affected().status for _ in range(2)] == [0, 0]
