@@ -246,8 +246,10 @@ class Project:
             text=True,
         )
 
-    def warm_up(self, *args: str, command: str = "pytest", **environ: str) -> Result:
+    def warm_up(self, *args: str, **environ: str) -> Result:
         """Run until a run teaches the daemon nothing new and all layers are built; return the last run.
+
+        By ``pz``, as it starts in a tenth of the time that ``pytest`` takes.
 
         Raises:
             AssertionError: that does not happen, or the last run was cold.
@@ -255,7 +257,7 @@ class Project:
         said: list[str] = []
         for _ in range(6):
             before = self.reloads()
-            result = self.run([str(BIN / command), *args], environ)
+            result = self.pz(*args, **environ)
             self.settle()
             if result.was_warm and before and before == self.reloads():
                 return result

@@ -6,9 +6,11 @@ worker that replaces a dead one continues with its share.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.parallel.schedule import Schedule
+from pytest_zygote.core.parallel.work_units import split
 from pytest_zygote.core.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ class FixedSchedule(Schedule):
     def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
         """Deal the units out."""
         super().__init__(units, seconds, workers)
-        self._pool.sort(key=lambda piece: (units[piece.unit].rank, piece.items[0]))
+        whole = split(units, self._estimates, math.inf)
+        self._pool = sorted(whole, key=lambda piece: (units[piece.unit].rank, piece.items[0]))
         self._share_of_unit = deal(self._pool, workers)
         self._share_of: dict[int, int] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pytest_zygote.core.parallel.work_units import MOST, Estimates, Piece, Unit, cut
+from pytest_zygote.core.parallel.work_units import MOST, Estimates, Piece, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +18,10 @@ class Schedule:
     """What waits in the pool, and what each worker holds."""
 
     def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
-        """Cut the units, and put the pieces in order."""
+        """Begin with an empty pool, which the kinds of schedules fill."""
         self._units = units
         self._estimates = Estimates(units, seconds)
-        self._pool = cut(units, self._estimates, workers)
+        self._pool: list[Piece] = []
         self._missing = workers
         self._assignments: dict[int, deque[int]] = {}
         self._ahead: dict[int, float] = {}

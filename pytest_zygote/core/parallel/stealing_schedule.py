@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.parallel.schedule import Schedule
-from pytest_zygote.core.parallel.work_units import Piece
+from pytest_zygote.core.parallel.work_units import Piece, cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,6 +36,7 @@ class StealingSchedule(Schedule):
     def __init__(self, units: Sequence[Unit], seconds: Mapping[int, float], workers: int) -> None:
         """Cut the units, and put the pieces in order."""
         super().__init__(units, seconds, workers)
+        self._pool = cut(units, self._estimates, workers)
         self._finished_in: dict[int, int] = {}
 
     def _pull(self, worker: int) -> Piece | None:

@@ -5,6 +5,7 @@ Durations are those of earlier runs; what is unknown is taken for the mean of it
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.record import Record
@@ -12,8 +13,8 @@ from pytest_zygote.core.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PIECES_PER_WORKER = 4
-"""Large units are cut so that each worker pulls about this often: fewer, and the end is uneven."""
+PIECES_PER_WORKER = 2
+"""Large units are cut so that each worker pulls about this often; at the end, they steal (`tests/core/parallel`)."""
 WORTH = 4
 """A piece lasts at least this many times what its fixtures cost."""
 MOST = 2000
@@ -44,9 +45,21 @@ class Unit(Record):
         """What decides first who is begun earlier."""
         return self.phase, self.priority
 
+    def without(self, items: tuple[int, ...]) -> Unit:
+        """Return the unit without some of its tests."""
+        gone = frozenset(items)
+        left = tuple(item for item in self.items if item not in gone)
+        return Unit(left, self.divisible, self.cost_s, self.priority, self.phase)
+
 
 class Piece(Record):
-    """Part of a unit, or all of it."""
+    """Part of a unit, or all of it.
+
+    Attributes:
+        unit: its index.
+        items: indexes of the tests, in pytest's order.
+        seconds: how long they are expected to take; infinite for one that nobody has measured among others that are.
+    """
 
     unit: int
     items: tuple[int, ...]
@@ -76,6 +89,10 @@ class Estimates:
             sums[0] += seconds
             sums[1] += 1
 
+    def is_known(self, item: int) -> bool:
+        """Return whether an earlier run has measured a test."""
+        return item in self._known
+
     def of(self, item: int) -> float:
         """Return the seconds that a test is expected to take."""
         known = self._known.get(item)
@@ -92,11 +109,24 @@ class Estimates:
 
 
 def cut(units: Sequence[Unit], estimates: Estimates, workers: int) -> list[Piece]:
-    """Cut large units into pieces; return all pieces in the order in which they should be begun."""
+    """Cut large units into pieces; return all pieces in the order in which they should be begun.
+
+    The longest come first, with what their fixtures take. Before them come tests that are new in units which cost
+    nothing: how long they take is not known, and one that takes long must not be the last.
+    """
     target = estimates.sum(estimates.unit_of) / (PIECES_PER_WORKER * max(workers, 1))
-    pieces = split(units, estimates, target)
-    pieces.sort(key=lambda piece: (units[piece.unit].rank, -piece.seconds, piece.items[0]))
+    new = [_new(unit, estimates) for unit in units]
+    known = [unit.without(items) for unit, items in zip(units, new, strict=True)]
+    pieces = [Piece(at, (item,), math.inf) for at, items in enumerate(new) for item in items]
+    pieces += split(known, estimates, target)
+    pieces.sort(key=lambda piece: (units[piece.unit].rank, -piece.seconds - units[piece.unit].cost_s, piece.items[0]))
     return pieces
+
+
+def _new(unit: Unit, estimates: Estimates) -> tuple[int, ...]:
+    """Return the tests of a unit that have not been measured, if others have, and any worker may run them at once."""
+    unknown = tuple(item for item in unit.items if not estimates.is_known(item))
+    return unknown if unit.divisible and not unit.cost_s and len(unknown) < len(unit.items) else ()
 
 
 def split(units: Sequence[Unit], estimates: Estimates, target_s: float) -> list[Piece]:

@@ -156,8 +156,8 @@ def ratio(seed: int, workers: int, *, has_history: bool) -> float:
     ("workers", "has_history", "usual", "worst"),
     [
         (4, True, 1.01, 1.02),
-        (8, True, 1.03, 1.05),
-        (16, True, 1.05, 1.15),
+        (8, True, 1.01, 1.02),
+        (16, True, 1.03, 1.1),
         (4, False, 1.02, 1.1),
         (16, False, 1.3, 1.4),
     ],
