@@ -1,9 +1,9 @@
 """What tests leave for the tests after them, in their own files and in the process.
 
 Test steps that build on each other, or a list that a fixture returns and tests add to, need one process. So do tests
-that change what a process has one of: its environment and folder, where imports look, the state of ``random``, a
-handler of a signal, and whatever else counts where modules change it at import (`process_kinds`). Drawing without a
-seed counts, too: a conftest file may have set one. What is to be finalized at the end does not: no test can see it.
+that change what a process has one of: its environment and folder, where imports look, the seed of ``random``, a handler
+of a signal, and whatever else counts where modules change it at import (`process_kinds`). Not what is to be finalized
+at the end, which no test can see, nor that random numbers were drawn: few tests care which come next.
 
 Other modules of the project are not looked at: what tests change there are mostly caches.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_zygote.adapters.interpreter import process_kinds
+from pytest_zygote.adapters.interpreter import generator_states, process_kinds
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.executions import identity
 
@@ -44,6 +44,7 @@ class SharedState:
     def __init__(self) -> None:
         """Know no file yet."""
         self._modules: dict[str, list[ModuleType]] = {}
+        self._seeds = _Seeds()
 
     def of(self, item: pytest.Item) -> object:
         """Return a value that differs once a file of the test, or the process, keeps something else."""
@@ -54,24 +55,49 @@ class SharedState:
             own = None if parent is None else parent.obj  # of a text with doctests there is none
             modules = self._modules[str(item.path)] = [*conftests, *([] if own is None else [own])]
         files = {module.__name__ for module in modules}
-        return [_of_process(), *(_names(vars(module), files, DEPTH) for module in modules)]
+        return [_of_process(self._seeds), *(_names(vars(module), files, DEPTH) for module in modules)]
 
 
-def _of_process() -> object:
+class _Seeds:
+    """How often each generator of random numbers has been seeded."""
+
+    def __init__(self) -> None:
+        self._process = 0
+        self._last: dict[str, object] = {}
+        self._counts = dict.fromkeys(generator_states.GENERATORS, 0)
+
+    def of(self, states: Mapping[str, object]) -> dict[str, int]:
+        """Return it, of these states."""
+        if self._process != os.getpid():  # in a fork, Python seeds `random` anew
+            self._process = os.getpid()
+            self._last.clear()
+        for what in self._counts.keys() & states.keys():
+            last = self._last.get(what, states[what])
+            self._last[what] = states[what]
+            if last != states[what] and not generator_states.has_drawn(what, last, states[what]):
+                self._counts[what] += 1
+        return dict(self._counts)
+
+
+def _of_process(seeds: _Seeds) -> object:
     environ = {key: value for key, value in os.environ.items() if key != RUNNING}
     try:
         kinds = process_kinds.read()
     except OSError:  # a test has removed the working folder
         kinds = {"folder": object()}
-    found = {what: _comparable(value) for what, value in kinds.items() if what != process_kinds.FINALIZERS}
-    return environ, found, list(sys.path), list(vars(builtins))
+    found = {what: _comparable(value) for what, value in kinds.items() if what not in _OTHERWISE}
+    return environ, found, seeds.of(kinds), list(sys.path), list(vars(builtins))
+
+
+_OTHERWISE = {process_kinds.FINALIZERS, *generator_states.GENERATORS}
+"""Kinds that are not compared as they are."""
 
 
 def _comparable(value: object) -> object:
     """Return a value that is equal to another where `process_kinds.is_same` holds: objects of others are not asked."""
     if type(value) is tuple:
         return tuple(map(_comparable, value))
-    return value if type(value) in (*_VALUES, process_kinds.Vector) else identity(value)
+    return value if type(value) in _VALUES else identity(value)
 
 
 def _names(namespace: Mapping[str, object], modules: set[str], depth: int) -> list[object]:

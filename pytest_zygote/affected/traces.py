@@ -8,6 +8,7 @@ Each test names only the last one before it that has left something; that one na
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.shared_state import SharedState
@@ -27,14 +28,15 @@ class Traces:
     def __init__(self, state_of: Callable[[pytest.Item], object] | None = None) -> None:
         """Know of none; `state_of` returns what differs once a test has left something."""
         self._state_of = state_of or SharedState().of
-        self._state: tuple[str, object] = ("", None)
+        self._state: tuple[tuple[str, int], object] = (("", 0), None)
         self._last: dict[str, str] = {}
         self._writers: dict[str, str] = {}
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Look before a test: not again, if the test before it was of the same file."""
-        if self._state[0] != str(item.path):
-            self._state = (str(item.path), self._look(item))
+        """Look before a test: not again, if the test before it was of the same file, in this process."""
+        place = (str(item.path), os.getpid())
+        if self._state[0] != place:
+            self._state = (place, self._look(item))
 
     def _look(self, item: pytest.Item) -> object:
         try:
@@ -44,10 +46,10 @@ class Traces:
 
     def end_test(self, item: pytest.Item, nodeid: str) -> tuple[Needs, bool]:
         """Return which test this one comes after, and whether it has left something itself."""
-        path, before = self._state
+        (path, process), before = self._state
         last = self._last.get(path, nodeid)
         needs = {} if last == nodeid else {Need(AFTER, "", last): b""}
-        self._state = (path, self._look(item))
+        self._state = ((path, process), self._look(item))
         has_left = self._state[1] != before
         if has_left:
             self._last[path] = nodeid
