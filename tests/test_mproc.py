@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from pytest_zygote import mproc
+from pytest_zygote.mproc import addresses
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ from pytest_zygote import mproc
 def test_modules_have_the_names_of_the_package(module: str, names: tuple[str, ...]) -> None:
     """The same objects."""
     found = importlib.import_module(f"pytest_zygote.mproc.{module}")
+    assert getattr(mproc, module) is found, "as the documentation of pytest-mproc reaches it"
     assert [getattr(found, name) for name in names] == [getattr(mproc, name) for name in names]
 
 
@@ -40,6 +42,14 @@ def test_nobody_listens_on_a_free_port() -> None:
     """A server can."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", mproc.find_free_port()))
+
+
+def test_ports_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the last function that was set."""
+    monkeypatch.setattr(addresses, "_ALLOCATORS", [])
+    for port in (7, 8):
+        mproc.set_user_defined_port_alloc(lambda port=port: port)
+    assert mproc.find_free_port() == 8
 
 
 def test_this_machine_has_an_address(monkeypatch: pytest.MonkeyPatch) -> None:

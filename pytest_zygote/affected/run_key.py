@@ -13,6 +13,7 @@ import sys
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter.private import light
 from pytest_zygote.affected.file_state import PYTHON
 from pytest_zygote.affected.project_files import recorded_files
 from pytest_zygote.core.affected.fingerprints import checksum
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pytest_zygote.affected.current_tree import CurrentTree
 
 SILENT_FLAGS = frozenset({"dont_write_bytecode", "verbose", "quiet", "interactive", "inspect"})
+
+SILENT_X = frozenset({"frozen_modules", "importtime", "showrefcount", "faulthandler", "tracemalloc", "pycache_prefix"})
+"""Options by ``-X`` that code cannot notice, or that debuggers set."""
 
 _CHOICE = (
     "file_or_dir keyword markexpr deselect ignore ignore_glob lf lastfailed failedfirst newfirst"
@@ -69,7 +73,7 @@ def parts_of(config: pytest.Config, tree: CurrentTree, *, knows_environ: bool) -
     if knows_environ:
         keys = [key for key in keys if key.startswith(NATIVE_PREFIXES) and key not in OWN_PYTHON_KEYS]
     return {
-        "the interpreter": f"{PYTHON} {sys.version} {platform.machine()} {_flags()} {sys.warnoptions}",
+        "the interpreter": f"{PYTHON} {sys.version} {platform.machine()} {_flags()} {sys.warnoptions}{_x_options()}",
         "the folder": os.path.relpath(config.invocation_params.dir, config.rootpath),
         "the installed packages": _packages(tree),
         "the ini-file": _ini(config),
@@ -92,6 +96,12 @@ def _flags() -> str:
     """Return the flags of the interpreter that code may notice."""
     names = (name for name in dir(sys.flags) if name.islower() and name[0] != "_" and name not in ("count", "index"))
     return " ".join(f"{name}={getattr(sys.flags, name)}" for name in names if name not in SILENT_FLAGS)
+
+
+def _x_options() -> str:
+    """Return the options by ``-X`` that are not among the flags; '' for none."""
+    found = sorted(f" {name}={value}" for name, value in light.x_options().items() if name not in SILENT_X)
+    return "".join(found)
 
 
 def _packages(tree: CurrentTree) -> str:

@@ -8,7 +8,8 @@ PYTEST_DONT_REWRITE: a run finds this module already imported.
 from __future__ import annotations
 
 from pytest_zygote.fixtures.declare import fixture, global_fixture, node_fixture, shared
-from pytest_zygote.mproc.addresses import find_free_port, get_ip_addr
+from pytest_zygote.mproc import constants, data, fixtures
+from pytest_zygote.mproc.addresses import find_free_port, get_ip_addr, set_user_defined_port_alloc
 from pytest_zygote.parallel.mproc_marks import (
     DEFAULT_PRIORITY,
     FatalError,
@@ -25,12 +26,16 @@ __all__ = (
     "GroupTag",
     "TestError",
     "TestExecutionConstraint",
+    "constants",
+    "data",
     "find_free_port",
     "fixture",
+    "fixtures",
     "get_ip_addr",
     "global_fixture",
     "group",
     "node_fixture",
     "priority",
+    "set_user_defined_port_alloc",
     "shared",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.interpreter.private import light
 from pytest_zygote.affected import run_key
 from tests.affected.fakes import config_of, tree_at
 
@@ -24,6 +25,19 @@ def test_options_count_unless_they_choose_or_show_tests(tmp_path: Path, name: st
     )
 
     assert (one == other) is is_neutral
+
+
+@pytest.mark.parametrize(("options", "is_same"), [({"frozen_modules": "off"}, True), ({"mine": True}, False)])
+def test_options_of_the_interpreter_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str | bool], *, is_same: bool
+) -> None:
+    """Also those that only code can mean; not those that it cannot notice."""
+    monkeypatch.setattr(light, "x_options", dict)
+    parts = [run_key.parts_of(config_of(tmp_path), tree_at(tmp_path), knows_environ=True)]
+    monkeypatch.setattr(light, "x_options", lambda: options)
+    parts.append(run_key.parts_of(config_of(tmp_path), tree_at(tmp_path), knows_environ=True))
+
+    assert (parts[0] == parts[1]) is is_same
 
 
 def test_overrides_and_plugins_count(tmp_path: Path) -> None:
