@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SCOPES = ("session", "package", "module", "class", "function")
 """From the widest to the narrowest: a fixture may ask for those of its own scope, and of wider ones."""
 
+TEARDOWN_FAILS = "raise OSError('tear-down')"
+
 LOG = """\
 import os
 
@@ -57,7 +59,7 @@ MARKS = (
 SETUPS = (
     "def setup_module(): note(f'setup {__name__}')\ndef teardown_module(): note(f'teardown {__name__}')\n",
     "def setup_function(f): note(f'setup {f.__name__}')\ndef teardown_function(f): note(f'teardown {f.__name__}')\n",
-    "def teardown_module(): raise OSError('teardown of a module')\n",
+    "def teardown_module(): raise OSError('tear-down')\n",
 )
 
 
@@ -123,7 +125,7 @@ class Suite:
             *([f"    request.addfinalizer(lambda: note('down {made.name}'))"] if ends == "finalizer" else []),
             "    yield 1",
             *([f"    note(f'down {name}')"] if ends == "yield" else []),
-            *(["    raise OSError('tear-down')"] if fails == "down" else []),
+            *([f"    {TEARDOWN_FAILS}"] if fails == "down" else []),
         ]
         return made, "\n".join(lines) + "\n\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import socket
+from functools import partial
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_ports_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the last function that was set."""
     monkeypatch.setattr(addresses, "_ALLOCATORS", [])
     for port in (7, 8):
-        mproc.set_user_defined_port_alloc(lambda port=port: port)
+        mproc.set_user_defined_port_alloc(partial(int, port))
     assert mproc.find_free_port() == 8
 
 
