@@ -299,7 +299,7 @@ def test_what_a_module_asks_of_its_process(project: Project, what: str) -> None:
 def test_a_module_that_asks_for_the_working_directory(project: Project) -> None:
     """A run in another folder gets that one; from then on each run imports the module."""
     project.write("tests/data.txt", "")
-    text = "import os, pathlib\nMODE = pathlib.Path('data.txt').resolve().name, os.path.exists('data.txt')\n"
+    text = "import os, pathlib\nMODE = os.path.exists('data.txt'), pathlib.Path('data.txt').resolve().name\n"
     _write(project, {"app/main.py": text})
     project.warm_up()
     command = [str(BIN / "pytest"), ".."]

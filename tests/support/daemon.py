@@ -186,6 +186,8 @@ class Project:
             "XDG_RUNTIME_DIR": str(self.home),
             "TMPDIR": str(self.temporary),
             "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+            # What Python itself colours, as pdb's prompt from 3.15 on: pytest's colours are its own.
+            "PYTHON_COLORS": "0",
             # setproctitle writes over what /proc/PID/environ shows, and by that we know our processes.
             "SPT_NOENV": "1",
         }

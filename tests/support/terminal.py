@@ -29,6 +29,11 @@ CTRL_BACKSLASH = "\x1c"
 UP = "\x1b[A"
 LEFT = "\x1b[D"
 
+_EDITING = re.compile(r"\x1b(?:\[[?\d;]*[@-ln-~]|\[0m|[=>])|(?<=\n)\r(?!\n)")
+"""What an editor of lines writes besides text and its colours; from Python 3.15 on, pdb has one that is no readline."""
+
+_APPLICATION_KEYS = re.compile(r"\x1b\[\?1([hl])")
+
 PROMPT = re.compile(r"\[\[exit (\d+)\]\] $")
 
 # A session of its own whose controlling terminal is descriptor 0; then the shell, with job control.
@@ -48,6 +53,7 @@ class Terminal:
         self.project = project
         self._text = ""
         self._at = 0
+        self._has_application_keys = False
         self._master, slave = os.openpty()
         self.resize(rows, columns)
         inputrc = project.home / "inputrc"
@@ -85,8 +91,9 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def send(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self._master, keys.encode())
+        """Press keys; those with arrows send what the program in front has asked for."""
+        sent = keys.replace("\x1b[", "\x1bO") if self._has_application_keys else keys
+        os.write(self._master, sent.encode())
 
     def interrupt_prompt(self, pattern: str) -> None:
         """Press Ctrl-C at a prompt of readline until it shows a text.
@@ -127,7 +134,10 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:  # Linux: nobody has the other end open
             return False
-        self._text += data.decode(errors="replace").replace("\r\n", "\n")
+        shown = self._text + data.decode(errors="replace").replace("\r\n", "\n")
+        for mode in _APPLICATION_KEYS.findall(shown):
+            self._has_application_keys = mode == "h"
+        self._text = _EDITING.sub("", shown)
         return bool(data)
 
     def start(self, command: str) -> None:
@@ -139,6 +149,10 @@ class Terminal:
         """Bring the stopped job back, and wait until it really goes on: keys pressed before that are the shell's."""
         self.start("fg")
         eventually(self._is_job_running, "the job goes on")
+
+    def has_editor(self) -> bool:
+        """Return whether the program in front reads keys, not lines; pdb drops, from 3.15 on, what came before."""
+        return not termios.tcgetattr(self._master)[3] & termios.ICANON
 
     def settle(self) -> None:
         """Wait until the job waits too: readline loses a Ctrl-C that comes between its prompt and its look for keys."""
