@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.adapters.system.files import drop_bytecode
 from scripts.change_channels import CHANNELS
 from scripts.change_sources import SOURCES, Key, Link, Stamped
-from tests.support.affected import AffectedProject
+from tests.support.affected import INI, AffectedProject
 
 if TYPE_CHECKING:
     import random
@@ -240,6 +240,13 @@ def _adding_file(kind: str, path: str, text: str) -> Callable[[Project], str]:
     return change
 
 
+def _settings(project: Project) -> str:
+    """Look for tests of other names, or of the usual ones again; without the file, the plugin would not be there."""
+    is_usual = project.files().get("pytest.ini", INI) == INI
+    project.more["pytest.ini"] = SETTINGS if is_usual else INI
+    return "settings"
+
+
 def _expectation(project: Project) -> str:
     pair = project.chance.choice(project.pairs)
     pair.expected += project.chance.choice((-1, 1))
@@ -272,6 +279,6 @@ AGAIN: tuple[tuple[int, Callable[[Project], str]], ...] = (
     (1, _adding_file("package in the way", "lib/src#/__init__.py", "def value(): return -1\n")),
     (1, _adding_file("standard module in the way", "json.py", "raise ImportError\n")),
     (1, _adding_file("new package", "t#/__init__.py", "")),
-    (1, _adding_file("settings", "pytest.ini", SETTINGS)),
+    (1, _settings),
     (1, _adding_file("other file", "notes/text.md", "words\n")),
 )  # fmt: skip

@@ -58,6 +58,9 @@ for line in sys.stdin:
 """
 
 
+INI = "[pytest]\naddopts = -p pytest_zygote\npythonpath = .\n"
+"""Enables the plugin."""
+
 PRECISE = sys.version_info >= (3, 12)
 precisely = pytest.mark.skipif(not PRECISE, reason="Python 3.11 does not tell which functions a test runs")
 
@@ -145,7 +148,7 @@ class AffectedProject:
             "PYTEST_DAEMON_DISABLE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
-        self.write("pytest.ini", "[pytest]\naddopts = -p pytest_zygote\npythonpath = .\n")
+        self.write("pytest.ini", INI)
 
     def write(self, path: str, text: str) -> Path:
         """Write a file, dedented; Python would run the old code if the size and the second stay the same."""
