@@ -51,8 +51,8 @@ def _compile_it(tmp_path: Path) -> Callable[[int, Path], None]:
     source.write_text(EXTENSION)
 
     def compile_it(value: int, target: Path) -> None:
-        # Some systems keep what differs from machine to machine beside the folder of the headers.
-        flags = ["-shared", "-fPIC", f"-I{headers}", f"-I{Path(headers).parent}", f"-DVALUE={value}"]
+        # Debian keeps what differs from machine to machine beside the folder of the headers.
+        flags = ["-shared", "-fPIC", f"-I{headers}", "-idirafter", str(Path(headers).parent), f"-DVALUE={value}"]
         subprocess.run([compiler, *flags, str(source), "-o", str(target)], check=True)
 
     return compile_it
