@@ -1,10 +1,17 @@
-"""Notes which modules of the project change, when they are imported, what others of it hold."""
+"""Notes which modules of the project change, when they are imported, what others of it hold.
+
+A class that is made is known to its bases, which nearly nobody asks for it. So this counts only in a project with code
+that does: ``Plugin.__subclasses__()`` finds what other modules have defined.
+"""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from pytest_zygote.adapters.interpreter.module_contents import ModuleContents
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.adapters.interpreter.module_contents import ModuleContents, bases_in
+from pytest_zygote.adapters.system import files
 from pytest_zygote.core.layers.import_effects import ATTRIBUTE, Became
 from pytest_zygote.core.layers.import_log import imported_by
 
@@ -23,6 +30,8 @@ class TouchedModules:
         self._ledger = ledger
         self._is_own = is_own
         self._contents = ModuleContents(is_own)
+        self._asks_for_subclasses = False
+        self._extended: list[tuple[str, str]] = []
 
     def on_loaded(self, name: str) -> None:
         """Look at what a module imports, which has just been executed."""
@@ -33,6 +42,19 @@ class TouchedModules:
             if self._contents.has_changed(other, _undone(log, other)):
                 self._ledger.touched.setdefault(other, set()).add(name)
         self._contents.has_changed(name)
+        self._note_bases(name)
+
+    def _note_bases(self, name: str) -> None:
+        self._extended += [(base, name) for base in bases_in(name) if self._is_own(base)]
+        if not self._asks_for_subclasses:
+            read = files.read_unchanged(code_origin.origin_of(sys.modules.get(name)))
+            self._asks_for_subclasses = read is not None and _SUBCLASSES in read[0]
+        while self._asks_for_subclasses and self._extended:
+            base, module = self._extended.pop()
+            self._ledger.touched.setdefault(base, set()).add(module)
+
+
+_SUBCLASSES = b"__subclasses__"
 
 
 def _undone(log: Iterable[Event], module: str) -> set[str]:

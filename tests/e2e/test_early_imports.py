@@ -211,6 +211,46 @@ def test_an_early_import_shows_nowhere(project: Project, what: str) -> None:
     assert not project.status().rejected
 
 
+REGISTRY = """
+    import click, weakref
+    ALIVE = weakref.WeakSet()
+    class Plugin:
+        pass
+    @click.group()
+    def commands():
+        pass
+    def found():
+        return sorted(commands.commands), len(ALIVE), [kind.__name__ for kind in Plugin.__subclasses__()]
+    """
+PLUGIN = """
+    from app.registry import ALIVE, Plugin, commands
+    @commands.command()
+    def go():
+        pass
+    class Mine(Plugin):
+        pass
+    ALIVE.add(Mine)
+    """
+
+
+def test_a_run_does_not_find_what_modules_have_registered_that_it_has_not_imported(project: Project) -> None:
+    """In an object of a library, in a weak set, and by being derived from a class: the run starts over without them."""
+    _write(project, {"app/registry.py": REGISTRY, "app/plugin.py": PLUGIN})
+    project.write(
+        "test_main.py",
+        "import app.plugin\nfrom app.registry import found\ndef test_it(): assert found() == (['go'], 1, ['Mine'])\n",
+    )
+    project.write("test_alone.py", "from app.registry import found\ndef test_it(): assert found() == ([], 0, [])\n")
+    with_plugin = project.warm_up("test_main.py")
+    without = project.pytest("test_alone.py")
+    project.settle()
+    last = project.pytest("test_main.py")
+
+    assert [result.returncode for result in (with_plugin, without, last)] == [0, 0, 0], without.stdout
+    assert all(result.was_warm for result in (with_plugin, without, last))
+    assert project.status().rejected.keys() == {"app.plugin"}
+
+
 def test_warning_of_a_package_about_who_imports_it(project: Project) -> None:
     """It names the line of a module that was imported early, later than the package; each run shows it as plain."""
     packages = project.root / "site-packages"

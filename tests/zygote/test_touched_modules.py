@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from pytest_zygote.core.layers.import_effects import Became, Imported
 from pytest_zygote.zygote.touched_modules import TouchedModules
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -34,3 +37,26 @@ def test_who_imports_a_module_may_change_it(monkeypatch: pytest.MonkeyPatch) -> 
     modules.on_loaded("registers")
 
     assert ledger.touched == {"registry": {"registers"}}
+
+
+def test_who_derives_classes_changes_what_is_found_by_subclasses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only where some code of the project asks for subclasses, whichever module was imported first."""
+    ledger = Ledger(lambda _path: ())
+    modules = TouchedModules(ledger, lambda name: name in ("base", "derived", "finds"))
+    for name, text in {
+        "base": "class Plugin: pass\nclass Inner(Plugin): pass\n",
+        "derived": "import base\nclass Mine(base.Inner, dict): pass\n",
+        "finds": "import base\ndef find(): return base.Plugin.__subclasses__()\n",
+    }.items():
+        file = tmp_path / f"{name}.py"
+        file.write_text(text, encoding="utf-8")
+        made = ModuleType(name)
+        made.__spec__ = spec_from_file_location(name, file)
+        monkeypatch.setitem(sys.modules, name, made)
+        exec(text, vars(made))  # noqa: S102 - what an import does
+        assert not ledger.touched
+        modules.on_loaded(name)
+
+    assert ledger.touched == {"base": {"derived"}}

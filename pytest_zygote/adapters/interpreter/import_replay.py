@@ -133,6 +133,8 @@ class ImportReplay:
         self.admitted.add(name)
         self._s.unmark(name)
         self._replay(name)
+        if not self.is_exact:
+            self._check_touched()
 
     def _check(self, name: str) -> None:
         """See whether the module would be what it is, were it executed now."""
@@ -247,13 +249,14 @@ class ImportReplay:
             self._s.refuse(reason, suspects)
 
     def finish(self) -> None:
-        """Collection has ended: from now on only the environment is compared.
+        """Collection has ended: from now on a test may be the first to import a module, and change what it likes."""
+        self._check_touched()
+        self.is_exact = False
 
-        What a module has put into another is there although the run has not imported it: then that was too early.
-        """
+    def _check_touched(self) -> None:
+        """See whether a module that was imported holds what one that was not has put there: that was too early."""
         early = changed_too_early(self._s.touched, self._executed() if self._s.touched else ())
         if early:
             module, name = min(early.items())
             text = f"{module} changes what {name} holds when it is imported, and this run has imported {name} alone"
             self._refuse(Reason("imported-too-early", text), tuple(sorted(early)))
-        self.is_exact = False

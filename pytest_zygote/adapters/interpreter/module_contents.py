@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import sys
 from collections import OrderedDict, defaultdict, deque
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a, module_of
+from pytest_zygote.adapters.interpreter.private.bare_objects import class_namespace, dict_of, is_a, module_of, mro_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     Contents = dict[object, object]
 
 _CONTAINERS = (list, set, dict, deque, defaultdict, OrderedDict)
+_WEAK = (WeakSet, WeakKeyDictionary, WeakValueDictionary)
 _WRAPPERS = (tuple, frozenset, CellType, staticmethod, classmethod, property)
 """They cannot change, but what they hold can."""
 
@@ -34,6 +37,9 @@ _MOST = 1000
 """Of a container with more entries only their number is compared: it is data."""
 
 _MOST_OBJECTS = 5000
+
+_DEPTH = 2
+"""So far below an object of a library a registry may be: the rules of the map of a Flask application."""
 
 
 class ModuleContents:
@@ -67,6 +73,8 @@ class ModuleContents:
         for key, value in (dict_of(sys.modules.get(name)) or {}).items():
             if type(key) is str and not key.startswith("__") and type(value) is not ModuleType:
                 yield key, _mark(value)
+                if type(value) is FunctionType and value.__dict__:
+                    yield f"{key}.__dict__", tuple(map(_mark, value.__dict__.values()))
                 waiting += self._below_name(name, value)
         yield from self._objects(waiting)
 
@@ -97,24 +105,80 @@ class ModuleContents:
         return [value]
 
     def _held(self, value: object) -> list[object] | None:
-        """Return the objects that an object holds; None if it cannot hold others, or is none of the project's."""
+        """Return the objects that an object holds, of a library's how many there are; None if it cannot hold others."""
         kind = type(value)
         if kind in _CONTAINERS or kind in _WRAPPERS:
             held = gc.get_referents(value)
             return held if len(held) <= _MOST else [len(held)]
         if type(value) is FunctionType:
             return [value.__defaults__, value.__kwdefaults__, value.__closure__] if self._counts(value) else None
-        return None if is_a(value, type) or not self._is_own(module_of(value)) else _attributes(value)
+        if kind in _WEAK:
+            return _alive(value)
+        if kind is itertools.count:
+            return _position(value)
+        return None if is_a(value, type) else self._held_by_object(value)
+
+    def _held_by_object(self, value: object) -> list[object] | None:
+        home = module_of(value)
+        return _attributes(value) if self._is_own(home) else [*_sizes(value, _top(home), _DEPTH)] or None
 
     def _counts(self, function: FunctionType) -> bool:
         home = function.__module__
         return type(home) is str and (home == _DECORATORS or self._is_own(home))
 
 
+def bases_in(name: str) -> set[str]:
+    """Return the modules of the classes from which a module derives its own."""
+    values = tuple((dict_of(sys.modules.get(name)) or {}).values())
+    found: set[object] = set()
+    for value in values:
+        if is_a(value, type) and class_namespace(value).get("__module__") == name:
+            found.update(class_namespace(base).get("__module__") for base in mro_of(value))  # type: ignore[arg-type]  # a class
+    return {home for home in found if type(home) is str} - {name}
+
+
 def _attributes(value: object) -> list[object]:
     attributes = dict_of(value)
     slots = [held for held in gc.get_referents(value) if held is not type(value) and held is not attributes]
     return [*(attributes or {}).values(), *slots]
+
+
+def _position(counter: object) -> list[object] | None:
+    """Return what stands for the next number of an `itertools.count`; None if that is an object of its own kind."""
+    held = gc.get_referents(counter)
+    return [hash(repr(counter))] if all(type(one) is int or one is itertools.count for one in held) else None
+
+
+def _sizes(value: object, package: str, depth: int) -> Iterator[int]:
+    """Give how much is in the collections of a library's object: what is registered there makes one of them grow.
+
+    What such an object sets when it is first used is its own affair, and so are its caches.
+    """
+    if package in sys.stdlib_module_names:
+        return
+    for name, held in tuple((dict_of(value) or {}).items()):
+        size = None if "cache" in name else _size(held)
+        if size is not None:
+            yield size
+        elif depth and type(held) not in _PLAIN and _top(module_of(held)) == package:
+            yield from _sizes(held, package, depth - 1)
+
+
+def _size(value: object) -> int | None:
+    """Return how much is in a collection, even if it is one of a kind of its own; None for what is none."""
+    if type(value) in _WEAK:
+        return len(_alive(value))
+    kind = next((kind for kind in (dict, list, set, deque) if is_a(value, kind)), None)
+    return None if kind is None else kind.__len__(value)  # type: ignore[arg-type]  # one of this kind
+
+
+def _alive(value: object) -> list[object]:
+    """Return what a weak set or dictionary holds: references, and what stands beside them."""
+    return gc.get_referents((dict_of(value) or {}).get("data"))
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _is_plain(value: object) -> bool:

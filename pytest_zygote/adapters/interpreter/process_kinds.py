@@ -169,8 +169,7 @@ KINDS: dict[str, _Kind] = {
 def _stack_size() -> int:
     """Return the size of the stacks of new threads; to ask for it sets it to 0."""
     size = threading.stack_size()
-    if size:
-        threading.stack_size(size)
+    threading.stack_size(size)
     return size
 
 

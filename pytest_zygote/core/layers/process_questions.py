@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_zygote.core.bytecode import Kind, Step, steps, texts_of, why_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
     from types import CodeType
 
@@ -97,16 +97,20 @@ def _reads_path(found: list[Step]) -> bool:
 
     Who asks whether an entry is there, and adds to the path as well, asks so as not to add it twice.
     """
-    imported, names, uses = "", {SYS}, set()
+    uses = {str(after.value) if after.value in _ADDING else after.opname for after in _after_path(found)}
+    return bool(uses - _ADDING - ({"CONTAINS_OP"} if uses & _ADDING else set()))
+
+
+def _after_path(found: list[Step]) -> Iterator[Step]:
+    """Give the instructions that follow where `sys.path` is loaded, by whatever name the module is known."""
+    imported, names = "", {SYS}
     for before, step, after in zip(found, found[1:], found[2:], strict=False):
         if before.kind is Kind.IMPORT:
             imported = str(before.value)
             names |= {str(step.value)} if imported == SYS and step.kind is Kind.WRITE else set()
         is_attribute = step.kind is Kind.ATTRIBUTE and before.value in names
         if step.value == PATH and (is_attribute or (step.kind is Kind.MEMBER and imported == SYS)):
-            uses.add(str(after.value) if after.value in _ADDING else after.opname)
-    adds = uses & _ADDING
-    return bool(uses - _ADDING - ({"CONTAINS_OP"} if adds else set()))
+            yield after
 
 
 def _words(code: CodeType, found: list[Step]) -> tuple[AbstractSet[str], list[str]]:

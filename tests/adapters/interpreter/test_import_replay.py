@@ -20,16 +20,26 @@ KEY = "ZYGOTE_TEST_COLOUR"
 REASON = Reason("environment-read", f"app reads {KEY} when it is imported, and the run has changed it")
 
 
-def replay(event: Event, *, answer: object = None) -> list[tuple[Reason, tuple[str, ...]]]:
+Refused = list[tuple[Reason, tuple[str, ...]]]
+
+
+def replay(event: Event, *, answer: object = None) -> Refused:
     """Import the module ``app``, of which this is recorded, into a run; return why that was refused."""
-    refused: list[tuple[Reason, tuple[str, ...]]] = []
+    refused: Refused = []
+    _importing(event, refused, answer=answer)._replay("app")  # noqa: SLF001 - what stands around it replaces the interpreter's own functions
+    return refused
+
+
+def _importing(
+    event: Event, refused: Refused, *, answer: object = None, touched: dict[str, set[str]] | None = None
+) -> ImportReplay:
     log = {"app": [event]}
     digests = ImportDigests()
     digests.add(["app"], log)
     state = RunState(
         log=log,
         importers={},
-        touched={},
+        touched=touched or {},
         digests=digests,
         own=frozenset({"app"}),
         known=frozenset({"app"}),
@@ -47,8 +57,21 @@ def replay(event: Event, *, answer: object = None) -> list[tuple[Reason, tuple[s
         unmark=lambda _: None,
         is_own=lambda _: True,
     )
-    ImportReplay(state)._replay("app")  # noqa: SLF001 - what stands around it replaces the interpreter's own functions
-    return refused
+    return ImportReplay(state)
+
+
+def test_a_test_that_imports_what_others_have_changed() -> None:
+    """A function may be the first to import a module: the next run leaves out who has registered something there."""
+    refused: Refused = []
+    importing = _importing(Asked("the folder", None), refused, touched={"app": {"app.plugin"}})
+    importing.finish()
+    assert not refused
+
+    importing._see("app")  # noqa: SLF001 - as the import system does
+
+    (why,) = refused
+    assert why[0].code == "imported-too-early"
+    assert why[1] == ("app.plugin",)
 
 
 @pytest.mark.parametrize(("now", "refused"), [("red", []), ("blue", [(REASON, ())])])

@@ -10,7 +10,7 @@ import pytest
 from pytest_zygote.adapters.interpreter.module_contents import ModuleContents
 
 TEXT = """
-import collections, functools
+import collections, functools, itertools, weakref
 
 class Registry:
     all = []
@@ -31,6 +31,8 @@ class Hostile:
 LIST, SET, QUEUE, BY_NAME = [], set(), collections.deque(), {"a": []}
 NESTED = ([],)
 COUNT = 1000
+NUMBERS = itertools.count()
+ALIVE, BY_CLASS, BY_LABEL = weakref.WeakSet(), weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()
 registry, slots, hostile = Registry(), Slots(), Hostile()
 
 def function(value, seen=[]):
@@ -71,6 +73,11 @@ def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "register('x')",
         "dispatched.register(int, str)",
         "counted()",
+        "function.mark = 1",
+        "next(NUMBERS)",
+        "ALIVE.add(Slots)",
+        "BY_CLASS[Slots] = 1",
+        "BY_LABEL['x'] = Slots",
     ],
 )
 def test_a_change_is_noticed_once(module: ModuleType, change: str) -> None:
@@ -99,12 +106,26 @@ def test_what_others_undo_is_no_change(module: ModuleType) -> None:
     assert not contents.has_changed("registering", {"COUNT", "ADDED"})
 
 
-def test_objects_of_libraries_are_their_own_affair(module: ModuleType) -> None:
-    """Whatever is registered in them: most of them are asked for it by nobody who has not imported who did it."""
-    module.Registry.__module__ = "a_library"
+@pytest.mark.parametrize(
+    ("change", "is_noticed"),
+    [
+        ("registry.count = 1", False),
+        ("registry.cached_names.append(1)", False),
+        ("registry.names.append(1)", True),
+        ("registry.rules.names.append(1)", True),
+        ("registry.rules.alive.add(Slots)", True),
+        ("named.names.append(1)", False),
+    ],
+)
+def test_what_is_registered_in_an_object_of_a_library(module: ModuleType, change: str, is_noticed: bool) -> None:  # noqa: FBT001 - a parameter
+    """As in an application, to which modules add their routes or commands; the rest of it is the library's affair."""
+    module.Registry.__module__ = "a_library.registry"
+    exec("named = Registry()\nregistry.rules = Registry()\n", module.__dict__)  # noqa: S102 - see above
+    exec("registry.rules.alive, registry.cached_names = weakref.WeakSet(), []\n", module.__dict__)  # noqa: S102 - see above
+    module.named.__class__ = type("Logger", (), {"__module__": "logging"})  # the standard library is compared elsewhere
     contents = ModuleContents("registering".__eq__)
     contents.has_changed("registering")
 
-    module.registry.count += 1
+    exec(change, module.__dict__)  # noqa: S102 - as another module would
 
-    assert not contents.has_changed("registering")
+    assert contents.has_changed("registering") == is_noticed

@@ -49,6 +49,9 @@ class Hostile:
 @pytest.fixture
 def state() -> ProcessState:
     """Give what is unchanged when the test begins."""
+    if "hypothesis.core" in sys.modules:
+        # Its plugin does so when the first test of a process is called, which is after this.
+        vars(sys.modules["hypothesis.core"])["running_under_pytest"] = True
     return ProcessState(lambda _: True)
 
 

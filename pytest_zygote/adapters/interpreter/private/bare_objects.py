@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 def is_a(value: object, kind: type) -> bool:
     """Return whether a value is an instance of a type, whatever it says of itself."""
-    return kind in _mro_of(type(value))
+    return kind in mro_of(type(value))
 
 
-def _mro_of(kind: type) -> tuple[type, ...]:
+def mro_of(kind: type) -> tuple[type, ...]:
     """Return a class and its bases, whatever its metaclass says."""
     found: tuple[type, ...] = type.__dict__["__mro__"].__get__(kind)
     return found
@@ -36,7 +36,7 @@ def is_plain_key(key: object) -> bool:
         return True
     if kind is tuple:
         return all(map(is_plain_key, key))  # type: ignore[call-overload]  # a tuple
-    kinds = _mro_of(kind)
+    kinds = mro_of(kind)
     return type in kinds and not any(
         {"__hash__", "__eq__"} & class_namespace(meta).keys() for meta in kinds[: kinds.index(type)]
     )
@@ -50,7 +50,7 @@ def class_namespace(kind: object) -> MappingProxyType[str, object]:
 
 def dict_of(value: object) -> dict[str, object] | None:
     """Return the dictionary with an object's attributes; None if it has none, or one of its own making."""
-    for kind in _mro_of(type(value)):
+    for kind in mro_of(type(value)):
         descriptor = class_namespace(kind).get("__dict__")
         if type(descriptor) is GetSetDescriptorType or type(descriptor) is MemberDescriptorType:
             found = descriptor.__get__(value)
@@ -63,14 +63,14 @@ def dict_of(value: object) -> dict[str, object] | None:
 def attribute_names(value: object) -> frozenset[str]:
     """Return the attributes that an object and its classes have, but for those that they make when asked."""
     names = set(dict_of(value) or ())
-    for kind in _mro_of(type(value)):
+    for kind in mro_of(type(value)):
         names.update(class_namespace(kind))
     return frozenset(names)
 
 
 def module_of(value: object) -> str:
     """Return the name of the module that an object's class says it is from; '' if it does not say."""
-    for kind in _mro_of(type(value)):
+    for kind in mro_of(type(value)):
         found = class_namespace(kind).get("__module__")
         if found is not None:
             return found if type(found) is str else ""
@@ -110,6 +110,7 @@ def _is_reading_slots() -> bool:
 
 _READERS = (
     "is_a",
+    "mro_of",
     "is_plain_key",
     "class_namespace",
     "dict_of",
