@@ -136,6 +136,7 @@ KINDS: dict[str, _Kind] = {
     "depth of coroutines' origins": _Kind(
         sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth
     ),
+    "the main thread's name": _Kind(lambda: threading.main_thread().name),
     "size of stacks": _Kind(lambda: _stack_size(), threading.stack_size),  # noqa: PLW0108 - it stands below
     "flags of shared libraries": _Kind(sys.getdlopenflags, sys.setdlopenflags),
     "limit of digits": _Kind(sys.get_int_max_str_digits, sys.set_int_max_str_digits),
@@ -143,6 +144,7 @@ KINDS: dict[str, _Kind] = {
     FILTERS: _Kind(lambda: tuple(warnings.filters), _add_filters),
     "root handlers": _Kind(lambda: tuple(logging.root.handlers), lambda handlers: add_handlers(logging.root, handlers)),
     "root level": _Kind(lambda: logging.root.level, logging.root.setLevel),
+    "root filters": _Kind(lambda: tuple(logging.root.filters)),
     "logging.disable": _Kind(lambda: logging.root.manager.disable, logging.disable),
     "gc": _Kind(lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()), _set_gc),
     "gc callbacks": _Kind(lambda: tuple(gc.callbacks), _add_callbacks),
@@ -218,6 +220,8 @@ def _late(module: str, function: str) -> Setter:
     return lambda *value: getattr(sys.modules[module], function)(*value)  # noqa: PLW0108 - not imported yet
 
 
+_field_size_limit = _late("csv", "field_size_limit")
+
 LATER: dict[str, tuple[str, str, _Kind]] = {
     "numpy.random": ("numpy.random", "get_state", _Kind(generator_states.numpy_state, generator_states.set_numpy)),
     "decimal context": ("decimal", "getcontext", _Kind(_decimal_state, _set_decimal)),
@@ -226,11 +230,7 @@ LATER: dict[str, tuple[str, str, _Kind]] = {
         "DefaultContext",
         _Kind(lambda: repr(sys.modules["decimal"].DefaultContext)),
     ),
-    "limit of csv's fields": (
-        "csv",
-        "field_size_limit",
-        _Kind(_late("csv", "field_size_limit"), _late("csv", "field_size_limit")),
-    ),
+    "limit of csv's fields": ("csv", "field_size_limit", _Kind(_field_size_limit, _field_size_limit)),
     "tracemalloc": ("tracemalloc", "is_tracing", _Kind(_late("tracemalloc", "is_tracing"))),
     "start method": (
         "multiprocessing",

@@ -47,14 +47,15 @@ _FUNCTIONS: dict[tuple[str, str], str] = {
         [
             *(("time", name) for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter")),
             *(("time", name) for name in ("perf_counter_ns", "process_time", "localtime", "gmtime", "ctime")),
-            *(("time", name) for name in ("asctime", "strftime")),
+            *(("time", name) for name in ("asctime", "strftime", "clock_gettime", "clock_gettime_ns")),
+            *(("time", name) for name in ("process_time_ns", "thread_time", "thread_time_ns")),
             *(("datetime", name) for name in ("now", "today", "utcnow")),
             ("posix", "times"),
         ],
         _CLOCK,
     ),
     **dict.fromkeys([("posix", "urandom"), ("posix", "getrandom"), ("_uuid", "generate_time_safe")], DRAWS),
-    **dict.fromkeys([("posix", "getpid"), ("posix", "getppid"), ("posix", "getpgid")], _PROCESS),
+    **{("posix", name): _PROCESS for name in ("getpid", "getppid", "getpgid", "getpgrp", "getsid")},
     **dict.fromkeys(
         [
             *(("posix", name) for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")),

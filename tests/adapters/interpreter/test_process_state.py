@@ -207,6 +207,22 @@ def _elsewhere() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _renamed() -> Iterator[None]:
+    main = threading.main_thread()
+    before, main.name = main.name, "renamed"
+    yield
+    main.name = before
+
+
+@contextlib.contextmanager
+def _filtered() -> Iterator[None]:
+    only = logging.Filter("app")
+    logging.root.addFilter(only)
+    yield
+    logging.root.removeFilter(only)
+
+
+@contextlib.contextmanager
 def _less_precise() -> Iterator[None]:
     before, decimal.DefaultContext.prec = decimal.DefaultContext.prec, 5
     yield
@@ -219,6 +235,8 @@ def _less_precise() -> Iterator[None]:
         (_blocking, "changes which signals are blocked"),
         (_tracing, "changes tracemalloc"),
         (_elsewhere, "changes the time zone and not TZ"),
+        (_renamed, "changes the main thread's name"),
+        (_filtered, "changes root filters"),
         (_less_precise, "changes the decimal context of new threads"),
     ],
 )

@@ -63,7 +63,9 @@ def test_it_is_told_before_it_is_done(tmp_path: Path) -> None:
     [
         ("import time; time.time()", "test_module reads the clock"),
         ("from time import monotonic as clock; [clock() for _ in 'a']", "test_module reads the clock"),
+        ("import time; time.clock_gettime(time.CLOCK_REALTIME)", "test_module reads the clock"),
         ("import datetime; datetime.datetime.now()", "test_module reads the clock"),
+        ("import os; os.getpgrp()", "test_module asks for its process id"),
         ("import datetime; datetime.date.today()", "test_module reads the clock"),
         ("import uuid; uuid.uuid4()", "test_module draws random numbers"),
         ("import secrets; secrets.token_hex()", "test_module draws random numbers"),
