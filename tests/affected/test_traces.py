@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import pytest
 
 from pytest_zygote.affected.traces import Traces
 from pytest_zygote.core.affected.dependency import AFTER, DATA, PROJECT, Need
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def run(traces: Traces, nodeid: str) -> tuple[set[Need], bool]:
@@ -33,11 +32,12 @@ def test_a_test_comes_after_the_last_one_of_its_file_that_left_something() -> No
     assert run(traces, "t.py::last") == ({Need(AFTER, "", "t.py::adds")}, False)
 
 
-def test_what_changes_while_it_is_looked_at_is_left() -> None:
-    """By a thread, say; a test that runs again does not come after itself."""
+@pytest.mark.parametrize("error", [RuntimeError, KeyError])
+def test_what_cannot_be_looked_at_is_left(error: type[Exception]) -> None:
+    """A thread changes it, or it is a mapping that fails; a test that runs again does not come after itself."""
 
     def state_of(_item: pytest.Item) -> object:
-        raise RuntimeError
+        raise error
 
     traces = Traces(state_of)
     assert [run(traces, "t.py::test") for _ in range(2)] == [(set(), True)] * 2
