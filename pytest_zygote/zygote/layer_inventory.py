@@ -37,13 +37,18 @@ def hiding_packages(modules: Iterable[str]) -> dict[str, tuple[int, ...]]:
     return {path: files.presence(path) for path in paths}
 
 
+_OF_METADATA = ("entry_points.txt", "METADATA", "PKG-INFO")
+
+
 def installed_files(plan: Build) -> dict[str, tuple[int, ...]]:
     """Return what changes with the installed packages; of the project's folders only for a project layer.
 
     That is forked from a base layer.
     """
-    own = code_origin.own_folders(plan.path)
-    paths = code_origin.fingerprint_paths(plan.path) if plan.kind == "base" else code_origin.entry_point_files(own)
+    if plan.kind == "base":
+        paths = code_origin.fingerprint_paths(plan.path)
+    else:
+        paths = code_origin.entry_point_files(code_origin.own_folders(plan.path), _OF_METADATA)
     return {path: files.identity(path) for path in paths}
 
 

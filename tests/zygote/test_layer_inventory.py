@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pytest
 
 
-def plan(kind: str) -> Build:
+def plan(kind: str, *path: str) -> Build:
     """Return a plan of a kind of layer."""
-    return Build(kind, (), (), (), (), (), (), {}, (), "/project", {})
+    return Build(kind, (), (), (), (), path, (), {}, (), "/project", {})
 
 
 def test_the_slowest_imports_come_first() -> None:
@@ -34,6 +34,17 @@ def test_the_slowest_imports_come_first() -> None:
 def test_a_project_layer_does_not_look_at_installed_packages() -> None:
     """Its base layer has done so, and is replaced first."""
     assert layer_inventory.installed_files(plan("project")) == {}
+
+
+def test_the_version_of_a_package_that_is_built_in_place_is_an_input(tmp_path: Path) -> None:
+    """``importlib.metadata.version`` reads it from a folder beside the source."""
+    version = tmp_path / "app.egg-info" / "PKG-INFO"
+    version.parent.mkdir()
+    version.write_text("Version: 1", encoding="utf-8")
+
+    found = layer_inventory.installed_files(plan("project", str(tmp_path)))
+
+    assert found[str(version)]
 
 
 def test_a_folder_beside_a_module_would_hide_it_as_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,13 +98,18 @@ def fingerprint_paths(path: Iterable[str]) -> list[str]:
     return [*found, *entry_point_files(path)]
 
 
-def entry_point_files(path: Iterable[str]) -> list[str]:
-    """Return the files, there or not, that change when a package is installed again in the same version."""
+def entry_point_files(path: Iterable[str], names: tuple[str, ...] = ("entry_points.txt",)) -> list[str]:
+    """Return the files, there or not, that change when a package is installed again in the same version.
+
+    Args:
+        path: folders.
+        names: of the files; those with a package's version change only where it is built in the project's own folder.
+    """
     found: list[str] = []
     for folder in path:
         with contextlib.suppress(OSError):
-            names = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
-            found += [os.path.join(folder, name, "entry_points.txt") for name in names]
+            packages = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
+            found += [os.path.join(folder, package, name) for package in packages for name in names]
     return found
 
 

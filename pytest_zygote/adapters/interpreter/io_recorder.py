@@ -219,6 +219,7 @@ class FileRecorder:
         """Return the path that was asked for; '' if it does not count."""
         if args and is_a(args[0], int):
             self.on_descriptor(caller)
+            args = _folder_of(args[0])
         if not args or not _is_path(args[0]) or self._is_exempt(caller):
             return ""
         path = self._absolute(os.fsdecode(args[0]))  # type: ignore[arg-type]  # see above
@@ -258,6 +259,12 @@ class FileRecorder:
                 self.paths.setdefault(os.path.realpath(path), known)
             if is_link or len(known) <= 1:  # else the identity of a file tells that there is a link now
                 self.paths[path] = found
+
+
+def _folder_of(descriptor: object) -> tuple[str, ...]:
+    """Return the folder that a descriptor is open for; () if it is none: a file was recorded when it was opened."""
+    path = os.path.realpath(f"/proc/self/fd/{descriptor}")
+    return (path,) if os.path.isdir(path) else ()
 
 
 _FUNCTION = type(lambda: None)

@@ -213,6 +213,16 @@ def test_what_the_entries_of_a_folder_are_is_an_input_where_it_is_asked(tmp_path
     assert found["data"] == files.identity(str(tmp_path / "data"))
 
 
+def test_a_folder_that_is_listed_by_its_descriptor_is_an_input(tmp_path: Path) -> None:
+    """As `os.fwalk` does."""
+    (tmp_path / "inner").mkdir()
+    with recorded(tmp_path) as found:
+        list(os.fwalk(tmp_path))
+
+    (tmp_path / "inner" / "new").write_text("", encoding="utf-8")
+    assert files.changed({str(tmp_path / "inner"): found["inner"]})
+
+
 def test_files_that_are_opened_by_descriptor_or_in_c_are_inputs(tmp_path: Path) -> None:
     """By `os.open`, `io.open_code`, `sqlite3` and `ctypes`; what is no path is none."""
     for name in ("low", "code", "data.db", "lib.so"):
