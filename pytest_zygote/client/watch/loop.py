@@ -55,7 +55,7 @@ def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> in
     store = StoreView(cache, root)
     files = SavedFiles(root, watcher, store.is_read_by_tests, pause_s)
     loop = WatchLoop(
-        _options(settings, request, is_terminal=keyboard.is_terminal),
+        _options(settings, request, keyboard),
         keyboard,
         Starter(launch, settings, request, lambda text: keyboard.print(f"zygote: {text}"), where),
         files,
@@ -69,7 +69,7 @@ def watch(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> in
         loop.close()
 
 
-def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> WatchOptions:
+def _options(settings: Settings, request: RunRequest, keyboard: Keyboard) -> WatchOptions:
     given = without_commands(request.args, "--affected")
     return WatchOptions(
         given=given,
@@ -80,7 +80,8 @@ def _options(settings: Settings, request: RunRequest, *, is_terminal: bool) -> W
         after_success=settings.text("--on-pass"),
         after_failure=settings.text("--on-fail"),
         updates=tuple(option for name, option in watch_mode.UPDATES.items() if importlib.util.find_spec(name)),
-        is_terminal=is_terminal,
+        is_terminal=keyboard.is_terminal,
+        has_keys=keyboard.has_keys,
     )
 
 

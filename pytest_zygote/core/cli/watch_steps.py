@@ -41,6 +41,7 @@ class WatchOptions:
         after_success, after_failure: commands to run; '' for none.
         updates: options that have snapshots written anew, of the plugins that are installed.
         is_terminal: whether the status line is written over by what follows.
+        has_keys: whether there is a keyboard; a signal that says to interrupt then concerns the run.
     """
 
     given: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class WatchOptions:
     after_failure: str = ""
     updates: tuple[str, ...] = ()
     is_terminal: bool = True
+    has_keys: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _on_signal(
     options: WatchOptions,
 ) -> Step:
     match event:
-        case events.InterruptAsked() if state.is_running:
+        case events.InterruptAsked() if state.is_running and options.has_keys:
             return _interrupt(state, now)
         case events.InterruptAsked() | events.LeaveAsked():
             return replace(state, is_over=True), ()

@@ -141,6 +141,10 @@ class TestSignals:
         assert (state.is_over, actions) == (False, (events.InterruptRun(),))
         assert walk(PASSED, events.InterruptAsked())[0].is_over
 
+    def test_an_interrupt_leaves_where_there_is_no_keyboard(self) -> None:
+        """Also during a run: whoever sends it, as ``timeout -s INT`` does, sends no second one."""
+        assert walk(events.InterruptAsked(), options=replace(OPTIONS, has_keys=False))[0].is_over
+
     def test_other_signals_leave(self) -> None:
         """Also during a run."""
         assert walk(events.LeaveAsked())[0].is_over
