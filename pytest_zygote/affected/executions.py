@@ -41,15 +41,18 @@ class Executions:
         self,
         is_own: Callable[[str], bool],
         on_module: Callable[[CodeType, Mapping[str, object], FrameType | None], None],
+        on_text: Callable[[CodeType, Mapping[str, object], FrameType | None], None] = lambda *_: None,
     ) -> None:
         """Watch nothing yet.
 
         Args:
             is_own: returns whether a file is the project's.
             on_module: called when the code of a module starts, with its globals and the frame that executes it.
+            on_text: called in the same way with code that stands in no Python file: a doctest's, a template's.
         """
         self._is_own = is_own
         self._on_module = on_module
+        self._on_text = on_text
         self._everything = CodeStarts("pytest_zygote first starts")
         self._own = CodeStarts("pytest_zygote own code")
         self._started: list[CodeType] = []
@@ -113,7 +116,7 @@ class Executions:
     ) -> Callable[[CodeType, int], object]:
         remember = self._started.append
         watched, is_own, on_module, own = self._watched, self._is_own, self._on_module, self._own
-        looks, look_at_calls = LOOKS, self._everything.look_at_calls
+        looks, look_at_calls, on_text = LOOKS, self._everything.look_at_calls, self._on_text
 
         def on_start(code: CodeType, _offset: int) -> object:
             see = watched.get(identity(code))
@@ -130,7 +133,8 @@ class Executions:
                 own.look_at(code)
             if code.co_name == MODULE:
                 frame = frame_above(1)
-                on_module(code, frame.f_globals, frame.f_back)
+                on_code = on_module if code.co_filename.endswith(".py") else on_text
+                on_code(code, frame.f_globals, frame.f_back)
             return DISABLE
 
         return on_start

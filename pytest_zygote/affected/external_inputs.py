@@ -58,6 +58,7 @@ class ExternalInputs:
 
     Attributes:
         files: which of them are inputs.
+        imports: modules that are asked for.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class ExternalInputs:
         """
         self._tree = tree
         self._readers = Readers(is_own, tree.relative)
-        self._imports = RunTimeImports(tree, self._readers)
+        self.imports = RunTimeImports(tree, self._readers)
         self._started_ns = started_ns
         self._read: dict[Need, tuple[bytes, str]] = {}
         self._set: set[str] = set()
@@ -113,7 +114,7 @@ class ExternalInputs:
 
     def is_quiet(self) -> bool:
         """Return whether there is nothing to drain."""
-        is_silent = not (self._read or self._imports.are_pending or self._set or self._reports.are_awaited)
+        is_silent = not (self._read or self.imports.are_pending or self._set or self._reports.are_awaited)
         return is_silent and not self._silent.have_traces()
 
     def drain(self) -> dict[Need, tuple[bytes, str]]:
@@ -123,7 +124,7 @@ class ExternalInputs:
             self._need_anything("")
         for need, checksum in (reported or {}).items():
             self._read.setdefault(need, (checksum, ""))
-        self._read = {**self._imports.drain(), **self._read}
+        self._read = {**self.imports.drain(), **self._read}
         found, self._read = self._read, {}
         self._set.clear()
         return found
@@ -246,9 +247,9 @@ class ExternalInputs:
             environ.__setitem__: self._on_set,
             environ.__iter__: self._on_environ,
             tempfile.gettempdir: self._on_temporary_folder,
-            importlib.import_module: self._imports.note,
-            importlib.util.find_spec: self._imports.note,
-            importing.find_spec.function: self._imports.note,
+            importlib.import_module: self.imports.note,
+            importlib.util.find_spec: self.imports.note,
+            importing.find_spec.function: self.imports.note,
         }
         return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
 
@@ -256,8 +257,7 @@ class ExternalInputs:
         key = key_of(frame)
         if not self._is_active or key in self._set or key in OUR_KEYS:
             return
-        is_copy = place_in(frame) == self._copying or asks(frame, "__iter__")
-        if not (key in VOLATILE and is_copy):
+        if key not in VOLATILE or not (place_in(frame) == self._copying or asks(frame, "__iter__")):
             self._note_environ(key, frame)
 
     def _on_environ(self, frame: FrameType) -> None:

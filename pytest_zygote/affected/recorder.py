@@ -38,7 +38,7 @@ _NO_FILES: frozenset[str] = frozenset()
 def start_executions(files: LoadedFiles, inputs: ExternalInputs) -> Executions | FileExecutions:
     """Return what reports the functions that run, or only modules, where functions are not reported."""
     if not why_unknown():
-        functions = Executions(files.has, files.see)
+        functions = Executions(files.has, files.see, inputs.imports.note_text)
         functions.start(inputs.watched(), inputs.on_look)
         if functions.knows_functions:
             return functions

@@ -1,21 +1,25 @@
 """Which modules code asks for when it runs: by ``import_module``, ``find_spec`` and their like, found or not.
 
-What import statements name is known by the text. Where the others are can be told only once all tests are collected:
-pytest has put their folders into the search path by then.
+What import statements in files name is known by their texts; code that stands in no file (a doctest's, a template's)
+is asked when it starts. Where the others are can be told only once all tests are collected: pytest has put their
+folders into the search path by then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
 from pytest_zygote.affected.system_questions import is_import_system
 from pytest_zygote.core.affected.dependency import FOUND, IMPORTABLE, Need
+from pytest_zygote.core.affected.fingerprints import imported_names
 from pytest_zygote.core.bytecode import imports_at
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Mapping
+    from types import CodeType, FrameType
 
     from pytest_zygote.affected.calling_frames import Readers
     from pytest_zygote.affected.current_tree import CurrentTree
@@ -40,7 +44,26 @@ class RunTimeImports:
         name, asker = _asked(frame)
         reader = self._readers.reader(asker, "") if name and name not in self._names else None
         if reader is not None:
-            self._names[name] = (reader, [entry for entry in sys.path if self._is_below(entry)])
+            self._names[name] = (reader, self._added_folders())
+
+    def note_text(self, code: CodeType, namespace: Mapping[str, object], outer: FrameType | None) -> None:
+        """Note what import statements name in code that stands in no Python file; never fail.
+
+        Args:
+            code: that starts.
+            namespace: its globals.
+            outer: the frame that executes it.
+        """
+        if code.co_filename.startswith("<frozen "):
+            return
+        package = namespace.get("__package__")
+        with contextlib.suppress(Exception):  # it must not reach the test
+            for name in imported_names(code):
+                resolved = importlib.util.resolve_name(name, package if isinstance(package, str) else None)
+                self._names.setdefault(resolved, (self._readers.reader(outer, "") or "", self._added_folders()))
+
+    def _added_folders(self) -> list[str]:
+        return [entry for entry in sys.path if self._is_below(entry)]
 
     def _is_below(self, path: str) -> bool:
         return path == self._tree.root or path.startswith(f"{self._tree.root}/")

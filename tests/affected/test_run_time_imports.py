@@ -68,3 +68,23 @@ def test_names_may_come_to_folders_that_a_test_has_added(tmp_path: Path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
     found = asked(tmp_path, "importlib.util.find_spec('nowhere')")
     assert found == {Need(FOUND, "", "nowhere"), Need(IMPORTABLE, "more")}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("import one.two", {"one.two"}), ("from . import two", {"there.two"}), ("two = 2", set())],
+)
+def test_code_that_stands_in_no_file_is_asked_what_it_imports(tmp_path: Path, text: str, names: set[str]) -> None:
+    """There is no other text that could be known."""
+    imports = RunTimeImports(tree_at(tmp_path, {}), Readers(lambda _: True, str))
+    imports.note_text(compile(text, "<doctest text.txt[0]>", "exec"), {"__package__": "there"}, None)
+    assert {need.name for need in imports.drain() if need.kind == FOUND} == names
+    imports.note_text(compile("import one", "<frozen one>", "exec"), {}, None)
+    assert imports.drain() == {}
+
+
+def test_a_name_that_leads_nowhere_is_no_error(tmp_path: Path) -> None:
+    """It is one for the code itself, when it imports."""
+    imports = RunTimeImports(tree_at(tmp_path, {}), Readers(lambda _: True, str))
+    imports.note_text(compile("from ... import one", "<string>", "exec"), {"__package__": "there"}, None)
+    assert imports.drain() == {}

@@ -292,6 +292,19 @@ class TestCode:
 
         assert "test_json" in project.affected().names
 
+    def test_a_package_hides_what_code_in_no_file_imports(self, project: AffectedProject) -> None:
+        """A doctest in a text, and code that is made when the test runs."""
+        project.write("lib/__init__.py", "")
+        project.write("lib/src.py", "VALUE = 1\n")
+        project.write("lib.txt", ">>> import lib.src\n>>> lib.src.VALUE\n1\n")
+        project.write("tests/test_calc.py", "def test_code(): exec('from lib import src\\nassert src.VALUE == 1')\n")
+        assert project.affected("--doctest-glob=*.txt").status == 0
+        assert project.affected("--doctest-glob=*.txt").ran == {}
+        project.write("lib/src/__init__.py", "VALUE = 2\n")
+
+        ran = project.affected("--doctest-glob=*.txt").ran
+        assert (ran["lib.txt"], ran["test_code"]) == ("FAILED", "FAILED")
+
     def test_a_module_that_was_missing(self, project: AffectedProject) -> None:
         """``try: import speedups`` finds it now."""
         project.write(
