@@ -268,7 +268,7 @@ def reads_path(path: str, names: Collection[str]) -> bool:
     if look(path, query, (*kinds, *map(storable, names))) is not None:
         return True
     globs = str(look(path, f"SELECT group_concat(path, char(10)) FROM need WHERE kind = '{FILES}'", ()) or "")  # noqa: S608 - a constant is put in
-    return any(covers(restored(glob), name) for glob in globs.split("\n") for name in names)
+    return any(covers(restored(glob), name) for glob in globs.split("\n") if glob for name in names)
 
 
 def _marks(values: Collection[str]) -> str:

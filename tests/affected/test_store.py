@@ -130,6 +130,7 @@ def test_what_was_read_is_known_by_its_path(store: Store) -> None:
 
     assert reads_path(store.path, ["x.txt", "a.txt"])
     assert not reads_path(store.path, ["b.py", "c"])
+    assert not reads_path(store.path, ["output", ""])  # a file in the root folder, which nobody has listed
 
 
 def test_a_path_that_a_declared_glob_covers_counts(store: Store) -> None:
