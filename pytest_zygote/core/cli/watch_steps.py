@@ -18,11 +18,8 @@ from pytest_zygote.core.cli import watch_events as events
 from pytest_zygote.core.cli import watch_mode
 from pytest_zygote.core.cli.watch_mode import Filters, Summary
 
-QUIET_S = 0.03
-"""Saves that follow each other this fast belong together."""
-
-SETTLED_S = 0.008
-"""So long is enough once all files are closed: a later save interrupts the run."""
+QUIET_S, SETTLED_S = 0.03, 0.008
+"""Saves that follow each other this fast belong together; the shorter time holds once all files are closed."""
 
 PATIENCE_S = 5.0
 """How long an interrupted run may take to end, before it is killed."""
