@@ -81,6 +81,7 @@ def transcript() -> Iterator[str]:
 
 
 def _lines(switch: str, run: Run, scratch: Path) -> Iterator[str]:
+    run.that_succeeded()
     command = " ".join((Path(run.command[0]).name, *run.command[1:]))
     time = f"[{run.seconds:.2f} s]"
     yield f"{PROMPT}{switch}{command}".ljust(WIDTH - len(time)) + time
