@@ -13,7 +13,6 @@ folder, with the files before and after the change.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import random
 import shutil
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import generated
 from scripts.change_project import AGAIN, Project, write_file
 from scripts.change_sources import Key
 from tests.support.affected import serve
@@ -128,19 +128,11 @@ def try_project(number: int, seed: int, server: Server, tally: Tally, kept: Path
 
 def main() -> int:
     """Run, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--projects", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="number of the one project to make")
-    parser.add_argument(
-        "--keep", type=Path, default=Path(tempfile.gettempdir(), "changes-kept"), help="folder for what was missed"
-    )
-    options = parser.parse_args()
-    numbers = range(options.projects) if options.only is None else [options.only]
+    options = generated.parse(__doc__, "projects")
     print(f"seed {options.seed}", flush=True)
     tally = Tally()
     for server in serve():
-        for number in numbers:
+        for number in options.numbers:
             try_project(number, options.seed, server, tally, options.keep)
             if (number + 1) % REPORTED == 0:
                 tally.show_counts(f"{number + 1} projects: ")

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from scripts import example, procfs
-from scripts.environments import Environment
-from scripts.runners import Plain, Warm, private_place
+from scripts.runners import Plain, Warm, example_project
 from scripts.stopwatch import Run
 
 _SHOWN = 3
@@ -116,15 +114,8 @@ def main() -> int:
     if missing:
         print(f"The example project needs {', '.join(missing)}: pip install {' '.join(missing)}", file=sys.stderr)
         return 2
-    with private_place() as place:
-        project = example.write(place.scratch / "project", "-q -p pytest_zygote")
-        environment = Environment(Path(sys.executable))
-        warm = Warm(place, environment, project)
-        cold = Plain(place.with_environ(PYTEST_DAEMON_DISABLE="1"), environment, project)
-        try:
-            return 0 if Demonstration(cold, warm).run() else 1
-        finally:
-            warm.stop()
+    with example_project() as (cold, warm):
+        return 0 if Demonstration(cold, warm).run() else 1
 
 
 def table(comparisons: list[Comparison]) -> str:

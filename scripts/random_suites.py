@@ -10,7 +10,6 @@ Each suite follows from the seed and its number: `--seed 7 --only 12` makes one 
 
 from __future__ import annotations
 
-import argparse
 import collections
 import random
 import shutil
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import generated
 from scripts.random_suite import TEARDOWN_FAILS, Suite
 from tests.support.affected import AffectedProject, serve
 
@@ -160,20 +160,12 @@ def try_suite(number: int, seed: int, server: Server, kept: Path) -> list[str]:
 
 def main() -> int:
     """Run, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suites", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="number of the one suite to make")
-    parser.add_argument(
-        "--keep", type=Path, default=Path(tempfile.gettempdir(), "suites-kept"), help="folder for what differs"
-    )
-    options = parser.parse_args()
-    numbers = range(options.suites) if options.only is None else [options.only]
+    options = generated.parse(__doc__, "suites")
     differing = 0
     for server in serve():
-        for done, number in enumerate(numbers, 1):
+        for done, number in enumerate(options.numbers, 1):
             differing += bool(try_suite(number, options.seed, server, options.keep))
-            if done % REPORTED == 0 or done == len(numbers):
+            if done % REPORTED == 0 or done == len(options.numbers):
                 print(f"seed {options.seed}: {done} suites, {differing} differ", flush=True)
     return bool(differing)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scripts import procfs, stopwatch
+from scripts import example, procfs, stopwatch
 from scripts.environments import Environment
 from scripts.stopwatch import Run, UntrueRunError
 
@@ -144,6 +144,19 @@ class Warm(Plain):
             self.stop()
         if leftovers := procfs.wait_until_gone(set(procfs.inside(self.place.scratch)) - others):
             raise UntrueRunError(f"left behind by --stop-daemon: {[process.command for process in leftovers]}")
+
+
+@contextmanager
+def example_project() -> Iterator[tuple[Plain, Warm]]:
+    """Make the example project in a place of our own; give who runs it cold and who warm, and stop the daemon."""
+    with private_place() as place:
+        project = example.write(place.scratch / "project", "-q -p pytest_zygote")
+        environment = Environment(Path(sys.executable))
+        warm = Warm(place, environment, project)
+        try:
+            yield Plain(place.with_environ(PYTEST_DAEMON_DISABLE="1"), environment, project), warm
+        finally:
+            warm.stop()
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ what it needs.
 from __future__ import annotations
 
 import argparse
-import sys
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import example, procfs
-from scripts.environments import Environment
-from scripts.runners import Plain, Warm, private_place
+from scripts.runners import example_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,20 +62,14 @@ def _kind(line: str) -> str:
 
 def transcript() -> Iterator[str]:
     """Yield the lines of the same test run in four ways: cold, the first time, warm, and by `pz`."""
-    with private_place() as place:
-        project = example.write(place.scratch / "project", "-q -p pytest_zygote")
-        environment = Environment(Path(sys.executable))
-        warm = Warm(place, environment, project)
-        cold = Plain(place.with_environ(PYTEST_DAEMON_DISABLE="1"), environment, project)
-        try:
-            cold.call("pytest", example.ONE_TEST)  # has everything compiled, as any earlier run had
-            yield from _lines(SWITCHED_OFF, cold.call("pytest", example.ONE_TEST), place.scratch)
-            yield from _lines("", warm.call("pytest", example.ONE_TEST), place.scratch)
-            procfs.wait_until_idle(place.scratch)
-            for name in ("pytest", "pz"):
-                yield from _lines("", warm.call(name, example.ONE_TEST), place.scratch)
-        finally:
-            warm.stop()
+    with example_project() as (cold, warm):
+        scratch = warm.place.scratch
+        cold.call("pytest", example.ONE_TEST)  # has everything compiled, as any earlier run had
+        yield from _lines(SWITCHED_OFF, cold.call("pytest", example.ONE_TEST), scratch)
+        yield from _lines("", warm.call("pytest", example.ONE_TEST), scratch)
+        procfs.wait_until_idle(scratch)
+        for name in ("pytest", "pz"):
+            yield from _lines("", warm.call(name, example.ONE_TEST), scratch)
 
 
 def _lines(switch: str, run: Run, scratch: Path) -> Iterator[str]:

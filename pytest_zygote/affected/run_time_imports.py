@@ -58,9 +58,10 @@ class RunTimeImports:
             return
         package = namespace.get("__package__")
         with contextlib.suppress(Exception):  # it must not reach the test
-            for name in imported_names(code):
-                resolved = importlib.util.resolve_name(name, package if isinstance(package, str) else None)
-                self._names.setdefault(resolved, (self._readers.reader(outer, "") or "", self._added_folders()))
+            names = {_resolved(name, package) for name in imported_names(code)} - self._names.keys() - {""}
+            if names:
+                asked = (self._readers.reader(outer, "") or "", self._added_folders())
+                self._names.update(dict.fromkeys(names, asked))
 
     def _added_folders(self) -> list[str]:
         return [entry for entry in sys.path if self._is_below(entry)]
@@ -93,4 +94,12 @@ def _asked(frame: FrameType) -> tuple[str, FrameType | None]:
         return "", asker
     if asker.f_code.co_name == "importorskip":
         asker = asker.f_back
-    return importlib.util.resolve_name(name, package if isinstance(package, str) else None), asker
+    return _resolved(name, package), asker
+
+
+def _resolved(name: str, package: object) -> str:
+    """Return the full name of what is asked for in a package; '' for one that leads out of it."""
+    try:
+        return importlib.util.resolve_name(name, package if isinstance(package, str) else None)
+    except ImportError:
+        return ""

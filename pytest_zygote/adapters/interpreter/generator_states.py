@@ -38,16 +38,11 @@ def has_drawn(what: str, before: object, now: object) -> bool:
         return numpy_random.has_drawn(_as_given(before), _as_given(now))
     generator = random.Random()  # noqa: S311 - nothing is kept secret
     generator.setstate(cast("tuple[Any, ...]", before))  # type: ignore[explicit-any]  # see above
-    for _ in range(_BLOCKS):
-        generator.getrandbits(32 * _BLOCK)
+    for _ in range(numpy_random.BLOCKS):
+        generator.getrandbits(32 * numpy_random.BLOCK)
         if vector_of(generator.getstate()) == vector_of(now):
             return True
     return False
-
-
-_BLOCK = 624
-_BLOCKS = 64
-"""A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
 
 
 def _as_given(state: object) -> tuple[Any, ...]:  # type: ignore[explicit-any]  # as numpy gives it
@@ -63,4 +58,4 @@ def numpy_state() -> object:
 
 def set_numpy(state: tuple[Any, ...]) -> None:  # type: ignore[explicit-any]  # as numpy gives it
     """Give numpy's global generator a state that `numpy_state` has returned."""
-    sys.modules["numpy.random"].set_state(_as_given(state))
+    numpy_random.restore(_as_given(state))

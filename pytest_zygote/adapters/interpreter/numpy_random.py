@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 NAME = "numpy.random"
 DRAWS = "draws random numbers"
 
-_BLOCK = 624
-_BLOCKS = 64
+BLOCK = 624
+BLOCKS = 64
 """A Mersenne twister makes so many numbers at once; that somebody draws more blocks at import nobody expects."""
 
 _renewed: list[State] = []
@@ -85,8 +85,8 @@ def has_drawn(before: State, now: State) -> bool:
         return bool(now[2] != before[2])
     generator = sys.modules[NAME].RandomState()
     generator.set_state(before)
-    for _ in range(_BLOCKS):
-        generator.bytes(4 * _BLOCK)
+    for _ in range(BLOCKS):
+        generator.bytes(4 * BLOCK)
         if _vector(generator.get_state()) == _vector(now):
             return True
     return False

@@ -47,6 +47,8 @@ class Unit(Record):
 
     def without(self, items: tuple[int, ...]) -> Unit:
         """Return the unit without some of its tests."""
+        if not items:
+            return self
         gone = frozenset(items)
         left = tuple(item for item in self.items if item not in gone)
         return Unit(left, self.divisible, self.cost_s, self.priority, self.phase)
@@ -125,8 +127,10 @@ def cut(units: Sequence[Unit], estimates: Estimates, workers: int) -> list[Piece
 
 def _new(unit: Unit, estimates: Estimates) -> tuple[int, ...]:
     """Return the tests of a unit that have not been measured, if others have, and any worker may run them at once."""
+    if unit.cost_s or not unit.divisible:
+        return ()
     unknown = tuple(item for item in unit.items if not estimates.is_known(item))
-    return unknown if unit.divisible and not unit.cost_s and len(unknown) < len(unit.items) else ()
+    return unknown if len(unknown) < len(unit.items) else ()
 
 
 def split(units: Sequence[Unit], estimates: Estimates, target_s: float) -> list[Piece]:
