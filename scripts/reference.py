@@ -55,6 +55,7 @@ SHARD_COMMANDS = """\
 | command | what it does |
 |---|---|
 | `pz …` | what `pytest -p pytest_zygote …` does; if a daemon serves it, pytest is not even imported |
+| `pz doctor` | [checks the set-up](trouble.md#is-it-set-up-right), as `--daemon-doctor` does |
 | `pz merge DIR…` | [shows the results of all shards as one run](shards.md#pz-merge) |
 | `pz rerun DIR` | [repeats here what a shard has run elsewhere](shards.md#pz-rerun) |
 

@@ -32,15 +32,20 @@ OURS = ("-p", "pytest_zygote")
 """What `pz` adds to the command line, so that it works without an ini-file."""
 
 SHARD_COMMANDS = ("merge", "rerun")
-"""First words that ask for something else than tests, unless there are files of these names."""
+WORDS = {"doctor": "--daemon-doctor"}
+"""First words that ask for something else than tests, unless there are files of these names: those of `shards`, and
+other names of options."""
 
 
 def main() -> NoReturn:
     """Run the console script ``pz``: pytest's command line, served warm if that is possible."""
-    if sys.argv[1:2] and sys.argv[1] in SHARD_COMMANDS and not os.path.exists(sys.argv[1]):
-        from pytest_zygote.shards.commands import obey
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    if (word in SHARD_COMMANDS or word in WORDS) and not os.path.exists(word):
+        if word in SHARD_COMMANDS:
+            from pytest_zygote.shards.commands import obey
 
-        sys.exit(obey(sys.argv[1], sys.argv[2:]))
+            sys.exit(obey(word, sys.argv[2:]))
+        sys.argv[1] = WORDS[word]
     args = (*OURS, *joined(sys.argv[1:]))
     program = sys.argv[0]
     if not program.endswith("__main__.py"):

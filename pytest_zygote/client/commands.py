@@ -51,13 +51,13 @@ def obey(launch: DaemonLauncher, settings: Settings, request: RunRequest) -> NoR
     place = launch.place
     if settings.is_given("--daemon-status"):
         form = _form(settings)
-        _end_with(place, _ask(place, StatusRequest(form)), otherwise="null" if form == "json" else "")
+        _end_with(place, ask(place, StatusRequest(form)), otherwise="null" if form == "json" else "")
     if settings.is_given("--daemon-reload"):
-        _end_with(place, _ask(place, ReloadRequest()))
+        _end_with(place, ask(place, ReloadRequest()))
     if settings.is_given("--daemon-reset-fixtures"):
         _end_with(place, _reset_fixtures(place))
     if settings.is_given("--stop-daemon"):
-        _say(_stop(place) or _no_daemon(place))
+        say(_stop(place) or _no_daemon(place))
         signals.leave(0)
     if settings.is_given("--watch"):
         from pytest_zygote.client.watch.loop import watch
@@ -75,7 +75,8 @@ def _no_daemon(place: Rendezvous) -> str:
     return f"no daemon is running for this project: {place.root}"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print to the user."""
     encoding = sys.stdout.encoding or "utf-8"
     shown = text.encode(encoding, "backslashreplace").decode(encoding)  # a path may be no text, as for pytest
     sys.stdout.write(f"{shown}\n")
@@ -99,11 +100,11 @@ def _refuse_values(settings: Settings) -> None:
 
 def _end_with(place: Rendezvous, answer: str, otherwise: str = "") -> NoReturn:
     """Print a daemon's answer and end; where there is none, print that, or something else, and fail."""
-    _say(answer or otherwise or _no_daemon(place))
+    say(answer or otherwise or _no_daemon(place))
     signals.leave(0 if answer else 1)
 
 
-def _ask(place: Rendezvous, question: FromClient) -> str:
+def ask(place: Rendezvous, question: FromClient) -> str:
     """Return the daemon's answer; '' if there is no daemon."""
     place.check_length()
     try:
@@ -133,17 +134,17 @@ def _receive(channel: Channel[ToClient, FromClient]) -> list[ToClient] | None:
 def _reset_fixtures(place: Rendezvous) -> str:
     """Tear down the fixtures that outlive runs; return what was done, '' if there is no daemon."""
     ended = keeper_client.end_all(place.socket)  # without a daemon too: they end a little later than it
-    if not ended and not _ask(place, StatusRequest("json")):
+    if not ended and not ask(place, StatusRequest("json")):
         return ""
     return f"{counted(ended, 'fixture')} torn down: the next run sets up what it needs"
 
 
 def _stop(place: Rendezvous) -> str:
     """Stop the daemon, which waits for its runs; return its last word, '' if there is no daemon."""
-    status = _ask(place, StatusRequest("json"))
+    status = ask(place, StatusRequest("json"))
     if status and json.loads(status)["runs_going_on"]:
-        _say("waiting for runs that are going on (a second --stop-daemon ends them)")
-    answer = _ask(place, StopRequest())
+        say("waiting for runs that are going on (a second --stop-daemon ends them)")
+    answer = ask(place, StopRequest())
     keeper_client.end_all(place.socket)  # by themselves they end too, but a little later
     return answer
 
@@ -157,7 +158,7 @@ def _be_or_start(launch: DaemonLauncher, request: RunRequest, *, detach: bool) -
         channel, _ = connect_or_start(launch, may_start=True)
         channel.close()
         _warm_up(launch, request)
-        _say(f"zygote: the daemon is ready ({time.monotonic() - started:.1f} s)")
+        say(f"zygote: the daemon is ready ({time.monotonic() - started:.1f} s)")
         signals.leave(0)
     sys.stderr.write(f"zygote: this is the daemon of {launch.place.root}; Ctrl-C ends it\n")
     sys.stderr.flush()
@@ -185,5 +186,5 @@ def _warm_up(launch: DaemonLauncher, request: RunRequest) -> None:
 
 
 def _is_building(place: Rendezvous) -> bool:
-    answer = _ask(place, StatusRequest("json"))
+    answer = ask(place, StatusRequest("json"))
     return bool(answer) and any(layer["phase"] == "building" for layer in json.loads(answer)["layers"])

@@ -44,6 +44,10 @@ def obey(config: pytest.Config, settings: Settings) -> NoReturn:
     args = tuple(str(arg) for arg in config.invocation_params.args)
     try:
         launch = _launch(config, settings)
+        if settings.is_given("--daemon-doctor"):
+            from pytest_zygote.client import doctor
+
+            signals.leave(doctor.report(config, settings, launch.place))
         commands.obey(launch, settings, make_request(args, _python_path(config), launch.options))
     except (ProtocolError, OSError) as error:
         raise Unavailable(Reason("daemon-unreachable", str(error))) from error

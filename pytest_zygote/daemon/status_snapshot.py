@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -64,6 +65,7 @@ class StatusSnapshot(TypedDict):
     """The whole status."""
 
     version: str
+    python: str
     pid: int
     uptime_s: float
     pss_kib: int
@@ -89,6 +91,7 @@ def collect(parts: Parts, waiting: int) -> StatusSnapshot:
     history, table, now = parts.history, parts.layers.processes, time.time()
     return StatusSnapshot(
         version=pytest_zygote.__version__,
+        python=".".join(map(str, sys.version_info[:3])),
         pid=os.getpid(),
         uptime_s=round(now - history.started, 1),
         pss_kib=table.pss_kib(os.getpid()),

@@ -146,6 +146,12 @@ def test_options_that_do_not_go_together_are_an_error_of_usage(pz: Pz, capsys: p
     assert capsys.readouterr().err == "ERROR: --on-fail goes with --watch\n"
 
 
+def test_a_word_may_stand_for_an_option(pz: Pz) -> None:
+    """The plugin obeys it."""
+    assert pz.run("doctor", "-q") == ("pytest",)
+    assert sys.argv[1:] == ["-p", "pytest_zygote", "--daemon-doctor", "-q"]
+
+
 def test_results_of_shards_are_a_command_unless_there_is_a_file_of_its_name(
     pz: Pz, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def snapshot(**fields: object) -> StatusSnapshot:
     """Return the snapshot of a daemon that has just started."""
     made = StatusSnapshot(
         version="1.0",
+        python="3.12.1",
         pid=1,
         uptime_s=5.0,
         pss_kib=20480,

@@ -195,6 +195,26 @@ def _pipes_of(pid: int) -> set[str]:
     return {link for link in links if link.startswith("pipe:")}
 
 
+class TestDoctor:
+    """``pz doctor``."""
+
+    @pytest.mark.measured
+    def test_it_says_what_is_wrong_before_and_after_it_is_mended(self, project: Project) -> None:
+        """With the exit code; the daemon that answers is named."""
+        project.write("pytest.ini", "[pytest]\n")
+        before = project.pz("doctor")
+        project.write("pytest.ini", INI)
+        project.warm_up()
+        after = project.pz("doctor")
+
+        assert (before.returncode, after.returncode) == (1, 0)
+        assert "problem  `pytest` does not load this plugin" in before.stdout
+        assert "note     no daemon runs for this project" in before.stdout
+        assert "ok       the daemon answers: " in after.stdout
+        assert after.stdout.endswith("Nothing is wrong: runs here are warm.\n")
+        assert f"project: {project.root} (ini-file: pytest.ini)" in after.stdout
+
+
 class TestStop:
     """``--stop-daemon``."""
 

@@ -61,6 +61,11 @@ OPTIONS = (
         value="[json]",
         is_command=True,
     ),
+    Option(
+        "--daemon-doctor",
+        "check the set-up of this project, and say what is wrong and how to mend it (`pz doctor`)",
+        is_command=True,
+    ),
     Option("--daemon-reload", "have the daemon import everything anew", is_command=True),
     Option(
         "--daemon-reset-fixtures",
