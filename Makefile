@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo docs daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
+.PHONY: help demo docs package daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
 	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes random-suites clean
 
 help: ## list the targets
@@ -42,6 +42,15 @@ demo: $(VENV)/.installed-demo ## see it: cold and warm runs of tests that import
 
 docs: $(VENV)/.installed-docs ## build the documents as a site, in build/docs; a broken link is an error
 	$(BIN)/python -m sphinx -W -n --keep-going -q -d build/doctrees docs build/docs $(ARGS)
+
+package: $(VENV)/.installed-package ## build wheel and sdist in dist, check them, and write what the package needs to build/sbom.cdx.json
+	rm -rf dist build/sbom && mkdir -p build
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m venv build/sbom && build/sbom/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json build/sbom/bin/python
+	rm -rf build/sbom
 
 daemon: $(VENV)/.installed-$(EXTRA) ## run this project's daemon in the foreground
 	$(BIN)/python -m pytest -p pytest_zygote --daemon $(ARGS)

@@ -126,6 +126,23 @@ def test_the_reference_names_all_that_users_may_write() -> None:
     assert [name for name in names if name not in text] == []
 
 
+def test_who_cites_names_this_version() -> None:
+    """It stands in three files."""
+    version = f"version: {pytest_zygote.__version__}\n"
+
+    assert version in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_workflows_run_targets_that_exist(workflow: Path) -> None:
+    """And nothing that the Makefile does not say, so that it can be tried anywhere."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"run: make ([a-z-]+)", workflow.read_text(encoding="utf-8"))
+
+    assert targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
 def mentioned(pattern: re.Pattern[str]) -> set[str]:
     """Return what matches in the README and in all pages that are written by hand, also in code."""
     pages = [README, *(page for page in PAGES if page != reference.DOCUMENT)]
