@@ -30,18 +30,17 @@ if TYPE_CHECKING:
 
 
 class ReportSender:
-    """Sends what would have been reported."""
+    """Sends what would have been reported, and counts failures in place of the session, whose hook is not called."""
 
     def __init__(
-        self, config: pytest.Config, send: Callable[[messages.WorkerMessage], None], commit: Callable[[], None]
+        self, session: pytest.Session, send: Callable[[messages.WorkerMessage], None], commit: Callable[[], None]
     ) -> None:
         """Send only what happens from now on."""
-        self._config = config
+        self._session = session
         self._send = send
         self._commit = commit
-        self._encode = DeltaEncoder(config).encode
+        self._encode = DeltaEncoder(session.config).encode
         self.is_active = False
-        self.failures = 0
 
     @pytest.hookimpl
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
@@ -58,12 +57,12 @@ class ReportSender:
         """Send the times alone if nothing else is new, else the report as pytest serialises it."""
         delta = self._encode(report)
         if delta is not None:
-            self.failures += report.failed
             self._send(delta)
         else:
-            data, changed = report_data.dump_report(self._config, report)
-            self.failures += report.failed and not hasattr(report, "wasxfail")
+            data, changed = report_data.dump_report(self._session.config, report)
             self._send(messages.FullReport(data, changed))
+        if report.failed and not hasattr(report, "wasxfail"):
+            self._session.testsfailed += 1  # a fixture asks it whether its test has failed
         if report.when == "call":  # what is torn down next may end the process
             self._commit()
 

@@ -63,14 +63,14 @@ class Worker:
         self._channel = channel
         self._output = terminal.WorkerOutput(session.config, end.name)
         self._debugger_lock = debugger_lock.DebuggerLock(channel, self._output)
-        self._sender = report_replay.ReportSender(session.config, channel.send, channel.commit)
+        self._sender = report_replay.ReportSender(session, channel.send, channel.commit)
         self._next: int | None = None
         self._current = END
         self._has_begun = False
         self._is_again = False
         self._limits = run_limits.of(session.config)
         self._must_guess = _uses_nextitem(session.config)
-        self._counted = 0
+        self._counted = session.testsfailed
         self._fixtures_s = 0.0
 
     def run(self) -> None:
@@ -128,7 +128,7 @@ class Worker:
 
     def _count_failures(self) -> None:
         """Stop all workers at the last failure allowed: the parent learns about it too late."""
-        while self._counted < self._sender.failures:
+        while self._counted < self._session.testsfailed:
             self._counted += 1
             self._flags.count_failure(self._number)
 

@@ -248,7 +248,8 @@ class Channel:
         """Be the channel of a sender."""
         self.sent: list[messages.WorkerMessage] = []
         self.commits = 0
-        self.sender = ReportSender(config, self.sent.append, self.commit)
+        self.session = make_session([], config)
+        self.sender = ReportSender(self.session, self.sent.append, self.commit)
 
     def commit(self) -> None:
         """Count it."""
@@ -278,12 +279,12 @@ def test_what_would_have_been_reported_is_sent() -> None:
 
 
 def test_a_report_with_more_in_it_is_serialised_by_the_hook() -> None:
-    """Failures are counted; a failure that was expected is none."""
+    """The session counts failures, for fixtures that ask; a failure that was expected is none."""
     channel = Channel(make_config(Serializer()))
     channel.sender.pytest_runtest_logreport(make_report(outcome="failed"))
     channel.sender.pytest_runtest_logreport(make_report(outcome="failed", wasxfail="known"))
     assert channel.sent == [messages.FullReport(transfer.dump({"nodeid": "a.py::x"}), "")] * 2
-    assert channel.sender.failures == 1
+    assert channel.session.testsfailed == 1
 
 
 def test_warnings_from_before_the_fork_are_not_sent_again() -> None:
