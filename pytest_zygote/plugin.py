@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_zygote.adapters.pytest.private import plain
-from pytest_zygote.client import DISABLE, addopts, print_cold
+from pytest_zygote.client import COLD, DISABLE, addopts, print_cold
 from pytest_zygote.client.request import ineligible
 from pytest_zygote.core.cli.options import OPTIONS, asks_for_daemon, joined
 from pytest_zygote.core.cli.settings import Settings, check_combination
@@ -80,6 +80,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
     run_limits.begin(early_config)
     options = early_config.known_args_namespace
+    if options.zygote_output and not early_config.pluginmanager.has_plugin("zygote_served"):
+        from pytest_zygote.output.plugin import begin as begin_output
+
+        begin_output(early_config, options.zygote_output, _served(early_config))
     if options.shard is not None or options.shard_result:
         from pytest_zygote.shards import plugin as shards
 
@@ -216,6 +220,14 @@ def add_settings(parser: pytest.Parser) -> None:
     parser.addini("zygote_recheck", text, type="bool")
 
 
+def _served(config: pytest.Config) -> dict[str, object]:
+    """Return how this run is served, for `output`."""
+    from pytest_zygote.core.output.events import served
+
+    run = config.pluginmanager.get_plugin("zygote_run")
+    return served("" if run is None else run.layer_kind, COLD[0] if COLD else None)
+
+
 def _current_run() -> RunProcess | None:
     module = sys.modules.get("pytest_zygote.run.process")
     return None if module is None else module.claim()
@@ -251,6 +263,7 @@ def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
         raise pytest.UsageError(str(error)) from error
     if reason is not None:
         config.add_cleanup(_restorer(DISABLE))
+        config.add_cleanup(COLD.clear)
         print_cold(reason)
 
 

@@ -90,7 +90,7 @@ class AffectedPlugin:
             self._tree, self._started_ns, loaded_by(config), WrittenFiles(self._store.path, str(config.rootpath)).add
         )
         self._unchanged: SkipCollection | None = None
-        self._selected: dict[str, Selected] = {}
+        self.selected: dict[str, Selected] = {}
         self._total = 0
         self._collected: list[str] = []
         self._saved: list[str] = []
@@ -148,7 +148,7 @@ class AffectedPlugin:
         self._is_whole &= report.passed
 
     def _note_that_nothing_changed(self) -> None:
-        if self._unchanged is not None and self._is_whole and not self._selected and self._collected:
+        if self._unchanged is not None and self._is_whole and not self.selected and self._collected:
             needs = {**self._query.rests_on(self._collected), **self._recorder.collected()}
             with contextlib.suppress(StoreError):
                 self._unchanged.note(len(self._collected), needs, self._started_ns)
@@ -164,9 +164,9 @@ class AffectedPlugin:
         self._total = len(items)
         self._collected = [item.nodeid for item in items]
         try:
-            self._selected = self._query.answer(self._collected, knows_environ=self._recorder.knows_environ)
+            self.selected = self._query.answer(self._collected, knows_environ=self._recorder.knows_environ)
         except StoreError:
-            self._selected = new_tests(self._collected)
+            self.selected = new_tests(self._collected)
         self._cover()
         self._choose(items)
         self._recording.declare(items)
@@ -186,22 +186,22 @@ class AffectedPlugin:
             return
         covered = CoveredLines(coverage, self._tree, self._store, self._started_ns)
         self._config.pluginmanager.register(covered, f"{NAME}_covered")
-        left_out = [nodeid for nodeid in self._collected if nodeid not in self._selected]
+        left_out = [nodeid for nodeid in self._collected if nodeid not in self.selected]
         try:
             known = covered.of_rows(self._query.holding(left_out))
         except StoreError:
             known = {}
         unknown = (nodeid for nodeid in left_out if nodeid not in known)
-        self._selected = {**self._selected, **new_tests(unknown, UNCOVERED)}
+        self.selected = {**self.selected, **new_tests(unknown, UNCOVERED)}
         if known and not self._words & {"all", "audit"}:
             covered.add(known.values())
             self._query.notes.append(f"affected: the coverage of {counted(len(known), 'test')} comes from the store")
 
     def _choose(self, items: list[pytest.Item]) -> None:
         if self._audit is not None:
-            self._audit.expect(self._selected, self._total, self._query.why_left_out)
+            self._audit.expect(self.selected, self._total, self._query.why_left_out)
         elif "failed" in self._words:
-            self._selected = self._query.failures(self._collected)
+            self.selected = self._query.failures(self._collected)
             self._leave_out(items)
         elif "all" not in self._words:
             self._note_that_nothing_changed()
@@ -210,11 +210,11 @@ class AffectedPlugin:
                 self._isolate(items)
 
     def _leave_out(self, items: list[pytest.Item]) -> None:
-        left_out = [item for item in items if item.nodeid not in self._selected]
+        left_out = [item for item in items if item.nodeid not in self.selected]
         if left_out:
             self._left_out = len(left_out)
             self._config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item.nodeid in self._selected]
+            items[:] = [item for item in items if item.nodeid in self.selected]
 
     def _isolate(self, items: list[pytest.Item]) -> None:
         """Run tests in forks, in groups, as far as that is cheap and nobody can tell."""
@@ -251,16 +251,16 @@ class AffectedPlugin:
             )
             lines.append(f"affected: less coverage [{reason.code}]: {reason.text}")
         if "explain" in self._words:
-            lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self._selected.values()]
+            lines += [f"  {entry.nodeid}: {entry.reason}" for entry in self.selected.values()]
         return lines
 
     def _headline(self) -> str:
         if "all" in self._words:
             return f"affected: all {counted(self._total, 'test')}"
-        if "failed" in self._words and not self._selected:
+        if "failed" in self._words and not self.selected:
             return "affected: none of these tests failed the last time"
         would_run = " would run, and all do" if self._audit is not None else ""
-        return summary(self._selected.values(), self._total) + would_run
+        return summary(self.selected.values(), self._total) + would_run
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:

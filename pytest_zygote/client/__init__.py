@@ -28,6 +28,9 @@ __all__ = ["main"]
 
 DISABLE = "PYTEST_DAEMON_DISABLE"
 
+COLD: list[Reason] = []
+"""Why the run of this process is plain pytest; the first is the one: what follows rests on it."""
+
 OURS = ("-p", "pytest_zygote")
 """What `pz` adds to the command line, so that it works without an ini-file."""
 
@@ -97,6 +100,7 @@ def addopts(environ: Mapping[str, str]) -> list[str]:
 
 def print_cold(reason: Reason) -> None:
     """Print why this run is plain pytest, and keep the plugin, and pytest inside the tests, from trying again."""
+    COLD.append(reason)
     if not reason.is_quiet:
         sys.stderr.write(f"zygote: {cold_run(reason)}\n")
         sys.stderr.flush()

@@ -71,6 +71,11 @@ class RunPlugin:
                 self._run.start_over("base", Reason("affected-imports", "--affected must see the imports"))
         return (yield)
 
+    @property
+    def layer_kind(self) -> str:
+        """Which layer the run was forked from."""
+        return self._run.layer.kind
+
     def loaded(self) -> tuple[str, ...]:
         """Return the modules that this run has loaded itself: its layer may hold none of the project's."""
         return self._run.loaded()

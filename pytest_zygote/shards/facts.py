@@ -13,6 +13,7 @@ import pytest
 
 from pytest_zygote.core.affected.fingerprints import checksum
 from pytest_zygote.core.cli.options import OPTIONS, without_commands
+from pytest_zygote.core.output.rerun import without_last
 from pytest_zygote.core.shards.result import ShardResult
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def facts_of(config: pytest.Config, share: Share, items: Iterable[pytest.Item], 
         share=tuple(nodeid for nodeid in share.collected if share.plan.shards[nodeid] == share.position.number),
         selected=tuple(item.nodeid for item in items),
         left_out=share.left_out,
-        args=_without_last(args, paths),
+        args=tuple(without_last(args, paths)),
         paths=paths,
         folder=os.path.relpath(config.invocation_params.dir, config.rootpath),
         root=str(config.rootpath),
@@ -73,15 +74,6 @@ def facts_of(config: pytest.Config, share: Share, items: Iterable[pytest.Item], 
         wanted_coverage=wanted_coverage,
         display=display_of(config),
     )
-
-
-def _without_last(words: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
-    """Return a command line without the last of each of these words: ``-k tests tests`` has a value of that name."""
-    left = list(words)
-    for path in paths:
-        if path in left:
-            del left[len(left) - 1 - left[::-1].index(path)]
-    return tuple(left)
 
 
 def display_of(config: pytest.Config) -> tuple[str, ...]:

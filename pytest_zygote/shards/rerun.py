@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_zygote.core.output.rerun import CHOOSING
 from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.core.shards.result import ShardResult, differences
 from pytest_zygote.shards import facts
@@ -16,14 +17,6 @@ from pytest_zygote.shards.result_folder import ResultFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-CHOOSING = frozenset(
-    {
-        *("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"),
-        *("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--sw-reset", "--stepwise-reset"),
-    }
-)
-"""Options that choose from the tests by what earlier runs have left: which tests are to run is known."""
 
 
 def rerun(args: Sequence[str]) -> int:

@@ -109,6 +109,11 @@ OPTIONS = (
     ),
     Option("--shard-durations", "durations of earlier runs: ours, pytest-split's or a junit.xml", value="FILE"),
     Option("--shard-result", "keep all of this run in a folder, for `pz merge` and `pz rerun`", value="DIR"),
+    Option(
+        "--zygote-output",
+        "for programs, in the place of pytest's terminal: an event a line, or failures in few words",
+        value="jsonl|compact",
+    ),
     Option("--watch", "stay, and run what is affected on every save; w shows the keys", is_command=True),
     Option("--watch-queue", "with --watch: a save lets the run that goes on finish first", command="--watch"),
     Option("--watch-notify", "with --watch: a desktop notification when the outcome changes", command="--watch"),

@@ -1,0 +1,1 @@
+"""Decisions about ``--zygote-output``: which events there are, and how they are shown."""

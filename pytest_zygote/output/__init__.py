@@ -1,0 +1,1 @@
+"""What programs read of a run in the place of pytest's terminal: ``--zygote-output``."""

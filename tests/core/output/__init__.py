@@ -1,0 +1,1 @@
+"""Tests of what events say, and how they are shown."""
