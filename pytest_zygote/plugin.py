@@ -80,16 +80,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
     run_limits.begin(early_config)
     options = early_config.known_args_namespace
-    if options.zygote_output and not early_config.pluginmanager.has_plugin("zygote_served"):
-        from pytest_zygote.output.plugin import begin as begin_output
+    is_here = not early_config.pluginmanager.has_plugin("zygote_served")
+    if is_here and (options.zygote_output or options.zygote_trace):
+        from pytest_zygote import output
 
-        begin_output(early_config, options.zygote_output, _served(early_config))
+        output.begin(early_config, _served(early_config))
     if options.shard is not None or options.shard_result:
         from pytest_zygote.shards import plugin as shards
 
         # Before selection by changes, which chooses from the tests of a shard.
         shards.begin(early_config, _settings(early_config).text("--shard-by"))
-    if options.affected and not early_config.pluginmanager.has_plugin("zygote_served"):
+    if is_here and options.affected:
         from pytest_zygote.affected.plugin import begin
 
         begin(early_config)

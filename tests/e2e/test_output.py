@@ -139,3 +139,26 @@ def test_a_run_that_cannot_begin_says_so(
 
     assert [event["$report_type"] for event in found] == [*kinds, "SessionFinish"]
     assert result.returncode == found[-1]["exitstatus"] == status
+
+
+def test_the_timeline_has_all_processes(suite: Project) -> None:
+    """Warm and cold: each event is one of the Chrome trace event format, within the time of the run."""
+    suite.warm_up()
+    for run in (suite.pz, suite.plain):
+        result = run("-n2", "--zygote-trace=trace.json")
+        found = json.loads((suite.root / "trace.json").read_text(encoding="utf-8"))
+        processes = {event["pid"]: event["args"]["name"] for event in found if event["ph"] == "M"}
+        spans = [event for event in found if event["ph"] == "X"]
+        (whole,) = (event for event in spans if event["name"] == "pytest")
+        names = [event["name"] for event in spans if event["cat"] == "test"]
+
+        assert result.returncode == 1
+        workers = {name for name in processes.values() if name != "run"}
+        assert "run" in processes.values()
+        assert workers  # one may have run all tests before the other was there
+        assert workers <= {"worker gw0", "worker gw1"}
+        assert {event["ph"] for event in found} == {"M", "X", "i"}
+        assert all(type(event[key]) is int for event in spans for key in ("ts", "dur", "pid", "tid"))
+        assert all(event["pid"] in processes and event["dur"] >= 0 for event in spans)
+        assert all(event["ts"] >= whole["ts"] for event in spans)
+        assert len(names) == len(set(names)) == 6

@@ -114,6 +114,7 @@ OPTIONS = (
         "for programs, in the place of pytest's terminal: an event a line, or failures in few words",
         value="jsonl|compact",
     ),
+    Option("--zygote-trace", "write a timeline of the run, which Perfetto and chrome://tracing open", value="FILE"),
     Option("--watch", "stay, and run what is affected on every save; w shows the keys", is_command=True),
     Option("--watch-queue", "with --watch: a save lets the run that goes on finish first", command="--watch"),
     Option("--watch-notify", "with --watch: a desktop notification when the outcome changes", command="--watch"),

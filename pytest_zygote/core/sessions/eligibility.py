@@ -92,6 +92,7 @@ OPTIONS: dict[str, str] = {
     "affected": "--affected asks what earlier runs have left",
     "deadline": "--deadline counts from the start",
     "zygote_output": "--zygote-output begins before tests are collected",
+    "zygote_trace": "--zygote-trace begins before tests are collected",
     "shard": "--shard reads durations that runs leave",
     "shard_result": "--shard-result writes from the start",
     "session_timeout": "--session-timeout counts from the start",
