@@ -4,6 +4,7 @@ from scripts.plugin_cases import CASES, TIMES, Case
 
 RUN = (
     r'"(?:duration|start|stop)": ?[\d.]+(?:e-\d+)?',
+    r"\b[\d.]+e-\d+\b",
     *TIMES,
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
     r"\b[0-9a-f]{32}\b",

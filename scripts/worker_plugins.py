@@ -47,12 +47,14 @@ class Row:
         case: its project.
         version: of the plugin.
         tests: how many have run with our workers, in all commands.
+        refused: how many commands the plugin refuses where there are workers, whosever they are.
         problems: what differs, a line each.
     """
 
     case: Case
     version: str
     tests: int = 0
+    refused: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -61,7 +63,9 @@ class Row:
         name = f"{self.case.name} ({self.case.key})" if self.case.key else self.case.name
         sentence = SENTENCES.get(self.case.name, "")
         result = f"differs: {sentence or self.problems[0]}" if self.problems else f"equal{sentence and f': {sentence}'}"
-        return f"| {name} {self.version} | {len(self.case.commands)} | {self.tests} | {result} |"
+        refused = f", of which the plugin refuses {self.refused} with workers" if self.refused else ""
+        commands = f"{len(self.case.commands)}{refused}"
+        return f"| {name} {self.version} | {commands} | {self.tests} | {' '.join(result.split())} |"
 
 
 class WorkerTrial(Trial):
@@ -73,7 +77,10 @@ class WorkerTrial(Trial):
             words = command if any(word.startswith("-n") for word in command) else (*command, *WORKERS)
             self._keep()
             theirs, again, ours = (self._look((*words, *extra)) for extra in ((XDIST,), (XDIST,), ()))
-            if any(line.startswith(NOTHING) for line in ours["outcomes"]):
+            if not _has_begun(theirs) and not _has_begun(ours):
+                row.refused += 1
+                continue
+            if not _has_begun(ours):
                 row.problems.append(f"`{' '.join(words)}`: {'; '.join(ours['outcomes'])}")
             row.tests += len({line.rsplit(maxsplit=2)[0] for line in ours["outcomes"]})
             for what, found in ours.items():
@@ -100,6 +107,10 @@ class WorkerTrial(Trial):
                 name = pattern if "*" in pattern else path.name
                 files.update(f"{name}: {line[:200]}" for line in self._sorted(text).splitlines())
         return {"outcomes": _outcomes(run), "exit code": Counter([str(run.code)]), "files": files}
+
+
+def _has_begun(found: dict[str, Counter[str]]) -> bool:
+    return not any(line.startswith(NOTHING) for line in found["outcomes"])
 
 
 def _outcomes(run: Run) -> Counter[str]:
