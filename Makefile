@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo docs package daemon test test-fast check check-others test-all test-edits test-sessions test-databases differential \
+.PHONY: help demo docs package daemon test test-fast check check-others test-all test-edits test-sessions test-databases test-hosts differential \
 	differential-sessions libraries plugins plugins-sessions worker-plugins bench mutants changes random-suites clean
 
 help: ## list the targets
@@ -96,6 +96,9 @@ test-edits: $(VENV)/.installed-dev ## try every known kind of edit, and 2,000 ra
 
 test-databases: $(VENV)/.installed-$(EXTRA) ## run the tests of Django's databases with all kinds of them
 	ZYGOTE_TEST_ALL_DATABASES=1 $(BIN)/python -m pytest tests/e2e/test_django_databases.py $(ARGS)
+
+test-hosts: $(VENV)/.installed-dev ## run the tests of hosts with all that may happen to them; needs sshd
+	ZYGOTE_TEST_ALL_HOSTS=1 $(BIN)/python -m pytest tests/e2e/test_hosts.py tests/e2e/test_host_faults.py $(ARGS)
 
 differential: $(VENV)/.installed-$(EXTRA) ## compare warm runs with plain pytest, result by result
 	$(BIN)/python -m scripts.differential $(ARGS)

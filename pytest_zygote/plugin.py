@@ -90,6 +90,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         # Before selection by changes, which chooses from the tests of a shard.
         shards.begin(early_config, _settings(early_config).text("--shard-by"))
+    if is_here and (options.hosts or options.hosts_serve):
+        from pytest_zygote.hosts import plugin as hosts
+
+        hosts.begin(early_config)
     if is_here and options.affected:
         from pytest_zygote.affected.plugin import begin
 
@@ -125,8 +129,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_enter_pdb(config: pytest.Config) -> None:
     """Give a debugger the terminal, in a run of watch mode: such runs have no input."""
-    path = os.environ.get(TERMINAL)
-    if path:
+    if path := os.environ.get(TERMINAL):
         from pytest_zygote.run.borrowed_terminal import borrow
 
         borrow(config, path)
@@ -191,12 +194,10 @@ class SessionKind(enum.Enum):
 
 def _find_kind(config: pytest.Config, parser: pytest.Parser) -> SessionKind:
     """Make this session that of a worker or a run, or hand it over; return what it is for."""
-    worker = _current_worker()
-    if worker is not None:
+    if (worker := _current_worker()) is not None:
         worker.join(config)
         return SessionKind.WORKER
-    run = _current_run()
-    if run is not None:
+    if (run := _current_run()) is not None:
         _join(run, config)
         return SessionKind.RUN if run.has_client else SessionKind.COLLECTED_AHEAD
     _hand_over(config, parser)
@@ -279,8 +280,7 @@ def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Sett
         from pytest_zygote.client.handover import obey
 
         obey(config, settings)
-    reason = ineligible(settings, settings.args, os.environ)
-    if reason is not None:
+    if (reason := ineligible(settings, settings.args, os.environ)) is not None:
         return reason
     from pytest_zygote.client.handover import adopt
 

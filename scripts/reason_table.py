@@ -457,6 +457,25 @@ TABLE: dict[str, Entry] = {
         "Raise the limit, or ask for fewer workers.",
         "There are fewer workers than were asked for.",
     ),
+    # A run on several machines is less than was asked for.
+    "outside-root": Entry(
+        "pytest was started in a folder that is not in the project: hosts have the project only.",
+        "Start it in the project.",
+        ALONE,
+    ),
+    "host-unusable": Entry(
+        "A host of `--hosts` is off, its key is not known, or it has no Python with this plugin of the same version.",
+        "The text is what ssh or the interpreter there has said: try `ssh HOST` and `python -m pytest_zygote` there.",
+        "The other hosts run the tests.",
+    ),
+    "host-lost": Entry(
+        "A host has said nothing for too long, or what ran there has ended.",
+        "See what the text says of it. Tests that had begun there are named: they may have run twice.",
+        "What the host has not finished runs on the others.",
+    ),
+    "hosts-gone": Entry(
+        "Tests are left, and no host.", "See why each was lost.", "They run on this machine, one after the other."
+    ),
     # An edit is reloaded.
     "reload-asked": Entry(
         "The file says `# zygote: reload` in its first lines, or `zygote_always_reload` names it.",

@@ -66,7 +66,7 @@ class Controller:
         self._starter = WorkerStarter(session, shared_fixtures, zygote, self._leave)
         self._flags = self._starter.flags
         self._workers: dict[int, WorkerHandle] = {}
-        self._event_wait = EventWait(self._flags)
+        self._event_wait = EventWait(self._flags, plan.feed)
         self._replay = ReportReplay(session, plan)
         self._screen = terminal.Screen(session.config)
         self._barrier = CollectionBarrier(plan.ids, self._handle)
@@ -103,9 +103,8 @@ class Controller:
 
     def reap(self) -> None:
         """Wait for the processes that were over, except for freeing their memory."""
-        for handle in self._unreaped:
-            handle.reap()
-        self._unreaped.clear()
+        while self._unreaped:
+            self._unreaped.pop().reap()
 
     def _await_collections(self) -> None:
         """Wait until all workers have collected the same; kill them if they have not."""
@@ -130,11 +129,13 @@ class Controller:
         for line in self._replay.slow_tests.overdue(time.monotonic()):
             self._replay.print_line(line)
         self._event_wait.is_busy = False
+        self._plan.receive(ready)
         for handle in tuple(self._workers.values()):
             self._receive(handle, is_ready=handle in ready or not ready)
             if not self._pool.is_stopping and self._replay.must_stop:
                 self._on(events.StopRequested())
         self._on(events.RoundEnded())
+        self._plan.report(self._pool.open_tests)
         self._screen.show()
 
     def _receive(self, handle: WorkerHandle, *, is_ready: bool) -> None:

@@ -17,6 +17,7 @@ from pytest_zygote.parallel.worker_handle import LOOK_AGAIN_S
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from pytest_zygote.parallel.feed import Feed
     from pytest_zygote.parallel.shared_flags import SharedFlags
     from pytest_zygote.parallel.worker_handle import WorkerHandle
 
@@ -33,10 +34,12 @@ class EventWait:
         is_busy: whether the last look has found something, so that more is likely to come.
     """
 
-    def __init__(self, flags: SharedFlags) -> None:
-        """Wait for no worker yet."""
+    def __init__(self, flags: SharedFlags, feed: Feed | None = None) -> None:
+        """Wait for no worker yet, and for what comes from outside."""
         self._flags = flags
         self._selector = selectors.DefaultSelector()
+        if feed is not None:
+            self._selector.register(feed, selectors.EVENT_READ, feed)
         self.is_busy = False
 
     def add(self, worker: WorkerHandle) -> None:

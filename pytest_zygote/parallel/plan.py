@@ -23,9 +23,12 @@ from pytest_zygote.parallel import worker_hooks
 from pytest_zygote.parallel.work_units import FIXED, History, Units
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pytest
 
     from pytest_zygote.core.parallel.scheduler import Scheduler
+    from pytest_zygote.parallel.feed import Feed
 
 RESTARTS_PER_WORKER = 4
 XDIST_INSTEAD = "--no-zygote-workers gives pytest-xdist back"
@@ -39,19 +42,23 @@ class ParallelPlan:
         seconds: index of a test → how long it takes, as far as that is known.
         count: of workers: no more than can have something to do.
         reason: why there are fewer than that; None if there are not.
+        feed: gives the tests to be run; None if all are to.
         is_one_piece: whether there is nothing to share out, and so no need for a fork.
         ids: of all tests.
         testrunuid: the name of this run.
         max_restarts: how many dead workers are replaced.
     """
 
-    def __init__(self, session: pytest.Session, wanted: int, units: Units | None = None) -> None:
+    def __init__(
+        self, session: pytest.Session, wanted: int, units: Units | None = None, feed: Feed | None = None
+    ) -> None:
         """Look at the tests of a session.
 
         Args:
             session: with the tests.
             wanted: how many workers the user wants.
             units: found by the collected session that this run was forked from.
+            feed: gives the tests to be run, one after the other; None to run all.
         """
         option = session.config.option
         self._history = History(session.config)
@@ -67,14 +74,27 @@ class ParallelPlan:
         wanted = min(wanted, possible)
         self.count = affordable_workers(wanted, rlimits.free_files())
         self.reason = None if self.count == wanted else _few_files(wanted, self.count)
-        self.is_one_piece = possible == 1
+        self.feed = feed
+        self.is_one_piece = possible == 1 and feed is None
         self.testrunuid = option.testrunuid or uuid.uuid4().hex
         restarts = option.maxworkerrestart
         self.max_restarts = RESTARTS_PER_WORKER * self.count if restarts is None else int(restarts)
 
     def schedule(self) -> Scheduler:
         """Return what decides which worker runs which test."""
+        if self.feed is not None:
+            return self.feed.schedule(self.units, self.seconds, self.count)
         return self._kind(self.units, self.seconds, self.count)
+
+    def receive(self, ready: Collection[object]) -> None:
+        """Let the feed put what has come into the schedule, if it is among what is ready."""
+        if self.feed is not None and self.feed in ready:
+            self.feed.receive()
+
+    def report(self, open_tests: Collection[int]) -> None:
+        """Let the feed say what was done, but for tests that workers hold open."""
+        if self.feed is not None:
+            self.feed.report(open_tests)
 
     def note_begin(self, item: int, worker: str) -> None:
         """Note which worker runs a test."""

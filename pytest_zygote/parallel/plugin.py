@@ -19,6 +19,7 @@ from pytest_zygote.parallel import collection_leftovers, fast_exit, run_limits, 
 from pytest_zygote.parallel.collection_barrier import DifferentCollections, WorkerLost
 from pytest_zygote.parallel.controller import Controller
 from pytest_zygote.parallel.django_databases import WorkerDatabases
+from pytest_zygote.parallel.feed import NAME as FEED
 from pytest_zygote.parallel.plan import ParallelPlan, why_not_parallel
 from pytest_zygote.parallel.work_units import Units, items_run_by
 from pytest_zygote.parallel.worker_zygote import NAME as ZYGOTE
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_zygote.parallel.collection_leftovers import CollectionLeftovers
+    from pytest_zygote.parallel.feed import Feed
     from pytest_zygote.parallel.worker_zygote import WorkerZygote
 
 
@@ -61,7 +63,8 @@ class ParallelPlugin:
         if reason is not None:
             self._leave_to_pytest(reason)
             return None
-        self._plan = ParallelPlan(session, len(session.config.option.tx), self._units)
+        feed: Feed | None = session.config.pluginmanager.getplugin(FEED)
+        self._plan = ParallelPlan(session, len(session.config.option.tx), self._units, feed)
         try:
             self._run_all(session, self._plan)
         except WorkerLost as lost:
@@ -99,7 +102,13 @@ class ParallelPlugin:
         return None
 
     def _leave_to_pytest(self, reason: Reason) -> None:
-        """Let pytest run the tests in this process."""
+        """Let pytest run the tests in this process.
+
+        Raises:
+            pytest.UsageError: others are to decide which are run.
+        """
+        if self._config.pluginmanager.hasplugin(FEED):
+            raise pytest.UsageError(f"zygote: one process [{reason.code}]: {reason.text}")
         self._print_line(f"zygote: one process [{reason.code}]: {reason.text}")
         # Plugins that look for workers at the end would wait for some that never existed.
         self._config.option.dist, self._config.option.numprocesses, self._config.option.tx = "no", 0, []

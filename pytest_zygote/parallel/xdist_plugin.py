@@ -38,6 +38,7 @@ OURS = (
     "--replay",
     "--cores",
     "--disable-mproc",
+    "--hosts",
     fork_point.OPTION,
 )
 FOREIGN = ("--tx", "--px", "--rsyncdir", "--rsyncignore", "-f", "--looponfail", "xdist.plugin")
@@ -153,11 +154,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Resolve the options: `numprocesses` is a number afterwards, and `dist` is 'no' if nothing is parallel."""
     option = config.option
+    if option.numprocesses == "auto" and getattr(option, "hosts", None):
+        option.numprocesses = None
     option.numprocesses = _number_of_processes(config)
     if option.distload:
         option.dist = "load"
     option.tx = []
-    if option.numprocesses:
+    if getattr(option, "hosts", None) and not option.hosts_serve:  # they have the workers
+        option.dist = "load" if option.dist == "no" else option.dist
+    elif option.numprocesses:
         config.pluginmanager.register(configured_twice.Registrations(), configured_twice.NAME)
         option.dist = "load" if option.dist == "no" else option.dist
         wanted = min(option.numprocesses, option.maxprocesses or option.numprocesses)

@@ -3,6 +3,7 @@
 ================  ===================================================================================
 `plugin`          whether a run takes part
 `selector`        hooks of pytest: leave out the tests of other shards
+`event_recorder`  hooks of pytest: what happens, as JSON
 `recorder`        hooks of pytest: keep what happens in a folder
 `facts`           what a result says about where it was run
 `result_folder`   the files of such a folder

@@ -14,11 +14,10 @@ import pytest
 
 from pytest_zygote.core.shards.errors import ShardError
 from pytest_zygote.shards import artifacts
+from pytest_zygote.shards.event_recorder import EventRecorder
 from pytest_zygote.shards.facts import facts_of
-from pytest_zygote.shards.recorded_events import KIND
 
 if TYPE_CHECKING:
-    import warnings
     from collections.abc import Generator
     from typing import TextIO
 
@@ -27,16 +26,13 @@ if TYPE_CHECKING:
     from pytest_zygote.shards.result_folder import ResultFolder
     from pytest_zygote.shards.selector import ShardSelector
 
-OF_WORKERS = frozenset({"node", "worker_id", "testrun_uid", "item_index"})
-"""Attributes of reports that say which worker ran a test: the whole is shown without workers."""
 
-
-class ResultRecorder:
+class ResultRecorder(EventRecorder):
     """Writes each report as it comes: what a shard has done is known even if it dies."""
 
     def __init__(self, config: pytest.Config, selector: ShardSelector, folder: ResultFolder) -> None:
         """Write nothing yet."""
-        self._config = config
+        super().__init__(config)
         self._selector = selector
         self._folder = folder
         self._file: TextIO | None = None
@@ -73,17 +69,6 @@ class ResultRecorder:
         elif self._result is None:
             self._early.append(line)
 
-    def _write_report(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        if data is not None:
-            self._write({name: value for name, value in data.items() if name not in OF_WORKERS})
-
-    @pytest.hookimpl
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep what could not be collected."""
-        if not report.passed:
-            self._write_report(report)
-
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write what this shard is to do."""
@@ -96,44 +81,6 @@ class ResultRecorder:
         if self._selector.share is not None:
             self._result = facts_of(session.config, self._selector.share, session.items, self._wanted_coverage)
             self._folder.write(self._result)
-
-    @pytest.hookimpl
-    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Keep it."""
-        self._write({KIND: "LogStart", "nodeid": nodeid, "location": location})
-
-    @pytest.hookimpl
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep it."""
-        self._write_report(report)
-
-    @pytest.hookimpl
-    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Keep it."""
-        self._write({KIND: "LogFinish", "nodeid": nodeid, "location": location})
-
-    @pytest.hookimpl
-    def pytest_warning_recorded(
-        self,
-        warning_message: warnings.WarningMessage,
-        when: str,
-        nodeid: str,
-        location: tuple[str, int, str] | None,
-    ) -> None:
-        """Keep it, as text."""
-        category = warning_message.category
-        self._write(
-            {
-                KIND: "WarningMessage",
-                "category": f"{category.__module__}.{category.__qualname__}",
-                "message": str(warning_message.message),
-                "filename": warning_message.filename,
-                "lineno": warning_message.lineno,
-                "when": when,
-                "nodeid": nodeid,
-                "location": location,
-            }
-        )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:

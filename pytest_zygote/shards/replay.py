@@ -72,7 +72,7 @@ class Replay:
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
         """Report what was reported of a test."""
         for data in self._events.of_tests.get(item.nodeid, ()):
-            _replay(item.config, data)
+            replay_event(item.config, data)
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -81,7 +81,8 @@ class Replay:
             terminalreporter.write_line(line)
 
 
-def _replay(config: pytest.Config, data: Event) -> None:
+def replay_event(config: pytest.Config, data: Event) -> None:
+    """Call the hook that was called elsewhere."""
     kind = data.get(KIND)
     if kind == "LogStart":
         config.hook.pytest_runtest_logstart(nodeid=data["nodeid"], location=data["location"])

@@ -130,9 +130,9 @@ class Wait:
         is_busy: as `EventWait` has it.
     """
 
-    def __init__(self, flags: object) -> None:
-        """Ignore the flags."""
-        del flags
+    def __init__(self, flags: object, feed: object) -> None:
+        """Ignore all."""
+        del flags, feed
         self.is_busy = False
 
     def wait(self, workers: object, timeout_s: float | None) -> set[object]:

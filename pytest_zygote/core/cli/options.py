@@ -115,6 +115,21 @@ OPTIONS = (
         value="jsonl|compact",
     ),
     Option("--zygote-trace", "write a timeline of the run, which Perfetto and chrome://tracing open", value="FILE"),
+    Option(
+        "--hosts",
+        "run the tests on these machines, over ssh: alpha,me@beta*4 (4 workers; else as many as it has cores)",
+        value="HOSTS",
+    ),
+    Option(
+        "--hosts-env", "with --hosts: environment keys that tests there have as here, separated by commas", value="KEYS"
+    ),
+    Option(
+        "--hosts-setup",
+        "with --hosts: a command that makes the environment there, run once for each state of the lock files",
+        value="CMD",
+    ),
+    Option("--hosts-shared-path", "with --hosts: they have this folder at the same path, and nothing is sent"),
+    Option("--hosts-serve", "internal: run what the agent of a host says, at this socket", value="SOCKET"),
     Option("--watch", "stay, and run what is affected on every save; w shows the keys", is_command=True),
     Option("--watch-queue", "with --watch: a save lets the run that goes on finish first", command="--watch"),
     Option("--watch-notify", "with --watch: a desktop notification when the outcome changes", command="--watch"),

@@ -28,6 +28,9 @@ class Schedule:
         self._weights: dict[int, float] = {}
         self._last_unit: dict[int, int] = {}
 
+    awaits_more = False
+    """Whether tests may be added."""
+
     @property
     def is_over(self) -> bool:
         """Whether no test waits and no worker holds one."""

@@ -12,6 +12,10 @@ class Scheduler(Protocol):
     """Which worker runs which test: `stealing_schedule` and `fixed_schedule` differ in it."""
 
     @property
+    def awaits_more(self) -> bool:
+        """Whether tests may be added: until then, a worker that has nothing left waits."""
+
+    @property
     def is_over(self) -> bool:
         """Whether no test waits and no worker holds one."""
 

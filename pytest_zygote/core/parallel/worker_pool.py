@@ -121,6 +121,11 @@ class WorkerPool:
         self.is_stopping = False
         self.summary = ""
 
+    @property
+    def open_tests(self) -> frozenset[int]:
+        """The tests after which workers wait: they are finished once it is known which comes next."""
+        return frozenset(state.waits_after for state in self.workers.values() if state.waits_after is not None)
+
     def due_s(self, now: float) -> float | None:
         """Return in how many seconds a round must end, whatever workers do; None for whenever they do something."""
         due = self._kill_at if self._kill_at is not None else self._stop_at
@@ -215,7 +220,7 @@ class WorkerPool:
     def _give_or_end(self, number: int, items: Sequence[int]) -> Sequence[Action]:
         if items:
             self._provided.add(number)
-        elif not any(self._schedule.holds(other)[1:] for other in self._provided):
+        elif not self._schedule.awaits_more and not any(self._schedule.holds(other)[1:] for other in self._provided):
             self.workers[number].waits_after = None
             return (EndQueue(number),)
         return _assigned(number, items)

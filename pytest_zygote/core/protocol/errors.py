@@ -11,6 +11,8 @@ ZygoteError
 ├─ DifferentCollections (`parallel.collection_barrier`)  such workers have collected different tests
 ├─ ShardError (`core.shards.errors`)  a file of durations, or results of shards, cannot be used
 │  └─ NoSourcesError (`core.shards.errors`)  coverage cannot be reported where the sources are not
+├─ HostUnusableError (`hosts.remote_host`)  a host cannot take part in a run
+├─ HostRunEndedError (`hosts.host_run`)     the run on a host has ended too early
 ├─ BuildError               a layer could not be built
 │  └─ IneligibleModulesError (`zygote.ineligible_modules`)  certain modules must not be in it
 ├─ NotPatchable (`core.patching.errors`)  only a fresh import is right after an edit

@@ -95,6 +95,8 @@ OPTIONS: dict[str, str] = {
     "zygote_trace": "--zygote-trace begins before tests are collected",
     "shard": "--shard reads durations that runs leave",
     "shard_result": "--shard-result writes from the start",
+    "hosts": "--hosts reaches other machines",
+    "hosts_serve": "the tests come from another machine",
     "session_timeout": "--session-timeout counts from the start",
 }
 """Options that keep a run at the project layer, each with the reason."""
