@@ -122,7 +122,8 @@ class AttributeWrites:
 
     def _add_parts(self, name: str, contents: dict[str, object], writers: str) -> None:
         has_registries = name.partition(".")[0] not in _WITHOUT_REGISTRIES
-        for key, value in tuple(contents.items()):
+        # Of a package, without its modules: there may be a thousand.
+        for key, value in [item for item in contents.items() if type(item[1]) is not ModuleType]:
             if is_a(value, type):
                 namespace = class_namespace(value)
                 home = namespace.get("__module__")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import sysconfig
@@ -32,8 +33,12 @@ _NOT_OWN = RUNNER | {"__main__"}
 
 def is_third_party(path: str) -> bool:
     """Return whether a file belongs to the standard library or an installed package."""
-    if is_installed(path):
-        return True
+    return is_installed(path) or _is_standard(path)
+
+
+@functools.lru_cache(10_000)
+def _is_standard(path: str) -> bool:
+    """Return whether a file belongs to the standard library; asked eight times for each module that is imported."""
     return path.startswith(_STANDARD) or os.path.realpath(path).startswith(_STANDARD)
 
 

@@ -71,7 +71,8 @@ class ModuleContents:
         """Give what a module's names stand for, by name, and what is in each object below them, by address."""
         waiting: list[object] = []
         for key, value in (dict_of(sys.modules.get(name)) or {}).items():
-            if type(key) is str and not key.startswith("__") and type(value) is not ModuleType:
+            # First what is quick to tell: a package holds a thousand modules, and each of them imports it.
+            if type(value) is not ModuleType and type(key) is str and not key.startswith("__"):
                 yield key, _mark(value)
                 if type(value) is FunctionType and value.__dict__:
                     yield f"{key}.__dict__", tuple(map(_mark, value.__dict__.values()))

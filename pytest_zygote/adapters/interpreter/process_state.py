@@ -79,13 +79,13 @@ class ProcessState:
     def _changed_kinds(self) -> Iterator[Became]:
         before, self._last = self._last, process_kinds.read()
         for what in {**before, **self._last}:
+            if what in before and before[what] is self._last.get(what, UNKNOWN):
+                continue  # nearly all, for each module
             value = self._last.get(what, without(what))
             former = before.get(what, without(what))
             first = self._first.setdefault(what, former if former is not UNKNOWN else value)
             if former is UNKNOWN:
                 former = first
-            if former is value:
-                continue
             # Generators hold numbers only, but so many that they are compared at once.
             is_equal = former == value if what in GENERATORS else is_same(former, value)
             if not is_equal and self._is_known(what, former, value):
