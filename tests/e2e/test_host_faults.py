@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.test_hosts import outcomes
 from tests.support.daemon import BIN, UNIT_S, eventually
-from tests.support.hosts import WHY_NONE, Hosts
+from tests.support.hosts import WHY_NO_SSHD, WHY_NONE, Hosts
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ALL = "ZYGOTE_TEST_ALL_HOSTS" in os.environ
 pytestmark = [
-    pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE),
+    pytest.mark.skipif(bool(WHY_NONE or WHY_NO_SSHD), reason=WHY_NONE or WHY_NO_SSHD),
     pytest.mark.skipif(not ALL, reason="`make test-hosts` runs it"),
 ]
 DAEMONS = ("pytest_zygote daemon", "pytest_zygote zygote", "pytest_zygote standby", "pytest_zygote layer")

@@ -21,9 +21,28 @@ from tests.support.daemon import UNIT_S, eventually
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-IS_THERE = SSHD and shutil.which("ssh") and importlib.util.find_spec("distributed") and sys.platform == "linux"
-WHY_NONE = "" if IS_THERE else "there is no sshd, or the extra `cluster` is not installed"
+HAS_SSH = "ZYGOTE_TEST_NO_SSHD" not in os.environ and shutil.which("ssh") and shutil.which("ssh-keygen")
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") if HAS_SSH else None
+IS_THERE = importlib.util.find_spec("distributed") and sys.platform == "linux"
+WHY_NONE = "" if IS_THERE else "the extra `cluster` is not installed"
+WHY_NO_SSHD = "" if SSHD else "there is no sshd"
+STAND_IN = """\
+#!/bin/sh
+# Where there is no sshd: what the real ssh does, on this machine alone, with the environment of the host.
+while :; do
+    case $1 in
+        -T) shift ;;
+        -o) shift 2 ;;
+        -R) port=${{2##*:}}; shift 2 ;;
+        *) break ;;
+    esac
+done
+home={folder}/$1; shift
+[ -e "$home/off" ] && echo "ssh: Connection refused" >&2 && exit 255
+echo "Allocated port $port for remote forward to 127.0.0.1:$port" >&2
+exec env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$home/run" TMPDIR="$home/tmp" \
+    SPT_NOENV=1 {coverage}="${coverage}" sh -c "$*"
+"""
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
 """Environment key by which coverage measures processes there, too."""
 
@@ -42,17 +61,18 @@ class Host:
         self._folder = folder
         (self.home / "run").mkdir(parents=True, mode=0o700)
         (self.home / "tmp").mkdir()
-        self.port = _free_port(address)
-        self._key = _make_key(folder / f"{name}_host")
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        if SSHD:
+            self.port = _free_port(address)
+            self._key = _make_key(folder / f"{name}_host")
+            self.start()
 
     def start(self) -> None:
         """Listen."""
         assert SSHD is not None
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # where an sshd of root wants to be
-        environ = f"HOME={self.home} XDG_RUNTIME_DIR={self.home / 'run'} TMPDIR={self.home / 'tmp'}"
+        environ = f"SPT_NOENV=1 HOME={self.home} XDG_RUNTIME_DIR={self.home / 'run'} TMPDIR={self.home / 'tmp'}"
         config = self._folder / f"{self.name}.conf"
         lines = [
             f"ListenAddress {self.address}",
@@ -88,6 +108,7 @@ class Host:
 
     def stop(self) -> None:
         """End the sshd, and all that runs on the host."""
+        (self.home / "off").touch()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -107,8 +128,19 @@ class Hosts:
     def __init__(self, names: Sequence[str]) -> None:
         """Start them."""
         self.folder = folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="z"))  # short, as paths of sockets must be
-        client = _make_key(folder / "client")
         self.hosts = {name: Host(name, f"127.0.0.{at}", folder) for at, name in enumerate(names, 2)}
+        bin_folder = folder / "bin"
+        bin_folder.mkdir()
+        command = bin_folder / "ssh"
+        stand_in = STAND_IN.format(folder=folder, coverage=COVERAGE)
+        command.write_text(self._real_ssh() if SSHD else stand_in)
+        command.chmod(0o755)
+        self.environ = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+
+    def _real_ssh(self) -> str:
+        """Return a script that calls ssh, which knows the hosts, and these alone."""
+        folder = self.folder
+        client = _make_key(folder / "client")
         known = folder / "known_hosts"
         known.write_text(
             "".join(
@@ -125,12 +157,7 @@ class Hosts:
                 for name, host in self.hosts.items()
             )
         )
-        bin_folder = folder / "bin"
-        bin_folder.mkdir()
-        command = bin_folder / "ssh"
-        command.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n')
-        command.chmod(0o755)
-        self.environ = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+        return f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n'
 
     def stop(self) -> None:
         """End all of them."""
