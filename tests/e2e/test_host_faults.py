@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(bool(WHY_NONE or WHY_NO_SSHD), reason=WHY_NONE or WHY_NO_SSHD),
     pytest.mark.skipif(not ALL, reason="`make test-hosts` runs it"),
 ]
-DAEMONS = ("pytest_zygote daemon", "pytest_zygote zygote", "pytest_zygote standby", "pytest_zygote layer")
+DAEMONS = tuple(f"pytest_zygote {name}" for name in ("daemon", "base zygote", "project zygote", "standby run"))
 """How the titles begin of what stays on a host for the next run."""
 
 TWENTY = """
