@@ -27,8 +27,6 @@ from pytest_zygote.core.reasons import Reason
 from pytest_zygote.core.runner_code import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_zygote.parallel.configured_worker import ConfiguredWorker
     from pytest_zygote.run.process import RunProcess
 
@@ -90,11 +88,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         # Before selection by changes, which chooses from the tests of a shard.
         shards.begin(early_config, _settings(early_config).text("--shard-by"))
-    if is_here and (options.hosts or options.hosts_serve):
+    if is_here:
+        _select_and_share_out(early_config, options)
+
+
+def _select_and_share_out(early_config: pytest.Config, options: argparse.Namespace) -> None:
+    if options.hosts or options.hosts_serve:
         from pytest_zygote.hosts import plugin as hosts
 
         hosts.begin(early_config)
-    if is_here and options.affected:
+    if options.affected:
         from pytest_zygote.affected.plugin import begin
 
         begin(early_config)
@@ -264,7 +267,9 @@ def _hand_over(config: pytest.Config, parser: pytest.Parser) -> None:
     except (Unavailable, UsageError) as error:
         raise pytest.UsageError(str(error)) from error
     if reason is not None:
-        config.add_cleanup(_restorer(DISABLE))
+        environ = pytest.MonkeyPatch()  # a program may call `pytest.main` again
+        environ.setenv(DISABLE, "1")
+        config.add_cleanup(environ.undo)
         config.add_cleanup(COLD.clear)
         print_cold(reason)
 
@@ -285,16 +290,3 @@ def _reason_to_stay(config: pytest.Config, parser: pytest.Parser, settings: Sett
     from pytest_zygote.client.handover import adopt
 
     return adopt(config, parser, settings)
-
-
-def _restorer(key: str) -> Callable[[], None]:
-    """Return what gives an environment key its value of now back: a program may call `pytest.main` again."""
-    value = os.environ.get(key)
-
-    def restore() -> None:
-        if value is None:
-            os.environ.pop(key, None)
-        else:
-            os.environ[key] = value
-
-    return restore

@@ -86,11 +86,14 @@ class HostGroup:
             self._compare()
         if not self.hosts:
             raise pytest.UsageError("--hosts: no host can be used")
+        self._share_out_workers()
+        return self.link
+
+    def _share_out_workers(self) -> None:
         wanted = self._config.option.numprocesses
         cores = [host.spec.workers or host.facts.cores for host in self.hosts.values()]
         counts = shared_out(wanted if isinstance(wanted, int) else 0, cores)
         self.workers = {number: count for number, count in zip(self.hosts, counts, strict=True) if count}
-        return self.link
 
     def _compare(self) -> None:
         here = facts.facts_of_here()

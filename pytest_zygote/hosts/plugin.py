@@ -85,17 +85,20 @@ class HostsPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run all tests, or leave it to pytest."""
-        option = session.config.option
-        if (
-            (session.testsfailed and not option.continue_on_collection_errors)
-            or not session.items
-            or option.collectonly
-        ):
+        if not _has_work(session):
             return None
         reason = why_not_parallel(session) or outside_root(session)
         if reason is not None:
             self.print_line(f"zygote: one process [{reason.code}]: {reason.text}")
             return None
+        self._run_all(session)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return True
+
+    def _run_all(self, session: pytest.Session) -> None:
         from pytest_zygote.hosts.dispatcher import Dispatcher
 
         group, self._group = self._group, None
@@ -106,17 +109,18 @@ class HostsPlugin:
             group.close()
             raise
         dispatcher.run()
-        if session.shouldfail:
-            raise session.Failed(session.shouldfail)
-        if session.shouldstop:
-            raise session.Interrupted(session.shouldstop)
-        return True
 
     def print_line(self, line: str) -> None:
         """Print a line, unless the user wants it quiet."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.write_line(line)
+
+
+def _has_work(session: pytest.Session) -> bool:
+    option = session.config.option
+    has_failed = session.testsfailed and not option.continue_on_collection_errors
+    return bool(session.items) and not has_failed and not option.collectonly
 
 
 def missing(config: pytest.Config) -> str:

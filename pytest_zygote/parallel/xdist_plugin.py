@@ -154,23 +154,29 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Resolve the options: `numprocesses` is a number afterwards, and `dist` is 'no' if nothing is parallel."""
     option = config.option
-    if option.numprocesses == "auto" and getattr(option, "hosts", None):
+    has_hosts = bool(getattr(option, "hosts", None))
+    if option.numprocesses == "auto" and has_hosts:
         option.numprocesses = None
     option.numprocesses = _number_of_processes(config)
     if option.distload:
         option.dist = "load"
     option.tx = []
-    if getattr(option, "hosts", None) and not option.hosts_serve:  # they have the workers
+    if has_hosts and not option.hosts_serve:  # they have the workers
         option.dist = "load" if option.dist == "no" else option.dist
     elif option.numprocesses:
-        config.pluginmanager.register(configured_twice.Registrations(), configured_twice.NAME)
-        option.dist = "load" if option.dist == "no" else option.dist
-        wanted = min(option.numprocesses, option.maxprocesses or option.numprocesses)
-        option.tx = ["popen"] * wanted
+        _have_workers(config)
     elif option.numprocesses == 0:
         option.dist = "no"
     if option.dist == "each":
         raise pytest.UsageError("--dist=each is about several machines: use pytest-xdist, with --no-zygote-workers")
+
+
+def _have_workers(config: pytest.Config) -> None:
+    option = config.option
+    config.pluginmanager.register(configured_twice.Registrations(), configured_twice.NAME)
+    option.dist = "load" if option.dist == "no" else option.dist
+    wanted = min(option.numprocesses, option.maxprocesses or option.numprocesses)
+    option.tx = ["popen"] * wanted
 
 
 def _number_of_processes(config: pytest.Config) -> int | None:

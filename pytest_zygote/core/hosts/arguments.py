@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_zygote.core.cli.options import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 OF_HERE = (
     *("--hosts", "--hosts-env", "--hosts-setup", "--hosts-shared-path", "--hosts-serve"),
@@ -38,22 +38,31 @@ def hosted_args(args: Iterable[str], root: str, workers: int) -> list[str]:
         root: prefix of paths that are in the folder where pytest was started, with a slash at its end.
         workers: that the host is to have.
     """
-    found: list[str] = ["-p", "pytest_zygote"]
     words = [
         word for one in parse(args) if one.option is None or not _is_of_here(one.option.flag) for word in one.words
     ]
-    at = 0
-    while at < len(words):
-        word = words[at]
-        at += 1
-        flag = word.partition("=")[0]
-        if flag in CHOOSING:
-            continue
+    return [
+        "-p",
+        "pytest_zygote",
+        *(word.removeprefix(root) or "." for word in _for_any_machine(words)),
+        f"-n{workers}",
+    ]
+
+
+def _for_any_machine(words: Iterable[str]) -> Iterator[str]:
+    """Give the words of pytest and of plugins that are not about this machine."""
+    remaining = iter(words)
+    for word in remaining:
+        flag, equals, _ = word.partition("=")
         if flag in WITH_VALUE:
-            at += "=" not in word
-        elif not (word.startswith("-n") and word[2:].isalnum() and word != "-no"):
-            found.append(word.removeprefix(root) or ".")
-    return [*found, f"-n{workers}"]
+            if not equals:
+                next(remaining, None)
+        elif flag not in CHOOSING and not _is_worker_count(word):
+            yield word
+
+
+def _is_worker_count(word: str) -> bool:
+    return word.startswith("-n") and word[2:].isalnum() and word != "-no"
 
 
 def _is_of_here(flag: str) -> bool:

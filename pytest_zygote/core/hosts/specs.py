@@ -47,10 +47,14 @@ def _parse(part: str) -> HostSpec:
     if star and not (count.isdecimal() and int(count)):
         _refuse(part)
     known = dict(setting.partition("=")[::2] for setting in settings)
-    if not address or address.startswith("-") or " " in address or set(known) - {"python", "port"}:
+    if not _is_address(address) or not known.keys() <= {"python", "port"}:
         _refuse(part)
     port = ("-p", known["port"]) if "port" in known else ()
     return HostSpec(address.rpartition("@")[2], (*port, address), int(count) if star else AUTO, known.get("python", ""))
+
+
+def _is_address(text: str) -> bool:
+    return bool(text) and not text.startswith("-") and " " not in text  # else ssh would take it for an option
 
 
 def numbered(specs: Iterable[HostSpec]) -> list[HostSpec]:
