@@ -23,7 +23,8 @@
 `executions_by_file`   which modules ran, where the interpreter reports no functions: Python 3.11
 `loaded_files`         the project's loaded files: fingerprints, and which imports which
 `declarations`         what tests say that they depend on: marks, calls, a hook
-`external_inputs`      files opened, folders listed, environment keys read, processes started
+`external_inputs`      files opened, folders listed, processes started
+`environ_reads`        keys of the environment that are read
 `calling_frames`       who reads them, by the frames above
 `written_files`        files that tests write: they start no run of watch mode
 `subprocesses`         what the processes read, as far as their command lines show

@@ -24,11 +24,11 @@ from pytest_zygote.affected.system_questions import (
     LOOKS,
     MADE,
     STARTS,
+    Paths,
     is_import_system,
     is_importing,
     is_write,
     looking_functions,
-    paths_of,
     presence,
     source_of,
     status,
@@ -73,6 +73,7 @@ class ChildRecorder:
         self._folder = os.getcwd()
         self._own_keys: set[str] = set()
         self._may_be_anything = False
+        self._paths = Paths()
         self._busy_thread = 0
 
     def begin(self) -> None:
@@ -161,7 +162,7 @@ class ChildRecorder:
             return
         self._busy_thread = _thread.get_ident()
         try:
-            for path in paths_of(value):
+            for path in self._paths.of(value):
                 if (path, name, asker) not in self._asked:
                     self._asked[path, name, asker] = (presence(path), status(path))
         finally:
@@ -172,6 +173,7 @@ class ChildRecorder:
             return
         self._busy_thread = _thread.get_ident()
         try:
+            self._paths.on_event(event, args)
             self._see(event, args, _frame_above(0).f_back)  # none, where the interpreter opens the program
         except Exception:  # noqa: BLE001 - it must not reach the program
             self._may_be_anything = True
@@ -187,7 +189,7 @@ class ChildRecorder:
             self._on_folder(args[0])
 
     def _on_file(self, event: str, args: tuple[object, ...], frame: FrameType | None) -> None:
-        paths = [source_of(path, frame) for path in paths_of(self._file_of(event, args))]
+        paths = [source_of(path, frame) for path in self._paths.of(self._file_of(event, args))]
         if event in MADE or (event == "open" and is_write(args[1], args[2])):
             self._written.update(paths[:1] if len(paths) == 1 else ())  # else any may be as it was
         else:
@@ -206,7 +208,7 @@ class ChildRecorder:
         return name[len("file:") :].partition("?")[0]
 
     def _on_folder(self, name: object) -> None:
-        for path in paths_of("." if name is None else name):
+        for path in self._paths.of("." if name is None else name):
             if path not in self._listed:
                 try:
                     self._listed[path] = os.listdir(path)
@@ -276,8 +278,7 @@ def _key_of(frame: FrameType) -> str:
 
 def _has_processes() -> bool:
     """Return whether multiprocessing has made any, which raises no audit event."""
-    made = getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)")
-    return str(made) != "count(1)"
+    return str(getattr(sys.modules.get("multiprocessing.process"), "_process_counter", "count(1)")) != "count(1)"
 
 
 def _at_exit(end: Callable[[], None]) -> None:

@@ -69,8 +69,10 @@ class FileExecutions:
         lookers = (*_LOOKERS, pathlib.Path.stat, pathlib.Path.lstat)
         looks = {function: see for function in lookers if isinstance(function, FunctionType)}
         for function, on_call in {**watched, **looks}.items():
-            if function is importlib.import_module:
-                continue  # a frame more would stand in the traceback of a failed import; all loaded files count anyway
+            if function is importlib.import_module or function.__closure__:
+                # A frame more would stand in the traceback of a failed import; all loaded files count anyway. Functions
+                # with a closure cannot have other code; what those change is looked at after each test.
+                continue
             self._originals.append((function, function.__code__))
             _call_first(function, on_call)
         self.knows_reads = True

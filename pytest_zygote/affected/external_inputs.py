@@ -13,42 +13,35 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import sys
-import tempfile
 import threading
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter import process_kinds
 from pytest_zygote.adapters.interpreter.callers import only_looks_for
 from pytest_zygote.adapters.interpreter.private import importing
 from pytest_zygote.adapters.interpreter.private.light import frame_above
-from pytest_zygote.affected.calling_frames import (
-    Readers,
-    asks,
-    database_files,
-    is_git,
-    is_patched,
-    key_of,
-    place_in,
-)
+from pytest_zygote.affected.calling_frames import Readers, database_files, is_git
 from pytest_zygote.affected.child_reports import ChildReports
 from pytest_zygote.affected.declarations import RECEIVERS
+from pytest_zygote.affected.environ_reads import EnvironReads
 from pytest_zygote.affected.file_state import TICK_NS, changed_ns, content, stamp
 from pytest_zygote.affected.input_files import InputFiles
 from pytest_zygote.affected.run_time_imports import RunTimeImports
 from pytest_zygote.affected.subprocesses import SilentProcesses, reading_of
-from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, MADE, STARTS, is_write, paths_of, source_of
+from pytest_zygote.affected.system_questions import EVENTS, FOLDERS, MADE, STARTS, Paths, is_write, source_of
 from pytest_zygote.core.affected import dependency
 from pytest_zygote.core.affected.dependency import Need
-from pytest_zygote.core.layers.layer_inputs import OURS as OUR_KEYS
-from pytest_zygote.core.layers.layer_inputs import VOLATILE, WHOLE
+from pytest_zygote.core.layers.layer_inputs import WHOLE
 
-TEMPORARY = ("TMPDIR", "TEMP", "TMP")
-"""Keys that name the folder for temporary files."""
+SETS_LIMITS = frozenset({"resource.setrlimit", "resource.prlimit"})
+"""Audit events of what may change a limit of the process."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import FrameType
 
     from pytest_zygote.affected.current_tree import CurrentTree
 
@@ -79,26 +72,27 @@ class ExternalInputs:
         self._tree = tree
         self._readers = Readers(is_own, tree.relative)
         self.imports = RunTimeImports(tree, self._readers)
+        self._environ = EnvironReads(tree, self._readers)
         self._started_ns = started_ns
         self._read: dict[Need, tuple[bytes, str]] = {}
-        self._set: set[str] = set()
         self.files = InputFiles(tree.root, started_ns, on_written)
-        self._copying: tuple[CodeType, int] | None = None
+        self._paths = Paths()
         self._busy_thread = 0
         self._is_active = False
+        self._changed: set[str] = set()
         self._silent = SilentProcesses()
         self._reports = ChildReports(tree, is_own, self.files.is_input, started_ns)
 
     def start(self) -> None:
         """Collect from now on."""
-        self._is_active = True
+        self.resume(True)  # noqa: FBT003 - see there
         self._reports.offer()
         RECEIVERS.append(self.declare)
         sys.addaudithook(self._hook())
 
     def stop(self) -> None:
         """Stop collecting. The audit hook itself cannot be removed."""
-        self._is_active = False
+        self.pause()
         if self.declare in RECEIVERS:
             RECEIVERS.remove(self.declare)
         self._reports.close()
@@ -106,15 +100,18 @@ class ExternalInputs:
     def pause(self) -> bool:
         """Collect nothing for a while; return what `resume` wants."""
         was_active, self._is_active = self._is_active, False
+        self._environ.is_active = False
         return was_active
 
     def resume(self, was_active: bool) -> None:  # noqa: FBT001 - only ever what `pause` returned
         """Collect again after `pause`."""
-        self._is_active = was_active
+        self._is_active = self._environ.is_active = was_active
 
     def is_quiet(self) -> bool:
         """Return whether there is nothing to drain."""
-        is_silent = not (self._read or self.imports.are_pending or self._set or self._reports.are_awaited)
+        is_silent = not (
+            self._read or self.imports.are_pending or self._environ.are_pending or self._reports.are_awaited
+        )
         return is_silent and not self._silent.have_traces()
 
     def drain(self) -> dict[Need, tuple[bytes, str]]:
@@ -124,16 +121,20 @@ class ExternalInputs:
             self._need_anything("")
         for need, checksum in (reported or {}).items():
             self._read.setdefault(need, (checksum, ""))
-        self._read = {**self.imports.drain(), **self._read}
-        found, self._read = self._read, {}
-        self._set.clear()
+        found = {**self.imports.drain(), **self._environ.drain(), **self._read}
+        self._read.clear()
+        return found
+
+    def changed(self) -> set[str]:
+        """Return which seldom changed kinds of `process_kinds` somebody has asked to change since the last call."""
+        found, self._changed = self._changed, set()
         return found
 
     # Files
 
     def _hook(self) -> Callable[[str, tuple[object, ...]], None]:
         """Return a function that does as little as possible: it is called for every audit event."""
-        events = EVENTS
+        events = EVENTS | SETS_LIMITS
         on_event = self.on_event
 
         def hook(event: str, args: tuple[object, ...]) -> None:
@@ -146,10 +147,14 @@ class ExternalInputs:
         """Note an audit event; never fail.
 
         Args:
-            event: one of `EVENTS`.
+            event: one of `EVENTS`, or `SETS_LIMITS`.
             args: of this event.
             frame: in which it was raised.
         """
+        if event in SETS_LIMITS:
+            self._changed.add(process_kinds.LIMITS)
+            return
+        self._paths.on_event(event, args)
         thread = threading.get_ident()
         if not self._is_active or self._busy_thread == thread:
             return  # this is our own looking
@@ -176,7 +181,7 @@ class ExternalInputs:
             for file in database_files(args[0]):
                 self._on_file(file, dependency.DATA, frame)
         elif event in MADE or (event == "open" and is_write(args[1], args[2])):
-            paths = paths_of(args[MADE.get(event, 0)])
+            paths = self._paths.of(args[MADE.get(event, 0)])
             if len(paths) == 1:  # else any of them may be an input as before
                 self.files.write(paths[0])
         elif event != "ctypes.dlopen" or "/" in str(args[0]):  # else the system's loader finds it
@@ -202,7 +207,7 @@ class ExternalInputs:
                 self._read[need] = (self._tree.now(need), str(reader))
 
     def _on_file(self, name: object, kind: str, frame: FrameType) -> None:
-        for path in paths_of(name):
+        for path in self._paths.of(name):
             source = source_of(path, frame)
             if self.files.is_of_other_test(source):
                 self._need_anything(self._readers.reader(frame, source), Need(dependency.AFTER, source))
@@ -237,49 +242,21 @@ class ExternalInputs:
             self._read.setdefault(need, (self._tree.anew(need), self._readers.reader(frame, "") or ""))
         self.resume(was_active)
 
-    # Environment, and questions about paths
+    # What raises no audit event
 
     def watched(self) -> dict[FunctionType, Callable[[FrameType], None]]:
         """Return what to do when certain functions of the standard library start."""
-        environ = type(os.environ)
         seen: dict[object, Callable[[FrameType], None]] = {
-            environ.__getitem__: self._on_key,
-            environ.__setitem__: self._on_set,
-            environ.__iter__: self._on_environ,
-            tempfile.gettempdir: self._on_temporary_folder,
+            **dict.fromkeys((random.Random.seed, random.Random.setstate), self._on_seed),
             importlib.import_module: self.imports.note,
             importlib.util.find_spec: self.imports.note,
             importing.find_spec.function: self.imports.note,
         }
-        return {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
+        functions = {function: see for function, see in seen.items() if isinstance(function, FunctionType)}
+        return {**self._environ.watched(), **functions}
 
-    def _on_key(self, frame: FrameType) -> None:
-        key = key_of(frame)
-        if not self._is_active or key in self._set or key in OUR_KEYS:
-            return
-        if key not in VOLATILE or not (place_in(frame) == self._copying or asks(frame, "__iter__")):
-            self._note_environ(key, frame)
-
-    def _on_environ(self, frame: FrameType) -> None:
-        if self._is_active:
-            outer = frame.f_back if asks(frame, "__iter__") else frame  # `keys` makes a view that iterates
-            self._copying = place_in(outer)
-            self._note_environ(WHOLE, frame)
-
-    def _on_temporary_folder(self, frame: FrameType) -> None:
-        """Note the keys that name it: they are read only once, perhaps by us."""
-        for key in TEMPORARY if self._is_active else ():
-            self._note_environ(key, frame)
-
-    def _on_set(self, frame: FrameType) -> None:
-        if self._is_active:
-            self._set.add(key_of(frame))
-
-    def _note_environ(self, key: str, frame: FrameType) -> None:
-        need = Need(dependency.ENVIRON, "", key)
-        reader = self._readers.reader(frame, "") if need not in self._read and not is_patched(frame) else None
-        if reader is not None:
-            self._read[need] = (self._tree.now(need), reader)
+    def _on_seed(self, _frame: FrameType) -> None:
+        self._changed.add(process_kinds.RANDOM)
 
     def on_look(self, name: str, value: object, frame: FrameType) -> None:
         """Note that a path is looked at without being opened.
@@ -291,10 +268,12 @@ class ExternalInputs:
         """
         if not self._is_active or self._busy_thread == threading.get_ident():
             return
+        reader = self._readers.reader(frame, "")  # mostly it is pytest that looks
+        if reader is None:
+            return
         is_probe = name.startswith("is_") or only_looks_for(frame)
-        for path in filter(self.files.is_input, paths_of(value)):
+        for path in filter(self.files.is_input, self._paths.of(value)):
             need = Need(dependency.PRESENCE if is_probe else dependency.STATUS, self._tree.relative(path))
-            reader = self._readers.reader(frame, "") if need not in self._read else None
-            if reader is not None:
+            if need not in self._read:
                 found = self._tree.presence(need.path) if is_probe else self._tree.status(need.path)
                 self._read[need] = (found, reader)

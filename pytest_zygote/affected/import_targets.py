@@ -43,7 +43,7 @@ class ImportTargets:
     def find(self, path: str, name: str) -> str:
         """Return the file of the project's that an import in a file leads to; '' for none."""
         bare = name.lstrip(".")
-        folders = self._searched(path, len(name) - len(bare))
+        folders = self._searched(path, len(name) - len(bare)) if bare is not name else self.roots
         known = self._targets.get((folders, bare))
         if known is None:
             found = next((found for folder in folders if (found := self._find_in(folder, bare))), "")
@@ -55,8 +55,6 @@ class ImportTargets:
         return names_checksum(self._names_in(folder))
 
     def _searched(self, path: str, level: int) -> tuple[str, ...]:
-        if not level:
-            return self.roots
         folder = os.path.dirname(os.path.join(self._root, path))
         for _ in range(level - 1):
             folder = os.path.dirname(folder)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from typing import TYPE_CHECKING
 
+from pytest_zygote.adapters.interpreter import code_origin
+from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.core.affected.fingerprints import names_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 TOOL_FOLDERS = frozenset({"__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
 """Folders that tools write into: they hold neither tests nor anything that a test means to read."""
@@ -43,3 +46,21 @@ def recorded_files(record: bytes) -> bytes:
     """Return the lines of a package's RECORD that say what its code is: the others differ between machines."""
     lines = record.splitlines()
     return b"\n".join(line for line in lines if not line.startswith(b"../") and not _OWN_LINES.search(line))
+
+
+def owner_of(root: str, started_ns: int) -> Callable[[str], bool]:
+    """Return a function that says whether a file is the project's: below the root, or an editable install.
+
+    A file in the temporary folder counts if it was there before the run: else a test has written it.
+    """
+    below = f"{root}/"
+    temporary = f"{tempfile.gettempdir()}/"
+
+    def is_own(path: str) -> bool:
+        if path.startswith(below):
+            return not code_origin.is_third_party(path)
+        if not (os.path.isabs(path) and code_origin.is_own(path)):
+            return False
+        return not path.startswith(temporary) or changed_ns(path) < started_ns
+
+    return is_own

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING
 
 from pytest_zygote.adapters.interpreter import code_origin
@@ -17,16 +15,17 @@ from pytest_zygote.affected.executions import MODULE as MODULE_CODE
 from pytest_zygote.affected.executions import Executions
 from pytest_zygote.affected.executions_by_file import FileExecutions
 from pytest_zygote.affected.external_inputs import ExternalInputs
-from pytest_zygote.affected.file_state import changed_ns
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.observation import Observation
+from pytest_zygote.affected.project_files import owner_of
+from pytest_zygote.affected.shared_state import RARE
 from pytest_zygote.core.affected.dependency import ENVIRON, FOUND, PROJECT, Need
 from pytest_zygote.core.affected.fingerprints import MODULE
 from pytest_zygote.core.bytecode import why_unknown
 from pytest_zygote.core.layers.layer_inputs import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from types import CodeType
 
     from pytest_zygote.affected.attribution import Needs, Place
@@ -51,7 +50,7 @@ def new_recorder(
     tree: CurrentTree, started_ns: int, loaded: Callable[[], Iterable[str]], on_written: Callable[[str], None]
 ) -> Recorder:
     """Return a recorder for a run that began at this time; `on_written` gets paths that are about to be written."""
-    files = LoadedFiles(tree, _owner_of(tree.root, started_ns), started_ns)
+    files = LoadedFiles(tree, owner_of(tree.root, started_ns), started_ns)
     return Recorder(tree, files, ExternalInputs(tree, files.has, started_ns, on_written), loaded)
 
 
@@ -217,6 +216,11 @@ class Recorder:
         self._now.needs.update((need, self._tree.anew(need)) for need in needs)
         self._inputs.resume(was_active)
 
+    def changed(self) -> Collection[str]:
+        """Return which seldom changed kinds of `process_kinds` may have changed since the last call."""
+        changed = self._inputs.changed()
+        return changed if self._executions.knows_functions else RARE
+
     def written(self) -> set[str]:
         """Return the files that the present test has written."""
         return self._inputs.files.written()
@@ -279,21 +283,3 @@ class Recorder:
             return (True, *self._attribution.exact(observed, place, is_code=is_code, is_first=is_first))
         finally:
             self._inputs.resume(was_active)
-
-
-def _owner_of(root: str, started_ns: int) -> Callable[[str], bool]:
-    """Return a function that says whether a file is the project's: below the root, or an editable install.
-
-    A file in the temporary folder counts if it was there before the run: else a test has written it.
-    """
-    below = f"{root}/"
-    temporary = f"{tempfile.gettempdir()}/"
-
-    def is_own(path: str) -> bool:
-        if path.startswith(below):
-            return not code_origin.is_third_party(path)
-        if not (os.path.isabs(path) and code_origin.is_own(path)):
-            return False
-        return not path.startswith(temporary) or changed_ns(path) < started_ns
-
-    return is_own

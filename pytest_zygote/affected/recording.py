@@ -15,6 +15,7 @@ from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.database import StoreError
 from pytest_zygote.affected.declarations import declared
 from pytest_zygote.affected.pytest_facts import is_due_to_mark, is_from_elsewhere, is_of_module
+from pytest_zygote.affected.shared_state import SharedState
 from pytest_zygote.affected.traces import Traces
 from pytest_zygote.core.affected.outcomes import FAILED, PASSED, worst
 
@@ -71,7 +72,7 @@ class Recording:
         self._started_s = 0.0
         self._is_stored = False
         self._declared: dict[pytest.Item, list[Need]] = {}
-        self._traces = traces or Traces()
+        self._traces = traces or Traces(SharedState(recorder.changed).of)
 
     def declare(self, items: Iterable[pytest.Item]) -> None:
         """Find out what tests say that they depend on.

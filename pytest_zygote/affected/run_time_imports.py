@@ -99,6 +99,8 @@ def _asked(frame: FrameType) -> tuple[str, FrameType | None]:
 
 def _resolved(name: str, package: object) -> str:
     """Return the full name of what is asked for in a package; '' for one that leads out of it."""
+    if not name.startswith("."):
+        return name
     try:
         return importlib.util.resolve_name(name, package if isinstance(package, str) else None)
     except ImportError:

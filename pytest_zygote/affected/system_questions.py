@@ -70,27 +70,39 @@ def status(path: str) -> bytes:
     return b"%o %d %d %b" % (found.st_mode, found.st_size, found.st_mtime_ns, link)
 
 
-def paths_of(name: object) -> list[str]:
-    """Return the absolute paths that the argument of a function may mean.
+class Paths:
+    """Absolute paths. A relative one may start at any folder that is open in this process: no event shows that."""
 
-    A relative one may start at any folder that is open: no event shows a ``dir_fd``.
-    """
-    if isinstance(name, int):
-        link = os.readlink(f"{_DESCRIPTORS}/{name}") if name > _LAST_STREAM else ""
-        return [link] if os.path.isabs(link) else []  # else it is a pipe
-    if not isinstance(name, (str, bytes, os.PathLike)) or not name:
-        return []
-    path = os.fsdecode(name)
-    starts = [] if os.path.isabs(path) else _open_folders()
-    return list(dict.fromkeys(os.path.abspath(os.path.join(start, path)) for start in ("", *starts)))
+    def __init__(self) -> None:
+        """Know nothing of open folders yet."""
+        self._may_be_open = True
 
+    def on_event(self, event: str, args: tuple[object, ...]) -> None:
+        """Note an audit event: a folder may be opened, which only `os.open` does."""
+        self._may_be_open |= event == "open" and args[1] is None and not is_write(args[1], args[2])
 
-def _open_folders() -> list[str]:
-    try:
-        links = [f"{_DESCRIPTORS}/{name}" for name in os.listdir(_DESCRIPTORS)]
-    except OSError:  # the system does not tell
-        return []
-    return [os.readlink(link) for link in links if os.path.isdir(link)]
+    def of(self, name: object) -> list[str]:
+        """Return those that the argument of a function may mean."""
+        if isinstance(name, int):
+            link = os.readlink(f"{_DESCRIPTORS}/{name}") if name > _LAST_STREAM else ""
+            return [link] if os.path.isabs(link) else []  # else it is a pipe
+        if not isinstance(name, (str, bytes, os.PathLike)) or not name:
+            return []
+        path = os.fsdecode(name)
+        starts = [] if os.path.isabs(path) else self._open_folders()
+        return list(dict.fromkeys(os.path.abspath(os.path.join(start, path)) for start in ("", *starts)))
+
+    def _open_folders(self) -> list[str]:
+        """Return those that are open; none at once, if none were the last time and no descriptor was opened since."""
+        if not self._may_be_open:
+            return []
+        try:
+            links = [f"{_DESCRIPTORS}/{name}" for name in os.listdir(_DESCRIPTORS)]
+        except OSError:  # the system does not tell
+            return []
+        found = [os.readlink(link) for link in links if os.path.isdir(link)]
+        self._may_be_open = bool(found)
+        return found
 
 
 def is_write(mode: object, flags: object) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pytest_zygote.affected.shared_state import SharedState
 from pytest_zygote.core.affected.dependency import AFTER, Need
 
 if TYPE_CHECKING:
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
 class Traces:
     """What the tests of one process, and of its forks, have left."""
 
-    def __init__(self, state_of: Callable[[pytest.Item], object] | None = None) -> None:
+    def __init__(self, state_of: Callable[[pytest.Item], object]) -> None:
         """Know of none; `state_of` returns what differs once a test has left something."""
-        self._state_of = state_of or SharedState().of
+        self._state_of = state_of
         self._state: tuple[tuple[str, int], object] = (("", 0), None)
         self._last: dict[str, str] = {}
         self._writers: dict[str, str] = {}
+        self._plain: Needs = {}
 
     def begin_test(self, item: pytest.Item) -> None:
         """Look before a test: not again, if the test before it was of the same file, in this process."""
@@ -63,10 +63,11 @@ class Traces:
             own: what it needs.
             written: the files that it has written itself, for tests that come later.
         """
-        files = {need for need in own if need.kind == AFTER and need.path}
+        files = set() if own is self._plain else {need for need in own if need.kind == AFTER and need.path}
         writers = {self._writers.get(need.path, nodeid) for need in files} - {nodeid}
         self._writers.update(dict.fromkeys(written, nodeid))
         if not files:
+            self._plain = own  # tests that are alike have the same object
             return own
         others = {need: found for need, found in own.items() if need not in files}
         return {**others, **{Need(AFTER, "", writer): b"" for writer in writers}}

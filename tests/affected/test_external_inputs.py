@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_zygote.adapters.interpreter import process_kinds
 from pytest_zygote.affected import external_inputs
 from pytest_zygote.affected.declarations import depends_on
 from pytest_zygote.affected.external_inputs import ExternalInputs
@@ -137,6 +138,31 @@ def test_a_relative_path_may_start_at_any_open_folder(inputs: ExternalInputs, ro
     finally:
         os.close(folder)
     assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+
+
+def test_folders_that_are_opened_later(inputs: ExternalInputs, root: pathlib.Path) -> None:
+    """Where none was open, descriptors are looked at again only once `os.open` may have opened one."""
+    (root / "deep").mkdir()
+    assert read(inputs, "data.txt") == {Need(DATA, "data.txt")}
+    inputs.on_event("open", (str(root / "deep"), None, os.O_RDONLY), frame_of("/srv/reader.py"))
+    folder = os.open(root / "deep", os.O_RDONLY)
+    try:
+        inputs.drain()
+        assert read(inputs, "data.txt") == {Need(DATA, "data.txt"), Need(DATA, "deep/data.txt")}
+    finally:
+        os.close(folder)
+
+
+def test_what_is_seldom_changed_is_told(inputs: ExternalInputs) -> None:
+    """Also while nothing is collected: it is looked at after the test."""
+    assert inputs.changed() == set()
+    inputs.pause()
+    inputs.on_event("resource.setrlimit", (7, (1, 2)), frame_of("/srv/reader.py"))
+    assert inputs.changed() == {process_kinds.LIMITS}
+    seed = next(function for function in inputs.watched() if function.__name__ == "seed")
+    inputs.watched()[seed](frame_of("/usr/lib/random.py"))
+    assert inputs.changed() == {process_kinds.RANDOM}
+    assert inputs.changed() == set()
 
 
 def test_a_file_written_anew_is_an_input_of_other_tests(inputs: ExternalInputs) -> None:

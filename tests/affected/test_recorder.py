@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_zygote.affected import recorder as recording
 from pytest_zygote.affected.input_files import InputFiles
 from pytest_zygote.affected.loaded_files import LoadedFiles
 from pytest_zygote.affected.recorder import Recorder
@@ -249,14 +247,3 @@ def test_without_functions_no_test_is_exact(tmp_path: Path) -> None:
 def test_what_the_collection_needed_is_known_by_itself(story: Story) -> None:
     """It is all that is needed to know that nothing changed."""
     assert {need.path for need in story.recorder.collected()} == {*FILES}
-
-
-def test_file_in_the_temporary_folder_is_the_projects_if_it_was_there_before_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a sandbox project and libraries lie there; what a test has written is no input of the project."""
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
-    (tmp_path / "lib.py").touch()
-    changed = (tmp_path / "lib.py").stat().st_ctime_ns
-    assert recording._owner_of("/project", changed + 1)(str(tmp_path / "lib.py"))  # noqa: SLF001 - where it is decided
-    assert not recording._owner_of("/project", changed)(str(tmp_path / "lib.py"))  # noqa: SLF001 - as above

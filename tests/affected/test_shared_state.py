@@ -9,11 +9,14 @@ import os
 import random
 import signal
 import sys
+import weakref
+from collections import deque
 from types import ModuleType, SimpleNamespace
 from typing import cast
 
 import pytest
 
+from pytest_zygote.adapters.interpreter import process_kinds
 from pytest_zygote.adapters.pytest.private import configuration
 from pytest_zygote.affected.shared_state import SharedState
 
@@ -79,3 +82,71 @@ def test_a_text_with_doctests_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     """It is a file without a module."""
     state, test = SharedState(), item(None, monkeypatch)
     assert state.of(test) == state.of(test)
+
+
+def test_what_seldom_changes_is_read_once_it_may_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read the state of a generator takes longer than all else; a fork has another one from the beginning."""
+    changed: set[str] = set()
+    state, test = SharedState(lambda: changed), item(None, monkeypatch)
+    before = state.of(test)
+    random.seed(7)
+    assert state.of(test) == before
+    changed.add(process_kinds.RANDOM)
+    random.seed(8)
+    assert state.of(test) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "values['key'] = 2",
+        "values['new'] = 2",
+        "queue.append(1)",
+        "tuples[0].append(1)",
+        "Counter.numbers.append(1)",
+        "Counter.new = 1",
+        "counter.count = 1",
+        "counter.parts[0].parts = []",
+        "number = 7_000",
+        "function = lambda: 1",
+    ],
+)
+def test_what_a_file_holds_at_any_depth(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers, and what the file defines: classes and objects of these."""
+    kind = type("Counter", (), {"__module__": "test_it", "numbers": []})
+    counter, part = kind(), kind()
+    vars(counter).update(count=0, parts=[part])
+    names = {"values": {"key": 1}, "queue": deque[int](), "tuples": ([],), "Counter": kind, "counter": counter}
+    module = ModuleType("test_it")
+    vars(module).update(names, number=6_000, function=len)
+    state, test = SharedState(lambda: ()), item(module, monkeypatch)
+    before = state.of(test)
+    assert state.of(test) == before
+    exec(change, vars(module))  # noqa: S102 - a line of a test
+    assert state.of(test) != before
+
+
+def test_a_number_is_told_from_the_next_one_that_gets_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that one has had is given to another."""
+    module = ModuleType("test_it")
+    vars(module)["count"] = 1_000
+    state, test = SharedState(lambda: ()), item(module, monkeypatch)
+    seen = {state.of(test)}
+    for _ in range(9):
+        exec("count += 1; count += 1", vars(module))  # noqa: S102 - a line of a test
+        seen.add(state.of(test))
+    assert len(seen) == 10
+
+
+def test_equal_values_are_no_change_and_nothing_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may look whether an object is gone."""
+    module = ModuleType("test_it")
+    known = ModuleType("known")
+    vars(module).update(number=1_000, held=[known], __warningregistry__={})
+    state, test = SharedState(lambda: ()), item(module, monkeypatch)
+    before, is_gone = state.of(test), weakref.ref(known)
+    vars(module).update(number=int("1000"), __warningregistry__={"seen": 1})
+    assert state.of(test) == before
+    del vars(module)["held"], known
+    assert is_gone() is None
+    assert state.of(test) != before

@@ -39,7 +39,7 @@ AS_MADE = (0, True, False, (), ())
 def changed_loggers() -> Iterator[tuple[str, object]]:
     """Give the loggers that are not as they were made."""
     for name, logger in tuple(logging.root.manager.loggerDict.items()):
-        has = dict_of(logger) or {}
+        has = vars(logger) if type(logger) is logging.Logger else dict_of(logger) or {}
         if "handlers" in has and (
             has["level"] or has["handlers"] or has["filters"] or has["disabled"] or not has["propagate"]
         ):

@@ -29,7 +29,7 @@ from pytest_zygote.adapters.interpreter.private.ending import count_of_finalizer
 from pytest_zygote.adapters.interpreter.private.light import signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     Setter = Callable[..., object]  # type: ignore[explicit-any]  # each takes what its reader has given
 
@@ -39,6 +39,8 @@ CONTEXT = "the context variable "
 FILTERS = "warning filters"
 ZONE = "time zone"
 FINALIZERS = "what is finalized at the end"
+LIMITS = "resource limits"
+RANDOM = "random"
 
 _SIGNALS = {
     f"{SIGNAL}{number}": number
@@ -129,7 +131,7 @@ KINDS: dict[str, _Kind] = {
     "mask": _Kind(_mask, os.umask),
     "locale": _Kind(lambda: locale.setlocale(locale.LC_ALL), lambda value: locale.setlocale(locale.LC_ALL, value)),
     ZONE: _Kind(lambda: _zone(), lambda _: time.tzset()),  # noqa: PLW0108 - it stands below
-    "random": _Kind(random.getstate, random.setstate),
+    RANDOM: _Kind(random.getstate, random.setstate),
     "recursion limit": _Kind(sys.getrecursionlimit, sys.setrecursionlimit),
     # Less than a microsecond is cut off, and what is read may be less than what was set.
     "switch interval": _Kind(sys.getswitchinterval, lambda value: sys.setswitchinterval(round(value, 6))),
@@ -156,10 +158,8 @@ KINDS: dict[str, _Kind] = {
     "sys.argv": _Kind(lambda: tuple(sys.argv)),
     "the tracer or profiler": _Kind(lambda: (sys.gettrace(), sys.getprofile())),
     "hooks of asynchronous generators": _Kind(lambda: tuple(sys.get_asyncgen_hooks())),
-    "timers": _Kind(
-        lambda: tuple(signal.getitimer(timer)[1] > 0 or signal.getitimer(timer)[0] > 0 for timer in _TIMERS)
-    ),
-    "resource limits": _Kind(lambda: tuple(map(resource.getrlimit, _LIMITS))),
+    "timers": _Kind(lambda: tuple(map(any, map(signal.getitimer, _TIMERS)))),
+    LIMITS: _Kind(lambda: tuple(map(resource.getrlimit, _LIMITS))),
     "the priority": _Kind(lambda: os.getpriority(os.PRIO_PROCESS, 0)),
     "processors and scheduling": _Kind(lambda: _scheduling()),  # noqa: PLW0108 - it stands below
     "which signals are blocked": _Kind(lambda: tuple(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))),
@@ -244,15 +244,14 @@ LATER: dict[str, tuple[str, str, _Kind]] = {
 """What can be read only once a module is there, and has this function."""
 
 
-def read() -> dict[str, object]:
-    """Return what holds now."""
-    state = {what: kind.read() for what, kind in KINDS.items()}
-    for what, number in _SIGNALS.items():
-        state[what] = signal.getsignal(number)
+def read(without: Container[str] = ()) -> dict[str, object]:
+    """Return what holds now, but for these of the `KINDS`."""
+    state = {what: kind.read() for what, kind in KINDS.items() if what not in without}
+    state.update(zip(_SIGNALS, map(signal.getsignal, _SIGNALS.values()), strict=True))
     state.update((f"{LOGGER}{name}", value) for name, value in changed_loggers())
     state.update((f"{CONTEXT}{name}", value) for name, value in context_variables.values())
     for what, (module, function, kind) in LATER.items():
-        if function in (dict_of(sys.modules.get(module)) or ()):
+        if module in sys.modules and function in (dict_of(sys.modules[module]) or ()):
             state[what] = kind.read()
     return state
 

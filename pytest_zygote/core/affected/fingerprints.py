@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import cache
 from types import CodeType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.bytecode import ANNOTATE, OPTIMIZED, Import, imports, is_class_body, masked_steps, why_unknown
-from pytest_zygote.core.patching.code_compare import children, doc, parameters
+from pytest_zygote.core.patching.code_compare import children, doc, parameters, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -143,15 +144,19 @@ def _constant(constant: object, inside: dict[int, bytes]) -> bytes:
 
 def imported_names(code: CodeType) -> frozenset[str]:
     """Return the dotted names of all modules that a module may import by statements; '.x' for a relative one."""
-    return _names(statement for inner, _ in owners(code) for statement in imports(inner))
+    return _names(statement for _, inner in walk(code) for statement in imports(inner))
 
 
 def _names(statements: Iterable[Import]) -> frozenset[str]:
-    found: set[str] = set()
-    for name, level, names in statements:
-        full = "." * level + name
-        dot = "." if name else ""
-        found.update((full, *(f"{full}{dot}{attribute}" for attribute in names if attribute != "*")))
+    return frozenset[str]().union(*map(_named, statements))
+
+
+@cache
+def _named(statement: Import) -> frozenset[str]:
+    name, level, names = statement
+    full = "." * level + name
+    dot = "." if name else ""
+    found = (full, *(f"{full}{dot}{attribute}" for attribute in names if attribute != "*"))
     return frozenset(name for name in found if name.strip("."))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
-from types import GetSetDescriptorType, MemberDescriptorType
+from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING
 
 from pytest_zygote.core.internals import Feature, Internal
@@ -50,6 +50,8 @@ def class_namespace(kind: object) -> MappingProxyType[str, object]:
 
 def dict_of(value: object) -> dict[str, object] | None:
     """Return the dictionary with an object's attributes; None if it has none, or one of its own making."""
+    if type(value) is ModuleType:
+        return value.__dict__
     for kind in mro_of(type(value)):
         descriptor = class_namespace(kind).get("__dict__")
         if type(descriptor) is GetSetDescriptorType or type(descriptor) is MemberDescriptorType:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 Environ = os._Environ
 """The class of `os.environ`."""
 
+
+def copied_environment() -> dict[bytes, bytes]:
+    """Return the present environment, as bytes, without a call of any method of `os.environ`: a run may watch those."""
+    found: dict[bytes, bytes] = vars(os.environ)["_data"].copy()
+    return found
+
+
 _FILE_LOADER = next(base for base in SourceFileLoader.__mro__ if "get_data" in vars(base))
 
 get_data: GetData = vars(_FILE_LOADER)["get_data"]
@@ -62,10 +69,14 @@ def _is_tokenize_known() -> bool:
 INTERNALS = (
     Internal(
         "os._Environ",
-        ("Environ",),
+        ("Environ", "copied_environment"),
         Feature.LAYERS,
-        "reads and writes of the environment are recorded while a layer is built",
-        lambda: type(os.environ).__mro__[-len(Environ.__mro__)] is Environ and "__iter__" in vars(Environ),
+        "reads and writes of the environment are recorded while a layer is built, and it is compared after each test",
+        lambda: (
+            type(os.environ).__mro__[-len(Environ.__mro__)] is Environ
+            and "__iter__" in vars(Environ)
+            and copied_environment().keys() == set(map(os.fsencode, os.environ))
+        ),
     ),
     Internal(
         "tokenize._builtin_open",
