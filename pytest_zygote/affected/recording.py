@@ -72,7 +72,10 @@ class Recording:
         self._started_s = 0.0
         self._is_stored = False
         self._declared: dict[pytest.Item, list[Need]] = {}
-        self._traces = traces or Traces(SharedState(recorder.changed).of)
+        if traces is None:
+            state = SharedState(recorder.changed)
+            traces = Traces(state.of, state.left_keys)
+        self._traces = traces
 
     def declare(self, items: Iterable[pytest.Item]) -> None:
         """Find out what tests say that they depend on.
@@ -118,7 +121,7 @@ class Recording:
         duration_s = time.perf_counter() - self._started_s
         nodeid = self._nodeid_of(item)
         is_exact, own, shared = self._recorder.end_test(self._place_of(item), is_code=isinstance(item, pytest.Function))
-        before, has_left = self._traces.end_test(item, nodeid)
+        before, has_left = self._traces.end_test(item, nodeid, own)
         own = {**own, **before} if before else own
         return ((self._outcomes.get(nodeid, ""), is_exact, duration_s), own, shared), has_left
 

@@ -46,7 +46,7 @@ MOST = 1_000
 """Items of a list, or attributes, that are looked at."""
 
 _VALUES = frozenset({int, float, str, bytes, bool, type(None)})
-_KEPT = _VALUES | {FunctionType}
+_REFERENCED = _VALUES | {FunctionType}
 _LISTS = frozenset({list, tuple, set, frozenset, deque})
 
 
@@ -57,6 +57,10 @@ class SharedState:
         """Know no file yet; `changed` returns which of the `RARE` kinds may have changed since the last call."""
         self._files: dict[str, _TestFile] = {}
         self._process = _Process(changed)
+
+    def left_keys(self) -> set[str]:
+        """Return the keys of the environment that were found changed the last time."""
+        return self._process.left_keys
 
     def of(self, item: pytest.Item) -> object:
         """Return a value that differs once a file of the test, or the process, keeps something else."""
@@ -70,11 +74,17 @@ class SharedState:
 
 
 class _Process:
-    """What a process has one of."""
+    """What a process has one of.
+
+    Attributes:
+        left_keys: keys of the environment that were found changed the last time.
+    """
 
     def __init__(self, changed: Callable[[], Collection[str]]) -> None:
+        self.left_keys: set[str] = set()
         self._changed = changed
         self._count = 0
+        self._environ: dict[bytes, bytes] = {}
         self._process = 0
         self._rest: object = None
         self._kinds: dict[str, object] = {}
@@ -92,11 +102,15 @@ class _Process:
         kinds.update((what, self._kinds[what]) for what in unread & self._kinds.keys())
         environ = copied_environment()
         environ.pop(RUNNING, None)
-        rest = environ, list(sys.path), list(vars(builtins))
+        before, self._environ = self._environ, environ
+        self.left_keys = (
+            {os.fsdecode(key) for key, _ in environ.items() ^ before.items()} if environ != before else set()
+        )
+        rest = list(sys.path), list(vars(builtins))
         if is_new:
             self._process = os.getpid()
             self._generators.clear()  # Python seeds `random` anew in a fork
-        if self._are_seeded(generators) or rest != self._rest or _differ(self._kinds, kinds):
+        if self._are_seeded(generators) or self.left_keys or rest != self._rest or _differ(self._kinds, kinds):
             self._count += 1
         self._rest, self._kinds = rest, kinds
         return self._count
@@ -141,7 +155,7 @@ class _TestFile:
 class _Held:
     """What a container, or the namespace of a module, a class or an object, holds: directly, and in what it holds.
 
-    Plain values are kept as they are, so that no other gets the address of one, and so are functions: most values in
+    Plain values are referred to, so that no other gets the address of one, and so are functions: most values in
     namespaces are, and this compares them in no time. Of all others there are only addresses.
     """
 
@@ -149,8 +163,8 @@ class _Held:
         """Look into containers and into what is defined in these modules, so deep."""
         self._names, held = _contents(holder)
         self._kind = identity(type(holder))
-        self._kept = [value if type(value) in _KEPT else None for value in held]
-        self._addresses = {place: identity(value) for place, value in enumerate(held) if type(value) not in _KEPT}
+        self._references = [value if type(value) in _REFERENCED else None for value in held]
+        self._addresses = {place: identity(value) for place, value in enumerate(held) if type(value) not in _REFERENCED}
         hidden = {place for place, name in enumerate(self._names) if name.startswith(("__", "@"))}
         seen = [(place, value) for place, value in enumerate(held) if place not in hidden]
         names = [name for place, name in enumerate(self._names) if place not in hidden]
@@ -161,13 +175,13 @@ class _Held:
     def is_in(self, holder: object) -> bool:
         """Return whether that certainly holds the same; if a plain value was replaced by an equal one, it may not."""
         names, held = _contents(holder)
-        if identity(type(holder)) != self._kind or names != self._names or len(held) != len(self._kept):
+        if identity(type(holder)) != self._kind or names != self._names or len(held) != len(self._references):
             return False
         others = {place: held[place] for place in self._addresses}
         for place in others:
             held[place] = None
         return (
-            all(map(is_, held, self._kept))
+            all(map(is_, held, self._references))
             and all(map(eq, map(identity, others.values()), self._addresses.values()))
             and all(inner.is_in(others[place]) for place, inner in self._inner.items())
         )

@@ -153,7 +153,7 @@ def test_folders_that_are_opened_later(inputs: ExternalInputs, root: pathlib.Pat
         os.close(folder)
 
 
-def test_what_is_seldom_changed_is_told(inputs: ExternalInputs) -> None:
+def test_what_is_seldom_changed_is_noted(inputs: ExternalInputs) -> None:
     """Also while nothing is collected: it is looked at after the test."""
     assert inputs.changed() == set()
     inputs.pause()

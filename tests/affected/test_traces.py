@@ -9,14 +9,14 @@ from typing import cast
 import pytest
 
 from pytest_zygote.affected.traces import Traces
-from pytest_zygote.core.affected.dependency import AFTER, DATA, PROJECT, Need
+from pytest_zygote.core.affected.dependency import AFTER, DATA, ENVIRON, PROJECT, Need
 
 
-def run(traces: Traces, nodeid: str) -> tuple[set[Need], bool]:
-    """Run a test; return what it comes after, and whether it has left something."""
+def run(traces: Traces, nodeid: str, *read: str) -> tuple[set[Need], bool]:
+    """Run a test, which reads these keys; return what it comes after, and whether it has left something."""
     item = cast("pytest.Item", SimpleNamespace(path=Path(nodeid.partition("::")[0])))
     traces.begin_test(item)
-    needs, has_left = traces.end_test(item, nodeid)
+    needs, has_left = traces.end_test(item, nodeid, dict.fromkeys((Need(ENVIRON, "", key) for key in read), b""))
     return set(needs), has_left
 
 
@@ -30,6 +30,20 @@ def test_a_test_comes_after_the_last_one_of_its_file_that_left_something() -> No
     assert run(traces, "t.py::adds") == ({Need(AFTER, "", "t.py::makes")}, True)
     assert run(traces, "other.py::test") == (set(), False)
     assert run(traces, "t.py::last") == ({Need(AFTER, "", "t.py::adds")}, False)
+
+
+def test_keys_of_the_environment_are_found_in_other_files_too() -> None:
+    """By those that read them, or all keys; the last test that has set one counts."""
+    looks, left = iter(range(99)), iter([["KEY"], ["OTHER"], (), (), (), ["KEY"], ()])
+    traces = Traces(lambda _: next(looks), lambda: next(left))
+
+    assert run(traces, "a.py::sets") == (set(), True)
+    assert run(traces, "b.py::sets") == (set(), True)
+    assert run(traces, "c.py::reads", "KEY") == ({Need(AFTER, "", "a.py::sets")}, True)
+    assert run(traces, "d.py::reads", "PATH") == (set(), True)
+    assert run(traces, "e.py::reads", "*") == ({Need(AFTER, "", f"{name}.py::sets") for name in "ab"}, True)
+    assert run(traces, "f.py::sets", "KEY") == ({Need(AFTER, "", "a.py::sets")}, True)
+    assert run(traces, "g.py::reads", "KEY") == ({Need(AFTER, "", "f.py::sets")}, True)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyError])

@@ -59,6 +59,15 @@ def test_what_a_test_leaves_in_the_process_is_there_for_the_next(project: Affect
     assert project.affected().names == set()
 
 
+def test_a_key_of_the_environment_that_a_test_of_another_file_leaves(project: AffectedProject) -> None:
+    """Who reads it runs with who sets it."""
+    project.write("test_a.py", 'import os\n\ndef test_sets(): os.environ["LEFT"] = "1"\n')
+    project.write("test_b.py", 'import os\n\ndef test_reads(): assert os.environ["LEFT"] == "1"\n')
+    assert project.affected().status == 0
+    project.replace("test_b.py", '== "1"', '== "1" and True')
+    assert project.affected().ran == {"test_sets": "PASSED", "test_reads": "PASSED"}
+
+
 @precisely
 @pytest.mark.parametrize("word", ["explain", "exact"])
 def test_a_file_that_one_test_makes_for_another(project: AffectedProject, word: str) -> None:
