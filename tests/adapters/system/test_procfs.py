@@ -75,16 +75,20 @@ def test_all_numbers_are_closed_where_nothing_lists_them(monkeypatch: pytest.Mon
 
 @linux
 def test_threads_are_counted() -> None:
-    """A thread adds one to both counts."""
+    """Each adds one to both counts."""
+    many = 20
     before = procfs.count_threads(), procfs.thread_links()
     end = threading.Event()
-    thread = threading.Thread(target=end.wait)
-    thread.start()
+    threads = [threading.Thread(target=end.wait) for _ in range(many)]
+    for thread in threads:
+        thread.start()
     during = procfs.count_threads(), procfs.thread_links()
     end.set()
-    thread.join()
+    for thread in threads:
+        thread.join()
 
-    assert during == (before[0] + 1, before[1] + 1)
+    # faulthandler has a thread for each test, without Python's knowledge: the last test's may still be about to end.
+    assert all(many - 2 <= now - then <= many for then, now in zip(before, during, strict=True))
 
 
 @linux
