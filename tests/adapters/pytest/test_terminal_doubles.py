@@ -93,7 +93,9 @@ def test_nothing_is_left(clients: list[int]) -> None:
     recorders.finish()
     adopt_descriptors(recorders.places(), clients)
     close(recorders.descriptors)
-    assert (_entries("/proc/self/fd"), _entries("/proc/self/task")) == before
+    descriptors, threads = before
+    assert _entries("/proc/self/fd") == descriptors
+    assert _entries("/proc/self/task") <= threads  # that of faulthandler, for the last test, may have ended meanwhile
     with pytest.raises(ChildProcessError):
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
