@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.hosts import Hosts
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+    from tests.support.daemon import Project
 
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
 """Environment key by which coverage measures the processes that a test starts."""
@@ -37,3 +41,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     finally:
         if (config := item.stash.get(_CONFIG, None)) is not None:
             os.environ[COVERAGE] = config
+
+
+@pytest.fixture(name="hosts")
+def _hosts(project: Project) -> Iterator[Hosts]:
+    hosts = Hosts(("alpha", "beta"))
+    project.environ.update(hosts.environ)
+    yield hosts
+    hosts.stop()

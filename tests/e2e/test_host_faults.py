@@ -13,13 +13,13 @@ import pytest
 
 from tests.e2e.test_hosts import outcomes
 from tests.support.daemon import BIN, UNIT_S, eventually
-from tests.support.hosts import WHY_NO_SSHD, WHY_NONE, Hosts
+from tests.support.hosts import WHY_NO_SSHD, WHY_NONE
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
 
     from tests.support.daemon import Project
+    from tests.support.hosts import Hosts
 
 ALL = "ZYGOTE_TEST_ALL_HOSTS" in os.environ
 pytestmark = [
@@ -48,14 +48,6 @@ WAITING = """
             import time
             time.sleep(1000)
 """
-
-
-@pytest.fixture(name="hosts")
-def _hosts(project: Project) -> Iterator[Hosts]:
-    hosts = Hosts(("alpha", "beta"))
-    project.environ.update(hosts.environ)
-    yield hosts
-    hosts.stop()
 
 
 def begun(hosts: Hosts, name: str) -> bool:

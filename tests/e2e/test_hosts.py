@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.support.hosts import WHY_NONE, Hosts
+from tests.support.hosts import WHY_NONE
 from tests.support.suites import OTHER_OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.daemon import Project, Result
+    from tests.support.hosts import Hosts
 
 pytestmark = pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE)
 
@@ -33,14 +33,6 @@ SUITE = """
     def test_where():
         assert os.environ["HOME"].endswith(("alpha", "beta")), os.environ["HOME"]
 """
-
-
-@pytest.fixture(name="hosts")
-def _hosts(project: Project) -> Iterator[Hosts]:
-    hosts = Hosts(("alpha", "beta"))
-    project.environ.update(hosts.environ)
-    yield hosts
-    hosts.stop()
 
 
 def outcomes(result: Result) -> dict[str, int]:
